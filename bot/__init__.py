@@ -1,0 +1,1 @@
+"""The Teams door: the only package that may import the Bot Framework SDK."""

@@ -1,0 +1,1 @@
+"""Everything that the product can do; knows neither Teams nor HTTP servers."""

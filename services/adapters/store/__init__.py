@@ -1,0 +1,1 @@
+"""MongoDB through motor: one module per group of collections."""

@@ -1,0 +1,1 @@
+"""Pure arithmetic on costs: no input, output, clock or settings."""

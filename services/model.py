@@ -1,0 +1,590 @@
+"""The words of the product as values: teams, costs, windows, reports, runs, deliveries.
+
+Amounts that people read are ``Decimal`` in the source's currency; days are UTC dates;
+instants are aware datetimes.
+"""
+
+from array import array
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+SourceName = Literal["datadog", "sample"]
+
+UNATTRIBUTED = "unattributed"
+"""Account id under which costs without an account tag are kept."""
+
+
+class Value(BaseModel):
+    """A frozen value; equal when its fields are."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+# Days and windows
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class DaySpan:
+    """A stretch of UTC days, both ends included."""
+
+    first: date
+    last: date
+
+    def __post_init__(self) -> None:
+        if self.last < self.first:
+            raise ValueError(f"a span cannot end ({self.last}) before it begins ({self.first})")
+
+    def __len__(self) -> int:
+        return (self.last - self.first).days + 1
+
+    def __iter__(self) -> Iterator[date]:
+        return (self.first + timedelta(days=i) for i in range(len(self)))
+
+    def __contains__(self, day: object) -> bool:
+        return isinstance(day, date) and self.first <= day <= self.last
+
+    def index(self, day: date) -> int:
+        """Position of a day in the span; ValueError when it is outside."""
+        if day not in self:
+            raise ValueError(f"{day} is not within {self.first} to {self.last}")
+        return (day - self.first).days
+
+    def months(self) -> list["Month"]:
+        """The calendar months that the span touches, in order."""
+        found = [Month.of(self.first)]
+        while found[-1].span.last < self.last:
+            found.append(found[-1].next)
+        return found
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Month:
+    """A calendar month."""
+
+    year: int
+    number: int
+
+    @classmethod
+    def of(cls, day: date) -> "Month":
+        return cls(day.year, day.month)
+
+    @property
+    def next(self) -> "Month":
+        return Month(self.year + self.number // 12, self.number % 12 + 1)
+
+    @property
+    def before(self) -> "Month":
+        return Month.of(self.span.first - timedelta(days=1))
+
+    @property
+    def span(self) -> DaySpan:
+        """All days of the month."""
+        first = date(self.year, self.number, 1)
+        return DaySpan(first, (first + timedelta(days=31)).replace(day=1) - timedelta(days=1))
+
+    def __str__(self) -> str:
+        return f"{self.year:04d}-{self.number:02d}"
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Two stretches of complete days that are compared."""
+
+    current: DaySpan
+    previous: DaySpan
+    closed_months: bool = False
+
+
+# Costs
+
+
+class Category(StrEnum):
+    """Charge category of a cost."""
+
+    USAGE = "usage"
+    CREDIT = "credit"
+    REFUND = "refund"
+    TAX = "tax"
+    FEE = "fee"
+
+
+@dataclass(frozen=True, slots=True)
+class CostSeries:
+    """Daily amounts of one account, service and charge category.
+
+    ``amounts`` has one float64 for each day of the table's span; NaN means no data.
+    A series of whole accounts has service ``""`` and category None.
+    """
+
+    account_id: str
+    service: str
+    category: Category | None
+    amounts: "array[float]"
+
+
+@dataclass(frozen=True, slots=True)
+class CostTable:
+    """Series over the same span, all in one currency (ISO 4217 code where one is known)."""
+
+    span: DaySpan
+    currency: str
+    series: list[CostSeries]
+    account_names: dict[str, str] = field(default_factory=dict)
+    unknown_categories: frozenset[str] = frozenset()
+    """Charge categories that were not known and counted as usage."""
+    currency_stated: bool = True
+    """False when the source named no currency and USD was assumed."""
+
+
+class SourceState(Value):
+    """What is known of a cost source between runs."""
+
+    source: SourceName
+    metric: str | None = None
+    currency: str = "USD"
+    currency_stated: bool = True
+    data_through: date | None = None
+    """Last day with complete data at the last refresh; None before the first."""
+    expected_through: date | None = None
+    """Last day that should have been complete at the last refresh."""
+    refreshed_at: datetime | None = None
+    unknown_categories: tuple[str, ...] = ()
+    oldest_month: str | None = None
+    """Month ("2025-08") before which the source keeps no data; None while not known."""
+
+
+# Teams and stored settings
+
+
+class Team(Value):
+    """A team, its AWS account and who gets its report."""
+
+    id: str
+    team_name: str
+    aws_account_id: str
+    team_email: str
+    admin_emails: tuple[str, ...] = ()
+    anomaly_threshold: float | None = None
+    """Own threshold in percent; None: the global one."""
+    sample: bool = False
+    version: int = 1
+    created_at: datetime
+    updated_at: datetime
+
+
+class StoredConfig(Value):
+    """Settings that admins change while the agent runs."""
+
+    anomaly_threshold: float = 20.0
+    """Percent."""
+    min_increase: float = 25.0
+    """Money, in the source's currency."""
+    schedule_day: Literal[
+        "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"
+    ] = "monday"
+    schedule_hour: int = 9
+    schedule_timezone: str = "UTC"
+    global_admin_emails: tuple[str, ...] = ()
+    smtp_host: str | None = None
+    smtp_port: int | None = None
+    smtp_user: str | None = None
+    smtp_password_encrypted: str | None = None
+    sender_email: str | None = None
+    schedule_since: datetime | None = None
+    """First start or last schedule change: no slot before it is run by the clock."""
+    version: int = 0
+
+
+class Actor(Value):
+    """Who asked, and through which door."""
+
+    door: Literal["cli", "rest", "chat", "clock"]
+    name: str = ""
+
+
+class AuditEntry(Value):
+    """One change: who did what to what, when, with the values before and after."""
+
+    id: str
+    at: datetime
+    actor: Actor
+    action: str
+    subject: str
+    before: dict[str, object] | None = None
+    after: dict[str, object] | None = None
+
+
+# Anomalies
+
+
+class Anomaly(Value):
+    """One event of one account; its id is fixed when it is first raised."""
+
+    id: str
+    kind: Literal["threshold", "spike", "shift", "drift"]
+    source: SourceName
+    account_id: str
+    service: str
+    """The driver: the service with the largest usage increase."""
+    start: date
+    end: date | None = None
+    """Last day of an ended anomaly; None while open."""
+    excess: Decimal
+    """Money above what was expected, so far."""
+    currency: str = "USD"
+    status: Literal["open", "ended", "expected", "not_an_anomaly", "snoozed", "accepted"] = "open"
+    raised_at: datetime
+    updated_at: datetime
+
+
+# Figures: what the analysis says of one account or of all
+
+
+class ServiceChange(Value):
+    """Net cost of one service in both parts of a window."""
+
+    name: str
+    current: Decimal
+    previous: Decimal
+
+    @property
+    def change(self) -> Decimal:
+        return self.current - self.previous
+
+
+class CategoryAmounts(Value):
+    """Cost of one charge category in both parts of a window."""
+
+    category: Category
+    current: Decimal
+    previous: Decimal
+
+
+class DayAmount(Value):
+    """Net cost of one day; None when there is no data."""
+
+    day: date
+    amount: Decimal | None
+
+
+class WeekFigures(Value):
+    """The last 7 complete days against the 7 before."""
+
+    current: Decimal
+    previous: Decimal
+    change_percent: Decimal | None
+    days: tuple[DayAmount, ...]
+    days_before: tuple[DayAmount, ...]
+
+
+class Forecast(Value):
+    """Net cost expected at month end, with the ends of the 80 % range."""
+
+    month: str
+    amount: Decimal
+    low: Decimal
+    high: Decimal
+
+
+class SpanDays(Value):
+    """A stretch of days as it is stored and sent."""
+
+    first: date
+    last: date
+
+
+class WindowDays(Value):
+    """A window as it is stored and sent."""
+
+    current: SpanDays
+    previous: SpanDays
+    closed_months: bool = False
+
+
+class Breach(Value):
+    """Usage grew past the threshold: both in percent and in money."""
+
+    service: str
+    """The service with the largest usage increase."""
+    excess: Decimal
+    """Usage current − previous."""
+    usage_percent: Decimal | None
+    """None: there was no usage before."""
+    threshold: float
+
+
+class AccountFigures(Value):
+    """All figures of one account; totals are net, thresholds judge usage."""
+
+    window: WindowDays
+    data_through: date
+    currency: str
+    current_total: Decimal
+    previous_total: Decimal
+    change_percent: Decimal | None
+    """Unrounded; None when there was nothing before ("new spend")."""
+    usage_current: Decimal
+    usage_previous: Decimal
+    usage_percent: Decimal | None
+    categories: tuple[CategoryAmounts, ...] = ()
+    services: tuple[ServiceChange, ...] = ()
+    """All services, largest absolute change first; add up to the totals exactly."""
+    week: WeekFigures | None = None
+    forecast: Forecast | None = None
+    threshold: float
+    breach: Breach | None = None
+    first_day: date | None = None
+    """First day with data in the loaded span; None when it has none."""
+    last_day: date | None = None
+    """Last day with data; None when there is none."""
+
+    @property
+    def has_data(self) -> bool:
+        return self.last_day is not None
+
+
+class Restatement(Value):
+    """A closed report whose total has moved since it was sent."""
+
+    label: str
+    reported_on: date
+    reported: Decimal
+    now: Decimal
+    percent: Decimal
+
+
+class TeamReport(Value):
+    """What a team's mail says."""
+
+    team: Team
+    figures: AccountFigures
+    anomalies: tuple[Anomaly, ...] = ()
+    """Open ones, largest excess first."""
+    restatement: Restatement | None = None
+    expected_through: date
+    """Last day that should be complete; later than figures.data_through when data is late."""
+    sample: bool = False
+    period: str
+    made_at: datetime
+
+
+class TeamLine(Value):
+    """One team in the admin report."""
+
+    id: str
+    team_name: str
+    aws_account_id: str
+    current: Decimal
+    previous: Decimal
+    change_percent: Decimal | None
+    above_threshold: bool = False
+
+
+class UnmappedAccount(Value):
+    """An account with costs and no team."""
+
+    aws_account_id: str
+    account_name: str | None = None
+    current: Decimal
+    previous: Decimal
+
+
+class SilentTeam(Value):
+    """A team whose account has no data in the window."""
+
+    id: str
+    team_name: str
+    aws_account_id: str
+    last_day: date | None = None
+
+
+class AnomalyLine(Value):
+    """An open anomaly with the name of its team."""
+
+    team_name: str
+    anomaly: Anomaly
+
+
+class DeliveryRecap(Value):
+    """How the mails of an earlier period went."""
+
+    period: str
+    sent: int
+    failed: tuple[tuple[str, str], ...] = ()
+    """(recipient, reason)"""
+    open: int = 0
+
+
+class AdminReport(Value):
+    """What the admins' mail says."""
+
+    window: WindowDays
+    data_through: date
+    expected_through: date
+    currency: str
+    accounts: int
+    current_total: Decimal
+    previous_total: Decimal
+    change_percent: Decimal | None
+    usage_current: Decimal
+    usage_previous: Decimal
+    categories: tuple[CategoryAmounts, ...] = ()
+    services: tuple[ServiceChange, ...] = ()
+    teams: tuple[TeamLine, ...]
+    """All teams, largest absolute change first."""
+    unmapped: tuple[UnmappedAccount, ...] = ()
+    silent: tuple[SilentTeam, ...] = ()
+    anomalies: tuple[AnomalyLine, ...] = ()
+    deliveries: DeliveryRecap | None = None
+    notes: tuple[str, ...] = ()
+    """Sentences for the admins, such as unknown charge categories."""
+    sample: bool = False
+    period: str
+    made_at: datetime
+
+
+class Attachment(Value):
+    """A file beside the mail."""
+
+    name: str
+    content_type: str
+    content: bytes
+
+
+class RenderedReport(Value):
+    """A report as people read it."""
+
+    subject: str
+    preheader: str
+    html: str
+    text: str
+    attachments: tuple[Attachment, ...] = ()
+
+
+# Runs, frozen reports, deliveries
+
+
+class RunKind(StrEnum):
+    """Why a run exists."""
+
+    WEEKLY = "weekly"
+    TEAM = "team"
+    DAILY = "daily"
+
+
+class RunState(StrEnum):
+    """Where a run is: only ``open`` ones are worked on."""
+
+    OPEN = "open"
+    DONE = "done"
+    FAILED = "failed"
+    EXPIRED = "expired"
+
+
+class RunSummary(Value):
+    """What a planned run found."""
+
+    accounts: int
+    teams: int
+    currency: str
+    total: Decimal
+    previous_total: Decimal
+    anomalies: int
+    data_through: date
+    window: WindowDays
+
+
+class Run(Value):
+    """One execution for a period; owns the frozen reports and the deliveries."""
+
+    id: str
+    kind: RunKind
+    source: SourceName
+    period: str
+    team_id: str | None = None
+    repeat: int = 1
+    state: RunState = RunState.OPEN
+    planned: bool = False
+    transport: str
+    """Name of the mail transport, fixed when the run begins."""
+    requested_by: Actor
+    created_at: datetime
+    not_after: datetime
+    """Deliveries still pending then expire."""
+    summary: RunSummary | None = None
+    finished_at: datetime | None = None
+    last_error: str | None = None
+    retry_at: datetime | None = None
+    """When the clock may try again after an error; None: at once."""
+    attempts: int = 0
+
+
+class FrozenReport(Value):
+    """A report as it was made for a run; all recipients and retries get this one."""
+
+    id: str
+    run_id: str
+    kind: Literal["team", "admin"]
+    team_id: str | None = None
+    source: SourceName
+    made_at: datetime
+    rendered: RenderedReport
+    preview: dict[str, object]
+    """The JSON of the REST preview."""
+
+
+class DeliveryState(StrEnum):
+    """Where a delivery is; all but the first two are final until somebody retries."""
+
+    PENDING = "pending"
+    SENDING = "sending"
+    SENT = "sent"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    SKIPPED = "skipped"
+    EXPIRED = "expired"
+
+
+class DeliveryPhase(StrEnum):
+    """How far a sending delivery has come."""
+
+    CLAIM = "claim"
+    """Claimed; nothing of the body has left this process."""
+    DATA = "data"
+    """The body may have been handed over; the answer is not stored."""
+
+
+class Delivery(Value):
+    """One message to one recipient of one run."""
+
+    id: str
+    run_id: str
+    report_id: str
+    source: SourceName
+    channel: Literal["mail", "teams"] = "mail"
+    recipient: str
+    state: DeliveryState = DeliveryState.PENDING
+    phase: DeliveryPhase | None = None
+    fence: int = 0
+    """Raised by each claim; every later write names it, so that a stale worker writes nothing."""
+    owner: str | None = None
+    lease_until: datetime | None = None
+    attempts: int = 0
+    ambiguous: int = 0
+    """How often the fate of a handed-over body stayed unknown."""
+    not_before: datetime
+    not_after: datetime
+    message_id: str
+    date: datetime
+    """The mail's Date header, the same in every attempt."""
+    raw_sha256: str | None = None
+    """Of the bytes first handed over; a later attempt with other bytes is refused."""
+    reply: str | None = None
+    error: str | None = None
+    updated_at: datetime

@@ -1,0 +1,450 @@
+"""What the use cases need from outside, as protocols; adapters and test fakes implement them.
+
+The docstrings are the contract that ``tests/contract`` runs against every implementation.
+"""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import date, datetime, timedelta
+from typing import Protocol
+
+from services.model import (
+    Anomaly,
+    AuditEntry,
+    CostTable,
+    DaySpan,
+    Delivery,
+    DeliveryPhase,
+    DeliveryState,
+    FrozenReport,
+    Month,
+    Run,
+    RunKind,
+    RunSummary,
+    SourceName,
+    SourceState,
+    StoredConfig,
+    Team,
+)
+
+Clock = Callable[[], datetime]
+"""The present instant, aware, UTC."""
+
+
+class CostSource(Protocol):
+    """Where costs are read; every method raises CostSourceError with the cure in words."""
+
+    @property
+    def name(self) -> SourceName: ...
+
+    async def choose_metric(self, span: DaySpan) -> str:
+        """The metric to use from now on: the configured one, else the best that has data."""
+        ...
+
+    async def total(
+        self, metric: str, span: DaySpan, accounts: Sequence[str] | None = None
+    ) -> CostTable:
+        """The ungrouped daily total, as at most one series of account ``""``.
+
+        ``accounts`` narrows it to these; None means all. Days without data are NaN; no data
+        at all gives no series.
+        """
+        ...
+
+    async def by_account(
+        self, metric: str, span: DaySpan, accounts: Sequence[str] | None = None
+    ) -> CostTable:
+        """Daily totals by account (service ``""``, category None).
+
+        Costs without an account tag are under UNATTRIBUTED. Raises AnswerTooLargeError when
+        fewer accounts should be asked for.
+        """
+        ...
+
+    async def by_service(self, metric: str, span: DaySpan, accounts: Sequence[str]) -> CostTable:
+        """Daily amounts by account × service × charge category, one series for each.
+
+        Costs without a service are under ``"Other"``. Raises AnswerTooLargeError when fewer
+        accounts should be asked for.
+        """
+        ...
+
+    async def account_names(
+        self, metric: str, span: DaySpan, accounts: Sequence[str]
+    ) -> dict[str, str]:
+        """Names of accounts where the source knows them; never raises for a missing tag."""
+        ...
+
+    async def aclose(self) -> None: ...
+
+
+class CostStore(Protocol):
+    """Daily costs by account and month, and what is known of a source."""
+
+    async def save_totals(
+        self, source: SourceName, metric: str, table: CostTable, seen_at: datetime
+    ) -> None:
+        """Stores daily totals by account over the table's span.
+
+        A day that held another amount keeps it as a revision dated ``seen_at``. Days of the
+        span with NaN, and accounts of earlier saves that are absent from the table, are left
+        as they are. Saving the same table again changes nothing.
+        """
+        ...
+
+    async def save_details(
+        self,
+        source: SourceName,
+        metric: str,
+        table: CostTable,
+        accounts: Sequence[str],
+        seen_at: datetime,
+    ) -> None:
+        """Stores amounts by service and category of all ``accounts`` over the table's span.
+
+        Within the span the table is the whole truth for these accounts: a stored series that
+        is absent from it becomes NaN there. Changed amounts keep their earlier value as a
+        revision dated ``seen_at``. The months touched count as detailed for these accounts,
+        also for those without any cost. Saving the same table again changes nothing.
+        """
+        ...
+
+    async def load(self, source: SourceName, accounts: Sequence[str], span: DaySpan) -> CostTable:
+        """Amounts by service and category (only) of these accounts over the span."""
+        ...
+
+    async def load_totals(self, source: SourceName, span: DaySpan) -> CostTable:
+        """Daily totals of all accounts that have any in the span, with account names."""
+        ...
+
+    async def load_as_known(
+        self, source: SourceName, accounts: Sequence[str], span: DaySpan, at: datetime
+    ) -> CostTable:
+        """As ``load``, with every amount as it was known at an instant (revisions undone)."""
+        ...
+
+    async def save_names(
+        self, source: SourceName, names: dict[str, str], months: Sequence[Month]
+    ) -> None:
+        """Stores account names on the documents of these months."""
+        ...
+
+    async def last_days(self, source: SourceName, accounts: Sequence[str]) -> dict[str, date]:
+        """The last day with a total for each of these accounts that has any."""
+        ...
+
+    async def detailed(self, source: SourceName, metric: str, month: Month) -> set[str]:
+        """Accounts whose services are stored for a whole month under this metric."""
+        ...
+
+    async def state(self, source: SourceName) -> SourceState: ...
+
+    async def save_state(self, state: SourceState) -> None: ...
+
+
+class TeamStore(Protocol):
+    """Teams; sample teams are kept apart from real ones by ``sample``."""
+
+    async def list_teams(self, *, sample: bool) -> list[Team]:
+        """All teams of one side, by name (case folded), then account id."""
+        ...
+
+    async def any_real(self) -> bool: ...
+
+    async def get(self, team_id: str) -> Team | None: ...
+
+    async def add(self, team: Team) -> None:
+        """Raises ConflictError when a team of the same side has the account already."""
+        ...
+
+    async def replace(self, team: Team) -> bool:
+        """Stores a changed team whose stored version is ``team.version - 1``; False if not.
+
+        Raises ConflictError when another team of the same side has the account.
+        """
+        ...
+
+    async def remove(self, team_id: str) -> Team | None:
+        """Removes and returns it; None when there is none."""
+        ...
+
+    async def seed_samples(self, teams: Sequence[Team]) -> None:
+        """Adds those sample teams that are not there by id; changes none."""
+        ...
+
+
+class ConfigStore(Protocol):
+    """The one document of stored settings."""
+
+    async def get(self, now: datetime) -> StoredConfig:
+        """The stored settings; at the first call ever the defaults, kept with
+        ``schedule_since=now``.
+        """
+        ...
+
+    async def replace(self, config: StoredConfig) -> bool:
+        """Stores settings whose stored version is ``config.version - 1``; False if not."""
+        ...
+
+
+class AuditLog(Protocol):
+    """Who changed what; append only."""
+
+    async def append(self, entry: AuditEntry) -> None: ...
+
+    async def newest(self, limit: int) -> list[AuditEntry]: ...
+
+
+class AnomalyStore(Protocol):
+    """Anomalies by id."""
+
+    async def raise_once(self, anomaly: Anomaly) -> bool:
+        """Stores it unless its id is there; True when this call stored it."""
+        ...
+
+    async def update(self, anomaly: Anomaly) -> None:
+        """Replaces excess, service, end, status and updated_at of a stored anomaly."""
+        ...
+
+    async def get(self, anomaly_id: str) -> Anomaly | None: ...
+
+    async def open_of(
+        self, source: SourceName, accounts: Sequence[str] | None = None
+    ) -> list[Anomaly]:
+        """Open ones of these accounts (None: all), largest excess first."""
+        ...
+
+
+class RunStore(Protocol):
+    """Runs, their leases and their frozen reports."""
+
+    async def begin(self, run: Run) -> tuple[Run, bool]:
+        """Stores the run unless its id is there; the stored one, and whether it is new."""
+        ...
+
+    async def get(self, run_id: str) -> Run | None: ...
+
+    async def list_runs(
+        self,
+        source: SourceName,
+        *,
+        kind: RunKind | None = None,
+        open_only: bool = False,
+        period: str | None = None,
+        limit: int = 100,
+    ) -> list[Run]:
+        """Newest (by created_at, then id) first."""
+        ...
+
+    async def lease(self, run_id: str, owner: str, now: datetime, ttl: timedelta) -> int | None:
+        """Takes the run until ``now + ttl`` when it is free, expired or already the owner's.
+
+        The fencing token is raised by every call that succeeds; None when another holds it.
+        """
+        ...
+
+    async def renew(
+        self, run_id: str, owner: str, token: int, now: datetime, ttl: timedelta
+    ) -> bool:
+        """Prolongs a lease that is still this owner's with this token; False if it is not."""
+        ...
+
+    async def release(self, run_id: str, owner: str, token: int) -> None:
+        """Gives a lease back; nothing happens when it is no longer held."""
+        ...
+
+    async def mark_planned(self, run_id: str, token: int, summary: RunSummary) -> bool:
+        """False when the token is stale, and then nothing is written (so for the next two)."""
+        ...
+
+    async def record_error(
+        self, run_id: str, token: int, error: str, *, failed: bool, retry_at: datetime | None
+    ) -> bool:
+        """Stores the error and counts the attempt; ``failed`` ends an unplanned run."""
+        ...
+
+    async def close(self, run_id: str, token: int, *, expired: bool, now: datetime) -> bool:
+        """Ends an open, planned run as done (or expired)."""
+        ...
+
+    async def reopen(
+        self, run_id: str, requested_by: str, now: datetime, not_after: datetime
+    ) -> bool:
+        """Opens a failed, expired or done run again; False when it is open or not there."""
+        ...
+
+    async def freeze(self, reports: Sequence[FrozenReport]) -> None:
+        """Stores reports that are not there yet by id; a stored one is never changed."""
+        ...
+
+    async def frozen(self, report_id: str) -> FrozenReport | None: ...
+
+    async def frozen_ids(self, run_id: str) -> set[str]: ...
+
+    def team_previews(self, run_id: str) -> AsyncIterator[tuple[str, dict[str, object]]]:
+        """(team id, preview JSON) of the frozen team reports, without their HTML."""
+        ...
+
+
+class DeliveryLedger(Protocol):
+    """One document per message and recipient; every change is a compare-and-set."""
+
+    async def plan(self, deliveries: Sequence[Delivery]) -> None:
+        """Stores those that are not there yet by id; a stored one is never changed."""
+        ...
+
+    async def claim(
+        self, run_id: str, owner: str, now: datetime, ttl: timedelta
+    ) -> Delivery | None:
+        """Takes one pending delivery that is due (``not_before <= now <= not_after``).
+
+        Sets sending/claim, owner, ``lease_until = now + ttl``, attempts + 1 and fence + 1;
+        returns the delivery after the change. None: nothing is due.
+        """
+        ...
+
+    async def enter_data(
+        self, delivery: Delivery, raw_sha256: str, now: datetime, ttl: timedelta
+    ) -> bool:
+        """sending/claim → sending/data under the delivery's fence; False: it was taken over."""
+        ...
+
+    async def finish(
+        self,
+        delivery: Delivery,
+        phase: DeliveryPhase,
+        state: DeliveryState,
+        now: datetime,
+        *,
+        reply: str | None = None,
+        error: str | None = None,
+        not_before: datetime | None = None,
+        ambiguous: bool = False,
+    ) -> bool:
+        """sending/``phase`` → ``state`` under the fence; False: it was taken over.
+
+        ``pending`` takes ``not_before``; ``ambiguous`` raises that counter.
+        """
+        ...
+
+    async def release_claim(self, delivery: Delivery, now: datetime) -> bool:
+        """sending/claim → pending as if never claimed (attempts − 1)."""
+        ...
+
+    async def abandoned(self, run_id: str, now: datetime) -> list[Delivery]:
+        """Sending deliveries whose lease ended before ``now``."""
+        ...
+
+    async def take_over(
+        self, delivery: Delivery, owner: str, now: datetime, ttl: timedelta
+    ) -> Delivery | None:
+        """Raises the fence of an abandoned delivery; None: somebody else was faster."""
+        ...
+
+    async def expire(self, run_id: str, now: datetime) -> int:
+        """Pending ones past ``not_after`` become expired; their number."""
+        ...
+
+    async def retry(self, run_id: str, now: datetime, not_after: datetime) -> int:
+        """Failed, expired and unknown ones become pending again; their number."""
+        ...
+
+    async def counts(self, run_id: str) -> dict[DeliveryState, int]:
+        """How many are in each state; states with none are left out."""
+        ...
+
+    async def next_due(self, run_id: str) -> datetime | None:
+        """When the next pending one is due, or a sending one's lease ends; None: all final."""
+        ...
+
+    async def list_deliveries(
+        self, run_id: str, *, states: Sequence[DeliveryState] | None = None
+    ) -> list[Delivery]:
+        """By recipient, then id."""
+        ...
+
+
+class RateBudget(Protocol):
+    """Mails in any minute of one sender address, over all processes."""
+
+    async def take(self, sender: str, per_minute: int, now: datetime) -> float:
+        """0.0 when a mail may go now (and it is counted), else the seconds to wait."""
+        ...
+
+
+class MailConnection(Protocol):
+    """One open connection to the mail server, used for many mails in turn."""
+
+    async def offer(self, sender: str, recipient: str) -> None:
+        """Everything before the body. Raises MailError; after it the connection is usable
+        unless it was a MailConnectError.
+        """
+        ...
+
+    async def hand_over(self, raw: bytes) -> str:
+        """The body; returns the server's answer.
+
+        Raises MailError when the server refused the body (nothing was delivered), and
+        MailFateUnknownError when the connection or the wait ended before an answer.
+        """
+        ...
+
+    async def aclose(self) -> None: ...
+
+
+class MailTransport(Protocol):
+    """A way to send mail."""
+
+    @property
+    def name(self) -> str:
+        """``smtp`` or ``outbox``; runs remember it."""
+        ...
+
+    @property
+    def sender(self) -> str: ...
+
+    @property
+    def lanes(self) -> int:
+        """Connections that may be open at once."""
+        ...
+
+    @property
+    def per_minute(self) -> int:
+        """Mails in any minute; 0: no limit."""
+        ...
+
+    async def connect(self) -> MailConnection:
+        """Opens, secures and signs in. Raises MailConnectError with the cure in words."""
+        ...
+
+
+class SecretBox(Protocol):
+    """Encrypts what is stored."""
+
+    def encrypt(self, secret: str) -> str: ...
+
+    def decrypt(self, token: str) -> str:
+        """Raises SettingsError when the key is another one than at encryption."""
+        ...
+
+
+class Store(Protocol):
+    """All collections of one database."""
+
+    costs: CostStore
+    teams: TeamStore
+    config: ConfigStore
+    audit: AuditLog
+    anomalies: AnomalyStore
+    runs: RunStore
+    deliveries: DeliveryLedger
+    rates: RateBudget
+
+    async def prepare(self) -> None:
+        """Creates the indexes; raises StoreUnavailableError when MongoDB does not answer."""
+        ...
+
+    async def ping(self) -> None:
+        """Raises StoreUnavailableError with the reason."""
+        ...
+
+    async def aclose(self) -> None: ...

@@ -1,0 +1,1 @@
+"""Reports as subject, HTML and plain text, and the bytes of a mail."""

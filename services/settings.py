@@ -1,0 +1,326 @@
+"""Settings from the environment, ``.env`` and secret files; the only module that reads them.
+
+``load_settings()`` is called once, in ``main()``. Each adapter receives its own group.
+An empty value counts as unset (compose files pass ``NAME=``), and ``NAME_FILE`` names a file
+that holds the value of ``NAME``.
+"""
+
+import os
+from collections.abc import Mapping
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+from email_validator import EmailNotValidError, validate_email
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from services.errors import SettingsError
+
+DATADOG_SITES = (
+    "datadoghq.com",
+    "us3.datadoghq.com",
+    "us5.datadoghq.com",
+    "datadoghq.eu",
+    "ap1.datadoghq.com",
+    "ap2.datadoghq.com",
+    "uk1.datadoghq.com",
+    "ddog-gov.com",
+    "us2.ddog-gov.com",
+)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address can only mean this machine."""
+    name = host.strip("[]").lower()
+    if name == "localhost":
+        return True
+    try:
+        return ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+def _https_or_loopback(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("must be an address such as https://example.com")
+    if parts.scheme == "http" and not is_loopback(parts.hostname):
+        raise ValueError("plain http is allowed towards this machine only; use https")
+    return url.rstrip("/")
+
+
+WebAddress = Annotated[str, BeforeValidator(_https_or_loopback)]
+
+
+class Group(BaseModel):
+    """Settings of one adapter; field aliases are the names in the environment."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="ignore", populate_by_name=True, hide_input_in_errors=True
+    )
+
+
+class MongoSettings(Group):
+    url: SecretStr | None = Field(
+        None, alias="MONGO_URL", description="MongoDB address; unset: the embedded MongoDB."
+    )
+    database: str = Field(
+        "aws_cost_agent",
+        alias="DB_NAME",
+        description="Database name.",
+        pattern=r"^[A-Za-z0-9_-]{1,38}$",
+    )
+
+
+class DatadogSettings(Group):
+    api_key: SecretStr | None = Field(
+        None, alias="DATADOG_API_KEY", description="Datadog API key; unset: sample costs."
+    )
+    app_key: SecretStr | None = Field(
+        None,
+        alias="DATADOG_APP_KEY",
+        description="Datadog application key with the scopes timeseries_query and "
+        "cloud_cost_management_read.",
+    )
+    site: str = Field(
+        "datadoghq.com", alias="DATADOG_SITE", description="Datadog site of your organisation."
+    )
+    api_url: WebAddress | None = Field(
+        None,
+        alias="DATADOG_API_URL",
+        description="Overrides https://api.<site>, for proxies and tests.",
+    )
+    cost_metric: str | None = Field(
+        None,
+        alias="DATADOG_COST_METRIC",
+        description="Cost metric; unset: aws.cost.net.amortized if it has data, else "
+        "aws.cost.amortized.",
+        pattern=r"^[A-Za-z][A-Za-z0-9_.]{0,199}$",
+    )
+    accounts_per_query: int = Field(
+        250,
+        alias="DATADOG_ACCOUNTS_PER_QUERY",
+        description="Accounts asked for in one query; halved by itself when an answer is cut off.",
+        ge=1,
+        le=1000,
+    )
+
+    @field_validator("site")
+    @classmethod
+    def _known_site(cls, site: str) -> str:
+        site = site.strip().lower()
+        if site not in DATADOG_SITES:
+            raise ValueError(f"must be one of {', '.join(DATADOG_SITES)}")
+        return site
+
+    @model_validator(mode="after")
+    def _both_keys_or_none(self) -> Self:
+        if (self.api_key is None) != (self.app_key is None):
+            missing = "DATADOG_APP_KEY" if self.app_key is None else "DATADOG_API_KEY"
+            raise ValueError(f"{missing} is missing; set both keys, or neither for sample costs")
+        return self
+
+    @property
+    def active(self) -> bool:
+        return self.api_key is not None
+
+    @property
+    def base_url(self) -> str:
+        return self.api_url or f"https://api.{self.site}"
+
+
+class SmtpSettings(Group):
+    host: str | None = Field(
+        None, alias="SMTP_HOST", description="Mail server; unset: mails go to the outbox."
+    )
+    port: int = Field(587, alias="SMTP_PORT", description="Mail server port.", ge=1, le=65535)
+    user: str | None = Field(None, alias="SMTP_USER", description="User to sign in with.")
+    password: SecretStr | None = Field(
+        None, alias="SMTP_PASSWORD", description="Password to sign in with."
+    )
+    sender: str | None = Field(
+        None, alias="SENDER_EMAIL", description="From address; unset: SMTP_USER."
+    )
+    tls: Literal["starttls", "implicit", "none"] = Field(
+        "starttls",
+        alias="SMTP_TLS",
+        description="starttls, implicit, or none (towards this machine only).",
+    )
+    rate_per_minute: int = Field(
+        30,
+        alias="SMTP_RATE_PER_MINUTE",
+        description="Mails in any minute, over all processes; 0: no limit.",
+        ge=0,
+    )
+    max_connections: int = Field(
+        3,
+        alias="SMTP_MAX_CONNECTIONS",
+        description="Connections to the mail server at once.",
+        ge=1,
+        le=50,
+    )
+    when_unsure: Literal["resend", "hold"] = Field(
+        "resend",
+        alias="MAIL_WHEN_UNSURE",
+        description="What to do when a connection ends before the server answered: send the "
+        "identical mail again (resend), or leave it to an admin (hold).",
+    )
+
+    @field_validator("sender")
+    @classmethod
+    def _address(cls, sender: str | None) -> str | None:
+        return None if sender is None else mail_address(sender)
+
+    @model_validator(mode="after")
+    def _plain_only_here(self) -> Self:
+        if self.host and self.tls == "none" and not is_loopback(self.host):
+            raise ValueError(
+                "SMTP_TLS=none is allowed towards this machine only; use starttls or implicit"
+            )
+        return self
+
+
+class TeamsAppSettings(Group):
+    app_id: str | None = Field(
+        None,
+        alias="MicrosoftAppId",
+        description="App (client) id of the bot; unset: Teams in local mode.",
+    )
+
+
+class ServerSettings(Group):
+    host: str = Field("127.0.0.1", alias="HOST", description="Address to listen on.")
+    port: int = Field(8001, alias="PORT", description="Port to listen on.", ge=1, le=65535)
+    data_dir: Path = Field(
+        Path("var"),
+        alias="DATA_DIR",
+        description="Folder of the embedded MongoDB, the outbox and the key file.",
+    )
+    secret_key: SecretStr | None = Field(
+        None,
+        alias="SECRET_KEY",
+        description="Encrypts stored secrets; unset: a key file in DATA_DIR.",
+        min_length=16,
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", alias="LOG_LEVEL", description="DEBUG, INFO, WARNING or ERROR."
+    )
+    log_format: Literal["console", "json"] = Field(
+        "console", alias="LOG_FORMAT", description="console or json."
+    )
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _upper(cls, level: Any) -> Any:
+        return level.upper() if isinstance(level, str) else level
+
+
+class CostSettings(Group):
+    complete_after_hours: int = Field(
+        48,
+        alias="COST_DAY_COMPLETE_AFTER_HOURS",
+        description="Hours after its end at which a UTC day's costs count as complete.",
+        ge=0,
+        le=240,
+    )
+
+
+class Settings(Group):
+    mongo: MongoSettings
+    datadog: DatadogSettings
+    smtp: SmtpSettings
+    teams_app: TeamsAppSettings
+    server: ServerSettings
+    costs: CostSettings
+
+
+def mail_address(text: str) -> str:
+    """A mail address in its normal form; ValueError with a reason when it is not one.
+
+    The domain is lower-cased and turned into its ASCII form; a local part beyond ASCII is
+    refused, as most mail servers cannot deliver to it.
+    """
+    try:
+        found = validate_email(text.strip(), check_deliverability=False, allow_smtputf8=False)
+    except EmailNotValidError as error:
+        raise ValueError(f"is not a mail address: {error}") from error
+    return f"{found.local_part}@{found.ascii_domain}"
+
+
+def _set(values: Mapping[str, str | None]) -> dict[str, str]:
+    return {name: value.strip() for name, value in values.items() if value and value.strip()}
+
+
+def _with_files(values: Mapping[str, str]) -> dict[str, str]:
+    """Reads ``NAME_FILE`` where ``NAME`` itself is not set."""
+    found = dict(values)
+    for name in [name for name in found if name.endswith("_FILE")]:
+        plain = name.removesuffix("_FILE")
+        if plain in _names() and plain not in found:
+            try:
+                found[plain] = Path(found[name]).read_text("utf-8").strip()
+            except (OSError, UnicodeDecodeError) as error:
+                raise SettingsError(
+                    f"{name}: cannot read {found[name]} ({_reason(error)}). "
+                    f"Make the file readable, or set {plain} itself."
+                ) from error
+    return found
+
+
+def _reason(error: Exception) -> str:
+    return error.strerror or "error" if isinstance(error, OSError) else "not UTF-8 text"
+
+
+def _names() -> set[str]:
+    return {field.alias or "" for _, field in setting_fields()}
+
+
+def setting_fields() -> list[tuple[str, Any]]:
+    """All settings as (group name, pydantic field), for the docs and the checks of them."""
+    return [
+        (group, field)
+        for group, info in Settings.model_fields.items()
+        if isinstance(info.annotation, type) and issubclass(info.annotation, Group)
+        for field in info.annotation.model_fields.values()
+    ]
+
+
+def load_settings(
+    environ: Mapping[str, str] | None = None, env_file: Path | None = Path(".env")
+) -> Settings:
+    """Settings from ``environ`` (default: the process's) over ``env_file``.
+
+    Raises SettingsError that names each wrong setting and what it should be.
+    """
+    stored = dotenv_values(env_file) if env_file is not None and env_file.is_file() else {}
+    given = os.environ if environ is None else environ  # noqa: TID251 - the one place
+    values = _with_files({**_set(stored), **_set(given)})
+    groups: dict[str, Group] = {}
+    problems: list[str] = []
+    for name, info in Settings.model_fields.items():
+        group = info.annotation
+        assert isinstance(group, type)  # noqa: S101 - for the type checker
+        assert issubclass(group, Group)  # noqa: S101 - for the type checker
+        try:
+            groups[name] = group.model_validate(values)
+        except ValidationError as error:
+            problems += [_problem(item["loc"], item["msg"]) for item in error.errors()]
+    if problems:
+        raise SettingsError("; ".join(problems))
+    return Settings.model_validate(groups)
+
+
+def _problem(loc: tuple[int | str, ...], message: str) -> str:
+    text = message.removeprefix("Value error, ")
+    return f"{loc[0]}: {text}" if loc else text
