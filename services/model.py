@@ -16,6 +16,8 @@ from pydantic import BaseModel, ConfigDict
 
 SourceName = Literal["datadog", "sample"]
 
+SILENT_DAYS = 7
+
 UNATTRIBUTED = "unattributed"
 """Account id under which costs without an account tag are kept."""
 
@@ -345,8 +347,9 @@ class AccountFigures(Value):
     """Last day with data; None when there is none."""
 
     @property
-    def has_data(self) -> bool:
-        return self.last_day is not None
+    def silent(self) -> bool:
+        """No data in the last 7 complete days: the account is gone, or its feed is broken."""
+        return self.last_day is None or (self.data_through - self.last_day).days >= SILENT_DAYS
 
 
 class Restatement(Value):

@@ -1,0 +1,55 @@
+# AWS Cost Agent. `make run` and `make test` need Python >= 3.11 and make, nothing else.
+
+VENV := .venv
+BIN := $(VENV)/bin
+CODE := api bot cards cli services tests app.py
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test lint fmt bench clean
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+setup: $(VENV)/.run-ready ## make the environment (.venv) from the lock files
+
+run: setup ## start the agent on 127.0.0.1:8001, with sample costs unless Datadog keys are set
+	@$(BIN)/python app.py serve --first-report
+
+test: lint ## run all checks and tests
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+lint: $(VENV)/.test-ready ## ruff, mypy and the import contracts
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/mypy $(CODE)
+	$(BIN)/lint-imports
+
+fmt: $(VENV)/.test-ready ## format the code
+	$(BIN)/ruff format $(CODE)
+	$(BIN)/ruff check --fix $(CODE)
+
+bench: $(VENV)/.test-ready ## measure a weekly run of 84 and of 1,000 accounts
+	$(BIN)/python -m tests.bench.weekly_run
+
+clean: ## remove the environment and the caches; DATA_DIR stays
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+
+$(VENV)/.python:
+	@python=""; for candidate in python3 python3.14 python3.13 python3.12 python3.11; do \
+	  if $$candidate -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then python=$$candidate; break; fi; \
+	done; \
+	if [ -z "$$python" ]; then echo "Python 3.11 or newer is needed; install it and run make again." >&2; exit 1; fi; \
+	if ! $$python -c 'import ensurepip, venv' 2>/dev/null; then \
+	  echo "$$python cannot make environments; install its venv package (Debian, Ubuntu: apt-get install python3-venv) and run make again." >&2; exit 1; fi; \
+	echo "Making the environment with $$($$python --version) …"; \
+	rm -rf $(VENV) && $$python -m venv $(VENV) && touch $@
+
+$(VENV)/.run-ready: $(VENV)/.python requirements.lock requirements-embedded.lock
+	@echo "Installing the locked packages …"
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock -r requirements-embedded.lock
+	@touch $@
+
+$(VENV)/.test-ready: $(VENV)/.run-ready requirements-dev.lock
+	@echo "Installing the locked packages for tests …"
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@

@@ -1,0 +1,114 @@
+"""``run-report``: one run and out."""
+
+import time
+from datetime import timedelta
+
+from rich.console import Console
+
+from cli.progress import RunProgress
+from cli.wired import Wired
+from services.errors import InvalidError
+from services.model import Actor, DeliveryState, Run, RunKind, RunState, RunSummary, Team
+from services.runs import RunView
+from services.wording import day_range, money, percent_of
+
+PATIENCE = timedelta(minutes=10)
+"""How long a command waits for another worker's lease and for retries."""
+ACTOR = Actor(door="cli", name="run-report")
+MOST_LINES = 20
+
+
+async def run_report(
+    wired: Wired,
+    *,
+    period: str | None = None,
+    team: str | None = None,
+    again: bool = False,
+    dry_run: bool = False,
+    actor: Actor = ACTOR,
+) -> int:
+    """Does one run; 0 only if every delivery was sent."""
+    chosen = await _chosen(wired, team) if team else None
+    kind = RunKind.TEAM if chosen else RunKind.WEEKLY
+    team_id = chosen.id if chosen else None
+    started = time.monotonic()
+    if dry_run:
+        return await _rehearse(wired, kind, period, team_id)
+    run = await wired.runs.request(
+        kind, actor, wired.clock(), period=period, team_id=team_id, again=again
+    )
+    finished_before = run.state is not RunState.OPEN
+    if not finished_before:
+        with RunProgress() as progress:
+            await wired.worker.work(run.id, patience=PATIENCE, progress=progress)
+    view = await wired.runs.view(run.id)
+    show(view, seconds=None if finished_before else time.monotonic() - started)
+    return 0 if _all_sent(view) else 1
+
+
+async def _chosen(wired: Wired, text: str) -> Team:
+    found = await wired.teams.find(text)
+    if not found:
+        raise InvalidError(f'No team matches "{text}". Give its name, account id or a prefix.')
+    if len(found) > 1:
+        names = ", ".join(f"{team.team_name} ({team.aws_account_id})" for team in found[:10])
+        raise InvalidError(f'"{text}" fits {len(found)} teams: {names}. Give the account id.')
+    return found[0]
+
+
+async def _rehearse(wired: Wired, kind: RunKind, period: str | None, team_id: str | None) -> int:
+    draft = await wired.runs.draft(kind, ACTOR, wired.clock(), period=period, team_id=team_id)
+    with RunProgress() as progress:
+        plan = await wired.planner.rehearse(draft, progress)
+    out = Console(highlight=False, soft_wrap=True)
+    _show_summary(out, draft, plan.summary)
+    out.print(f"Mails      {len(plan.recipients)} would be sent ({draft.transport}):", markup=False)
+    for _, recipient, subject in plan.recipients:
+        out.print(f"  {recipient}: {subject}", markup=False)
+    out.print("Dry run: nothing was sent and no run was stored.")
+    return 0
+
+
+def show(view: RunView, seconds: float | None) -> None:
+    """Prints what a run found and what became of its mails."""
+    out = Console(highlight=False, soft_wrap=True)
+    run = view.run
+    if run.summary is not None:
+        _show_summary(out, run, run.summary)
+    counts = ", ".join(f"{number} {state.value}" for state, number in _ordered(view.counts))
+    where = " (outbox)" if run.transport == "outbox" else ""
+    out.print(f"Mails      {counts or 'none'}{where}", markup=False)
+    if seconds is None:
+        out.print("This report was made before; nothing was sent now. --again repeats it.")
+    else:
+        out.print(f"Took       {seconds:.1f} s")
+    unsent = [one for one in view.deliveries if one.state is not DeliveryState.SENT]
+    for one in unsent[:MOST_LINES]:
+        out.print(f"  {one.recipient}: {one.state.value}. {one.error or ''}", markup=False)
+    if len(unsent) > MOST_LINES:
+        out.print(f"  and {len(unsent) - MOST_LINES} more")
+    if run.last_error and not _all_sent(view):
+        out.print(f"Error: {run.last_error}", markup=False)
+
+
+def _show_summary(out: Console, run: Run, summary: RunSummary) -> None:
+    window = summary.window
+    now = money(summary.total, summary.currency)
+    before = money(summary.previous_total, summary.currency)
+    change = percent_of(summary.total, summary.previous_total)
+    out.print(f"Report     {run.period}{' · SAMPLE DATA' if run.source == 'sample' else ''}")
+    out.print(f"Accounts   {summary.accounts} ({summary.teams} teams)")
+    out.print(
+        f"Total      {now} ({change}), {day_range(window.current.first, window.current.last)} "
+        f"vs {before}, {day_range(window.previous.first, window.previous.last)}",
+        markup=False,
+    )
+    out.print(f"Anomalies  {summary.anomalies}")
+
+
+def _ordered(counts: dict[DeliveryState, int]) -> list[tuple[DeliveryState, int]]:
+    return [(state, counts[state]) for state in DeliveryState if counts.get(state)]
+
+
+def _all_sent(view: RunView) -> bool:
+    return view.run.state is RunState.DONE and set(view.counts) <= {DeliveryState.SENT}

@@ -1,0 +1,31 @@
+"""The use cases that commands work with, wired by the composition root."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from services.check import Check
+from services.model import SourceName
+from services.planning import Planner
+from services.ports import Clock
+from services.runs import Runs
+from services.sending import Sender
+from services.teams import Teams
+from services.transports import Transports
+from services.worker import Worker
+
+
+@dataclass(frozen=True, slots=True)
+class Wired:
+    """What a command may use."""
+
+    source: SourceName
+    teams: Teams
+    runs: Runs
+    planner: Planner
+    worker: Worker
+    sender: Sender
+    transports: Transports
+    check: Check
+    clock: Clock
+    outbox_folder: str
+    seed_samples: Callable[[], Awaitable[None]]

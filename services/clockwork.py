@@ -1,0 +1,90 @@
+"""What each tick of the clock does: begin what is due, go on with what is open.
+
+The ticker only ticks; what is due is decided by pure functions from the stored schedule and
+the present instant, and MongoDB decides which worker does it.
+"""
+
+from collections.abc import Callable, Coroutine
+from datetime import datetime
+from typing import Any
+
+import structlog
+
+from services.config import Config
+from services.costs import Costs
+from services.model import Actor, Run, RunKind, RunState, SourceName
+from services.ports import Clock, RunStore
+from services.reports import ReportMaker
+from services.runs import Runs
+from services.schedule import due_slot, period_of
+from services.teams import Teams
+from services.worker import Worker, due_again
+
+log = structlog.get_logger()
+
+CLOCK = Actor(door="clock")
+Start = Callable[[str, Coroutine[Any, Any, None]], object]
+"""Starts named background work; a name that is running already is not started twice."""
+
+
+class Clockwork:
+    """Begins the weekly run of a due slot and the daily run of each complete day."""
+
+    def __init__(
+        self,
+        *,
+        config: Config,
+        runs: Runs,
+        store: RunStore,
+        worker: Worker,
+        costs: Costs,
+        maker: ReportMaker,
+        teams: Teams,
+        source: SourceName,
+        clock: Clock,
+        start: Start,
+    ) -> None:
+        self._config = config
+        self._runs = runs
+        self._store = store
+        self._worker = worker
+        self._costs = costs
+        self._maker = maker
+        self._teams = teams
+        self._source = source
+        self._clock = clock
+        self._start = start
+        self._backfilled: frozenset[str] | None = None
+        """Accounts whose history is known to be there; None: look again."""
+
+    async def tick(self) -> None:
+        """One look at what is due; quick, as the work goes to background tasks."""
+        now = self._clock()
+        config = await self._config.stored(now)
+        teams = await self._teams.list()
+        slot = due_slot(config, now)
+        if slot is not None and teams:
+            await self._begin(RunKind.WEEKLY, period_of(slot, config.schedule_timezone), now)
+        await self._begin(RunKind.DAILY, self._maker.expected_through(now).isoformat(), now)
+        for run in await self._store.list_runs(self._source, open_only=True):
+            if due_again(run, now):
+                self.work(run.id)
+        state = await self._costs.state()
+        if state.data_through is not None:
+            accounts = frozenset(team.aws_account_id for team in teams)
+            if accounts != self._backfilled:
+                self._start("backfill", self._backfill(now, accounts))
+
+    async def _backfill(self, now: datetime, accounts: frozenset[str]) -> None:
+        await self._costs.backfill(now, sorted(accounts))
+        self._backfilled = accounts
+
+    def work(self, run_id: str) -> None:
+        """Works on a run in the background."""
+        self._start(f"run {run_id}", self._worker.work(run_id))
+
+    async def _begin(self, kind: RunKind, period: str, now: datetime) -> Run:
+        run = await self._runs.request(kind, CLOCK, now, period=period)
+        if run.state is RunState.OPEN:
+            log.debug("run_due", run=run.id)
+        return run

@@ -1,0 +1,52 @@
+"""Whether the agent is well: MongoDB answers and the ticker ticks."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from services.errors import StoreUnavailableError
+from services.ports import Store
+
+SILENCE = timedelta(minutes=3)
+"""A ticker that has not ticked for this long is ill; it ticks every 30 s."""
+
+
+class Ticking(Protocol):
+    """What health needs to know of the ticker."""
+
+    @property
+    def running(self) -> bool: ...
+
+    @property
+    def last_tick(self) -> datetime | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class HealthReport:
+    """``failing`` names the parts that are ill, in words."""
+
+    failing: tuple[str, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        return not self.failing
+
+
+class Health:
+    """Looks at what every request and the clock depend on."""
+
+    def __init__(self, store: Store, ticker: Ticking) -> None:
+        self._store = store
+        self._ticker = ticker
+
+    async def check(self, now: datetime) -> HealthReport:
+        """Never raises for an ill part; names it."""
+        failing = []
+        try:
+            await self._store.ping()
+        except StoreUnavailableError as error:
+            failing.append(f"mongodb: {error}")
+        last = self._ticker.last_tick
+        if not self._ticker.running or (last is not None and now - last > SILENCE):
+            failing.append("ticker: the clock does not tick; restart the agent")
+        return HealthReport(tuple(failing))

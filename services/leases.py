@@ -1,0 +1,63 @@
+"""The lease on a run: held by a heartbeat while a block of work lasts."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
+
+from services.errors import LostLeaseError, StoreUnavailableError
+from services.ports import Clock, RunStore
+
+LEASE = timedelta(seconds=60)
+"""How long a dead worker's run waits for the next worker."""
+BEAT_SECONDS = LEASE.total_seconds() / 4
+
+
+@asynccontextmanager
+async def held(runs: RunStore, run_id: str, owner: str, clock: Clock) -> AsyncIterator[int | None]:
+    """The run's fencing token while the block holds its lease; None when another worker has it.
+
+    The block is cancelled, and LostLeaseError raised, when the lease cannot be kept.
+    """
+    token = await runs.lease(run_id, owner, clock(), LEASE)
+    if token is None:
+        yield None
+        return
+    body = asyncio.current_task()
+    lost = asyncio.Event()
+
+    async def beat() -> None:
+        while True:
+            if not await _renewed(runs, run_id, owner, token, clock):
+                break
+            await asyncio.sleep(BEAT_SECONDS)
+        lost.set()
+        if body is not None:
+            body.cancel()
+
+    heart = asyncio.create_task(beat(), name=f"lease of {run_id}")
+    try:
+        yield token
+    except asyncio.CancelledError:
+        if lost.is_set() and body is not None:
+            body.uncancel()
+            raise LostLeaseError(f"Another worker has taken over {run_id}.") from None
+        raise
+    finally:
+        heart.cancel()
+        with suppress(asyncio.CancelledError):
+            await heart
+        with suppress(StoreUnavailableError):
+            await runs.release(run_id, owner, token)
+
+
+async def _renewed(runs: RunStore, run_id: str, owner: str, token: int, clock: Clock) -> bool:
+    """True while the lease is held; MongoDB may be away for half of it."""
+    since = clock()
+    while True:
+        try:
+            return await runs.renew(run_id, owner, token, clock(), LEASE)
+        except StoreUnavailableError:
+            if clock() - since > LEASE / 2:
+                return False
+            await asyncio.sleep(1.0)

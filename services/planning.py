@@ -1,0 +1,305 @@
+"""Plans a run: reads the costs, freezes every report, then lists the deliveries.
+
+Nobody is told anything before all reports of the run are frozen, so that all recipients and
+all retries see the same figures.
+"""
+
+import hashlib
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.anomalies import Anomalies
+from services.config import Config
+from services.costs import Costs
+from services.errors import InvalidError
+from services.model import (
+    Delivery,
+    DeliveryRecap,
+    DeliveryState,
+    FrozenReport,
+    Restatement,
+    Run,
+    RunKind,
+    RunSummary,
+    SourceName,
+    StoredConfig,
+    Team,
+    TeamReport,
+)
+from services.ports import Clock, DeliveryLedger, RunStore
+from services.rendering.message import message_id_for
+from services.reports import AdminReportBuilder, Basis, ReportMaker, chunked, team_reports
+from services.restatements import Restatements
+from services.schedule import period_of
+from services.teams import Teams
+
+Progress = Callable[[str, int, int], None]
+"""Told (what, done, of how many) as work goes on."""
+
+TEAMS_AT_ONCE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a run will send; the reports themselves are frozen or, in a dry run, forgotten."""
+
+    summary: RunSummary
+    recipients: tuple[tuple[str, str, str], ...]
+    """(report id, recipient, subject)"""
+
+
+class Planner:
+    """Makes the plan of a run from the newest costs."""
+
+    def __init__(
+        self,
+        *,
+        costs: Costs,
+        maker: ReportMaker,
+        teams: Teams,
+        config: Config,
+        anomalies: Anomalies,
+        restatements: Restatements,
+        runs: RunStore,
+        ledger: DeliveryLedger,
+        source: SourceName,
+        clock: Clock,
+    ) -> None:
+        self._costs = costs
+        self._maker = maker
+        self._teams = teams
+        self._config = config
+        self._anomalies = anomalies
+        self._restatements = restatements
+        self._runs = runs
+        self._ledger = ledger
+        self._source = source
+        self._clock = clock
+
+    async def plan(self, run: Run, sender: str, progress: Progress) -> RunSummary:
+        """Freezes the reports and stores the deliveries; safe to repeat after a crash."""
+        begun_before = bool(await self._runs.frozen_ids(run.id))
+        plan = _Recipients(run, sender, self._clock())
+        summary: RunSummary | None = None
+        async for batch, found in self._made(run, progress, read_costs=not begun_before):
+            await self._runs.freeze([report for report, _ in batch])
+            for report, addresses in batch:
+                plan.add(report.id, addresses)
+            summary = found
+        if summary is None:
+            raise AssertionError("a plan ends with its summary")
+        for part in chunked(plan.deliveries, 500):
+            await self._ledger.plan(part)
+        return summary
+
+    async def rehearse(self, run: Run, progress: Progress) -> Plan:
+        """What ``plan`` would do, with nothing stored but the costs that were read."""
+        recipients: list[tuple[str, str, str]] = []
+        summary: RunSummary | None = None
+        async for batch, found in self._made(run, progress, read_costs=True, record=False):
+            recipients += [
+                (report.id, address, report.rendered.subject)
+                for report, addresses in batch
+                for address in addresses
+            ]
+            summary = found
+        if summary is None:
+            raise AssertionError("a plan ends with its summary")
+        return Plan(summary, tuple(recipients))
+
+    async def judge_day(self, run: Run, progress: Progress) -> RunSummary:
+        """The daily run: reads the costs and records what crossed a threshold."""
+        now = self._clock()
+        teams = await self._teams.list()
+        await self._costs.refresh(now, [team.aws_account_id for team in teams], progress)
+        config = await self._config.stored(now)
+        basis = await self._maker.basis(config, period_of(now, config.schedule_timezone), now)
+        builder, number = AdminReportBuilder(basis, {}), 0
+        for part in chunked(teams, TEAMS_AT_ONCE):
+            for report in await self._judged(basis, part, {}):
+                builder.add_team(report)
+                number += len(report.anomalies)
+        await self._anomalies.close_past_months(self._source, basis.data_through, now)
+        return _summary(basis, builder, len(teams), number)
+
+    async def _made(
+        self, run: Run, progress: Progress, *, read_costs: bool, record: bool = True
+    ) -> AsyncIterator[tuple[list[tuple[FrozenReport, list[str]]], RunSummary | None]]:
+        now = self._clock()
+        config = await self._config.stored(now)
+        teams = await self._due_teams(run)
+        if read_costs:
+            await self._read_costs(run, teams, now, progress)
+        basis = await self._maker.basis(config, run.period, now)
+        names = await self._maker.account_totals(basis) if run.kind is RunKind.WEEKLY else {}
+        builder = AdminReportBuilder(basis, names)
+        restated = await self._restatements.since_last(run, basis, teams)
+        done = anomalies = 0
+        for part in chunked(teams, TEAMS_AT_ONCE):
+            made = await self._judged(basis, part, restated, record=record)
+            batch = []
+            for report in made:
+                builder.add_team(report)
+                anomalies += len(report.anomalies)
+                batch.append((self._frozen_team(run, report), team_recipients(report.team)))
+            done += len(made)
+            progress("reports", done, len(teams))
+            yield batch, None
+        batch = []
+        if run.kind is RunKind.WEEKLY:
+            await self._add_unmapped(basis, builder, teams, list(names))
+            batch = [await self._frozen_admin(run, builder, config)]
+        yield batch, _summary(basis, builder, len(teams), anomalies)
+
+    async def _due_teams(self, run: Run) -> list[Team]:
+        if run.team_id is not None:
+            return [await self._teams.get(run.team_id)]
+        teams = await self._teams.list()
+        if not teams:
+            raise InvalidError(
+                "No teams yet, so there is nobody to report to. Import teams first: "
+                "python app.py import-teams teams.csv"
+            )
+        return teams
+
+    async def _read_costs(
+        self, run: Run, teams: Sequence[Team], now: datetime, tell: Progress
+    ) -> None:
+        accounts = [team.aws_account_id for team in teams]
+        if run.kind is RunKind.TEAM:
+            await self._costs.refresh_accounts(now, accounts)
+        else:
+            await self._costs.refresh(now, accounts, tell)
+
+    async def _judged(
+        self,
+        basis: Basis,
+        teams: Sequence[Team],
+        restated: Mapping[str, Restatement],
+        *,
+        record: bool = True,
+    ) -> list[TeamReport]:
+        reports = await team_reports(self._maker, basis, teams, restated)
+        if not record:
+            return reports
+        return [await self._recorded(basis, report) for report in reports]
+
+    async def _recorded(self, basis: Basis, report: TeamReport) -> TeamReport:
+        account = report.team.aws_account_id
+        await self._anomalies.judge(self._source, account, report.figures, basis.made_at)
+        found = (await self._maker.open_anomalies([account])).get(account, [])
+        return report.model_copy(update={"anomalies": tuple(found)})
+
+    async def _add_unmapped(
+        self,
+        basis: Basis,
+        builder: AdminReportBuilder,
+        teams: Sequence[Team],
+        accounts: Sequence[str],
+    ) -> None:
+        taken = {team.aws_account_id for team in teams}
+        for part in chunked([account for account in accounts if account not in taken]):
+            for account, figures in (await self._maker.figures(basis, part, {})).items():
+                builder.add_unmapped(account, figures)
+
+    def _frozen_team(self, run: Run, report: TeamReport) -> FrozenReport:
+        rendered, preview = self._maker.render_team(report)
+        return FrozenReport(
+            id=f"{run.id}|{report.team.id}",
+            run_id=run.id,
+            kind="team",
+            team_id=report.team.id,
+            source=run.source,
+            made_at=report.made_at,
+            rendered=rendered,
+            preview=preview,
+        )
+
+    async def _frozen_admin(
+        self, run: Run, builder: AdminReportBuilder, config: StoredConfig
+    ) -> tuple[FrozenReport, list[str]]:
+        report = builder.build(await self._last_deliveries(run))
+        rendered, preview = self._maker.render_admin(report)
+        frozen = FrozenReport(
+            id=f"{run.id}|admin",
+            run_id=run.id,
+            kind="admin",
+            source=run.source,
+            made_at=report.made_at,
+            rendered=rendered,
+            preview=preview,
+        )
+        return frozen, list(config.global_admin_emails)
+
+    async def _last_deliveries(self, run: Run) -> DeliveryRecap | None:
+        """How the weekly run before this one went; None when this is the first."""
+        for earlier in await self._runs.list_runs(self._source, kind=RunKind.WEEKLY, limit=10):
+            if earlier.id == run.id or not earlier.planned or earlier.created_at > run.created_at:
+                continue
+            counts = await self._ledger.counts(earlier.id)
+            failed = await self._ledger.list_deliveries(
+                earlier.id,
+                states=[DeliveryState.FAILED, DeliveryState.EXPIRED, DeliveryState.UNKNOWN],
+            )
+            return DeliveryRecap(
+                period=earlier.period,
+                sent=counts.get(DeliveryState.SENT, 0),
+                failed=tuple((one.recipient, one.error or one.state.value) for one in failed),
+                open=counts.get(DeliveryState.PENDING, 0) + counts.get(DeliveryState.SENDING, 0),
+            )
+        return None
+
+
+def team_recipients(team: Team) -> list[str]:
+    """Who gets a team's report: the team's address and its admins, each address once."""
+    found: dict[str, str] = {}
+    for address in (team.team_email, *team.admin_emails):
+        found.setdefault(address.casefold(), address)
+    return list(found.values())
+
+
+class _Recipients:
+    """The deliveries of a plan."""
+
+    def __init__(self, run: Run, sender: str, now: datetime) -> None:
+        self._run = run
+        self._domain = sender.rpartition("@")[2]
+        self._now = now.replace(microsecond=0)
+        self.deliveries: list[Delivery] = []
+
+    def add(self, report_id: str, addresses: Sequence[str]) -> None:
+        for address in {address.casefold(): address for address in addresses}.values():
+            self.deliveries.append(
+                Delivery(
+                    id=f"{report_id}|mail|{_key(address)}",
+                    run_id=self._run.id,
+                    report_id=report_id,
+                    source=self._run.source,
+                    recipient=address,
+                    not_before=self._now,
+                    not_after=self._run.not_after,
+                    message_id=message_id_for(self._run.id, report_id, address, self._domain),
+                    date=self._run.created_at.replace(microsecond=0),
+                    updated_at=self._now,
+                )
+            )
+
+
+def _key(address: str) -> str:
+    """A short, safe key of an address, the same however its letters are cased."""
+    return hashlib.sha256(address.casefold().encode()).hexdigest()[:20]
+
+
+def _summary(basis: Basis, builder: AdminReportBuilder, teams: int, anomalies: int) -> RunSummary:
+    report = builder.build(None)
+    return RunSummary(
+        accounts=report.accounts,
+        teams=teams,
+        currency=report.currency,
+        total=report.current_total,
+        previous_total=report.previous_total,
+        anomalies=anomalies,
+        data_through=basis.data_through,
+        window=basis.window,
+    )

@@ -1,0 +1,388 @@
+"""Reports from stored costs: the figures of accounts, a team's report, the admins' report.
+
+A preview and a run build their reports with the same ``ReportMaker``; a preview stores nothing.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import TypeVar
+
+from services.analysis.figures import Totals, account_figures
+from services.analysis.threshold import judge
+from services.analysis.windows import comparison_window, expected_data_through, needed_span
+from services.config import Config
+from services.costs import Costs
+from services.errors import CostSourceError, NotFoundError
+from services.model import (
+    AccountFigures,
+    AdminReport,
+    Anomaly,
+    AnomalyLine,
+    CostSeries,
+    DaySpan,
+    DeliveryRecap,
+    RenderedReport,
+    Restatement,
+    SilentTeam,
+    SourceName,
+    SourceState,
+    SpanDays,
+    StoredConfig,
+    Team,
+    TeamLine,
+    TeamReport,
+    UnmappedAccount,
+    WindowDays,
+)
+from services.ports import AnomalyStore, CostStore
+from services.rendering.preview import admin_preview, team_preview
+from services.rendering.reports import Footer, render_admin, render_team
+from services.schedule import period_of, reference_time
+from services.teams import Teams
+
+ACCOUNTS_AT_ONCE = 100
+"""Accounts whose daily costs are held in memory together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What all reports of one period stand on."""
+
+    period: str
+    made_at: datetime
+    source: SourceName
+    config: StoredConfig
+    state: SourceState
+    data_through: date
+    expected_through: date
+
+    @property
+    def span(self) -> DaySpan:
+        return needed_span(self.data_through)
+
+    @property
+    def window(self) -> WindowDays:
+        window = comparison_window(self.data_through)
+        return WindowDays(
+            current=SpanDays(first=window.current.first, last=window.current.last),
+            previous=SpanDays(first=window.previous.first, last=window.previous.last),
+            closed_months=window.closed_months,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """A report that is looked at and not sent."""
+
+    rendered: RenderedReport
+    json: dict[str, object]
+
+    @property
+    def html(self) -> str:
+        return self.rendered.html
+
+
+class ReportMaker:
+    """Builds reports from the stored costs of one source."""
+
+    def __init__(
+        self,
+        *,
+        costs: CostStore,
+        anomalies: AnomalyStore,
+        source: SourceName,
+        complete_after_hours: int,
+        teams_app: bool,
+    ) -> None:
+        self._costs = costs
+        self._anomalies = anomalies
+        self._source = source
+        self._hours = complete_after_hours
+        self._teams_app = teams_app
+
+    def expected_through(self, now: datetime) -> date:
+        """The last day that should be complete at an instant."""
+        return expected_data_through(now, self._hours)
+
+    async def basis(self, config: StoredConfig, period: str, now: datetime) -> Basis:
+        """What the reports of a period stand on, from the costs as they are stored.
+
+        A period that is over is reported as at its end. Raises CostSourceError when no costs
+        have been read yet.
+        """
+        state = await self._costs.state(self._source)
+        if state.data_through is None:
+            raise CostSourceError("No costs have been read yet. Try again soon.", permanent=False)
+        expected = self.expected_through(reference_time(period, config.schedule_timezone, now))
+        return Basis(
+            period=period,
+            made_at=now,
+            source=self._source,
+            config=config,
+            state=state,
+            data_through=min(state.data_through, expected),
+            expected_through=expected,
+        )
+
+    async def figures(
+        self, basis: Basis, accounts: Sequence[str], thresholds: Mapping[str, float]
+    ) -> dict[str, AccountFigures]:
+        """The figures of each account; ``thresholds`` by account win over the global one."""
+        table = await self._costs.load(self._source, accounts, basis.span)
+        by_account: dict[str, list[CostSeries]] = {account: [] for account in accounts}
+        for series in table.series:
+            by_account[series.account_id].append(series)
+        found = {}
+        for account, series_of_account in by_account.items():
+            found[account] = account_figures(
+                table.span,
+                series_of_account,
+                basis.state.currency,
+                basis.data_through,
+                thresholds.get(account, basis.config.anomaly_threshold),
+                basis.config.min_increase,
+            )
+            await asyncio.sleep(0)  # other requests get their turn
+        return found
+
+    async def team_report(
+        self,
+        basis: Basis,
+        team: Team,
+        figures: AccountFigures,
+        anomalies: Sequence[Anomaly],
+        restatement: Restatement | None = None,
+    ) -> TeamReport:
+        """A team's report; a breach that is not recorded yet is listed all the same."""
+        if figures.last_day is None:
+            last = await self._costs.last_days(self._source, [team.aws_account_id])
+            figures = figures.model_copy(update={"last_day": last.get(team.aws_account_id)})
+        breach = judge(self._source, team.aws_account_id, figures, basis.made_at)
+        listed = list(anomalies)
+        if breach is not None and breach.id not in {anomaly.id for anomaly in listed}:
+            known = await self._anomalies.get(breach.id)
+            if known is None:
+                listed.append(breach)
+        return TeamReport(
+            team=team,
+            figures=figures,
+            anomalies=tuple(sorted(listed, key=lambda anomaly: -anomaly.excess)),
+            restatement=restatement,
+            expected_through=basis.expected_through,
+            sample=self._source == "sample",
+            period=basis.period,
+            made_at=basis.made_at,
+        )
+
+    async def open_anomalies(self, accounts: Sequence[str]) -> dict[str, list[Anomaly]]:
+        """The open anomalies by account."""
+        found: dict[str, list[Anomaly]] = {}
+        for anomaly in await self._anomalies.open_of(self._source, accounts):
+            found.setdefault(anomaly.account_id, []).append(anomaly)
+        return found
+
+    def render_team(self, report: TeamReport) -> tuple[RenderedReport, dict[str, object]]:
+        """The mail of a team and its preview JSON."""
+        rendered = render_team(report, self._footer(report.period))
+        return rendered, team_preview(report, rendered)
+
+    def render_admin(self, report: AdminReport) -> tuple[RenderedReport, dict[str, object]]:
+        """The mail of the admins and its preview JSON."""
+        rendered = render_admin(report, self._footer(report.period))
+        return rendered, admin_preview(report, rendered)
+
+    def _footer(self, period: str) -> Footer:
+        return Footer(period=period, teams_app=self._teams_app)
+
+    async def account_totals(self, basis: Basis) -> dict[str, str | None]:
+        """All accounts with costs in the window, with their names where they are known."""
+        table = await self._costs.load_totals(self._source, basis.span)
+        return {
+            series.account_id: table.account_names.get(series.account_id)
+            for series in table.series
+        }
+
+
+class AdminReportBuilder:
+    """Adds up the admins' report account by account, so that memory stays flat."""
+
+    def __init__(self, basis: Basis, names: Mapping[str, str | None]) -> None:
+        self._basis = basis
+        self._names = names
+        self._totals = Totals()
+        self._teams: list[TeamLine] = []
+        self._silent: list[SilentTeam] = []
+        self._unmapped: list[UnmappedAccount] = []
+        self._anomalies: list[AnomalyLine] = []
+
+    def add_team(self, report: TeamReport) -> None:
+        """A team's account."""
+        team, figures = report.team, report.figures
+        self._totals.add(figures)
+        self._teams.append(
+            TeamLine(
+                id=team.id,
+                team_name=team.team_name,
+                aws_account_id=team.aws_account_id,
+                current=figures.current_total,
+                previous=figures.previous_total,
+                change_percent=figures.change_percent,
+                above_threshold=figures.breach is not None,
+            )
+        )
+        if figures.silent:
+            self._silent.append(
+                SilentTeam(
+                    id=team.id,
+                    team_name=team.team_name,
+                    aws_account_id=team.aws_account_id,
+                    last_day=figures.last_day,
+                )
+            )
+        self._anomalies += [
+            AnomalyLine(team_name=team.team_name, anomaly=anomaly) for anomaly in report.anomalies
+        ]
+
+    def add_unmapped(self, account: str, figures: AccountFigures) -> None:
+        """An account without a team; one without costs in the window says nothing."""
+        if not figures.current_total and not figures.previous_total:
+            return
+        self._totals.add(figures)
+        self._unmapped.append(
+            UnmappedAccount(
+                aws_account_id=account,
+                account_name=self._names.get(account),
+                current=figures.current_total,
+                previous=figures.previous_total,
+            )
+        )
+
+    def build(self, deliveries: DeliveryRecap | None) -> AdminReport:
+        """The finished report, largest changes first."""
+        basis, totals = self._basis, self._totals
+        return AdminReport(
+            window=basis.window,
+            data_through=basis.data_through,
+            expected_through=basis.expected_through,
+            currency=basis.state.currency,
+            accounts=len(self._teams) + len(self._unmapped),
+            current_total=totals.current_total,
+            previous_total=totals.previous_total,
+            change_percent=totals.change_percent,
+            usage_current=totals.usage_current,
+            usage_previous=totals.usage_previous,
+            categories=totals.categories,
+            services=totals.services,
+            teams=tuple(
+                sorted(
+                    self._teams,
+                    key=lambda line: (-abs(line.current - line.previous), line.team_name),
+                )
+            ),
+            unmapped=tuple(sorted(self._unmapped, key=lambda line: -abs(line.current))),
+            silent=tuple(sorted(self._silent, key=lambda line: line.team_name.casefold())),
+            anomalies=tuple(
+                sorted(self._anomalies, key=lambda line: -line.anomaly.excess),
+            ),
+            deliveries=deliveries,
+            notes=_notes(basis.state),
+            sample=basis.source == "sample",
+            period=basis.period,
+            made_at=basis.made_at,
+        )
+
+
+def _notes(state: SourceState) -> tuple[str, ...]:
+    notes = []
+    if state.unknown_categories:
+        notes.append(
+            f"Unknown charge categories counted as usage: {', '.join(state.unknown_categories)}."
+        )
+    if not state.currency_stated:
+        notes.append(f"The cost source names no currency; {state.currency} is assumed.")
+    return tuple(notes)
+
+
+class Reports:
+    """Previews: a report as it would be sent now."""
+
+    def __init__(
+        self, *, maker: ReportMaker, costs: Costs, store: CostStore, teams: Teams, config: Config
+    ) -> None:
+        self._maker = maker
+        self._costs = costs
+        self._store = store
+        self._teams = teams
+        self._config = config
+        self._reading = asyncio.Lock()
+
+    async def preview_team(self, team_id: str, now: datetime) -> Preview:
+        """A team's report; reads the costs of its account first where none are stored."""
+        team = await self._teams.get(team_id)
+        basis = await self._basis(now, [team])
+        rendered, json = self._maker.render_team((await self._team_reports(basis, [team]))[0])
+        return Preview(rendered, json)
+
+    async def preview_admin(self, now: datetime) -> Preview:
+        """The consolidated report."""
+        teams = await self._teams.list()
+        if not teams:
+            raise NotFoundError("No teams yet. Add or import teams first.")
+        basis = await self._basis(now, teams)
+        names = await self._maker.account_totals(basis)
+        builder = AdminReportBuilder(basis, names)
+        for part in chunked(teams):
+            for report in await self._team_reports(basis, part):
+                builder.add_team(report)
+        taken = {team.aws_account_id for team in teams}
+        for accounts in chunked([account for account in names if account not in taken]):
+            for account, figures in (await self._maker.figures(basis, accounts, {})).items():
+                builder.add_unmapped(account, figures)
+        rendered, json = self._maker.render_admin(builder.build(None))
+        return Preview(rendered, json)
+
+    async def _basis(self, now: datetime, teams: Sequence[Team]) -> Basis:
+        config = await self._config.stored(now)
+        async with self._reading:
+            await self._costs.ensure(now, [team.aws_account_id for team in teams])
+        return await self._maker.basis(config, period_of(now, config.schedule_timezone), now)
+
+    async def _team_reports(self, basis: Basis, teams: Sequence[Team]) -> list[TeamReport]:
+        return await team_reports(self._maker, basis, teams)
+
+
+async def team_reports(
+    maker: ReportMaker,
+    basis: Basis,
+    teams: Sequence[Team],
+    restatements: Mapping[str, Restatement] | None = None,
+) -> list[TeamReport]:
+    """The reports of some teams, which are held in memory together."""
+    accounts = [team.aws_account_id for team in teams]
+    thresholds = {
+        team.aws_account_id: team.anomaly_threshold
+        for team in teams
+        if team.anomaly_threshold is not None
+    }
+    figures = await maker.figures(basis, accounts, thresholds)
+    anomalies = await maker.open_anomalies(accounts)
+    return [
+        await maker.team_report(
+            basis,
+            team,
+            figures[team.aws_account_id],
+            anomalies.get(team.aws_account_id, []),
+            (restatements or {}).get(team.id),
+        )
+        for team in teams
+    ]
+
+
+Item = TypeVar("Item")
+
+
+def chunked(items: Sequence[Item], size: int = ACCOUNTS_AT_ONCE) -> list[Sequence[Item]]:
+    """The items in parts of at most ``size``."""
+    return [items[i : i + size] for i in range(0, len(items), size)]

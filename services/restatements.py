@@ -1,0 +1,91 @@
+"""Whether what an earlier report said is still true."""
+
+import math
+from collections.abc import Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from services.model import CostTable, DaySpan, Month, Restatement, Run, RunKind, Team
+from services.ports import CostStore, RunStore
+from services.reports import Basis
+from services.wording import day_range
+
+WORTH_SAYING = Decimal(1)
+"""Percent by which a reported total must have moved."""
+
+
+class Restatements:
+    """Compares the totals of the last weekly run with the costs as they are known now."""
+
+    def __init__(self, runs: RunStore, costs: CostStore) -> None:
+        self._runs = runs
+        self._costs = costs
+
+    async def since_last(
+        self, run: Run, basis: Basis, teams: Sequence[Team]
+    ) -> dict[str, Restatement]:
+        """By team id, what the weekly run before ``run`` reported and has moved by over 1 %."""
+        earlier = await self._run_before(run)
+        if earlier is None:
+            return {}
+        accounts = {team.id: team.aws_account_id for team in teams}
+        totals = await self._costs.load_totals(run.source, basis.span)
+        found = {}
+        async for team_id, preview in self._runs.team_previews(earlier.id):
+            account = accounts.get(team_id)
+            span = _span(preview)
+            if account is None or span.first < basis.span.first:
+                continue
+            moved = compare(
+                Decimal(str(preview["current_total"])),
+                total_of(totals, account, span),
+                span,
+                earlier.created_at.date(),
+            )
+            if moved is not None:
+                found[team_id] = moved
+        return found
+
+    async def _run_before(self, run: Run) -> Run | None:
+        runs = await self._runs.list_runs(run.source, kind=RunKind.WEEKLY, limit=10)
+        return next((one for one in runs if one.planned and one.created_at < run.created_at), None)
+
+
+def compare(
+    reported: Decimal, now: Decimal, span: DaySpan, reported_on: date
+) -> Restatement | None:
+    """What to say of a total that has moved; None when it moved by 1 % or less."""
+    if reported == 0:
+        return None
+    percent = (now - reported) / abs(reported) * 100
+    if abs(percent) <= WORTH_SAYING:
+        return None
+    return Restatement(
+        label=_label(span), reported_on=reported_on, reported=reported, now=now, percent=percent
+    )
+
+
+def total_of(table: CostTable, account: str, span: DaySpan) -> Decimal:
+    """The exact sum of an account's daily totals over a span inside the table's."""
+    begin = table.span.index(span.first)
+    return sum(
+        (
+            Decimal(repr(amount))
+            for series in table.series
+            if series.account_id == account
+            for amount in series.amounts[begin : begin + len(span)]
+            if not math.isnan(amount)
+        ),
+        Decimal(0),
+    )
+
+
+def _span(preview: Mapping[str, Any]) -> DaySpan:
+    current = preview["window"]["current"]
+    return DaySpan(date.fromisoformat(current["from"]), date.fromisoformat(current["to"]))
+
+
+def _label(span: DaySpan) -> str:
+    month = Month.of(span.first)
+    return f"{span.first:%B}" if month.span == span else day_range(span.first, span.last)

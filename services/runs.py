@@ -1,0 +1,176 @@
+"""Runs as people ask for them: begin or find the run of a period, look at it, retry it.
+
+The work itself is in ``worker``; a request only stores what is wanted, once per period.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from services.config import Config
+from services.errors import ConflictError, InvalidError, NotFoundError
+from services.model import (
+    Actor,
+    Delivery,
+    DeliveryState,
+    Run,
+    RunKind,
+    RunState,
+    SourceName,
+)
+from services.ports import DeliveryLedger, RunStore, TeamStore
+from services.schedule import parse_period, period_of
+from services.transports import Transports
+
+KEEP_TRYING = timedelta(days=3)
+"""How long after its beginning a run still works on its deliveries."""
+RETRIED = (DeliveryState.FAILED, DeliveryState.EXPIRED, DeliveryState.UNKNOWN)
+"""States that a person may send back to work."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunView:
+    """A run with its deliveries."""
+
+    run: Run
+    counts: dict[DeliveryState, int]
+    deliveries: list[Delivery]
+
+
+def run_id(
+    source: SourceName, kind: RunKind, period: str, team_id: str | None = None, repeat: int = 1
+) -> str:
+    """The id that makes a run unique: source, kind, period, team and repetition."""
+    parts = [source, kind.value, *([team_id] if team_id else []), period]
+    return ":".join(parts) + (f"#{repeat}" if repeat > 1 else "")
+
+
+class Runs:
+    """The runs of one source."""
+
+    def __init__(
+        self,
+        *,
+        runs: RunStore,
+        deliveries: DeliveryLedger,
+        teams: TeamStore,
+        config: Config,
+        transports: Transports,
+        source: SourceName,
+    ) -> None:
+        self._runs = runs
+        self._deliveries = deliveries
+        self._teams = teams
+        self._config = config
+        self._transports = transports
+        self._source = source
+
+    async def request(
+        self,
+        kind: RunKind,
+        actor: Actor,
+        now: datetime,
+        *,
+        period: str | None = None,
+        team_id: str | None = None,
+        again: bool = False,
+    ) -> Run:
+        """The run of a period, begun unless it is there.
+
+        A finished one comes back as it is and sends nothing; ``again`` begins a repetition. One
+        that failed before anything was planned is opened again. Raises InvalidError for a
+        period that is none or has not begun, NotFoundError for an unknown team.
+        """
+        period = await self._checked_period(kind, period, now)
+        if team_id is not None and await self._teams.get(team_id) is None:
+            raise NotFoundError(f"There is no team {team_id}. See the list of teams.")
+        latest = await self._latest(kind, period, team_id)
+        if latest is not None and not self._over(latest, again=again):
+            return await self._reopened_if_failed(latest, actor, now)
+        repeat = latest.repeat + 1 if latest is not None else 1
+        run, _ = await self._runs.begin(
+            Run(
+                id=run_id(self._source, kind, period, team_id, repeat),
+                kind=kind,
+                source=self._source,
+                period=period,
+                team_id=team_id,
+                repeat=repeat,
+                transport=await self._transports.choose(now),
+                requested_by=actor,
+                created_at=now,
+                not_after=now + KEEP_TRYING,
+            )
+        )
+        return run
+
+    async def _checked_period(self, kind: RunKind, period: str | None, now: datetime) -> str:
+        if kind is RunKind.DAILY:
+            if period is None:
+                raise InvalidError("A daily run needs its day.")
+            return period
+        config = await self._config.stored(now)
+        this_week = period_of(now, config.schedule_timezone)
+        if period is None:
+            return this_week
+        parse_period(period)
+        if period > this_week:
+            raise InvalidError(
+                f"{period} has not begun. The current period is {this_week}.",
+                [("period", "has not begun")],
+            )
+        return period
+
+    async def _latest(self, kind: RunKind, period: str, team_id: str | None) -> Run | None:
+        found = await self._runs.list_runs(self._source, kind=kind, period=period)
+        return max(
+            (run for run in found if run.team_id == team_id),
+            key=lambda run: run.repeat,
+            default=None,
+        )
+
+    @staticmethod
+    def _over(run: Run, *, again: bool) -> bool:
+        return again and run.state in {RunState.DONE, RunState.EXPIRED}
+
+    async def _reopened_if_failed(self, run: Run, actor: Actor, now: datetime) -> Run:
+        if run.state is not RunState.FAILED:
+            return run
+        await self._runs.reopen(run.id, actor.door, now, now + KEEP_TRYING)
+        return await self._get(run.id)
+
+    async def _get(self, run_id: str) -> Run:
+        run = await self._runs.get(run_id)
+        if run is None or run.source != self._source:
+            raise NotFoundError(f"There is no run {run_id}. See the list of runs.")
+        return run
+
+    async def view(self, run_id: str) -> RunView:
+        """The run with its deliveries; NotFoundError when there is none."""
+        run = await self._get(run_id)
+        return RunView(
+            run,
+            await self._deliveries.counts(run_id),
+            await self._deliveries.list_deliveries(run_id),
+        )
+
+    async def newest(self, limit: int = 100) -> list[Run]:
+        """The newest runs of the active source."""
+        return await self._runs.list_runs(self._source, limit=limit)
+
+    async def retry(self, run_id: str, actor: Actor, now: datetime) -> int:
+        """Opens a run's failed, expired and unknown deliveries again; their number.
+
+        Raises ConflictError while the run is still working on them by itself.
+        """
+        run = await self._get(run_id)
+        if run.state is RunState.OPEN:
+            raise ConflictError("The run is still open and retries by itself. See its deliveries.")
+        view = await self.view(run_id)
+        if not any(view.counts.get(state) for state in RETRIED):
+            return 0
+        # The run first: pending deliveries of a closed run would be worked on by nobody.
+        await self._runs.reopen(run_id, actor.door, now, now + KEEP_TRYING)
+        number = await self._deliveries.retry(run_id, now, now + KEEP_TRYING)
+        # A worker may have closed it in between, seeing nothing to do.
+        await self._runs.reopen(run_id, actor.door, now, now + KEEP_TRYING)
+        return number
