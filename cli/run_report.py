@@ -62,7 +62,9 @@ async def _rehearse(wired: Wired, kind: RunKind, period: str | None, team_id: st
         plan = await wired.planner.rehearse(draft, progress)
     out = Console(highlight=False, soft_wrap=True)
     _show_summary(out, draft, plan.summary)
-    out.print(f"Mails      {len(plan.recipients)} would be sent ({draft.transport}):", markup=False)
+    out.print(
+        f"Mails      {len(plan.recipients)} would be sent ({draft.transport}):", markup=False
+    )
     for _, recipient, subject in plan.recipients:
         out.print(f"  {recipient}: {subject}", markup=False)
     out.print("Dry run: nothing was sent and no run was stored.")

@@ -87,21 +87,43 @@ class Runs:
         if latest is not None and not self._over(latest, again=again):
             return await self._reopened_if_failed(latest, actor, now)
         repeat = latest.repeat + 1 if latest is not None else 1
-        run, _ = await self._runs.begin(
-            Run(
-                id=run_id(self._source, kind, period, team_id, repeat),
-                kind=kind,
-                source=self._source,
-                period=period,
-                team_id=team_id,
-                repeat=repeat,
-                transport=await self._transports.choose(now),
-                requested_by=actor,
-                created_at=now,
-                not_after=now + KEEP_TRYING,
-            )
-        )
+        run, _ = await self._runs.begin(await self._new(kind, actor, now, period, team_id, repeat))
         return run
+
+    async def draft(
+        self,
+        kind: RunKind,
+        actor: Actor,
+        now: datetime,
+        *,
+        period: str | None = None,
+        team_id: str | None = None,
+    ) -> Run:
+        """The run that ``request`` would begin, not stored: for a rehearsal."""
+        period = await self._checked_period(kind, period, now)
+        return await self._new(kind, actor, now, period, team_id, 1)
+
+    async def _new(
+        self,
+        kind: RunKind,
+        actor: Actor,
+        now: datetime,
+        period: str,
+        team_id: str | None,
+        repeat: int,
+    ) -> Run:
+        return Run(
+            id=run_id(self._source, kind, period, team_id, repeat),
+            kind=kind,
+            source=self._source,
+            period=period,
+            team_id=team_id,
+            repeat=repeat,
+            transport=await self._transports.choose(now),
+            requested_by=actor,
+            created_at=now,
+            not_after=now + KEEP_TRYING,
+        )
 
     async def _checked_period(self, kind: RunKind, period: str | None, now: datetime) -> str:
         if kind is RunKind.DAILY:

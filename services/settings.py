@@ -244,6 +244,16 @@ class Settings(Group):
     server: ServerSettings
     costs: CostSettings
 
+    def secrets(self) -> list[str]:
+        """The values that must never be logged."""
+        groups = [getattr(self, name) for name in type(self).model_fields]
+        return [
+            value.get_secret_value()
+            for group in groups
+            for _, value in group
+            if isinstance(value, SecretStr)
+        ]
+
 
 def mail_address(text: str) -> str:
     """A mail address in its normal form; ValueError with a reason when it is not one.

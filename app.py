@@ -1,0 +1,346 @@
+"""Composition root and command line: everything real is made here and handed on.
+
+``open_agent`` builds the agent around given settings (tests hand in another clock or source);
+``main`` is what ``python app.py`` runs.
+"""
+
+import argparse
+import asyncio
+import os
+import secrets
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+from aiohttp import web
+
+from api.app import build_api
+from api.wired import About, ApiServices
+from cli.check import check
+from cli.import_teams import import_teams
+from cli.parser import build_parser
+from cli.run_report import run_report
+from cli.serve import announce, first_report
+from cli.wired import Wired
+from services.adapters.background import Background
+from services.adapters.datadog import DatadogSource
+from services.adapters.embedded import start_embedded
+from services.adapters.logs import configure_logging
+from services.adapters.mail import SmtpTransport
+from services.adapters.outbox import OutboxTransport
+from services.adapters.sample import SampleSource, sample_teams
+from services.adapters.secrets import FernetBox
+from services.adapters.store import MongoStore
+from services.adapters.ticker import Ticker
+from services.anomalies import Anomalies
+from services.audit import Audit
+from services.check import Check
+from services.clockwork import Clockwork
+from services.config import Config
+from services.costs import Costs
+from services.errors import AgentError, SettingsError
+from services.health import Health
+from services.planning import Planner
+from services.ports import Clock, CostSource
+from services.reports import ReportMaker, Reports
+from services.restatements import Restatements
+from services.runs import Runs
+from services.sending import Sender, SenderSettings
+from services.settings import Settings, is_loopback, load_settings
+from services.teams import Teams
+from services.transports import Transports
+from services.worker import Worker
+
+log = structlog.get_logger()
+
+DRAIN_SECONDS = 20.0
+"""How long work in hand may last after a signal to stop."""
+
+
+def utc_now() -> datetime:
+    """The clock of the world."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """The whole agent, wired."""
+
+    settings: Settings
+    wired: Wired
+    api: web.Application
+    background: Background
+    ticker: Ticker
+
+
+def make_source(settings: Settings) -> CostSource:
+    """Datadog when its keys are set, else the sample."""
+    return DatadogSource(settings.datadog) if settings.datadog.active else SampleSource()
+
+
+@asynccontextmanager
+async def open_agent(
+    settings: Settings, *, clock: Clock = utc_now, mail_sample_data: bool = False
+) -> AsyncIterator[Agent]:
+    """Connects to everything and wires it; closes it in the reverse order."""
+    async with AsyncExitStack() as stack:
+        url = await _mongo_url(settings, stack)
+        store = MongoStore(url, settings.mongo.database)
+        stack.push_async_callback(store.aclose)
+        await store.prepare()
+        source = make_source(settings)
+        stack.push_async_callback(source.aclose)
+        background = Background()
+        agent = _wire(settings, store, source, background, clock, mail_sample_data)
+        if source.name == "sample":
+            await store.teams.seed_samples(sample_teams(clock()))
+        yield agent
+
+
+async def _mongo_url(settings: Settings, stack: AsyncExitStack) -> str:
+    if settings.mongo.url is not None:
+        return settings.mongo.url.get_secret_value()
+    embedded = await stack.enter_async_context(start_embedded(settings.server.data_dir))
+    return embedded.url
+
+
+def _wire(
+    settings: Settings,
+    store: MongoStore,
+    source: CostSource,
+    background: Background,
+    clock: Clock,
+    mail_sample_data: bool,
+) -> Agent:
+    owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+    hours = settings.costs.complete_after_hours
+    box = FernetBox(
+        settings.server.secret_key,
+        settings.server.data_dir,
+        key_file_allowed=settings.mongo.url is None,
+    )
+    audit = Audit(store.audit)
+    teams = Teams(store.teams, audit, source=source.name)
+    config = Config(store.config, audit, box, settings.smtp)
+    outbox = OutboxTransport(settings.server.data_dir / "outbox")
+    transports = Transports(
+        config, source.name, outbox, SmtpTransport, sample_confirmed=mail_sample_data
+    )
+    costs = Costs(source, store.costs, settings.datadog.accounts_per_query, hours)
+    maker = ReportMaker(
+        costs=store.costs,
+        anomalies=store.anomalies,
+        source=source.name,
+        complete_after_hours=hours,
+        teams_app=settings.teams_app.app_id is not None,
+    )
+    runs = Runs(
+        runs=store.runs,
+        deliveries=store.deliveries,
+        teams=store.teams,
+        config=config,
+        transports=transports,
+        source=source.name,
+    )
+    planner = Planner(
+        costs=costs,
+        maker=maker,
+        teams=teams,
+        config=config,
+        anomalies=Anomalies(store.anomalies),
+        restatements=Restatements(store.runs, store.costs),
+        runs=store.runs,
+        ledger=store.deliveries,
+        source=source.name,
+        clock=clock,
+    )
+    sender = Sender(
+        ledger=store.deliveries,
+        runs=store.runs,
+        rates=store.rates,
+        settings=SenderSettings(settings.smtp.when_unsure),
+        owner=owner,
+        clock=clock,
+    )
+    worker = Worker(
+        runs=store.runs,
+        ledger=store.deliveries,
+        planner=planner,
+        sender=sender,
+        transports=transports,
+        owner=owner,
+        clock=clock,
+    )
+    clockwork = Clockwork(
+        config=config,
+        runs=runs,
+        store=store.runs,
+        worker=worker,
+        costs=costs,
+        maker=maker,
+        teams=teams,
+        source=source.name,
+        clock=clock,
+        start=background.start,
+    )
+    ticker = Ticker(clockwork.tick, background)
+    wired = Wired(
+        source=source.name,
+        teams=teams,
+        runs=runs,
+        planner=planner,
+        worker=worker,
+        sender=sender,
+        transports=transports,
+        check=Check(
+            store=store,
+            costs=source if isinstance(source, DatadogSource) else None,
+            transports=transports,
+            source=source.name,
+            app_id=settings.teams_app.app_id,
+        ),
+        clock=clock,
+        outbox_folder=str(settings.server.data_dir / "outbox"),
+    )
+    api = build_api(
+        ApiServices(
+            teams=teams,
+            config=config,
+            reports=Reports(
+                maker=maker, costs=costs, store=store.costs, teams=teams, config=config
+            ),
+            runs=runs,
+            work=clockwork.work,
+            health=Health(store, ticker),
+            outbox=outbox,
+            clock=clock,
+            about=About(source=source.name),
+        )
+    )
+    return Agent(settings, wired, api, background, ticker)
+
+
+def listen(settings: Settings) -> socket.socket:
+    """The socket to serve on; SettingsError when it may not or cannot be opened."""
+    host, port = settings.server.host, settings.server.port
+    if not is_loopback(host) and settings.teams_app.app_id is None:
+        raise SettingsError(
+            f"HOST={host} would open the agent to the network while nothing protects it. "
+            "Set HOST=127.0.0.1, or MicrosoftAppId to use Teams with sign-in."
+        )
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host.strip("[]"), port), family=family)
+    except OSError as error:
+        raise SettingsError(
+            f"Cannot listen on {host}:{port} ({error.strerror}). Stop the program that has the "
+            "port, or set PORT to a free one."
+        ) from error
+
+
+async def serve(settings: Settings, *, with_first_report: bool) -> int:
+    """Serves until SIGINT or SIGTERM, then lets work in hand end."""
+    stop = asyncio.Event()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    with listen(settings) as door:
+        async with open_agent(settings) as agent:
+            runner = web.AppRunner(agent.api, access_log=None, shutdown_timeout=5.0)
+            await runner.setup()
+            try:
+                await web.SockSite(runner, door).start()
+                if with_first_report:
+                    await _unless(stop, first_report(agent.wired))
+                agent.ticker.start()
+                host, port = door.getsockname()[:2]
+                announce(agent.wired, f"http://{f'[{host}]' if ':' in host else host}:{port}")
+                await stop.wait()
+            finally:
+                agent.ticker.stop()
+                agent.wired.sender.stop()
+                await runner.cleanup()
+                await agent.background.drain(DRAIN_SECONDS)
+    return 0
+
+
+async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
+    """Does some work, and ends it when told to stop."""
+    task = asyncio.create_task(work, name="first report")
+    stopped = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+    finally:
+        stopped.cancel()
+
+
+async def outbox_only(settings: Settings) -> int:
+    """Serves only the page of captured mails."""
+    stop = asyncio.Event()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    outbox = OutboxTransport(settings.server.data_dir / "outbox")
+    with listen(settings) as door:
+        runner = web.AppRunner(build_outbox(outbox), access_log=None)
+        await runner.setup()
+        await web.SockSite(runner, door).start()
+        host, port = door.getsockname()[:2]
+        print(f"Outbox     http://{host}:{port}/outbox\nStop with Ctrl-C.", flush=True)
+        await stop.wait()
+        await runner.cleanup()
+    return 0
+
+
+async def run_command(settings: Settings, args: argparse.Namespace) -> int:
+    """Runs one command to its end; its exit code."""
+    if args.command in {None, "serve"}:
+        return await serve(settings, with_first_report=getattr(args, "first_report", False))
+    if args.command == "outbox":
+        return await outbox_only(settings)
+    confirmed = getattr(args, "mail_sample_data", False)
+    async with open_agent(settings, mail_sample_data=confirmed) as agent:
+        if args.command == "run-report":
+            return await run_report(
+                agent.wired,
+                period=args.period,
+                team=args.team,
+                again=args.again,
+                dry_run=args.dry_run,
+            )
+        if args.command == "import-teams":
+            return await import_teams(agent.wired, args.file, dry_run=args.dry_run)
+        return await check(agent.wired)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; errors with a sentence for people end in one line and exit code 1."""
+    args = build_parser().parse_args(arguments)
+    try:
+        settings = load_settings()
+        serving = args.command in {None, "serve"}
+        level = settings.server.log_level
+        configure_logging(
+            level if serving or level == "DEBUG" else "ERROR",
+            settings.server.log_format,
+            settings.secrets(),
+        )
+        return asyncio.run(run_command(settings, args))
+    except AgentError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

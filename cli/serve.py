@@ -1,0 +1,26 @@
+"""``serve``: what a person sees when the agent starts."""
+
+from cli.run_report import run_report
+from cli.wired import Wired
+from services.model import Actor, RunKind, RunState
+
+ACTOR = Actor(door="cli", name="first report")
+
+
+async def first_report(wired: Wired) -> None:
+    """Makes the report of the week, once: only of sample costs, and only into the outbox."""
+    if wired.source != "sample" or await wired.transports.choose(wired.clock()) != "outbox":
+        return
+    run = await wired.runs.request(RunKind.WEEKLY, ACTOR, wired.clock())
+    if run.state is RunState.OPEN:
+        print("No Datadog keys are set: making this week's report from sample data.\n")
+    await run_report(wired, actor=ACTOR)
+
+
+def announce(wired: Wired, address: str) -> None:
+    """Where to look."""
+    print(f"\nServing on {address}")
+    print(f"Outbox     {address}/outbox  (files in {wired.outbox_folder})")
+    print(f"Health     {address}/api/health")
+    print(f"Teams      local mode; endpoint for the Agents Playground: {address}/api/messages")
+    print("Stop with Ctrl-C.", flush=True)
