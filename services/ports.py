@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import Protocol
 
 from services.model import (
+    Actor,
     Anomaly,
     AuditEntry,
     CostTable,
@@ -103,7 +104,7 @@ class CostStore(Protocol):
 
         Within the span the table is the whole truth for these accounts: a stored series that
         is absent from it becomes NaN there. Changed amounts keep their earlier value as a
-        revision dated ``seen_at``. The months touched count as detailed for these accounts,
+        revision dated ``seen_at``. The days of the span count as detailed for these accounts,
         also for those without any cost. Saving the same table again changes nothing.
         """
         ...
@@ -132,8 +133,8 @@ class CostStore(Protocol):
         """The last day with a total for each of these accounts that has any."""
         ...
 
-    async def detailed(self, source: SourceName, metric: str, month: Month) -> set[str]:
-        """Accounts whose services are stored for a whole month under this metric."""
+    async def detailed(self, source: SourceName, metric: str, span: DaySpan) -> set[str]:
+        """Accounts whose services are stored for every day of the span under this metric."""
         ...
 
     async def state(self, source: SourceName) -> SourceState: ...
@@ -267,9 +268,9 @@ class RunStore(Protocol):
         ...
 
     async def reopen(
-        self, run_id: str, requested_by: str, now: datetime, not_after: datetime
+        self, run_id: str, requested_by: Actor, now: datetime, not_after: datetime
     ) -> bool:
-        """Opens a failed, expired or done run again; False when it is open or not there."""
+        """Opens a failed, expired or done run for whoever asks now; False when it is open."""
         ...
 
     async def freeze(self, reports: Sequence[FrozenReport]) -> None:

@@ -157,7 +157,7 @@ class Runs:
     async def _reopened_if_failed(self, run: Run, actor: Actor, now: datetime) -> Run:
         if run.state is not RunState.FAILED:
             return run
-        await self._runs.reopen(run.id, actor.door, now, now + KEEP_TRYING)
+        await self._runs.reopen(run.id, actor, now, now + KEEP_TRYING)
         return await self._get(run.id)
 
     async def _get(self, run_id: str) -> Run:
@@ -191,8 +191,8 @@ class Runs:
         if not any(view.counts.get(state) for state in RETRIED):
             return 0
         # The run first: pending deliveries of a closed run would be worked on by nobody.
-        await self._runs.reopen(run_id, actor.door, now, now + KEEP_TRYING)
+        await self._runs.reopen(run_id, actor, now, now + KEEP_TRYING)
         number = await self._deliveries.retry(run_id, now, now + KEEP_TRYING)
         # A worker may have closed it in between, seeing nothing to do.
-        await self._runs.reopen(run_id, actor.door, now, now + KEEP_TRYING)
+        await self._runs.reopen(run_id, actor, now, now + KEEP_TRYING)
         return number

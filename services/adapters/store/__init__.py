@@ -1,1 +1,5 @@
 """MongoDB through motor: one module per group of collections."""
+
+from services.adapters.store.mongo import MongoStore
+
+__all__ = ["MongoStore"]

@@ -1,0 +1,306 @@
+"""Daily costs by account and month, and what is known of a source."""
+
+import math
+from array import array
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
+
+from pymongo import DESCENDING, ReplaceOne, UpdateOne
+from pymongo.errors import BulkWriteError
+
+from services.adapters.store.client import DUPLICATE_KEY, Database, guarded, plain
+from services.adapters.store.packing import (
+    Key,
+    MonthOfCosts,
+    category_text,
+    day_bits,
+    document_id,
+    empty,
+    from_document,
+    unpack,
+)
+from services.errors import StoreUnavailableError
+from services.model import (
+    Category,
+    CostSeries,
+    CostTable,
+    DaySpan,
+    Month,
+    SourceName,
+    SourceState,
+)
+
+MOST_CONFLICTS = 8
+DOCUMENTS_AT_ONCE = 500
+
+Change = Callable[[MonthOfCosts], bool]
+"""Changes a month in place; True when it is another than before."""
+
+
+class MongoCosts:
+    """Implements ``services.ports.CostStore``."""
+
+    def __init__(self, db: Database) -> None:
+        self._history = db.cost_history
+        self._states = db.source_states
+
+    @guarded
+    async def save_totals(
+        self, source: SourceName, metric: str, table: CostTable, seen_at: datetime
+    ) -> None:
+        changes: dict[tuple[str, Month], Change] = {}
+        for series in table.series:
+            for month, days in by_month(table.span, series.amounts).items():
+                changes[series.account_id, month] = _totals_change(days, seen_at)
+        await self._apply(source, metric, table.currency, changes)
+
+    @guarded
+    async def save_details(
+        self,
+        source: SourceName,
+        metric: str,
+        table: CostTable,
+        accounts: Sequence[str],
+        seen_at: datetime,
+    ) -> None:
+        found: dict[tuple[str, Month], dict[Key, Mapping[int, float]]] = {
+            (account, month): {} for account in accounts for month in table.span.months()
+        }
+        for series in table.series:
+            key = (series.service, category_text(series.category))
+            for month, days in by_month(table.span, series.amounts).items():
+                found[series.account_id, month][key] = days
+        changes = {
+            (account, month): _details_change(details, month_days(table.span, month), seen_at)
+            for (account, month), details in found.items()
+        }
+        await self._apply(source, metric, table.currency, changes)
+
+    async def _apply(
+        self,
+        source: SourceName,
+        metric: str,
+        currency: str,
+        changes: Mapping[tuple[str, Month], Change],
+    ) -> None:
+        """Reads the documents, changes them, writes those that changed; again on a conflict."""
+        left = list(changes)
+        for _ in range(MOST_CONFLICTS):
+            conflicts: list[tuple[str, Month]] = []
+            for i in range(0, len(left), DOCUMENTS_AT_ONCE):
+                part = left[i : i + DOCUMENTS_AT_ONCE]
+                conflicts += await self._apply_part(source, metric, currency, changes, part)
+            if not conflicts:
+                return
+            left = conflicts
+        raise StoreUnavailableError(
+            "Costs are being stored by several processes at once. Try again in a minute."
+        )
+
+    async def _apply_part(
+        self,
+        source: SourceName,
+        metric: str,
+        currency: str,
+        changes: Mapping[tuple[str, Month], Change],
+        part: Sequence[tuple[str, Month]],
+    ) -> list[tuple[str, Month]]:
+        ids = {document_id(source, account, month): (account, month) for account, month in part}
+        stored = {
+            doc["_id"]: from_document(doc)
+            async for doc in self._history.find({"_id": {"$in": list(ids)}})
+        }
+        writes = []
+        for _id, (account, month) in ids.items():
+            held = stored.get(_id)
+            if held is None or held.metric != metric:
+                # Another metric is another series of costs: it replaces, it is no revision.
+                version = held.version if held else 0
+                name = held.account_name if held else None
+                held = MonthOfCosts(
+                    source, account, month, metric, currency, account_name=name, version=version
+                )
+            if changes[account, month](held):
+                held.currency = currency
+                writes.append(held)
+        return await self._write(writes)
+
+    async def _write(self, writes: Sequence[MonthOfCosts]) -> list[tuple[str, Month]]:
+        """Compare-and-set on the version; the (account, month) of those that lost."""
+        if not writes:
+            return []
+        requests = []
+        for one in writes:
+            expected = one.version
+            one.version += 1
+            requests.append(
+                ReplaceOne({"_id": one.id, "version": expected}, one.document(), upsert=True)
+            )
+        try:
+            await self._history.bulk_write(requests, ordered=False)
+        except BulkWriteError as error:
+            problems = error.details["writeErrors"]
+            if any(problem["code"] != DUPLICATE_KEY for problem in problems):
+                raise
+            lost = [writes[problem["index"]] for problem in problems]
+            return [(one.account_id, one.month) for one in lost]
+        return []
+
+    @guarded
+    async def load(self, source: SourceName, accounts: Sequence[str], span: DaySpan) -> CostTable:
+        return await self._load(source, accounts, span, lambda month: month.series)
+
+    @guarded
+    async def load_as_known(
+        self, source: SourceName, accounts: Sequence[str], span: DaySpan, at: datetime
+    ) -> CostTable:
+        return await self._load(source, accounts, span, lambda month: month.as_known(at))
+
+    async def _load(
+        self,
+        source: SourceName,
+        accounts: Sequence[str],
+        span: DaySpan,
+        series_of: Callable[[MonthOfCosts], Mapping[Key, "array[float]"]],
+    ) -> CostTable:
+        found: dict[tuple[str, Key], array[float]] = {}
+        names: dict[str, str] = {}
+        currency = "USD"
+        async for doc in self._documents(source, accounts, span):
+            month = from_document(doc)
+            currency = month.currency
+            if month.account_name:
+                names[month.account_id] = month.account_name
+            for key, amounts in series_of(month).items():
+                into = found.setdefault((month.account_id, key), empty(len(span)))
+                copy_month(span, month.month, amounts, into)
+        series = [
+            CostSeries(account, service, Category(category) if category else None, amounts)
+            for (account, (service, category)), amounts in found.items()
+        ]
+        return CostTable(span, currency, series, names)
+
+    async def _documents(
+        self, source: SourceName, accounts: Sequence[str], span: DaySpan
+    ) -> AsyncIterator[dict[str, Any]]:
+        ids = [
+            document_id(source, account, month) for account in accounts for month in span.months()
+        ]
+        for i in range(0, len(ids), DOCUMENTS_AT_ONCE):
+            part = ids[i : i + DOCUMENTS_AT_ONCE]
+            async for doc in self._history.find({"_id": {"$in": part}}):
+                yield doc
+
+    @guarded
+    async def load_totals(self, source: SourceName, span: DaySpan) -> CostTable:
+        months = [str(month) for month in span.months()]
+        fields = {"account_id": 1, "month": 1, "totals": 1, "account_name": 1, "currency": 1}
+        found: dict[str, array[float]] = {}
+        names: dict[str, str] = {}
+        currency = "USD"
+        query = {"source": source, "month": {"$in": months}}
+        async for doc in self._history.find(query, fields):
+            year, number = doc["month"].split("-")
+            into = found.setdefault(doc["account_id"], empty(len(span)))
+            copy_month(span, Month(int(year), int(number)), unpack(doc["totals"]), into)
+            currency = doc["currency"]
+            if doc.get("account_name"):
+                names[doc["account_id"]] = doc["account_name"]
+        series = [
+            CostSeries(account, "", None, amounts)
+            for account, amounts in sorted(found.items())
+            if not all(map(math.isnan, amounts))
+        ]
+        return CostTable(span, currency, series, names)
+
+    @guarded
+    async def save_names(
+        self, source: SourceName, names: Mapping[str, str], months: Sequence[Month]
+    ) -> None:
+        writes = [
+            UpdateOne(
+                {"_id": document_id(source, account, month)}, {"$set": {"account_name": name}}
+            )
+            for account, name in names.items()
+            for month in months
+        ]
+        if writes:
+            await self._history.bulk_write(writes, ordered=False)
+
+    @guarded
+    async def last_days(self, source: SourceName, accounts: Sequence[str]) -> dict[str, date]:
+        found: dict[str, date] = {}
+        for account in accounts:
+            cursor = self._history.find(
+                {"source": source, "account_id": account}, {"month": 1, "totals": 1}
+            )
+            async for doc in cursor.sort([("month", DESCENDING)]):
+                known = [i for i, x in enumerate(unpack(doc["totals"]), 1) if not math.isnan(x)]
+                if known:
+                    year, number = doc["month"].split("-")
+                    found[account] = date(int(year), int(number), known[-1])
+                    break
+        return found
+
+    @guarded
+    async def detailed(self, source: SourceName, metric: str, span: DaySpan) -> set[str]:
+        covered: dict[str, int] = {}
+        months = span.months()
+        for month in months:
+            query = {
+                "source": source,
+                "month": str(month),
+                "metric": metric,
+                "covered": {"$bitsAllSet": day_bits(month_days(span, month))},
+            }
+            async for doc in self._history.find(query, {"account_id": 1}):
+                covered[doc["account_id"]] = covered.get(doc["account_id"], 0) + 1
+        return {account for account, number in covered.items() if number == len(months)}
+
+    @guarded
+    async def state(self, source: SourceName) -> SourceState:
+        doc = await self._states.find_one({"_id": source})
+        if doc is None:
+            return SourceState(source=source)
+        doc.pop("_id")
+        return SourceState(source=source, **doc)
+
+    @guarded
+    async def save_state(self, state: SourceState) -> None:
+        doc = plain(state.model_dump(exclude={"source"}))
+        await self._states.replace_one({"_id": state.source}, doc, upsert=True)
+
+
+def month_days(span: DaySpan, month: Month) -> list[int]:
+    """The days of the month (1–31) that lie in the span."""
+    first = max(span.first, month.span.first)
+    last = min(span.last, month.span.last)
+    return list(range(first.day, last.day + 1))
+
+
+def by_month(span: DaySpan, amounts: "Iterable[float]") -> dict[Month, dict[int, float]]:
+    """Amounts with data, by month and day of the month."""
+    found: dict[Month, dict[int, float]] = {}
+    for day, amount in zip(span, amounts, strict=True):
+        if not math.isnan(amount):
+            found.setdefault(Month.of(day), {})[day.day] = amount
+    return found
+
+
+def copy_month(span: DaySpan, month: Month, amounts: "array[float]", into: "array[float]") -> None:
+    """Copies a month's slots into their places of a span."""
+    days = month_days(span, month)
+    if days:
+        at = (month.span.first.replace(day=days[0]) - span.first).days
+        into[at : at + len(days)] = amounts[days[0] - 1 : days[-1]]
+
+
+def _totals_change(days: Mapping[int, float], at: datetime) -> Change:
+    return lambda month: month.set_totals(days, at)
+
+
+def _details_change(
+    details: Mapping[Key, Mapping[int, float]], days: Sequence[int], at: datetime
+) -> Change:
+    return lambda month: month.set_details(details, days, at)

@@ -1,0 +1,61 @@
+"""``MongoStore``: all collections of one database behind the store ports."""
+
+from pymongo import ASCENDING, DESCENDING
+
+from services.adapters.store.anomalies import MongoAnomalies
+from services.adapters.store.client import guarded, open_client, open_database
+from services.adapters.store.config import MongoAudit, MongoConfig
+from services.adapters.store.costs import MongoCosts
+from services.adapters.store.deliveries import MongoDeliveries
+from services.adapters.store.rates import MongoRates
+from services.adapters.store.runs import MongoRuns
+from services.adapters.store.teams import MongoTeams
+
+
+class MongoStore:
+    """Implements ``services.ports.Store``."""
+
+    def __init__(self, url: str, database: str) -> None:
+        self._client = open_client(url)
+        self._db = open_database(self._client, database)
+        self.costs = MongoCosts(self._db)
+        self.teams = MongoTeams(self._db)
+        self.config = MongoConfig(self._db)
+        self.audit = MongoAudit(self._db)
+        self.anomalies = MongoAnomalies(self._db)
+        self.runs = MongoRuns(self._db)
+        self.deliveries = MongoDeliveries(self._db)
+        self.rates = MongoRates(self._db)
+
+    @guarded
+    async def prepare(self) -> None:
+        """Creates the indexes; safe to repeat, and from several processes at once."""
+        db = self._db
+        await db.teams.create_index(
+            [("sample", ASCENDING), ("aws_account_id", ASCENDING)], unique=True
+        )
+        await db.cost_history.create_index(
+            [("source", ASCENDING), ("month", ASCENDING), ("account_id", ASCENDING)]
+        )
+        await db.cost_history.create_index(
+            [("source", ASCENDING), ("account_id", ASCENDING), ("month", DESCENDING)]
+        )
+        await db.anomalies.create_index(
+            [("source", ASCENDING), ("status", ASCENDING), ("account_id", ASCENDING)]
+        )
+        await db.runs.create_index([("source", ASCENDING), ("created_at", DESCENDING)])
+        await db.runs.create_index([("source", ASCENDING), ("state", ASCENDING)])
+        await db.reports.create_index([("run_id", ASCENDING), ("kind", ASCENDING)])
+        await db.deliveries.create_index(
+            [("run_id", ASCENDING), ("state", ASCENDING), ("not_before", ASCENDING)]
+        )
+        await db.audit.create_index([("at", DESCENDING)])
+
+    @guarded
+    async def ping(self) -> None:
+        """Raises StoreUnavailableError with the reason when MongoDB does not answer."""
+        await self._client.admin.command("ping")
+
+    async def aclose(self) -> None:
+        """Closes the connections."""
+        self._client.close()

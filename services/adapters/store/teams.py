@@ -1,0 +1,79 @@
+"""Teams."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from pymongo import UpdateOne
+from pymongo.errors import DuplicateKeyError
+
+from services.adapters.store.client import Database, guarded, plain
+from services.errors import ConflictError
+from services.model import Team
+
+
+class MongoTeams:
+    """Implements ``services.ports.TeamStore``."""
+
+    def __init__(self, db: Database) -> None:
+        self._teams = db.teams
+
+    @guarded
+    async def list_teams(self, *, sample: bool) -> list[Team]:
+        found = [_team(doc) async for doc in self._teams.find({"sample": sample})]
+        return sorted(found, key=lambda team: (team.team_name.casefold(), team.aws_account_id))
+
+    @guarded
+    async def any_real(self) -> bool:
+        return await self._teams.find_one({"sample": False}, {"_id": 1}) is not None
+
+    @guarded
+    async def get(self, team_id: str) -> Team | None:
+        doc = await self._teams.find_one({"_id": team_id})
+        return _team(doc) if doc else None
+
+    @guarded
+    async def add(self, team: Team) -> None:
+        try:
+            await self._teams.insert_one(_doc(team))
+        except DuplicateKeyError as error:
+            raise _taken(team) from error
+
+    @guarded
+    async def replace(self, team: Team) -> bool:
+        try:
+            done = await self._teams.replace_one(
+                {"_id": team.id, "version": team.version - 1}, _doc(team)
+            )
+        except DuplicateKeyError as error:
+            raise _taken(team) from error
+        return done.matched_count == 1
+
+    @guarded
+    async def remove(self, team_id: str) -> Team | None:
+        doc = await self._teams.find_one_and_delete({"_id": team_id})
+        return _team(doc) if doc else None
+
+    @guarded
+    async def seed_samples(self, teams: Sequence[Team]) -> None:
+        if not teams:
+            return
+        await self._teams.bulk_write(
+            [UpdateOne({"_id": t.id}, {"$setOnInsert": _doc(t)}, upsert=True) for t in teams],
+            ordered=False,
+        )
+
+
+def _doc(team: Team) -> dict[str, Any]:
+    doc = plain(team.model_dump(exclude={"id"}))
+    return {"_id": team.id, **doc}
+
+
+def _team(doc: dict[str, Any]) -> Team:
+    return Team(id=doc.pop("_id"), **doc)
+
+
+def _taken(team: Team) -> ConflictError:
+    return ConflictError(
+        f"AWS account {team.aws_account_id} belongs to another team already. "
+        "Change that team, or check the account id."
+    )

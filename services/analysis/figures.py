@@ -1,0 +1,253 @@
+"""The figures of one account, and of all accounts added up.
+
+Totals are net over all charge categories; thresholds judge usage alone.
+"""
+
+import math
+from array import array
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from decimal import Decimal
+
+from services.analysis.forecast import month_end
+from services.analysis.windows import comparison_window
+from services.model import (
+    AccountFigures,
+    Breach,
+    Category,
+    CategoryAmounts,
+    CostSeries,
+    DayAmount,
+    DaySpan,
+    ServiceChange,
+    SpanDays,
+    WeekFigures,
+    Window,
+    WindowDays,
+)
+
+ZERO = Decimal(0)
+WEEK = 7
+
+
+def change_percent(current: Decimal, previous: Decimal) -> Decimal | None:
+    """(current − previous) / |previous| × 100, unrounded.
+
+    None when there was nothing before and there is something now ("new spend"); zero when there
+    was and is nothing.
+    """
+    if previous == 0:
+        return ZERO if current == 0 else None
+    return (current - previous) / abs(previous) * 100
+
+
+def amount_over(amounts: "array[float]", begin: int, days: int) -> Decimal:
+    """The sum of some days, NaN counting as nothing.
+
+    ``fsum`` rounds once, at 17 digits, however many days there are; adding Decimals day by day
+    says the same in the cents and costs ten times as much.
+    """
+    return Decimal(
+        repr(math.fsum(x for x in amounts[max(begin, 0) : begin + days] if x == x))  # noqa: PLR0124 - NaN
+    )
+
+
+@dataclass(slots=True)
+class _Pair:
+    current: Decimal = ZERO
+    previous: Decimal = ZERO
+
+    def add(self, current: Decimal, previous: Decimal) -> None:
+        self.current += current
+        self.previous += previous
+
+
+def account_figures(
+    span: DaySpan,
+    series: Sequence[CostSeries],
+    currency: str,
+    data_through: date,
+    threshold: float,
+    min_increase: float,
+) -> AccountFigures:
+    """All figures of one account from its daily amounts over ``span``.
+
+    ``threshold`` is in percent and ``min_increase`` in money; a threshold breach is usage that
+    grew by more than the one and by at least the other. ``data_through`` lies in the span.
+    """
+    window = comparison_window(data_through)
+    services: dict[str, _Pair] = defaultdict(_Pair)
+    usages: dict[str, _Pair] = defaultdict(_Pair)
+    categories: dict[Category, _Pair] = defaultdict(_Pair)
+    for one in series:
+        current = _over(one, span, window.current)
+        previous = _over(one, span, window.previous)
+        category = one.category or Category.USAGE
+        services[one.service].add(current, previous)
+        categories[category].add(current, previous)
+        if category is Category.USAGE:
+            usages[one.service].add(current, previous)
+    total, usage = _sum(services.values()), categories[Category.USAGE]
+    daily = _daily_totals(span, series)
+    known = [day for day, amount in zip(span, daily, strict=True) if not math.isnan(amount)]
+    known = [day for day in known if day <= data_through]
+    return AccountFigures(
+        window=window_days(window),
+        data_through=data_through,
+        currency=currency,
+        current_total=total.current,
+        previous_total=total.previous,
+        change_percent=change_percent(total.current, total.previous),
+        usage_current=usage.current,
+        usage_previous=usage.previous,
+        usage_percent=change_percent(usage.current, usage.previous),
+        categories=_category_amounts(categories),
+        services=_service_changes(services),
+        week=_week(span, daily, data_through) if known else None,
+        forecast=month_end(span, series, data_through),
+        threshold=threshold,
+        breach=_breach(usage, usages, threshold, min_increase),
+        first_day=known[0] if known else None,
+        last_day=known[-1] if known else None,
+    )
+
+
+def window_days(window: Window) -> WindowDays:
+    """A window in its stored form."""
+    return WindowDays(
+        current=SpanDays(first=window.current.first, last=window.current.last),
+        previous=SpanDays(first=window.previous.first, last=window.previous.last),
+        closed_months=window.closed_months,
+    )
+
+
+def _over(series: CostSeries, span: DaySpan, part: DaySpan) -> Decimal:
+    return amount_over(series.amounts, (part.first - span.first).days, len(part))
+
+
+def _sum(pairs: Iterable[_Pair]) -> _Pair:
+    total = _Pair()
+    for pair in pairs:
+        total.add(pair.current, pair.previous)
+    return total
+
+
+def _daily_totals(span: DaySpan, series: Sequence[CostSeries]) -> "array[float]":
+    """Net amount of each day; NaN where no series has data."""
+    totals = array("d", [math.nan]) * len(span)
+    for i in range(len(span)):
+        amounts = [one.amounts[i] for one in series if not math.isnan(one.amounts[i])]
+        if amounts:
+            totals[i] = math.fsum(amounts)
+    return totals
+
+
+def _week(span: DaySpan, daily: "array[float]", data_through: date) -> WeekFigures:
+    last = (data_through - span.first).days
+    current = amount_over(daily, last - WEEK + 1, WEEK)
+    previous = amount_over(daily, last - 2 * WEEK + 1, WEEK)
+    return WeekFigures(
+        current=current,
+        previous=previous,
+        change_percent=change_percent(current, previous),
+        days=_days(span, daily, last - WEEK + 1),
+        days_before=_days(span, daily, last - 2 * WEEK + 1),
+    )
+
+
+def _days(span: DaySpan, daily: "array[float]", begin: int) -> tuple[DayAmount, ...]:
+    found = []
+    for i in range(begin, begin + WEEK):
+        amount = daily[i] if 0 <= i < len(daily) else math.nan
+        found.append(
+            DayAmount(
+                day=span.first + timedelta(days=i),
+                amount=None if math.isnan(amount) else Decimal(repr(amount)),
+            )
+        )
+    return tuple(found)
+
+
+def _breach(
+    usage: _Pair, usages: dict[str, _Pair], threshold: float, min_increase: float
+) -> Breach | None:
+    excess = usage.current - usage.previous
+    percent = change_percent(usage.current, usage.previous)
+    if excess <= 0 or excess < Decimal(repr(min_increase)):
+        return None
+    if percent is not None and percent <= Decimal(repr(threshold)):
+        return None
+    driver = max(usages, key=lambda name: (usages[name].current - usages[name].previous, name))
+    return Breach(service=driver, excess=excess, usage_percent=percent, threshold=threshold)
+
+
+def _service_changes(services: dict[str, _Pair]) -> tuple[ServiceChange, ...]:
+    changes = [
+        ServiceChange(name=name, current=pair.current, previous=pair.previous)
+        for name, pair in services.items()
+        if pair.current or pair.previous
+    ]
+    return tuple(sorted(changes, key=lambda one: (-abs(one.change), one.name)))
+
+
+def _category_amounts(categories: dict[Category, _Pair]) -> tuple[CategoryAmounts, ...]:
+    return tuple(
+        CategoryAmounts(
+            category=category,
+            current=categories[category].current,
+            previous=categories[category].previous,
+        )
+        for category in Category
+        if category in categories
+        and (categories[category].current or categories[category].previous)
+    )
+
+
+@dataclass(slots=True)
+class Totals:
+    """Accounts added up one by one; keeps sums, not series."""
+
+    _total: _Pair = field(default_factory=_Pair)
+    _usage: _Pair = field(default_factory=_Pair)
+    _services: dict[str, _Pair] = field(default_factory=lambda: defaultdict(_Pair))
+    _categories: dict[Category, _Pair] = field(default_factory=lambda: defaultdict(_Pair))
+
+    def add(self, figures: AccountFigures) -> None:
+        """One more account."""
+        self._total.add(figures.current_total, figures.previous_total)
+        self._usage.add(figures.usage_current, figures.usage_previous)
+        for service in figures.services:
+            self._services[service.name].add(service.current, service.previous)
+        for one in figures.categories:
+            self._categories[one.category].add(one.current, one.previous)
+
+    @property
+    def current_total(self) -> Decimal:
+        return self._total.current
+
+    @property
+    def previous_total(self) -> Decimal:
+        return self._total.previous
+
+    @property
+    def change_percent(self) -> Decimal | None:
+        return change_percent(self._total.current, self._total.previous)
+
+    @property
+    def usage_current(self) -> Decimal:
+        return self._usage.current
+
+    @property
+    def usage_previous(self) -> Decimal:
+        return self._usage.previous
+
+    @property
+    def services(self) -> tuple[ServiceChange, ...]:
+        """All services, largest absolute change first."""
+        return _service_changes(self._services)
+
+    @property
+    def categories(self) -> tuple[CategoryAmounts, ...]:
+        return _category_amounts(self._categories)

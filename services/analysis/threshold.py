@@ -1,0 +1,30 @@
+"""The threshold rule as an anomaly: at most one per account and calendar month."""
+
+from datetime import datetime
+
+from services.model import AccountFigures, Anomaly, SourceName
+
+
+def anomaly_id(source: SourceName, account_id: str, figures: AccountFigures) -> str:
+    """The identity of a threshold anomaly, fixed by the month that is compared."""
+    return f"threshold-{source}-{account_id}-{figures.window.current.first:%Y-%m}"
+
+
+def judge(
+    source: SourceName, account_id: str, figures: AccountFigures, now: datetime
+) -> Anomaly | None:
+    """The anomaly that the figures amount to; None when usage is within its threshold."""
+    if figures.breach is None:
+        return None
+    return Anomaly(
+        id=anomaly_id(source, account_id, figures),
+        kind="threshold",
+        source=source,
+        account_id=account_id,
+        service=figures.breach.service,
+        start=figures.window.current.first,
+        excess=figures.breach.excess,
+        currency=figures.currency,
+        raised_at=now,
+        updated_at=now,
+    )

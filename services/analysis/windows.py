@@ -1,0 +1,52 @@
+"""Which days are complete, and which are compared with which."""
+
+from datetime import UTC, date, datetime, timedelta
+
+from services.model import DaySpan, Month, Window
+
+FEWEST_DAYS = 3
+"""A month with fewer complete days is not compared yet; the closed month is."""
+TWO_WEEKS = 14
+
+
+def expected_data_through(now: datetime, complete_after_hours: int) -> date:
+    """The newest UTC day that ended at least so many hours ago.
+
+    23 November 17:00 UTC with 48 hours gives 20 November.
+    """
+    return (now.astimezone(UTC) - timedelta(hours=complete_after_hours, days=1)).date()
+
+
+def comparison_window(data_through: date) -> Window:
+    """Days 1..d of the month of ``data_through`` against days 1..d of the month before.
+
+    d is at most the length of the month before. With fewer than three complete days the last
+    closed month is compared with the one before it, both in full.
+    """
+    month = Month.of(data_through)
+    if data_through.day < FEWEST_DAYS:
+        closed = month.before
+        return Window(closed.span, closed.before.span, closed_months=True)
+    before = month.before.span
+    days = min(data_through.day, len(before))
+    return Window(_first_days(month.span, days), _first_days(before, days))
+
+
+def _first_days(span: DaySpan, days: int) -> DaySpan:
+    return DaySpan(span.first, span.first + timedelta(days=days - 1))
+
+
+def needed_span(data_through: date) -> DaySpan:
+    """The days that reports as of ``data_through`` read.
+
+    From the earliest of: the start of the previous window, the first day of the month before
+    (which may be restated), and two weeks back; to ``data_through``.
+    """
+    return DaySpan(
+        min(
+            comparison_window(data_through).previous.first,
+            Month.of(data_through).before.span.first,
+            data_through - timedelta(days=TWO_WEEKS - 1),
+        ),
+        data_through,
+    )

@@ -1,0 +1,102 @@
+"""When the weekly run is due: pure functions of the stored schedule and an instant.
+
+The slot of an ISO week is the scheduled weekday and hour, local time, in the scheduled zone.
+Where a change of the clocks skips that hour, the slot is the first instant after the gap; where
+it comes twice, the slot is its first coming.
+"""
+
+import re
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from services.errors import InvalidError
+from services.model import StoredConfig
+
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+CATCH_UP = timedelta(days=3)
+PERIOD = re.compile(r"(\d{4})-W(\d{2})", re.ASCII)
+
+
+def parse_period(text: str) -> tuple[int, int]:
+    """ISO year and week of ``2026-W47``; InvalidError when it is none."""
+    match = PERIOD.fullmatch(text)
+    if match:
+        year, week = int(match[1]), int(match[2])
+        try:
+            date.fromisocalendar(year, week, 7)
+        except ValueError:
+            pass
+        else:
+            return year, week
+    raise InvalidError(
+        f'"{text}" is no period. Give an ISO week such as 2026-W47.',
+        [("period", "is not an ISO week such as 2026-W47")],
+    )
+
+
+def period_label(day: date) -> str:
+    """The ISO week of a local date: ``2026-W48``."""
+    year, week, _ = day.isocalendar()
+    return f"{year:04d}-W{week:02d}"
+
+
+def period_of(instant: datetime, zone: str) -> str:
+    """The period that an instant falls into, in the schedule's zone."""
+    return period_label(instant.astimezone(ZoneInfo(zone)).date())
+
+
+def slot_of_period(config: StoredConfig, period: str) -> datetime:
+    """The instant (UTC) at which a period's report is due."""
+    year, week = parse_period(period)
+    day = date.fromisocalendar(year, week, WEEKDAYS.index(config.schedule_day) + 1)
+    return _instant(day, config.schedule_hour, ZoneInfo(config.schedule_timezone))
+
+
+def _instant(day: date, hour: int, zone: ZoneInfo) -> datetime:
+    local = datetime.combine(day, time(hour), zone)  # fold=0: the first of two
+    instant = local.astimezone(UTC)
+    if instant.astimezone(zone).replace(tzinfo=None) == local.replace(tzinfo=None):
+        return instant
+    # The hour does not exist: fold=0 reads it with the offset before the gap, so the gap's end
+    # lies at most the gap before the instant; minutes are the finest step any zone has used
+    # since clocks are changed.
+    while True:
+        earlier = instant - timedelta(minutes=1)
+        if earlier.astimezone(zone).replace(tzinfo=None) < local.replace(tzinfo=None):
+            return instant
+        instant = earlier
+
+
+def due_slot(
+    config: StoredConfig, now: datetime, catch_up: timedelta = CATCH_UP
+) -> datetime | None:
+    """The newest slot that is due: not after ``now``, not before the first start or the last
+    schedule change, and missed by no more than ``catch_up``; None when there is none.
+    """
+    local = now.astimezone(ZoneInfo(config.schedule_timezone)).date()
+    for weeks in (0, 1):
+        slot = slot_of_period(config, period_label(local - timedelta(weeks=weeks)))
+        if slot > now or now - slot > catch_up:
+            continue
+        if config.schedule_since is not None and slot < config.schedule_since:
+            continue
+        return slot
+    return None
+
+
+def next_slots(config: StoredConfig, now: datetime, count: int = 3) -> list[datetime]:
+    """The next slots after ``now``, in order (UTC)."""
+    local = now.astimezone(ZoneInfo(config.schedule_timezone)).date()
+    slots = (
+        slot_of_period(config, period_label(local + timedelta(weeks=weeks)))
+        for weeks in range(count + 2)
+    )
+    return [slot for slot in slots if slot > now][:count]
+
+
+def reference_time(period: str, zone: str, now: datetime) -> datetime:
+    """The instant as of which a period is reported: now, or the end of its week once over."""
+    year, week = parse_period(period)
+    monday_after = date.fromisocalendar(year, week, 1) + timedelta(days=7)
+    end = datetime.combine(monday_after, time(0), ZoneInfo(zone)).astimezone(UTC)
+    return min(now, end)
