@@ -132,6 +132,7 @@ class Planner:
         if read_costs:
             await self._read_costs(run, teams, now, progress)
         basis = await self._maker.basis(config, run.period, now)
+        await self._costs.ensure_span(now, [team.aws_account_id for team in teams], basis.span)
         names = await self._maker.account_totals(basis) if run.kind is RunKind.WEEKLY else {}
         builder = AdminReportBuilder(basis, names)
         restated = await self._restatements.since_last(run, basis, teams)

@@ -37,6 +37,15 @@ class CostSource(Protocol):
     @property
     def name(self) -> SourceName: ...
 
+    @property
+    def configured_metric(self) -> str | None:
+        """The metric that the operator has set; None: choose one."""
+        ...
+
+    async def rest(self) -> None:
+        """Waits until background reading may go on without using up a shared rate limit."""
+        ...
+
     async def choose_metric(self, span: DaySpan) -> str:
         """The metric to use from now on: the configured one, else the best that has data."""
         ...

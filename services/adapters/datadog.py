@@ -1,5 +1,6 @@
 """Datadog Cloud Cost Management as a cost source: ``POST /api/v2/query/timeseries``."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -34,6 +35,8 @@ METRICS = ("aws.cost.net.amortized", "aws.cost.amortized")
 TIMEOUT = httpx.Timeout(60.0, connect=10.0)
 MOST_TRIES = 8
 CONNECT_TRIES = 4
+LOW_BUDGET = 0.1
+"""Share of the organisation's rate limit that background reading leaves to others."""
 SPREAD_SECONDS = 0.25
 """Added to what a server says to wait, as its clock may be a little behind."""
 CUT_OFF_TRIES = 2
@@ -87,6 +90,17 @@ class DatadogSource:
         await self._client.aclose()
 
     # What the port promises
+
+    @property
+    def configured_metric(self) -> str | None:
+        """DATADOG_COST_METRIC."""
+        return self._settings.cost_metric
+
+    async def rest(self) -> None:
+        """Waits for the next rate period when less than a tenth of this one is left."""
+        if self.rate_remaining is not None and self.rate_remaining < LOW_BUDGET:
+            log.info("datadog_rest", seconds=self.rate_resets_in)
+            await asyncio.sleep(self.rate_resets_in)
 
     async def choose_metric(self, span: DaySpan) -> str:
         """The configured metric, else the net one if it has data, else the plain one."""
@@ -285,7 +299,7 @@ class _Tries:
     def unreachable(self, error: httpx.TransportError, settings: DatadogSettings) -> Exception:
         """No connection, or one that ended in the middle."""
         problem = _unreachable(error, settings)
-        if isinstance(error, httpx.RemoteProtocolError | httpx.ReadError):
+        if isinstance(error, httpx.RemoteProtocolError | httpx.ReadError | httpx.ReadTimeout):
             return self.cut_off(str(problem))
         self.connects += isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
         return problem if self.connects >= CONNECT_TRIES else _TryAgainError(problem)
@@ -295,15 +309,20 @@ def _usable(response: httpx.Response) -> Answer:
     try:
         answer = Answer(response.content)
     except msgspec.DecodeError as error:
-        what = "a web page" if b"<html" in response.content[:2000].lower() else "no whole answer"
-        raise _CutOffError(
-            f"Datadog answered with {what} instead of costs (200). Check DATADOG_API_URL and any "
-            "proxy in between."
+        if response.content.lstrip()[:1] == b"{":
+            raise _CutOffError("Datadog's answer was cut off or is malformed (200).") from error
+        raise _TryAgainError(
+            CostSourceError(
+                "Datadog's address answered with something that is no JSON, such as a web page "
+                "(200). Check DATADOG_SITE, DATADOG_API_URL and any proxy in between.",
+                permanent=False,
+            )
         ) from error
-    if answer.errors:
-        raise _CutOffError(f"Datadog's answer is not whole: {'; '.join(answer.errors)}")
-    if answer.empty_envelope:
-        raise _CutOffError("Datadog's answer carries no data.")
+    if answer.errors or answer.empty_envelope:
+        words = "; ".join(answer.errors) or "no data"
+        raise _TryAgainError(
+            CostSourceError(f"Datadog's answer is not whole: {words}.", permanent=False)
+        )
     return answer
 
 

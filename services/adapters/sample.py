@@ -1,0 +1,263 @@
+"""The sample source: seeded costs for any account, so that the agent can be tried as it is.
+
+An amount depends on the seed, the account, the service and the day alone, never on the span that
+is asked for. Random numbers come from SHA-256, so that they are the same on every machine.
+Every month has its events, so that there is something to see on any day.
+"""
+
+import hashlib
+import math
+from array import array
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Literal
+
+from services.model import Category, CostSeries, CostTable, DaySpan, Month, SourceName, Team
+
+Key = Callable[[CostSeries], tuple[str, str, Category | None]]
+
+Kind = Literal["spike", "shift", "drop"]
+
+BEGIN = date(2024, 1, 1)
+"""There are no costs before."""
+SILENT_SINCE = date(2026, 10, 12)
+EVENTS_A_MONTH = 10
+ALWAYS_USED = 3
+USES_SERVICE = 0.55
+SHORT_IDS = 3
+"""One in seven account ids begins with three zeros."""
+TEAM_NAMES = (
+    *("Checkout", "Payments", "Search", "Catalog", "Inventory", "Pricing", "Orders", "Returns"),
+    *("Shipping", "Warehouse", "Loyalty", "Identity", "Accounts", "Notifications", "Messaging"),
+    *("Recommendations", "Personalisation", "Ranking", "Ads", "Campaigns", "Email", "Web"),
+    *("Mobile iOS", "Mobile Android", "Design System", "Content", "Media", "Images", "Video"),
+    *("Streaming", "Data Platform", "Data Science", "Machine Learning", "Feature Store"),
+    *("Analytics", "Reporting", "Billing", "Invoicing", "Tax", "Fraud", "Risk", "Compliance"),
+    *("Security", "Secrets", "Audit", "Networking", "Edge", "DNS", "Load Balancing", "Platform"),
+    *("Kubernetes", "Build", "Release", "Observability", "Logging", "Metrics", "Tracing"),
+    *("On-Call", "Databases", "Caching", "Queues", "Storage", "Backup", "Disaster Recovery"),
+    *("Partner API", "Public API", "Integrations", "Webhooks", "Support Tools", "CRM", "Sales"),
+    *("HR Systems", "Finance Systems", "Procurement", "Legal Tools", "Facilities", "IoT"),
+    *("Robotics", "Maps", "Geocoding", "Translation", "Speech", "Research", "Sandbox", "Archive"),
+)
+SERVICES = (
+    *("EC2", "RDS", "S3", "Lambda", "CloudFront", "DynamoDB", "EKS", "ElastiCache", "NAT Gateway"),
+    *("CloudWatch", "Redshift", "OpenSearch", "SQS", "Athena", "Bedrock"),
+)
+UNMAPPED = {"000000000913": "sandbox-legacy", "731900000002": "acquired-shop"}
+QUIET_TEAM, SILENT_TEAM = 48, 83
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A labelled change of one service of one account: factor on its usage from first to last."""
+
+    account_id: str
+    service: str
+    kind: Kind
+    first: date
+    last: date
+    factor: float
+
+
+def _chance(*parts: object) -> float:
+    """A number in [0, 1) that depends on the parts alone."""
+    digest = hashlib.sha256("|".join(map(str, parts)).encode()).digest()
+    return int.from_bytes(digest[:7], "big") / (1 << 56)
+
+
+def account_of(number: int) -> str:
+    """The account id of a sample team; some begin with zeros."""
+    return f"{int(_chance('account', number) * 10 ** (9 if number % 7 == SHORT_IDS else 12)):012d}"
+
+
+def sample_teams(now: datetime) -> list[Team]:
+    """84 teams, one account each; addresses are in a domain reserved for examples."""
+    return [
+        Team(
+            id=f"sample-{number:02d}",
+            team_name=name,
+            aws_account_id=account_of(number),
+            team_email=f"{name.lower().replace(' ', '-')}@example.com",
+            admin_emails=("lead@example.com",) if number % 12 == 0 else (),
+            sample=True,
+            created_at=now,
+            updated_at=now,
+        )
+        for number, name in enumerate(TEAM_NAMES[:84])
+    ]
+
+
+def sample_events(month: Month) -> list[Event]:
+    """The labelled events that begin in a month: always the same for the same month.
+
+    Checkout's EC2 grows in every month, so that any day has something
+    to show; ten more hit accounts and services by chance.
+    """
+    first = month.span.first
+
+    def event(
+        number: int, service: str, kind: Kind, begin: int, days: int, factor: float
+    ) -> Event:
+        start = first + timedelta(days=begin)
+        return Event(
+            account_of(number), service, kind, start, start + timedelta(days=days - 1), factor
+        )
+
+    events = [event(0, "EC2", "shift", 2 + month.number % 3, 21, 1.5 + 0.1 * month.number)]
+    for k in range(EVENTS_A_MONTH):
+        begin = 2 + int(18 * _chance(month, k, "begin"))
+        number = 1 + int(80 * _chance(month, k, "account"))
+        service = SERVICES[int(8 * _chance(month, k, "service"))]
+        roll = _chance(month, k, "factor")
+        if k < EVENTS_A_MONTH // 2:
+            events.append(event(number, service, "shift", begin, 14 + 2 * k, 1.8 + 1.6 * roll))
+        elif k < EVENTS_A_MONTH - 2:
+            events.append(event(number, service, "spike", begin, 1 + k % 2, 6 + 8 * roll))
+        else:
+            events.append(event(number, service, "drop", begin, 15, 0.1 + 0.2 * roll))
+    return events
+
+
+class SampleSource:
+    """Implements ``services.ports.CostSource`` without any network."""
+
+    name: SourceName = "sample"
+    configured_metric: str | None = "sample"
+
+    def __init__(self, seed: int = 1) -> None:
+        self._seed = seed
+        self._months: dict[Month, list[Event]] = {}
+
+    @property
+    def accounts(self) -> list[str]:
+        """The sample teams' accounts and those without a team."""
+        return [*(account_of(number) for number in range(84)), *UNMAPPED]
+
+    async def rest(self) -> None:
+        """There is no rate limit."""
+
+    async def choose_metric(self, span: DaySpan) -> str:
+        """There is only one."""
+        return "sample"
+
+    async def aclose(self) -> None:
+        """Nothing is open."""
+
+    async def account_names(
+        self, metric: str, span: DaySpan, accounts: Sequence[str]
+    ) -> dict[str, str]:
+        """Names of the accounts without a team."""
+        return {account: UNMAPPED[account] for account in accounts if account in UNMAPPED}
+
+    async def total(
+        self, metric: str, span: DaySpan, accounts: Sequence[str] | None = None
+    ) -> CostTable:
+        """The daily sum over all accounts."""
+        table = await self.by_account(metric, span, accounts)
+        return CostTable(span, "USD", _added(table.series, lambda one: ("", "", None)))
+
+    async def by_account(
+        self, metric: str, span: DaySpan, accounts: Sequence[str] | None = None
+    ) -> CostTable:
+        """The daily sum of each account."""
+        table = await self.by_service(
+            metric, span, self.accounts if accounts is None else accounts
+        )
+        return CostTable(span, "USD", _added(table.series, lambda one: (one.account_id, "", None)))
+
+    async def by_service(self, metric: str, span: DaySpan, accounts: Sequence[str]) -> CostTable:
+        """Daily amounts by service and charge category."""
+        series = [one for account in accounts for one in self._account(account, span)]
+        return CostTable(span, "USD", series)
+
+    def _account(self, account: str, span: DaySpan) -> list[CostSeries]:
+        size = 8.0 * math.exp(2.2 * self._roll(account, "size") + self._roll(account, "tail") ** 6)
+        found = []
+        for rank, service in enumerate(SERVICES):
+            uses = rank < ALWAYS_USED or self._roll(account, service, "uses") < USES_SERVICE
+            if uses:
+                share = (0.25 + self._roll(account, service, "share")) * 0.72**rank
+                found.append(self._usage(account, service, size * share, span))
+        return [*found, *self._other_charges(account, size, span)]
+
+    def _events(self, account: str, service: str, span: DaySpan) -> list[Event]:
+        found = []
+        months = span.months()
+        for month in [months[0].before, *months]:
+            if month not in self._months:
+                self._months[month] = sample_events(month)
+            found += [
+                one
+                for one in self._months[month]
+                if one.account_id == account and one.service == service
+            ]
+        return found
+
+    def _usage(self, account: str, service: str, level: float, span: DaySpan) -> CostSeries:
+        events = self._events(account, service, span)
+        weekend = 0.55 + 0.45 * self._roll(account, "weekend")
+        growth = 0.0004 * (self._roll(account, service, "growth") - 0.35)
+        noise = 0.04 if account == account_of(QUIET_TEAM) else 0.12
+        amounts = array("d", [math.nan]) * len(span)
+        for i, day in enumerate(span):
+            if not _has_data(account, day):
+                continue
+            shape = weekend if day.weekday() >= 5 else 1.0  # noqa: PLR2004 - Saturday
+            wobble = 1 + noise * (self._roll(account, service, day) - 0.5)
+            amounts[i] = round(
+                level
+                * shape
+                * wobble
+                * _factor(day, events)
+                * (1 + growth) ** (day.toordinal() - 739000),
+                6,
+            )
+        return CostSeries(account, service, Category.USAGE, amounts)
+
+    def _other_charges(self, account: str, size: float, span: DaySpan) -> list[CostSeries]:
+        """Support and tax on the first of the month, a credit for some."""
+        charges = [("Tax", Category.TAX, 1.1)]
+        if self._roll(account, "support") < 0.4:  # noqa: PLR2004 - two in five
+            charges.append(("Support", Category.FEE, 1.6))
+        if self._roll(account, "credit") < 0.2:  # noqa: PLR2004 - one in five
+            charges.append(("Credits", Category.CREDIT, -2.0))
+        found = []
+        for service, category, factor in charges:
+            amounts = array("d", [math.nan]) * len(span)
+            for i, day in enumerate(span):
+                if day.day == 1 and _has_data(account, day):
+                    amounts[i] = round(
+                        size * factor * (0.95 + 0.1 * self._roll(account, service, day)), 6
+                    )
+            found.append(CostSeries(account, service, category, amounts))
+        return found
+
+    def _roll(self, *parts: object) -> float:
+        return _chance(self._seed, *parts)
+
+
+def _has_data(account: str, day: date) -> bool:
+    return day >= BEGIN and not (account == account_of(SILENT_TEAM) and day > SILENT_SINCE)
+
+
+def _factor(day: date, events: Sequence[Event]) -> float:
+    """What the events make of a day's usage."""
+    return math.prod(event.factor for event in events if event.first <= day <= event.last)
+
+
+def _added(series: Sequence[CostSeries], key: Key) -> list[CostSeries]:
+    found: dict[tuple[str, str, Category | None], list[array[float]]] = {}
+    for one in series:
+        found.setdefault(key(one), []).append(one.amounts)
+    added = []
+    for (account, service, category), rows in found.items():
+        amounts = array("d", [math.nan]) * len(rows[0])
+        for i in range(len(amounts)):
+            known = [row[i] for row in rows if not math.isnan(row[i])]
+            if known:
+                amounts[i] = math.fsum(known)
+        if not all(map(math.isnan, amounts)):
+            added.append(CostSeries(account, service, category, amounts))
+    return added

@@ -1,0 +1,428 @@
+"""Reads costs from the source into the store, and believes no answer that does not add up.
+
+The daily totals by account must add up to the ungrouped total, and the amounts by service to
+their account, each day to the cent. An answer that does not is asked for again in smaller parts;
+if that does not help, nothing is reported.
+"""
+
+import math
+from array import array
+from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import date, datetime, timedelta
+
+import structlog
+
+from services.analysis.windows import expected_data_through, needed_span
+from services.errors import AnswerTooLargeError, CostSourceError, IncompleteCostsError
+from services.model import (
+    UNATTRIBUTED,
+    Category,
+    CostSeries,
+    CostTable,
+    DaySpan,
+    Month,
+    SourceState,
+)
+from services.ports import CostSource, CostStore
+
+log = structlog.get_logger()
+
+Progress = Callable[[str, int, int], None]
+Amounts = "array[float]"
+
+CENT = 0.01
+RELATIVE = 1e-9
+MOST_FAILURES = 9
+"""Failed parts in a row after which halving further is no use: 256 accounts, 128, … 1."""
+MONTHS_BACK = 15
+
+
+def _quiet(what: str, done: int, total: int) -> None:
+    pass
+
+
+class Costs:
+    """The costs of one source, read and checked."""
+
+    def __init__(
+        self,
+        source: CostSource,
+        store: CostStore,
+        accounts_per_query: int,
+        complete_after_hours: int,
+    ) -> None:
+        self._source = source
+        self._store = store
+        self._per_query = accounts_per_query
+        self._hours = complete_after_hours
+
+    async def state(self) -> SourceState:
+        """What is known of the source."""
+        return await self._store.state(self._source.name)
+
+    async def refresh(
+        self, now: datetime, accounts: Sequence[str], progress: Progress = _quiet
+    ) -> SourceState:
+        """Reads the current and the previous month of all accounts with costs again.
+
+        ``accounts`` are those known to belong to teams. The new state, with the day through
+        which data is complete, is stored last: a refresh that fails leaves the old one. Raises
+        CostSourceError (IncompleteCostsError when the answers do not add up).
+        """
+        progress("costs", 0, 1)
+        expected = expected_data_through(now, self._hours)
+        metric = await self._metric(needed_span(expected))
+        total, through = await self._total_through(metric, expected)
+        by_account = await self._by_account(metric, total, accounts)
+        await self._store.save_totals(self._source.name, metric, by_account, now)
+        found = {series.account_id for series in by_account.series}
+        unknown: set[str] = set()
+        wanted = sorted((found | set(accounts)) - {UNATTRIBUTED})
+        done = 0
+        async for part, table in self._details(metric, by_account, wanted, now):
+            await self._store.save_details(self._source.name, metric, table, part, now)
+            unknown |= table.unknown_categories
+            done += len(part)
+            progress("costs", done, len(wanted))
+        await self._save_unattributed(metric, by_account, now)
+        await self._learn_names(metric, by_account, found - set(accounts))
+        state = (await self.state()).model_copy(
+            update={
+                "metric": metric,
+                "currency": total.currency,
+                "currency_stated": total.currency_stated,
+                "data_through": through,
+                "expected_through": expected,
+                "refreshed_at": now,
+                "unknown_categories": tuple(sorted(unknown)),
+            }
+        )
+        await self._store.save_state(state)
+        log.info("costs_refreshed", accounts=len(wanted), data_through=str(through))
+        return state
+
+    async def ensure(self, now: datetime, accounts: Sequence[str]) -> None:
+        """Reads what a report of these accounts needs and is not stored yet, and only that."""
+        state = await self.state()
+        if state.data_through is None or state.metric is None:
+            await self.refresh(now, accounts)
+            return
+        last_day = DaySpan(state.data_through, state.data_through)
+        there = await self._store.detailed(self._source.name, state.metric, last_day)
+        missing = [account for account in accounts if account not in there]
+        if missing:
+            await self.read_accounts(now, missing, needed_span(state.data_through))
+
+    async def refresh_accounts(self, now: datetime, accounts: Sequence[str]) -> None:
+        """Reads the newest costs of a few accounts, as ``refresh`` would."""
+        state = await self.state()
+        expected = expected_data_through(now, self._hours)
+        if state.data_through is None or state.expected_through != expected:
+            await self.refresh(now, accounts)
+        else:
+            await self.read_accounts(now, accounts, needed_span(state.data_through))
+
+    async def read_accounts(self, now: datetime, accounts: Sequence[str], span: DaySpan) -> None:
+        """Reads some accounts over a span, checked against their own ungrouped total."""
+        metric = await self._metric(span)
+        total = await self._source.total(metric, span, accounts)
+        by_account = await self._in_parts(metric, span, accounts)
+        _must_add_up(by_account, total, "the accounts")
+        await self._store.save_totals(self._source.name, metric, by_account, now)
+        async for part, table in self._details(metric, by_account, accounts, now):
+            await self._store.save_details(self._source.name, metric, table, part, now)
+
+    async def ensure_span(self, now: datetime, accounts: Sequence[str], span: DaySpan) -> None:
+        """Reads a span that lies before what refreshes cover, where it is not stored yet."""
+        state = await self.state()
+        if state.metric is None:
+            return
+        there = await self._store.detailed(self._source.name, state.metric, span)
+        missing = [account for account in accounts if account not in there]
+        if missing:
+            await self.read_accounts(now, missing, span)
+
+    async def backfill(
+        self, now: datetime, accounts: Sequence[str], months: int = MONTHS_BACK
+    ) -> None:
+        """Reads the months before those of a refresh, newest first; goes on where it was left.
+
+        Stops for good at the month before which the source keeps nothing.
+        """
+        state = await self.state()
+        if state.metric is None or not accounts:
+            return
+        month = Month.of(needed_span(expected_data_through(now, self._hours)).first).before
+        for _ in range(months - 2):
+            if state.oldest_month is not None and str(month) < state.oldest_month:
+                return
+            there = await self._store.detailed(self._source.name, state.metric, month.span)
+            missing = [account for account in accounts if account not in there]
+            try:
+                if missing:
+                    await self._source.rest()
+                    await self.read_accounts(now, missing, month.span)
+                    log.info("costs_backfilled", month=str(month), accounts=len(missing))
+            except CostSourceError as error:
+                if not error.permanent or "retention" not in str(error):
+                    raise
+                await self._store.save_state(
+                    (await self.state()).model_copy(update={"oldest_month": str(month.next)})
+                )
+                return
+            month = month.before
+
+    async def _metric(self, span: DaySpan) -> str:
+        """Chosen at the first fetch and kept; a configured one always wins."""
+        state = await self.state()
+        configured = self._source.configured_metric
+        if configured is not None or state.metric is None:
+            return configured or await self._source.choose_metric(span)
+        return state.metric
+
+    async def _total_through(self, metric: str, expected: date) -> tuple[CostTable, date]:
+        """The ungrouped total over the days that reports need, and its last day with data."""
+        span = needed_span(expected)
+        while True:
+            total = await self._source.total(metric, span)
+            through = _last_day(total)
+            if through is None:
+                raise CostSourceError(
+                    f"There are no costs from {span.first} to {span.last} in {metric}. No report "
+                    "was made. Check in Datadog that Cloud Cost Management still gets data, and "
+                    "DATADOG_COST_METRIC.",
+                    permanent=True,
+                )
+            needed = needed_span(through)
+            if needed.first >= span.first:
+                return _cut(total, DaySpan(span.first, through)), through
+            span = DaySpan(needed.first, through)
+
+    async def _by_account(
+        self, metric: str, total: CostTable, accounts: Sequence[str]
+    ) -> CostTable:
+        """Daily totals of every account, adding up to the ungrouped total."""
+        span = total.span
+        for _ in range(2):  # costs may be restated between two answers
+            try:
+                table = await self._all_accounts(metric, span)
+            except AnswerTooLargeError:
+                break
+            if _off_by(table, total) is None:
+                return table
+            total = _cut(await self._source.total(metric, span), span)
+        known = {series.account_id for series in (await self._stored_totals(span)).series}
+        wanted = sorted((known | set(accounts)) - {UNATTRIBUTED})
+        table = await self._in_parts(metric, span, wanted)
+        _must_add_up(table, total, "the known accounts")
+        return table
+
+    async def _all_accounts(self, metric: str, span: DaySpan) -> CostTable:
+        """All accounts in one answer, or in answers over fewer days where one is too large."""
+        try:
+            return await self._source.by_account(metric, span)
+        except AnswerTooLargeError:
+            if len(span) == 1:
+                raise
+        middle = span.first + timedelta(days=len(span) // 2)
+        before = await self._all_accounts(metric, DaySpan(span.first, middle - timedelta(days=1)))
+        after = await self._all_accounts(metric, DaySpan(middle, span.last))
+        return _joined(before, after)
+
+    async def _stored_totals(self, span: DaySpan) -> CostTable:
+        return await self._store.load_totals(self._source.name, span)
+
+    async def _in_parts(self, metric: str, span: DaySpan, accounts: Sequence[str]) -> CostTable:
+        """Daily totals by account, asked for in parts that are halved when too large."""
+        series: list[CostSeries] = []
+        currency = "USD"
+        parts = _Parts(accounts, self._per_query)
+        while part := parts.next():
+            try:
+                table = await self._source.by_account(metric, span, part)
+                part_total = await self._source.total(metric, span, part)
+            except AnswerTooLargeError as error:
+                parts.halve(part, error)
+                continue
+            if (off := _off_by(table, part_total)) is not None:
+                parts.halve(part, IncompleteCostsError(off))
+                continue
+            parts.answered(part)
+            series += table.series
+            currency = table.currency
+        return CostTable(span, currency, series)
+
+    async def _details(
+        self, metric: str, by_account: CostTable, accounts: Sequence[str], now: datetime
+    ) -> AsyncIterator[tuple[list[str], CostTable]]:
+        """Amounts by service, part by part, each adding up to the accounts' totals."""
+        totals = {series.account_id: series for series in by_account.series}
+        parts = _Parts(accounts, self._per_query)
+        asked_again: set[tuple[str, ...]] = set()
+        while part := parts.next():
+            try:
+                table = await self._source.by_service(metric, by_account.span, part)
+            except AnswerTooLargeError as error:
+                parts.halve(part, error)
+                continue
+            off = _details_off_by(table, totals, part)
+            if off is None:
+                parts.answered(part)
+                yield part, table
+            elif tuple(part) not in asked_again:
+                # Costs may have been restated between the two answers: ask for both once more.
+                asked_again.add(tuple(part))
+                again = await self._source.by_account(metric, by_account.span, part)
+                totals |= {series.account_id: series for series in again.series}
+                await self._store.save_totals(self._source.name, metric, again, now)
+                parts.put_back(part)
+            else:
+                parts.halve(part, IncompleteCostsError(off))
+
+    async def _save_unattributed(self, metric: str, by_account: CostTable, now: datetime) -> None:
+        """Costs without an account have no services that could be asked for."""
+        series = [
+            CostSeries(UNATTRIBUTED, "Other", Category.USAGE, one.amounts)
+            for one in by_account.series
+            if one.account_id == UNATTRIBUTED
+        ]
+        if series:
+            table = CostTable(by_account.span, by_account.currency, series)
+            await self._store.save_details(self._source.name, metric, table, [UNATTRIBUTED], now)
+
+    async def _learn_names(self, metric: str, by_account: CostTable, accounts: set[str]) -> None:
+        """Names of accounts without a team, as far as they are not known."""
+        span = by_account.span
+        known = (await self._stored_totals(span)).account_names
+        wanted = sorted(accounts - set(known) - {UNATTRIBUTED})
+        for i in range(0, len(wanted), self._per_query):
+            names = await self._source.account_names(metric, span, wanted[i : i + self._per_query])
+            await self._store.save_names(self._source.name, names, span.months())
+
+
+class _Parts:
+    """Accounts in parts of a size that shrinks when answers are too large."""
+
+    def __init__(self, accounts: Sequence[str], size: int) -> None:
+        self._left = list(accounts)
+        self._size = size
+        self._failures = 0
+
+    def next(self) -> list[str]:
+        """The next part; empty at the end."""
+        part = self._left[: self._size]
+        del self._left[: self._size]
+        return part
+
+    def put_back(self, part: Sequence[str]) -> None:
+        """Asks for the same part again."""
+        self._left[:0] = part
+
+    def answered(self, part: Sequence[str]) -> None:
+        """A part was answered in full."""
+        self._failures = 0
+
+    def halve(self, part: Sequence[str], error: CostSourceError) -> None:
+        """Asks for the part again in halves; raises the error when that is no use."""
+        self._failures += 1
+        if len(part) == 1 or self._failures > MOST_FAILURES:
+            raise error
+        log.warning("costs_part_halved", accounts=len(part), reason=str(error))
+        self._size = max(len(part) // 2, 1)
+        self.put_back(part)
+
+
+def _last_day(total: CostTable) -> date | None:
+    days = [
+        day
+        for series in total.series
+        for day, amount in zip(total.span, series.amounts, strict=True)
+        if not math.isnan(amount)
+    ]
+    return max(days, default=None)
+
+
+def _cut(table: CostTable, span: DaySpan) -> CostTable:
+    """The part of a table that lies in a span with the same first day."""
+    series = [
+        CostSeries(one.account_id, one.service, one.category, one.amounts[: len(span)])
+        for one in table.series
+    ]
+    return CostTable(
+        span,
+        table.currency,
+        series,
+        table.account_names,
+        table.unknown_categories,
+        table.currency_stated,
+    )
+
+
+def _joined(before: CostTable, after: CostTable) -> CostTable:
+    """Two tables of adjoining spans as one."""
+    gap_before, gap_after = ([math.nan] * len(table.span) for table in (before, after))
+    early = {one.account_id: one.amounts for one in before.series}
+    late = {one.account_id: one.amounts for one in after.series}
+    series = [
+        CostSeries(
+            account,
+            "",
+            None,
+            array("d", [*early.get(account, gap_before), *late.get(account, gap_after)]),
+        )
+        for account in {**early, **late}
+    ]
+    return CostTable(DaySpan(before.span.first, after.span.last), after.currency, series)
+
+
+def _must_add_up(table: CostTable, total: CostTable, what: str) -> None:
+    off = _off_by(table, total)
+    if off is not None:
+        raise IncompleteCostsError(off.replace("the groups", what))
+
+
+def _off_by(table: CostTable, total: CostTable) -> str | None:
+    """How the groups miss the ungrouped total; None when they add up, each day to the cent."""
+    sums = _daily_sum([one.amounts for one in table.series], len(table.span))
+    totals = _daily_sum([one.amounts for one in total.series], len(table.span))
+    for i, (found, wanted) in enumerate(zip(sums, totals, strict=True)):
+        if not _same(found, wanted):
+            return _mismatch("the groups", table.span, i, found, wanted, table.currency)
+    return None
+
+
+def _details_off_by(
+    table: CostTable, totals: dict[str, CostSeries], accounts: Sequence[str]
+) -> str | None:
+    days = len(table.span)
+    by_account: dict[str, list[array[float]]] = {account: [] for account in accounts}
+    for series in table.series:
+        if series.account_id not in by_account:
+            return f"The answer holds account {series.account_id}, which was not asked for."
+        by_account[series.account_id].append(series.amounts)
+    for account, rows in by_account.items():
+        wanted_row = totals[account].amounts if account in totals else array("d", [0.0]) * days
+        for i, found in enumerate(_daily_sum(rows, days)):
+            wanted = 0.0 if math.isnan(wanted_row[i]) else wanted_row[i]
+            if not _same(found, wanted):
+                what = f"the services of account {account}"
+                return _mismatch(what, table.span, i, found, wanted, table.currency)
+    return None
+
+
+def _daily_sum(rows: "Sequence[array[float]]", days: int) -> list[float]:
+    return [math.fsum(row[i] for row in rows if not math.isnan(row[i])) for i in range(days)]
+
+
+def _same(a: float, b: float) -> bool:
+    return abs(a - b) <= CENT + RELATIVE * max(abs(a), abs(b))
+
+
+def _mismatch(
+    what: str, span: DaySpan, index: int, found: float, wanted: float, currency: str
+) -> str:
+    day = span.first + timedelta(days=index)
+    return (
+        f"The cost answers are incomplete: on {day} {what} add up to {found:,.2f} {currency}, the "
+        f"total is {wanted:,.2f}. No report was made; the agent tries again."
+    )
