@@ -1,0 +1,111 @@
+"""Logging: one chain for our own and other libraries' lines; secrets are masked at its end.
+
+Masking comes after exceptions have been formatted, so that a traceback hides them too, and local
+variables are never shown.
+"""
+
+import logging
+import re
+import sys
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import structlog
+from structlog.types import EventDict, Processor, WrappedLogger
+
+MASK = "***"
+SECRET_NAMES = re.compile(r"(?i)pass(word|wd)?$|secret|token$|api_?key|app_?key|authorization")
+SECRET_SHAPES = (
+    re.compile(r"(?i)(bearer\s+)[\w.~+/=-]+"),
+    re.compile(r"()\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"),
+    re.compile(r"(\b[a-z][a-z0-9+.-]*://[^\s:/@]*:)[^\s@/]+(?=@)"),
+    re.compile(r"()\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*"),
+)
+CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}
+CONTROLS |= {ord("\n"): "\\n", ord("\r"): "\\r", ord("\t"): " ", 0x2028: "\\n", 0x2029: "\\n"}
+SHORTEST_SECRET = 4
+QUIET = ("aiohttp", "apscheduler", "asyncio", "httpcore", "httpx", "pymongo")
+
+
+class Masking:
+    """A processor that hides secrets by name, by value and by shape."""
+
+    def __init__(self, secrets: Sequence[str], *, keep_lines: bool) -> None:
+        longest_first = sorted({s for s in secrets if len(s) >= SHORTEST_SECRET}, key=len)[::-1]
+        self._values = re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
+        self._keep_lines = keep_lines
+
+    def __call__(self, logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+        """The event with all its texts masked and control characters made visible."""
+        return {
+            key: MASK
+            if isinstance(key, str) and SECRET_NAMES.search(key)
+            else self._clean(value, keep_lines=self._keep_lines and key == "exception")
+            for key, value in event.items()
+        }
+
+    def _clean(self, value: Any, *, keep_lines: bool) -> Any:
+        if isinstance(value, bool | int | float) or value is None:
+            return value
+        if isinstance(value, dict):
+            return {
+                k: MASK if SECRET_NAMES.search(str(k)) else self._clean(v, keep_lines=False)
+                for k, v in value.items()
+            }
+        if isinstance(value, list | tuple):
+            return [self._clean(item, keep_lines=False) for item in value]
+        return self.mask(str(value), keep_lines=keep_lines)
+
+    def mask(self, text: str, *, keep_lines: bool = False) -> str:
+        """A text without secrets and control characters."""
+        text = self._values.sub(MASK, text)
+        for shape in SECRET_SHAPES:
+            text = shape.sub(rf"\g<1>{MASK}", text)
+        kept = {**CONTROLS, ord("\n"): "\n"} if keep_lines else CONTROLS
+        return text.translate(kept)
+
+
+def configure_logging(
+    level: str, style: Literal["console", "json"], secrets: Sequence[str]
+) -> None:
+    """Sets up logging for the process, on standard error; ``secrets`` are never shown."""
+    masking = Masking(secrets, keep_lines=style == "console")
+    shared: list[Processor] = [
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.ExtraAdder(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    last: Processor = (
+        structlog.processors.JSONRenderer()
+        if style == "json"
+        else structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.format_exc_info,
+                masking,
+                last,
+            ],
+        )
+    )
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(level)
+    for name in QUIET:
+        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))

@@ -1,0 +1,165 @@
+"""The local outbox: each mail is one file, written whole or not at all."""
+
+import asyncio
+import hashlib
+import os
+import re
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import default
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import cast
+
+from services.errors import MailConnectError, NotFoundError
+
+SAFE_NAME = re.compile(r"[0-9]{8}T[0-9]{6}-[0-9a-f]{20}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxEntry:
+    """One captured mail in a list."""
+
+    id: str
+    subject: str
+    recipient: str
+    date: datetime | None
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxMail:
+    """One captured mail, opened."""
+
+    entry: OutboxEntry
+    headers: tuple[tuple[str, str], ...]
+    html: str
+    text: str
+    attachments: tuple[tuple[str, int], ...]
+    """(name, bytes)"""
+
+
+class OutboxTransport:
+    """Implements ``services.ports.MailTransport``, and lets a page read what was captured."""
+
+    name = "outbox"
+    lanes = 4
+    per_minute = 0
+
+    def __init__(self, folder: Path, sender: str = "aws-cost-agent@localhost") -> None:
+        self._folder = folder
+        self.sender = sender
+
+    async def connect(self) -> "OutboxConnection":
+        """Makes the folder; MailConnectError when it cannot be written."""
+        try:
+            await asyncio.to_thread(self._folder.mkdir, parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise _not_writable(self._folder, error) from error
+        return OutboxConnection(self._folder)
+
+    async def list_messages(self, limit: int = 500) -> list[OutboxEntry]:
+        """The newest mails first."""
+        return await asyncio.to_thread(self._list, limit)
+
+    def _list(self, limit: int) -> list[OutboxEntry]:
+        names = (path for path in self._folder.glob("*.eml") if SAFE_NAME.fullmatch(path.stem))
+        newest = sorted(names, key=lambda path: path.name, reverse=True)[:limit]
+        return [_entry(path, _parsed(path)) for path in newest]
+
+    async def read_message(self, mail_id: str) -> OutboxMail:
+        """One mail; NotFoundError for an id that is none."""
+        path = self._folder / f"{mail_id}.eml"
+        if not SAFE_NAME.fullmatch(mail_id) or not await asyncio.to_thread(path.is_file):
+            raise NotFoundError("There is no such mail in the outbox. See the list.")
+        return await asyncio.to_thread(_opened, path)
+
+
+class OutboxConnection:
+    """Implements ``services.ports.MailConnection``."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    async def offer(self, sender: str, recipient: str) -> None:
+        """Every recipient is fine here."""
+
+    async def hand_over(self, raw: bytes) -> str:
+        """Writes the mail; the same mail handed over twice stays one file."""
+        try:
+            path = await asyncio.to_thread(self._write, raw)
+        except OSError as error:
+            raise _not_writable(self._folder, error) from error
+        return f"written to {path.name}"
+
+    def _write(self, raw: bytes) -> Path:
+        message = message_from_bytes(raw, policy=default)
+        key = hashlib.sha256(str(message["Message-ID"]).encode()).hexdigest()[:20]
+        stamp = parsedate_to_datetime(str(message["Date"])).strftime("%Y%m%dT%H%M%S")
+        path = self._folder / f"{stamp}-{key}.eml"
+        unfinished = path.with_suffix(f".{os.getpid()}.tmp")
+        try:
+            with unfinished.open("wb") as file:
+                file.write(raw)
+                file.flush()
+                os.fsync(file.fileno())
+            unfinished.replace(path)
+        except OSError:
+            with suppress(OSError):
+                unfinished.unlink(missing_ok=True)
+            raise
+        return path
+
+    async def aclose(self) -> None:
+        """Nothing is open."""
+
+
+def _not_writable(folder: Path, error: OSError) -> MailConnectError:
+    return MailConnectError(
+        f"The outbox {folder} cannot be written ({error.strerror}). Free some space or make it "
+        "writable, or set DATA_DIR to another folder.",
+        permanent=False,
+    )
+
+
+def _parsed(path: Path) -> EmailMessage:
+    return cast("EmailMessage", message_from_bytes(path.read_bytes(), policy=default))
+
+
+def _entry(path: Path, message: EmailMessage) -> OutboxEntry:
+    try:
+        date = parsedate_to_datetime(str(message["Date"]))
+    except (TypeError, ValueError):
+        date = None
+    return OutboxEntry(
+        id=path.stem,
+        subject=str(message["Subject"] or ""),
+        recipient=str(message["To"] or ""),
+        date=date,
+        size=path.stat().st_size,
+    )
+
+
+def _opened(path: Path) -> OutboxMail:
+    message = _parsed(path)
+    return OutboxMail(
+        entry=_entry(path, message),
+        headers=tuple((name, str(value)) for name, value in message.items()),
+        html=_body(message, "html"),
+        text=_body(message, "plain"),
+        attachments=tuple(
+            (
+                part.get_filename() or "file",
+                len(cast("bytes", part.get_payload(decode=True) or b"")),
+            )
+            for part in message.iter_attachments()
+        ),
+    )
+
+
+def _body(message: EmailMessage, kind: str) -> str:
+    part = message.get_body(preferencelist=(kind,))
+    return str(part.get_content()) if part is not None else ""
