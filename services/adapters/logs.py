@@ -39,7 +39,7 @@ class Masking:
         """The event with all its texts masked and control characters made visible."""
         return {
             key: MASK
-            if isinstance(key, str) and SECRET_NAMES.search(key)
+            if SECRET_NAMES.search(key)
             else self._clean(value, keep_lines=self._keep_lines and key == "exception")
             for key, value in event.items()
         }

@@ -161,6 +161,14 @@ class SmtpConnection:
         try:
             await self._client.mail(sender)
             await self._client.rcpt(recipient)
+        except aiosmtplib.SMTPSenderRefused as error:
+            # Concerns every recipient: no delivery may fail for good because of it.
+            raise MailConnectError(
+                f"The mail server does not accept mail from {sender} "
+                f"({_reply(error.code, error.message)}). Check SENDER_EMAIL and SMTP_USER.",
+                permanent=error.code not in TRANSIENT,
+                code=error.code,
+            ) from error
         except SMTPResponseException as error:
             refusal = self._refusal(error.code, error.message)
             await self._reset()

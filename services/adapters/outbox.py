@@ -126,7 +126,7 @@ def _not_writable(folder: Path, error: OSError) -> MailConnectError:
 
 
 def _parsed(path: Path) -> EmailMessage:
-    return cast("EmailMessage", message_from_bytes(path.read_bytes(), policy=default))
+    return message_from_bytes(path.read_bytes(), policy=default)
 
 
 def _entry(path: Path, message: EmailMessage) -> OutboxEntry:

@@ -1,0 +1,245 @@
+"""The admins' report as the texts that its mail shows."""
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from services.model import UNATTRIBUTED, AdminReport, TeamLine
+from services.rendering.blocks import (
+    SAMPLE_NOTICE,
+    Row,
+    category_line,
+    change_row,
+    days_line,
+    drivers,
+    headline,
+    late_notice,
+    period_names,
+    remainder,
+    window_line,
+)
+from services.wording import (
+    bare_percent,
+    cents,
+    change,
+    day,
+    money,
+    neutral,
+    percent_of,
+    plural,
+    round_money,
+)
+
+MOST_ANOMALIES = MOST_MOVERS = MOST_UNMAPPED = MOST_SILENT = MOST_FAILED = 10
+NAME = 60
+
+
+@dataclass(frozen=True, slots=True)
+class AdminAnomaly:
+    """A line of the table of anomalies."""
+
+    team: str
+    driver: str
+    excess: str
+    since: str
+
+
+@dataclass(frozen=True, slots=True)
+class AdminView:
+    """Everything that the admins' mail prints."""
+
+    subject: str
+    preheader: str
+    title: str
+    notices: list[str]
+    scope: str
+    figure: str
+    change: str
+    window: str
+    days: str
+    to_do: list[str]
+    anomalies_heading: str
+    anomalies: list[AdminAnomaly]
+    more_anomalies: str
+    current_label: str
+    movers_heading: str
+    movers: list[Row]
+    total: Row
+    categories: str | None
+    unmapped: list[tuple[str, str, str]]
+    more_unmapped: str
+    silent: list[tuple[str, str, str]]
+    more_silent: str
+    delivery: str
+    failed: list[tuple[str, str]]
+    notes: list[str] = field(default_factory=list)
+    footer: list[str] = field(default_factory=list)
+
+
+def admin_view(report: AdminReport) -> AdminView:
+    """The view of the consolidated report."""
+    currency = report.currency
+    current, previous = cents(report.current_total), cents(report.previous_total)
+    names = period_names(report.window)
+    mark = "[SAMPLE] " if report.sample else ""
+    crossed = sum(line.above_threshold for line in report.teams)
+    news, title = _news(report, current, previous, crossed)
+    open_ones = plural(len(report.anomalies), "anomaly", "anomalies")
+    return AdminView(
+        subject=f"{mark}AWS costs: {news}",
+        preheader=f"{money(current, currency)} vs {money(previous, currency)}. {open_ones} open.",
+        title=headline(title),
+        notices=_notices(report),
+        scope=f"All teams, {plural(report.accounts, 'account')}",
+        figure=money(current, currency),
+        change=_change_line(current, previous, currency),
+        window=window_line(report.window, previous, currency),
+        days=days_line(report.window, report.data_through, currency),
+        to_do=_to_do(report),
+        anomalies_heading=f"Anomalies ({len(report.anomalies):,} open)",
+        anomalies=_anomalies(report),
+        more_anomalies=_more(len(report.anomalies) - MOST_ANOMALIES),
+        current_label=names[0],
+        movers_heading=f"Movers ({names[1]} = “was”)",
+        movers=_movers(report, (current, previous)),
+        total=change_row("Total", current, previous, currency),
+        categories=category_line(report.categories, current, currency),
+        unmapped=[
+            (
+                _account_name(one.account_name),
+                _account_id(one.aws_account_id),
+                money(one.current, currency),
+            )
+            for one in report.unmapped[:MOST_UNMAPPED]
+        ],
+        more_unmapped=_more(len(report.unmapped) - MOST_UNMAPPED),
+        silent=[
+            (
+                neutral(one.team_name, NAME),
+                one.aws_account_id,
+                f"no data since {day(one.last_day)}" if one.last_day else "no data yet",
+            )
+            for one in report.silent[:MOST_SILENT]
+        ],
+        more_silent=_more(len(report.silent) - MOST_SILENT),
+        delivery=_delivery(report),
+        failed=[
+            (neutral(recipient, NAME), neutral(reason, 160))
+            for recipient, reason in (report.deliveries.failed if report.deliveries else ())
+        ][:MOST_FAILED],
+        notes=[neutral(note, 300) for note in report.notes],
+        footer=[
+            "You get this because your address is one of the global admin addresses.",
+            "All teams are in the attached CSV. An admin can change the addresses at any time.",
+            f"Report {report.period}, made {day(report.made_at.date())} {report.made_at.year}.",
+        ],
+    )
+
+
+def _news(
+    report: AdminReport, current: Decimal, previous: Decimal, crossed: int
+) -> tuple[str, str]:
+    """What follows "AWS costs:" in the subject, and the headline."""
+    currency, moved = report.currency, current - previous
+    amount = round_money(abs(moved), currency)
+    share = "" if previous == 0 else f" ({bare_percent(moved / abs(previous) * 100)})"
+    above = f", {plural(crossed, 'team')} above threshold" if crossed else ""
+    if not crossed and not report.anomalies:
+        return f"{round_money(current, currency)}, nothing unusual", "Nothing unusual"
+    if moved == 0:
+        return f"unchanged{above}", f"Costs unchanged{above}"
+    way = "up" if moved > 0 else "down"
+    names = drivers(report.services, up=moved > 0)
+    mostly = f", mostly {names}" if names else ""
+    return f"{way} {amount}{share}{above}", f"Costs {way} {amount}{mostly}"
+
+
+def _notices(report: AdminReport) -> list[str]:
+    found = [
+        SAMPLE_NOTICE if report.sample else None,
+        late_notice(report.data_through, report.expected_through),
+    ]
+    return [notice for notice in found if notice]
+
+
+def _change_line(current: Decimal, previous: Decimal, currency: str) -> str:
+    moved = current - previous
+    if moved == 0:
+        return change(moved, currency)
+    arrow = "▲" if moved > 0 else "▼"
+    return f"{arrow} {change(moved, currency)} ({percent_of(current, previous)})"
+
+
+def _to_do(report: AdminReport) -> list[str]:
+    found = []
+    if report.unmapped:
+        found.append(plural(len(report.unmapped), "unmapped account"))
+    if report.silent:
+        found.append(plural(len(report.silent), "silent team"))
+    if report.deliveries and report.deliveries.failed:
+        found.append(plural(len(report.deliveries.failed), "failed mail"))
+    return found
+
+
+def _anomalies(report: AdminReport) -> list[AdminAnomaly]:
+    found = []
+    for line in report.anomalies[:MOST_ANOMALIES]:
+        one = line.anomaly
+        kind = "above threshold" if one.kind == "threshold" else "over expected"
+        found.append(
+            AdminAnomaly(
+                team=neutral(line.team_name, NAME),
+                driver=neutral(one.service, NAME),
+                excess=money(one.excess, one.currency),
+                since=f"{day(one.start)}, {kind}, open",
+            )
+        )
+    return found
+
+
+def _movers(report: AdminReport, total: tuple[Decimal, Decimal]) -> list[Row]:
+    shown = report.teams[:MOST_MOVERS]
+    rows = [_mover(line, report.currency) for line in shown]
+    others = report.teams[MOST_MOVERS:]
+    unmapped = [(one.current, one.previous) for one in report.unmapped]
+    unmapped_sum = _sums(unmapped)
+    rest = remainder(total, [*((s.current, s.previous) for s in shown), unmapped_sum])
+    if others or any(rest):
+        name = plural(len(others), "other team") if others else "Rounding"
+        rows.append(change_row(name, *rest, report.currency))
+    if report.unmapped:
+        rows.append(change_row("Unmapped", *unmapped_sum, report.currency))
+    return rows
+
+
+def _sums(pairs: list[tuple[Decimal, Decimal]]) -> tuple[Decimal, Decimal]:
+    return (
+        cents(sum((now for now, _ in pairs), Decimal(0))),
+        cents(sum((before for _, before in pairs), Decimal(0))),
+    )
+
+
+def _mover(line: TeamLine, currency: str) -> Row:
+    note = line.aws_account_id + (" · above threshold" if line.above_threshold else "")
+    return change_row(neutral(line.team_name, NAME), line.current, line.previous, currency, note)
+
+
+def _account_name(name: str | None) -> str:
+    return neutral(name, NAME) if name else "no name known"
+
+
+def _account_id(account: str) -> str:
+    return "no account tag" if account == UNATTRIBUTED else account
+
+
+def _more(number: int) -> str:
+    return f"and {number:,} more" if number > 0 else ""
+
+
+def _delivery(report: AdminReport) -> str:
+    recap = report.deliveries
+    if recap is None:
+        return "No earlier report."
+    parts = [f"{recap.sent:,} sent", f"{len(recap.failed):,} failed"]
+    if recap.open:
+        parts.append(f"{recap.open:,} still open")
+    return f"{recap.period}: {', '.join(parts)}"

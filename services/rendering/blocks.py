@@ -1,0 +1,170 @@
+"""Blocks that both mails share, as texts ready to print.
+
+Printed columns add up to printed totals: every row is rounded to the cent first, and the rows
+that are left out are what remains of the rounded total.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from services.model import Category, CategoryAmounts, ServiceChange, WindowDays
+from services.wording import (
+    cents,
+    change,
+    day,
+    day_range,
+    listed,
+    money,
+    neutral,
+    percent_of,
+    plural,
+)
+
+CATEGORY_NAMES = {
+    Category.CREDIT: "credits",
+    Category.REFUND: "refunds",
+    Category.TAX: "tax",
+    Category.FEE: "fees",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of a table of changes."""
+
+    name: str
+    change: str
+    percent: str
+    current: str
+    previous: str
+    note: str = ""
+
+
+def change_row(
+    name: str, current: Decimal, previous: Decimal, currency: str, note: str = ""
+) -> Row:
+    """A row from two amounts; the printed change is the difference of the printed amounts."""
+    current, previous = cents(current), cents(previous)
+    return Row(
+        name=name,
+        change=change(current - previous, currency),
+        percent=percent_of(current, previous) if current != previous else "",
+        current=money(current, currency),
+        previous=money(previous, currency),
+        note=note,
+    )
+
+
+def service_rows(
+    services: Sequence[ServiceChange],
+    total: tuple[Decimal, Decimal],
+    currency: str,
+    most: int,
+) -> list[Row]:
+    """The largest changes, and what is left of the total as "N other services"."""
+    shown = services[:most]
+    rows = [change_row(neutral(s.name, 60), s.current, s.previous, currency) for s in shown]
+    rest = remainder(total, ((s.current, s.previous) for s in shown))
+    left = len(services) - len(shown)
+    if left or any(rest):
+        name = plural(left, "other service") if left else "Rounding"
+        rows.append(change_row(name, *rest, currency))
+    return rows
+
+
+def remainder(
+    total: tuple[Decimal, Decimal], shown: Iterable[tuple[Decimal, Decimal]]
+) -> tuple[Decimal, Decimal]:
+    """What the rounded total holds beyond the rounded rows."""
+    current, previous = cents(total[0]), cents(total[1])
+    for now, before in shown:
+        current -= cents(now)
+        previous -= cents(before)
+    return current, previous
+
+
+def category_line(
+    categories: Sequence[CategoryAmounts], total: Decimal, currency: str
+) -> str | None:
+    """``Usage $18,612.36 − credits $350.00 + tax $150.00``; None when all is usage."""
+    others = [
+        (CATEGORY_NAMES[one.category], cents(one.current))
+        for one in categories
+        if one.category is not Category.USAGE and cents(one.current)
+    ]
+    if not others:
+        return None
+    usage = cents(total) - sum((amount for _, amount in others), Decimal(0))
+    parts = [f"Usage {money(usage, currency)}"]
+    for name, amount in others:
+        sign = "−" if amount < 0 else "+"
+        parts.append(f"{sign} {name} {money(abs(amount), currency)}")
+    return " ".join(parts)
+
+
+def window_line(window: WindowDays, previous_total: Decimal, currency: str) -> str:
+    """``1–20 Nov 2026 vs 1–20 Oct 2026 ($14,873.20)``."""
+    current, previous = window.current, window.previous
+    before = money(previous_total, currency)
+    if window.closed_months:
+        same_year = current.first.year == previous.first.year
+        now = f"{current.first:%B}" if same_year else f"{current.first:%B %Y}"
+        return f"{now} vs {previous.first:%B %Y} ({before})"
+    return (
+        f"{day_range(current.first, current.last, year=True)} vs "
+        f"{day_range(previous.first, previous.last, year=True)} ({before})"
+    )
+
+
+def days_line(window: WindowDays, data_through: date, currency: str) -> str:
+    """``20 complete days each · data through 20 Nov (UTC) · USD, net``."""
+    current = (window.current.last - window.current.first).days + 1
+    previous = (window.previous.last - window.previous.first).days + 1
+    days = (
+        f"{current} and {previous} days"
+        if window.closed_months
+        else f"{plural(current, 'complete day')} each"
+    )
+    return f"{days} · data through {day(data_through)} (UTC) · {currency}, net"
+
+
+def period_names(window: WindowDays) -> tuple[str, str]:
+    """Short names of both parts: ``1–20 Nov`` and ``1–20 Oct``, or ``October``, ``September``."""
+    if window.closed_months:
+        return f"{window.current.first:%B}", f"{window.previous.first:%B}"
+    return (
+        day_range(window.current.first, window.current.last),
+        day_range(window.previous.first, window.previous.last),
+    )
+
+
+def drivers(services: Sequence[ServiceChange], *, up: bool) -> str:
+    """``EC2 and new Bedrock``: the one or two services that moved most in a direction."""
+    moved = [s for s in services if (s.change > 0) == up and s.change != 0]
+    if not moved:
+        return ""
+    first = abs(moved[0].change)
+    named = [s for s in moved[:2] if abs(s.change) * 4 >= first]
+    return listed(
+        [f"new {neutral(s.name, 30)}" if s.previous == 0 else neutral(s.name, 30) for s in named]
+    )
+
+
+def late_notice(data_through: date, expected: date) -> str | None:
+    """What a report says when data is late."""
+    if data_through >= expected:
+        return None
+    return (
+        f"Data is late: complete through {day(data_through)}, normally {day(expected)}. "
+        "Comparisons stop there."
+    )
+
+
+def headline(text: str, longest: int = 90) -> str:
+    """A headline, cut at its limit."""
+    return text if len(text) <= longest else f"{text[: longest - 1].rstrip()}…"
+
+
+SAMPLE_NOTICE = "SAMPLE DATA. These are not your costs."

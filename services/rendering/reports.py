@@ -1,0 +1,68 @@
+"""Reports as mails: subject, HTML and plain text, from templates made once."""
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+from services.model import AdminReport, Attachment, RenderedReport, TeamReport
+from services.rendering.admin_csv import admin_csv
+from services.rendering.admin_view import admin_view
+from services.rendering.team_view import team_view
+
+TEMPLATES = Path(__file__).with_name("templates")
+WIDTH = 72
+
+
+@dataclass(frozen=True, slots=True)
+class Footer:
+    """What the end of a mail says."""
+
+    period: str
+    teams_app: bool
+    """Whether the bot is installed in Teams."""
+
+
+@cache
+def environment() -> Environment:
+    """The templates; a name that is missing in the data is an error, not a blank."""
+    return Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=select_autoescape(["html.j2"], default=False),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+
+
+def render_team(report: TeamReport, footer: Footer) -> RenderedReport:
+    """A team's mail."""
+    view = team_view(report, teams_app=footer.teams_app)
+    return _rendered("team", view.subject, view.preheader, view=view)
+
+
+def render_admin(report: AdminReport, footer: Footer) -> RenderedReport:
+    """The admins' mail, with a CSV of all teams."""
+    view = admin_view(report)
+    csv = Attachment(
+        name=f"aws-costs-{report.period}.csv",
+        content_type="text/csv; charset=utf-8",
+        content=admin_csv(report),
+    )
+    return _rendered("admin", view.subject, view.preheader, csv, view=view)
+
+
+def _rendered(
+    name: str, subject: str, preheader: str, *attachments: Attachment, view: object
+) -> RenderedReport:
+    data = {"view": view}
+    text = environment().get_template(f"{name}.txt.j2").render(data)
+    return RenderedReport(
+        subject=subject,
+        preheader=preheader,
+        html=environment().get_template(f"{name}.html.j2").render(data),
+        text="\n".join(line.rstrip() for line in text.splitlines()) + "\n",
+        attachments=attachments,
+    )

@@ -1,0 +1,155 @@
+"""Numbers, days and names as people read them, in mails, cards and on the command line.
+
+Minus is U+2212 and ranges have an en dash, except in ``plain_money``, which is for machines.
+"""
+
+from collections.abc import Sequence
+from datetime import date
+from decimal import ROUND_HALF_UP, Decimal
+
+MINUS = "−"
+SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£"}
+CENT = Decimal("0.01")
+WHOLE_FROM = 100
+SPARKS = "▁▂▃▄▅▆▇█"
+NEW_SPEND = "new spend"
+NO_CHANGE = "no change"
+
+
+def cents(amount: Decimal) -> Decimal:
+    """An amount rounded half up to two places."""
+    return amount.quantize(CENT, ROUND_HALF_UP)
+
+
+def money(amount: Decimal, currency: str) -> str:
+    """With cents, as in tables and totals: ``$1,234.56``, ``−CHF 12.00``."""
+    return _signed(cents(amount), currency, ",.2f")
+
+
+def round_money(amount: Decimal, currency: str) -> str:
+    """As in sentences and subjects: whole units from 100 up."""
+    if abs(amount) < WHOLE_FROM:
+        return money(amount, currency)
+    return _signed(amount.quantize(Decimal(1), ROUND_HALF_UP), currency, ",.0f")
+
+
+def change(amount: Decimal, currency: str) -> str:
+    """A difference: ``+$12.00``, ``−$12.00`` or "no change"."""
+    rounded = cents(amount)
+    if rounded == 0:
+        return NO_CHANGE
+    return money(rounded, currency) if rounded < 0 else f"+{money(rounded, currency)}"
+
+
+def _signed(amount: Decimal, currency: str, form: str) -> str:
+    sign = MINUS if amount < 0 else ""
+    symbol = SYMBOLS.get(currency, f"{currency} ")
+    return f"{sign}{symbol}{abs(amount):{form}}"
+
+
+def plain_money(amount: Decimal) -> str:
+    """For JSON and CSV: two places, "-" for minus, no separators."""
+    return f"{cents(amount):.2f}"
+
+
+def percent(value: Decimal | None) -> str:
+    """``+23.8%``; "new spend" for None, "no change" for what rounds to zero."""
+    if value is None:
+        return NEW_SPEND
+    rounded = one_decimal(value)
+    if rounded == 0:
+        return "±0.0%"
+    return f"{MINUS if rounded < 0 else '+'}{abs(rounded):,.1f}%"
+
+
+def bare_percent(value: Decimal) -> str:
+    """Without a sign, as in "up 23.8%"."""
+    return f"{abs(one_decimal(value)):,.1f}%"
+
+
+def one_decimal(value: Decimal) -> Decimal:
+    """Rounded half up to one decimal."""
+    return value.quantize(Decimal("0.1"), ROUND_HALF_UP)
+
+
+def percent_of(current: Decimal, previous: Decimal) -> str:
+    """The change from ``previous`` to ``current`` as ``percent`` says it."""
+    if previous == 0:
+        return percent(None) if current > 0 else percent(Decimal(0))
+    return percent((current - previous) / abs(previous) * 100)
+
+
+def threshold(value: float) -> str:
+    """A threshold: ``20%``, ``12.5%``."""
+    return f"{value:g}%"
+
+
+def day(value: date) -> str:
+    """A day without its year: ``20 Nov``."""
+    return f"{value.day} {value:%b}"
+
+
+def weekday(value: date) -> str:
+    """A day with its weekday: ``Tue 17 Nov``."""
+    return f"{value:%a} {day(value)}"
+
+
+def day_range(first: date, last: date, *, year: bool = False) -> str:
+    """``1–20 Nov``, ``28 Oct–3 Nov``, and with ``year`` ``1–20 Nov 2026``."""
+    if first == last:
+        text = day(first)
+    elif (first.year, first.month) == (last.year, last.month):
+        text = f"{first.day}–{day(last)}"
+    elif first.year == last.year:
+        text = f"{day(first)}–{day(last)}"
+    else:
+        text = f"{day(first)} {first.year}–{day(last)}"
+        return f"{text} {last.year}"
+    return f"{text} {last.year}" if year else text
+
+
+def plural(number: int, one: str, many: str | None = None) -> str:
+    """``1 mail``, ``2 mails``."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """``a``, ``a and b``, ``a, b and c``."""
+    if len(names) <= 1:
+        return "".join(names)
+    return f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def sparkline(amounts: Sequence[Decimal | None]) -> str:
+    """Bars of text for plain mails; a dot where there is no data."""
+    known = [amount for amount in amounts if amount is not None]
+    top = max([*known, Decimal(0)])
+    marks = []
+    for amount in amounts:
+        if amount is None:
+            marks.append("·")
+        elif top <= 0 or amount <= 0:
+            marks.append(SPARKS[0])
+        else:
+            marks.append(SPARKS[min(int(amount / top * len(SPARKS)), len(SPARKS) - 1)])
+    return "".join(marks)
+
+
+def neutral(text: str, longest: int = 200) -> str:
+    """Text from outside as one visible line: no controls, no bidirectional overrides, cut."""
+    line = "".join(" " if _is_control(c) else c for c in text)
+    line = " ".join(line.split())
+    return line if len(line) <= longest else f"{line[: longest - 1].rstrip()}…"
+
+
+def _is_control(c: str) -> bool:
+    code = ord(c)
+    return (
+        code < 0x20  # noqa: PLR2004 - the names of these ranges are their numbers
+        or 0x7F <= code <= 0x9F  # noqa: PLR2004
+        or 0x200B <= code <= 0x200F  # noqa: PLR2004 - zero width and direction marks
+        or 0x2028 <= code <= 0x202E  # noqa: PLR2004 - separators, embeddings, overrides
+        or 0x2060 <= code <= 0x206F  # noqa: PLR2004 - isolates and invisible operators
+        or 0xD800 <= code <= 0xDFFF  # noqa: PLR2004 - lone surrogates
+        or code == 0xFEFF  # noqa: PLR2004 - byte order mark
+    )
