@@ -20,7 +20,7 @@ from typing import Any
 import structlog
 from aiohttp import web
 
-from api.app import build_api
+from api.app import build_api, build_outbox
 from api.wired import About, ApiServices
 from cli.check import check
 from cli.import_teams import import_teams
@@ -58,6 +58,8 @@ from services.transports import Transports
 from services.worker import Worker
 
 log = structlog.get_logger()
+
+VERSION = "0.1.0"
 
 DRAIN_SECONDS = 20.0
 """How long work in hand may last after a signal to stop."""
@@ -189,7 +191,7 @@ def _wire(
         clock=clock,
         start=background.start,
     )
-    ticker = Ticker(clockwork.tick, background)
+    ticker = Ticker(clockwork.tick, background.start, clock)
     wired = Wired(
         source=source.name,
         teams=teams,
@@ -220,7 +222,7 @@ def _wire(
             health=Health(store, ticker),
             outbox=outbox,
             clock=clock,
-            about=About(source=source.name),
+            about=About(version=VERSION, source=source.name),
         )
     )
     return Agent(settings, wired, api, background, ticker)

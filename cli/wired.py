@@ -1,6 +1,5 @@
 """The use cases that commands work with, wired by the composition root."""
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from services.check import Check
@@ -28,4 +27,3 @@ class Wired:
     check: Check
     clock: Clock
     outbox_folder: str
-    seed_samples: Callable[[], Awaitable[None]]

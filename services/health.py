@@ -39,6 +39,11 @@ class Health:
         self._store = store
         self._ticker = ticker
 
+    @property
+    def ticking(self) -> bool:
+        """Whether the clock runs."""
+        return self._ticker.running
+
     async def check(self, now: datetime) -> HealthReport:
         """Never raises for an ill part; names it."""
         failing = []

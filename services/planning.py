@@ -120,7 +120,7 @@ class Planner:
             for report in await self._judged(basis, part, {}):
                 builder.add_team(report)
                 number += len(report.anomalies)
-        await self._anomalies.close_past_months(self._source, basis.data_through, now)
+        await self._anomalies.close_past_months(self._source, basis.window.current.first, now)
         return _summary(basis, builder, len(teams), number)
 
     async def _made(

@@ -440,14 +440,29 @@ class SecretBox(Protocol):
 class Store(Protocol):
     """All collections of one database."""
 
-    costs: CostStore
-    teams: TeamStore
-    config: ConfigStore
-    audit: AuditLog
-    anomalies: AnomalyStore
-    runs: RunStore
-    deliveries: DeliveryLedger
-    rates: RateBudget
+    @property
+    def costs(self) -> CostStore: ...
+
+    @property
+    def teams(self) -> TeamStore: ...
+
+    @property
+    def config(self) -> ConfigStore: ...
+
+    @property
+    def audit(self) -> AuditLog: ...
+
+    @property
+    def anomalies(self) -> AnomalyStore: ...
+
+    @property
+    def runs(self) -> RunStore: ...
+
+    @property
+    def deliveries(self) -> DeliveryLedger: ...
+
+    @property
+    def rates(self) -> RateBudget: ...
 
     async def prepare(self) -> None:
         """Creates the indexes; raises StoreUnavailableError when MongoDB does not answer."""

@@ -1,6 +1,6 @@
 """The connection to MongoDB, and the one place that turns its errors into words."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from datetime import date, datetime
 from decimal import Decimal
 from functools import wraps
@@ -57,8 +57,8 @@ def open_database(client: AsyncIOMotorClient[dict[str, Any]], name: str) -> Data
 
 
 def guarded(
-    call: Callable[Params, Awaitable[Result]],
-) -> Callable[Params, Awaitable[Result]]:
+    call: Callable[Params, Coroutine[Any, Any, Result]],
+) -> Callable[Params, Coroutine[Any, Any, Result]]:
     """Turns driver errors into StoreUnavailableError with the cure; the rest passes through."""
 
     @wraps(call)

@@ -1,0 +1,213 @@
+"""The stored settings: partial changes, validated as a whole, audited without secrets."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BeforeValidator, SecretStr, ValidationError
+
+from services.audit import Audit
+from services.errors import ConflictError, InvalidError
+from services.model import Actor, StoredConfig
+from services.ports import ConfigStore, SecretBox
+from services.schedule import WEEKDAYS
+from services.settings import SmtpSettings, is_loopback
+from services.validation import Address, Addresses, Input, Number, Percent, problems_of
+
+MOST_TRIES = 5
+LATEST_HOUR = 23
+LAST_PORT = 65535
+LONGEST_TEXT = 255
+SCHEDULE = {"schedule_day", "schedule_hour", "schedule_timezone"}
+
+
+def _weekday(value: Any) -> str:
+    if isinstance(value, str) and value.strip().lower() in WEEKDAYS:
+        return value.strip().lower()
+    raise ValueError(f"must be one of {', '.join(WEEKDAYS)}")
+
+
+def _hour(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= LATEST_HOUR:
+        raise ValueError("must be a whole hour from 0 to 23")
+    return value
+
+
+def _zone(value: Any) -> str:
+    try:
+        if isinstance(value, str) and value:
+            return ZoneInfo(value).key
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        pass
+    raise ValueError("must be an IANA time zone such as Europe/Berlin")
+
+
+def _port(value: Any) -> int | None:
+    if value is None or value == "":
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= LAST_PORT:
+        raise ValueError("must be a port from 1 to 65535")
+    return value
+
+
+def _text(value: Any) -> str | None:
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str) or len(value) > LONGEST_TEXT or not value.isprintable():
+        raise ValueError(f"must be at most {LONGEST_TEXT} characters of text in one line")
+    return value.strip() or None
+
+
+def _not_negative(value: Any) -> Any:
+    if isinstance(value, int | float) and value < 0:
+        raise ValueError("must not be negative")
+    return value
+
+
+def _empty_is_none(value: Any) -> Any:
+    return None if value == "" else value
+
+
+Text = Annotated[str | None, BeforeValidator(_text)]
+
+
+class ConfigPatch(Input):
+    """A change of the stored settings; what is absent stays."""
+
+    anomaly_threshold: Percent = 20.0
+    min_increase: Annotated[Number, BeforeValidator(_not_negative)] = 25.0
+    schedule_day: Annotated[str, BeforeValidator(_weekday)] = "monday"
+    schedule_hour: Annotated[int, BeforeValidator(_hour)] = 9
+    schedule_timezone: Annotated[str, BeforeValidator(_zone)] = "UTC"
+    global_admin_emails: Addresses = ()
+    smtp_host: Text = None
+    smtp_port: Annotated[int | None, BeforeValidator(_port)] = None
+    smtp_user: Text = None
+    smtp_password: Annotated[str | None, BeforeValidator(_text)] = None
+    sender_email: Annotated[Address | None, BeforeValidator(_empty_is_none)] = None
+
+
+class Config:
+    """The stored settings of the agent."""
+
+    def __init__(
+        self, store: ConfigStore, audit: Audit, box: SecretBox, environment: SmtpSettings
+    ) -> None:
+        self._store = store
+        self._audit = audit
+        self._box = box
+        self._environment = environment
+
+    async def stored(self, now: datetime) -> StoredConfig:
+        """The settings as they are stored."""
+        return await self._store.get(now)
+
+    async def view(self, now: datetime) -> dict[str, object]:
+        """The settings as anybody may see them: without the password."""
+        return _view(await self.stored(now))
+
+    async def change(
+        self, body: Mapping[str, Any], actor: Actor, now: datetime
+    ) -> dict[str, object]:
+        """Changes the fields that are given; InvalidError names each wrong one."""
+        given = _checked(body)
+        for _ in range(MOST_TRIES):
+            before = await self.stored(now)
+            after = self._changed(before, given, now)
+            self.smtp_settings(after)
+            if after == before:
+                return _view(before)
+            if await self._store.replace(after.model_copy(update={"version": before.version + 1})):
+                await self._record(actor, before, after, given, now)
+                return _view(after)
+        raise ConflictError("The settings are being changed by somebody else. Try again.")
+
+    def _changed(
+        self, before: StoredConfig, given: Mapping[str, Any], now: datetime
+    ) -> StoredConfig:
+        update = dict(given)
+        password = update.pop("smtp_password", None)
+        if "smtp_password" in given:
+            update["smtp_password_encrypted"] = self._box.encrypt(password) if password else None
+        elif given.get("smtp_host", before.smtp_host) != before.smtp_host:
+            # A password belongs to the server that it was given for.
+            update["smtp_password_encrypted"] = None
+        if any(
+            update.get(name, getattr(before, name)) != getattr(before, name) for name in SCHEDULE
+        ):
+            update["schedule_since"] = now
+        return before.model_copy(update=update)
+
+    async def _record(
+        self,
+        actor: Actor,
+        before: StoredConfig,
+        after: StoredConfig,
+        given: Mapping[str, Any],
+        now: datetime,
+    ) -> None:
+        old, new = _view(before), _view(after)
+        changed = {name for name in new if new[name] != old[name]}
+        facts = {name: new[name] for name in changed}
+        if "smtp_password" in given:
+            facts["smtp_password"] = "changed"  # noqa: S105 - the word, not a password
+        await self._audit.record(
+            actor,
+            "config.change",
+            "config",
+            now,
+            before={name: old[name] for name in changed},
+            after=facts,
+        )
+
+    def smtp_settings(self, config: StoredConfig) -> SmtpSettings:
+        """The environment's mail settings with the stored ones over them.
+
+        A stored host never receives the environment's user or password. Raises InvalidError
+        when the two together make no sense.
+        """
+        update: dict[str, Any] = {}
+        if config.smtp_host is not None:
+            update = {"host": config.smtp_host, "user": None, "password": None}
+        for name, value in (
+            ("port", config.smtp_port),
+            ("user", config.smtp_user),
+            ("sender", config.sender_email),
+        ):
+            if value is not None:
+                update[name] = value
+        if config.smtp_password_encrypted is not None:
+            update["password"] = SecretStr(self._box.decrypt(config.smtp_password_encrypted))
+        merged = self._environment.model_copy(update=update)
+        if merged.host and merged.tls == "none" and not is_loopback(merged.host):
+            raise InvalidError(
+                "smtp_host must be this machine while SMTP_TLS=none. Set SMTP_TLS=starttls.",
+                [("smtp_host", "must be this machine while SMTP_TLS=none")],
+            )
+        return merged
+
+
+def _checked(body: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        return ConfigPatch.model_validate(dict(body)).model_dump(exclude_unset=True)
+    except ValidationError as error:
+        problems = problems_of(error)
+        words = "; ".join(f"{field} {reason}" for field, reason in problems)
+        raise InvalidError(f"The settings were not changed: {words}.", problems) from error
+
+
+def _view(config: StoredConfig) -> dict[str, object]:
+    return {
+        "anomaly_threshold": config.anomaly_threshold,
+        "min_increase": config.min_increase,
+        "schedule_day": config.schedule_day,
+        "schedule_hour": config.schedule_hour,
+        "schedule_timezone": config.schedule_timezone,
+        "global_admin_emails": list(config.global_admin_emails),
+        "smtp_host": config.smtp_host or "",
+        "smtp_port": config.smtp_port,
+        "smtp_user": config.smtp_user or "",
+        "smtp_password_set": config.smtp_password_encrypted is not None,
+        "sender_email": config.sender_email or "",
+    }

@@ -1,0 +1,173 @@
+"""The CSV of teams: ``team_name,aws_account_id,team_email`` and two optional columns.
+
+Tolerates what spreadsheets write: byte order marks, UTF-16, semicolons or tabs, Windows line
+ends, blank lines, spaces and capitals in the header.
+"""
+
+import csv
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from services.errors import InvalidError
+
+REQUIRED = ("team_name", "aws_account_id", "team_email")
+OPTIONAL = ("admin_emails", "anomaly_threshold")
+MOST_BYTES = 5_000_000
+MOST_ROWS = 20_000
+EXAMPLE = "team_name,aws_account_id,team_email"
+
+
+@dataclass(frozen=True, slots=True)
+class ImportRow:
+    """One team as given; ``index`` counts rows from 0, ``line`` is its first line in the file."""
+
+    index: int
+    line: int
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class RowProblem:
+    """Why a row was not imported."""
+
+    index: int
+    line: int
+    field: str
+    reason: str
+
+
+@dataclass(slots=True)
+class ImportResult:
+    """What an import did, or in a dry run would do."""
+
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    failed: list[RowProblem] = field(default_factory=list)
+
+
+def rows_of_list(items: list[Any]) -> tuple[list[ImportRow], list[RowProblem]]:
+    """Rows of a JSON list; an item that is no object is a problem."""
+    if len(items) > MOST_ROWS:
+        raise InvalidError(f"The list has {len(items):,} teams; the most is {MOST_ROWS:,}.")
+    rows, problems = [], []
+    for index, item in enumerate(items):
+        if isinstance(item, dict):
+            rows.append(ImportRow(index, index + 1, item))
+        else:
+            problems.append(RowProblem(index, index + 1, "body", "must be an object"))
+    return rows, problems
+
+
+def parse_csv(data: bytes) -> tuple[list[ImportRow], list[RowProblem]]:
+    """(rows, problems of rows that cannot be read).
+
+    Raises InvalidError when the file as a whole is none: no text, no header, unknown columns.
+    """
+    if len(data) > MOST_BYTES:
+        raise InvalidError(f"The file has over {MOST_BYTES // 1_000_000} MB. Split it.")
+    text = _text(data)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=True)
+    rows: list[ImportRow] = []
+    problems: list[RowProblem] = []
+    columns: list[str] | None = None
+    begin = 1
+    try:
+        for cells in reader:
+            line, begin = begin, reader.line_num + 1
+            if not any(cell.strip() for cell in cells):
+                continue
+            if columns is None:
+                columns = _columns(cells)
+                continue
+            index = len(rows) + len(problems)
+            _add_row(columns, cells, index, line, rows, problems)
+            if index >= MOST_ROWS:
+                raise InvalidError(f"The file has over {MOST_ROWS:,} rows. Split it.")
+    except csv.Error as error:
+        raise InvalidError(
+            f"Line {reader.line_num} is no CSV ({error}). Check its quotation marks."
+        ) from error
+    if columns is None:
+        raise InvalidError(f"The file is empty. Its first line must be {EXAMPLE}.")
+    return rows, problems
+
+
+def _add_row(
+    columns: list[str],
+    cells: list[str],
+    index: int,
+    line: int,
+    rows: list[ImportRow],
+    problems: list[RowProblem],
+) -> None:
+    if len(cells) > len(columns) and any(cell.strip() for cell in cells[len(columns) :]):
+        reason = f"has {len(cells)} cells for {len(columns)} columns; put quotes around commas"
+        problems.append(RowProblem(index, line, "row", reason))
+        return
+    values: dict[str, Any] = {}
+    try:
+        for column, cell in zip(columns, cells, strict=False):
+            if (value := _value(column, cell)) is not None:
+                values[column] = value
+    except ValueError as error:
+        problems.append(RowProblem(index, line, "anomaly_threshold", str(error)))
+        return
+    rows.append(ImportRow(index, line, values))
+
+
+def _value(column: str, cell: str) -> Any:
+    """The cell of a column; None when an optional cell is empty: the stored value stays."""
+    text = cell.strip()
+    if column == "admin_emails":
+        return [part.strip() for part in text.split(";") if part.strip()] if text else None
+    if column == "anomaly_threshold":
+        if not text:
+            return None
+        try:
+            return float(text.rstrip("%").replace(",", "."))
+        except ValueError:
+            raise ValueError(f"{text[:40]!r} is no number of percent") from None
+    return text
+
+
+def _columns(cells: list[str]) -> list[str]:
+    columns = [cell.strip().lower().replace(" ", "_") for cell in cells]
+    while columns and not columns[-1]:
+        columns.pop()
+    missing = [name for name in REQUIRED if name not in columns]
+    unknown = [name for name in columns if name not in (*REQUIRED, *OPTIONAL)]
+    repeated = sorted({name for name in columns if columns.count(name) > 1})
+    if missing:
+        raise InvalidError(
+            f"The header lacks {', '.join(missing)}. The first line must be {EXAMPLE}."
+        )
+    if unknown or repeated:
+        names = ", ".join(repr(name[:40]) for name in (unknown or repeated))
+        kind = "unknown" if unknown else "repeated"
+        raise InvalidError(
+            f"The header has {kind} columns: {names}. Known are {', '.join((*REQUIRED, *OPTIONAL))}."
+        )
+    return columns
+
+
+def _text(data: bytes) -> str:
+    encoding = "utf-8-sig"
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        encoding = "utf-16"
+    try:
+        text = data.decode(encoding)
+    except UnicodeDecodeError:
+        raise InvalidError(
+            "The file is no UTF-8 text. Save it as “CSV UTF-8” and try again."
+        ) from None
+    if "\0" in text:
+        raise InvalidError("The file is no text. Save it as “CSV UTF-8” and try again.")
+    return text
+
+
+def _delimiter(text: str) -> str:
+    header = next((line for line in text.splitlines() if line.strip()), "")
+    return max(",;\t", key=header.count)

@@ -1,0 +1,199 @@
+"""Teams: who has which account and who gets its report."""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from pydantic import ValidationError
+
+from services.audit import Audit
+from services.errors import ConflictError, InvalidError, NotFoundError
+from services.model import Actor, SourceName, Team
+from services.ports import TeamStore
+from services.team_import import ImportResult, ImportRow, RowProblem
+from services.validation import AccountId, Address, Addresses, Input, Name, Percent, problems_of
+
+MOST_TRIES = 5
+FIELDS = ("team_name", "aws_account_id", "team_email", "admin_emails", "anomaly_threshold")
+
+
+class TeamInput(Input):
+    """A new team."""
+
+    team_name: Name
+    aws_account_id: AccountId
+    team_email: Address
+    admin_emails: Addresses = ()
+    anomaly_threshold: Percent | None = None
+
+
+class TeamPatch(Input):
+    """A change of a team; what is absent stays."""
+
+    team_name: Name | None = None
+    aws_account_id: AccountId | None = None
+    team_email: Address | None = None
+    admin_emails: Addresses | None = None
+    anomaly_threshold: Percent | None = None
+
+
+class Teams:
+    """The teams of the active side: real ones, or the samples as long as there is no real one."""
+
+    def __init__(self, store: TeamStore, audit: Audit, *, source: SourceName) -> None:
+        self._store = store
+        self._audit = audit
+        self._source = source
+
+    async def list(self) -> list[Team]:
+        """All teams, by name."""
+        real = await self._store.list_teams(sample=False)
+        if real or self._source != "sample":
+            return real
+        return await self._store.list_teams(sample=True)
+
+    async def get(self, team_id: str) -> Team:
+        """One team; NotFoundError when there is none."""
+        team = await self._store.get(team_id)
+        if team is None or (team.sample and not await self._shows_samples()):
+            raise NotFoundError("There is no team with this id. See the list of teams.")
+        return team
+
+    async def _shows_samples(self) -> bool:
+        return self._source == "sample" and not await self._store.any_real()
+
+    async def find(self, text: str) -> Sequence[Team]:
+        """Teams by exact name or account id, else by prefix of either; letter case is ignored."""
+        wanted = text.strip().casefold()
+        teams = await self.list()
+        exact = [t for t in teams if wanted in {t.team_name.casefold(), t.aws_account_id, t.id}]
+        if exact or not wanted:
+            return exact
+        return [
+            team
+            for team in teams
+            if team.team_name.casefold().startswith(wanted)
+            or team.aws_account_id.startswith(wanted)
+        ]
+
+    async def add(self, body: Mapping[str, Any], actor: Actor, now: datetime) -> Team:
+        """Raises InvalidError, or ConflictError when the account has a team already."""
+        team = _new_team(_checked(TeamInput, body), now)
+        await self._store.add(team)
+        await self._audit.record(actor, "team.add", team.id, now, after=_facts(team))
+        return team
+
+    async def change(
+        self, team_id: str, body: Mapping[str, Any], actor: Actor, now: datetime
+    ) -> Team:
+        """Changes the fields that are given; null clears an own threshold."""
+        patch = _checked(TeamPatch, body).model_dump(exclude_unset=True)
+        missing = [name for name, value in patch.items() if value is None]
+        if set(missing) - {"anomaly_threshold"}:
+            wrong = [(name, "cannot be empty") for name in missing if name != "anomaly_threshold"]
+            raise InvalidError("The team was not changed.", wrong)
+        for _ in range(MOST_TRIES):
+            team = await self.get(team_id)
+            changed = team.model_copy(update=patch)
+            if changed == team:
+                return team
+            changed = changed.model_copy(update={"version": team.version + 1, "updated_at": now})
+            if await self._store.replace(changed):
+                await self._audit.record(
+                    actor, "team.change", team_id, now, before=_facts(team), after=_facts(changed)
+                )
+                return changed
+        raise ConflictError("The team is being changed by somebody else. Try again.")
+
+    async def remove(self, team_id: str, actor: Actor, now: datetime) -> Team:
+        """Removes a team; its costs, reports and deliveries are kept."""
+        await self.get(team_id)
+        team = await self._store.remove(team_id)
+        if team is None:
+            raise NotFoundError("There is no team with this id. See the list of teams.")
+        await self._audit.record(actor, "team.remove", team_id, now, before=_facts(team))
+        return team
+
+    async def import_rows(
+        self, rows: Sequence[ImportRow], actor: Actor, now: datetime, *, dry_run: bool
+    ) -> ImportResult:
+        """Adds and changes teams, matched by account id; nothing is removed.
+
+        Fields that a row does not have keep their stored values. A bad row is reported with its
+        index, line, field and reason, and the others are not lost.
+        """
+        stored = {t.aws_account_id: t for t in await self._store.list_teams(sample=False)}
+        result = ImportResult()
+        seen: dict[str, ImportRow] = {}
+        for row in rows:
+            try:
+                await self._import_row(row, stored, seen, result, actor, now, dry_run=dry_run)
+            except InvalidError as error:
+                result.failed += [
+                    RowProblem(row.index, row.line, field, reason)
+                    for field, reason in error.errors
+                ]
+            except ConflictError as error:
+                problem = RowProblem(row.index, row.line, "aws_account_id", str(error))
+                result.failed.append(problem)
+        return result
+
+    async def _import_row(
+        self,
+        row: ImportRow,
+        stored: Mapping[str, Team],
+        seen: dict[str, ImportRow],
+        result: ImportResult,
+        actor: Actor,
+        now: datetime,
+        *,
+        dry_run: bool,
+    ) -> None:
+        account = _account_of(row.values)
+        known = stored.get(account)
+        merged = {**_kept(known), **row.values} if known else row.values
+        checked = _checked(TeamInput, merged)
+        if checked.aws_account_id in seen:
+            first = seen[checked.aws_account_id].line
+            raise InvalidError(
+                "repeated", [("aws_account_id", f"stands in line {first} already; keep one")]
+            )
+        seen[checked.aws_account_id] = row
+        if known is None:
+            if not dry_run:
+                await self.add(merged, actor, now)
+            result.created += 1
+        elif checked.model_dump() == _facts(known):
+            result.unchanged += 1
+        else:
+            if not dry_run:
+                given = {name: value for name, value in merged.items() if name in row.values}
+                await self.change(known.id, given, actor, now)
+            result.updated += 1
+
+
+def _checked(model: type[Any], body: Mapping[str, Any]) -> Any:
+    try:
+        return model.model_validate(dict(body))
+    except ValidationError as error:
+        problems = problems_of(error)
+        words = "; ".join(f"{field} {reason}" for field, reason in problems)
+        raise InvalidError(f"The team was not stored: {words}.", problems) from error
+
+
+def _new_team(given: TeamInput, now: datetime) -> Team:
+    return Team(id=uuid.uuid4().hex, **given.model_dump(), created_at=now, updated_at=now)
+
+
+def _facts(team: Team) -> dict[str, object]:
+    return team.model_dump(include=set(FIELDS))
+
+
+def _kept(team: Team) -> dict[str, object]:
+    return {**_facts(team), "admin_emails": list(team.admin_emails)}
+
+
+def _account_of(values: Mapping[str, Any]) -> str:
+    account = values.get("aws_account_id")
+    return account.strip().replace("-", "").replace(" ", "") if isinstance(account, str) else ""
