@@ -168,31 +168,30 @@ def _start(folder: Path, path: Path) -> None:
     try_binary(binary)
     report = folder / "guardian.report"
     report.unlink(missing_ok=True)
-    guardian = subprocess.Popen(  # noqa: S603 - our own file and a binary found above
+    subprocess.run(  # noqa: S603 - our own file and a binary found above
         [sys.executable, "-I", str(GUARDIAN), binary, str(folder), str(path)],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,  # a Ctrl-C in the terminal is the app's to answer
-        close_fds=True,
+        check=True,
     )
     until = time.monotonic() + START_SECONDS
     while time.monotonic() < until:
-        if report.exists() and _answers(path):
+        said = report.read_text("ascii").strip() if report.exists() else None
+        if said == "" and _answers(path):
             return
-        if guardian.poll() is not None:
-            raise _explained(folder, report)
+        if said:
+            raise _explained(folder, said)
         time.sleep(0.02)
-    guardian.terminate()
     raise StoreUnavailableError(
         f"The embedded MongoDB did not start within {START_SECONDS:.0f} s. "
         f"See {folder / 'mongod.log'}."
     )
 
 
-def _explained(folder: Path, report: Path) -> StoreUnavailableError:
-    """Why the guardian ended: it leaves mongod's exit code in its report."""
-    code = report.read_text("ascii").strip() if report.exists() else ""
+def _explained(folder: Path, code: str) -> StoreUnavailableError:
+    """Why mongod ended at its start, from its exit code and its log."""
     log = folder / "mongod.log"
     tail = log.read_text("utf-8", "replace")[-20000:] if log.exists() else ""
     if code == "100" or "DBPathInUse" in tail:
@@ -205,7 +204,7 @@ def _explained(folder: Path, report: Path) -> StoreUnavailableError:
             f"The disk of {folder} is full, so the embedded MongoDB cannot start. Free some space."
         )
     return StoreUnavailableError(
-        f"The embedded MongoDB ended at its start (exit code {code or 'unknown'}). See {log}."
+        f"The embedded MongoDB ended at its start (exit code {code}). See {log}."
     )
 
 

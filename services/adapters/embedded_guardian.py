@@ -100,4 +100,6 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    if os.fork():
+        os._exit(0)  # the launcher has nothing to wait for; the guardian is nobody's child
     sys.exit(main())
