@@ -16,7 +16,7 @@ run: setup ## start the agent on 127.0.0.1:8001, with sample costs unless Datado
 	@$(BIN)/python app.py serve --first-report
 
 test: lint ## run all checks and tests
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 lint: $(VENV)/.test-ready ## ruff, mypy and the import contracts
 	$(BIN)/ruff format --check $(CODE)

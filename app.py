@@ -6,8 +6,6 @@
 
 import argparse
 import asyncio
-import os
-import secrets
 import signal
 import socket
 import sys
@@ -34,6 +32,7 @@ from services.adapters.embedded import start_embedded
 from services.adapters.logs import configure_logging
 from services.adapters.mail import SmtpTransport
 from services.adapters.outbox import OutboxTransport
+from services.adapters.processes import surely_gone, worker_name
 from services.adapters.sample import SampleSource, sample_teams
 from services.adapters.secrets import FernetBox
 from services.adapters.store import MongoStore
@@ -120,7 +119,7 @@ def _wire(
     clock: Clock,
     mail_sample_data: bool,
 ) -> Agent:
-    owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+    owner = worker_name()
     hours = settings.costs.complete_after_hours
     box = FernetBox(
         settings.server.secret_key,
@@ -169,6 +168,7 @@ def _wire(
         settings=SenderSettings(settings.smtp.when_unsure),
         owner=owner,
         clock=clock,
+        gone=surely_gone,
     )
     worker = Worker(
         runs=store.runs,
@@ -178,6 +178,7 @@ def _wire(
         transports=transports,
         owner=owner,
         clock=clock,
+        gone=surely_gone,
     )
     clockwork = Clockwork(
         config=config,

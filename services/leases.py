@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 
 from services.errors import LostLeaseError, StoreUnavailableError
-from services.ports import Clock, RunStore
+from services.ports import Clock, RunStore, SurelyGone
 
 LEASE = timedelta(seconds=60)
 """How long a dead worker's run waits for the next worker."""
@@ -14,12 +14,14 @@ BEAT_SECONDS = LEASE.total_seconds() / 4
 
 
 @asynccontextmanager
-async def held(runs: RunStore, run_id: str, owner: str, clock: Clock) -> AsyncIterator[int | None]:
+async def held(
+    runs: RunStore, run_id: str, owner: str, clock: Clock, gone: SurelyGone
+) -> AsyncIterator[int | None]:
     """The run's fencing token while the block holds its lease; None when another worker has it.
 
     The block is cancelled, and LostLeaseError raised, when the lease cannot be kept.
     """
-    token = await runs.lease(run_id, owner, clock(), LEASE)
+    token = await _taken(runs, run_id, owner, clock, gone)
     if token is None:
         yield None
         return
@@ -49,6 +51,15 @@ async def held(runs: RunStore, run_id: str, owner: str, clock: Clock) -> AsyncIt
             await heart
         with suppress(StoreUnavailableError):
             await runs.release(run_id, owner, token)
+
+
+async def _taken(
+    runs: RunStore, run_id: str, owner: str, clock: Clock, gone: SurelyGone
+) -> int | None:
+    holder = await runs.holder(run_id)
+    if holder is not None and gone(holder[0]):
+        await runs.release(run_id, *holder)
+    return await runs.lease(run_id, owner, clock(), LEASE)
 
 
 async def _renewed(runs: RunStore, run_id: str, owner: str, token: int, clock: Clock) -> bool:

@@ -29,6 +29,8 @@ from services.model import (
 
 Clock = Callable[[], datetime]
 """The present instant, aware, UTC."""
+SurelyGone = Callable[[str], bool]
+"""Whether the worker of this name has ended for certain, so that its leases are free."""
 
 
 class CostSource(Protocol):
@@ -252,6 +254,10 @@ class RunStore(Protocol):
         """
         ...
 
+    async def holder(self, run_id: str) -> tuple[str, int] | None:
+        """Owner and token of the lease, ended or not; None when nobody has it."""
+        ...
+
     async def renew(
         self, run_id: str, owner: str, token: int, now: datetime, ttl: timedelta
     ) -> bool:
@@ -338,6 +344,14 @@ class DeliveryLedger(Protocol):
 
     async def release_claim(self, delivery: Delivery, now: datetime) -> bool:
         """sending/claim → pending as if never claimed (attempts − 1)."""
+        ...
+
+    async def owners(self, run_id: str) -> set[str]:
+        """The workers that have claimed a delivery which is still sending."""
+        ...
+
+    async def disown(self, run_id: str, owner: str, now: datetime) -> None:
+        """Ends the leases of a worker's sending deliveries before ``now``."""
         ...
 
     async def abandoned(self, run_id: str, now: datetime) -> list[Delivery]:

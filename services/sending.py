@@ -32,6 +32,7 @@ from services.ports import (
     MailTransport,
     RateBudget,
     RunStore,
+    SurelyGone,
 )
 from services.rendering.message import build_message
 
@@ -76,6 +77,7 @@ class Sender:
         settings: SenderSettings,
         owner: str,
         clock: Clock,
+        gone: SurelyGone,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
         chance: random.Random | None = None,
     ) -> None:
@@ -85,6 +87,7 @@ class Sender:
         self._settings = settings
         self._owner = owner
         self._clock = clock
+        self._gone = gone
         self._sleep = sleep
         self._chance = chance or random.Random()  # noqa: S311 - spreads retries, hides nothing
         self._stopping = False
@@ -96,6 +99,9 @@ class Sender:
     async def recover(self, run_id: str) -> None:
         """Settles what a dead worker left: claims go back, handed-over bodies are unsure."""
         now = self._clock()
+        for worker in await self._ledger.owners(run_id):
+            if self._gone(worker):
+                await self._ledger.disown(run_id, worker, now)
         for left in await self._ledger.abandoned(run_id, now):
             taken = await self._ledger.take_over(left, self._owner, now, LEASE)
             if taken is None:

@@ -6,6 +6,7 @@ need the run's lease; sending needs none, as each delivery is claimed by itself.
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 
 import structlog
@@ -14,7 +15,7 @@ from services.errors import AgentError, LostLeaseError, MailConnectError
 from services.leases import held
 from services.model import DeliveryState, Run, RunKind, RunState
 from services.planning import Planner, Progress
-from services.ports import Clock, DeliveryLedger, MailTransport, RunStore
+from services.ports import Clock, DeliveryLedger, MailTransport, RunStore, SurelyGone
 from services.sending import Sender
 from services.transports import Transports
 
@@ -46,6 +47,7 @@ class Worker:
         transports: Transports,
         owner: str,
         clock: Clock,
+        gone: SurelyGone,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
         self._runs = runs
@@ -55,6 +57,7 @@ class Worker:
         self._transports = transports
         self._owner = owner
         self._clock = clock
+        self._gone = gone
         self._sleep = sleep
 
     async def work(
@@ -83,6 +86,9 @@ class Worker:
                 return
             await self._sleep(wait)
 
+    def _held(self, run_id: str) -> AbstractAsyncContextManager[int | None]:
+        return held(self._runs, run_id, self._owner, self._clock, self._gone)
+
     async def _advance(self, run: Run, progress: Progress) -> MailConnectError | None:
         """Plans or sends; a mail server that is away for now is an answer, not an end."""
         if not run.planned:
@@ -110,7 +116,7 @@ class Worker:
         return min(max((due - self._clock()).total_seconds(), 0.2), 5.0)
 
     async def _plan(self, run: Run, progress: Progress) -> None:
-        async with held(self._runs, run.id, self._owner, self._clock) as token:
+        async with self._held(run.id) as token:
             if token is None:
                 progress("waiting for another worker", 0, 1)
                 return
@@ -147,7 +153,7 @@ class Worker:
 
     async def _pause(self, run: Run, error: AgentError) -> None:
         """Keeps the reason on a planned run, and the clock from trying it at every tick."""
-        async with held(self._runs, run.id, self._owner, self._clock) as token:
+        async with self._held(run.id) as token:
             if token is not None:
                 wait = timedelta(minutes=_retry_minutes(run.attempts))
                 await self._runs.record_error(
@@ -190,7 +196,7 @@ class Worker:
         counts = await self._ledger.counts(run_id)
         if _unsettled(counts):
             return False
-        async with held(self._runs, run_id, self._owner, self._clock) as token:
+        async with self._held(run_id) as token:
             if token is None:
                 return False
             expired = bool(counts.get(DeliveryState.EXPIRED))

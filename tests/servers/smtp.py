@@ -290,6 +290,7 @@ class _Session:
             if places and places[0] == place:
                 places.pop(0)
                 if hang:
+                    self._server.hanging += 1
                     await asyncio.sleep(3600)
                 return True
         return False

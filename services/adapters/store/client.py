@@ -34,7 +34,7 @@ def open_client(url: str) -> AsyncIOMotorClient[dict[str, Any]]:
             url,
             serverSelectionTimeoutMS=5000,
             connectTimeoutMS=5000,
-            timeoutMS=20000,
+            socketTimeoutMS=20000,
             appname="aws-cost-agent",
         )
     except (ConfigurationError, ValueError, PyMongoError) as error:

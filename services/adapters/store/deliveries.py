@@ -130,6 +130,18 @@ class MongoDeliveries:
         return done.matched_count == 1
 
     @guarded
+    async def owners(self, run_id: str) -> set[str]:
+        found = await self._deliveries.distinct("owner", {"run_id": run_id, "state": SENDING})
+        return set(found)
+
+    @guarded
+    async def disown(self, run_id: str, owner: str, now: datetime) -> None:
+        await self._deliveries.update_many(
+            {"run_id": run_id, "state": SENDING, "owner": owner},
+            {"$set": {"lease_until": now - timedelta(seconds=1)}},
+        )
+
+    @guarded
     async def abandoned(self, run_id: str, now: datetime) -> list[Delivery]:
         cursor = self._deliveries.find(
             {"run_id": run_id, "state": SENDING, "lease_until": {"$lt": now}}

@@ -71,6 +71,13 @@ class MongoRuns:
         return int(doc["lease"]["token"]) if doc else None
 
     @guarded
+    async def holder(self, run_id: str) -> tuple[str, int] | None:
+        doc = await self._runs.find_one({"_id": run_id}, {"lease": 1})
+        if doc is None or doc["lease"]["owner"] is None:
+            return None
+        return doc["lease"]["owner"], doc["lease"]["token"]
+
+    @guarded
     async def renew(
         self, run_id: str, owner: str, token: int, now: datetime, ttl: timedelta
     ) -> bool:
