@@ -84,6 +84,7 @@ class FakeSmtp:
     connections: int = 0
     open_now: int = 0
     most_open: int = 0
+    hanging: int = 0
     port: int = 0
 
     async def __aenter__(self) -> Self:
