@@ -229,6 +229,16 @@ def _wire(
     return Agent(settings, wired, api, background, ticker)
 
 
+def log_as_set(settings: Settings, *, beside_progress: bool = False) -> None:
+    """Logs at the level that is set; only errors beside a progress bar."""
+    level = settings.server.log_level
+    configure_logging(
+        "ERROR" if beside_progress and level != "DEBUG" else level,
+        settings.server.log_format,
+        settings.secrets(),
+    )
+
+
 def listen(settings: Settings) -> socket.socket:
     """The socket to serve on; SettingsError when it may not or cannot be opened."""
     host, port = settings.server.host, settings.server.port
@@ -260,6 +270,7 @@ async def serve(settings: Settings, *, with_first_report: bool) -> int:
                 await web.SockSite(runner, door).start()
                 if with_first_report:
                     await _unless(stop, first_report(agent.wired))
+                    log_as_set(settings)
                 agent.ticker.start()
                 host, port = door.getsockname()[:2]
                 announce(agent.wired, f"http://{f'[{host}]' if ':' in host else host}:{port}")
@@ -330,12 +341,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         settings = load_settings()
         serving = args.command in {None, "serve"}
-        level = settings.server.log_level
-        configure_logging(
-            level if serving or level == "DEBUG" else "ERROR",
-            settings.server.log_format,
-            settings.secrets(),
-        )
+        with_bar = not serving or getattr(args, "first_report", False)
+        log_as_set(settings, beside_progress=with_bar)
         return asyncio.run(run_command(settings, args))
     except AgentError as error:
         print(f"Error: {error}", file=sys.stderr)

@@ -1,0 +1,580 @@
+"""The store's ports, on memory and on MongoDB."""
+
+import asyncio
+from datetime import date, timedelta
+from decimal import Decimal
+
+import pytest
+
+from services.errors import ConflictError
+from services.model import (
+    Actor,
+    Anomaly,
+    AuditEntry,
+    DaySpan,
+    DeliveryPhase,
+    DeliveryState,
+    Month,
+    RunKind,
+    RunState,
+    RunSummary,
+    SourceState,
+    SpanDays,
+    WindowDays,
+)
+from services.ports import Store
+from tests.makers import NAN, NOW, cells, delivery, frozen, later, run, series, table, team
+
+TTL = timedelta(seconds=60)
+A, B = "1" * 12, "2" * 12
+JAN_30 = date(2026, 1, 30)
+SUMMARY = RunSummary(
+    accounts=1,
+    teams=1,
+    currency="USD",
+    total=Decimal("12.34"),
+    previous_total=Decimal("0.10"),
+    anomalies=0,
+    data_through=date(2026, 11, 21),
+    window=WindowDays(
+        current=SpanDays(first=date(2026, 11, 1), last=date(2026, 11, 21)),
+        previous=SpanDays(first=date(2026, 10, 1), last=date(2026, 10, 21)),
+    ),
+)
+
+
+# Costs
+
+
+async def test_costs_come_back_as_they_were_saved_over_a_month_change(any_store: Store) -> None:
+    costs = any_store.costs
+    saved = table(JAN_30, series([1.5, NAN, 3.25, -4.125]), series([0.0, 2, NAN, 9], service="S3"))
+
+    await costs.save_details("datadog", "m", saved, [A], NOW)
+
+    assert cells(await costs.load("datadog", [A], saved.span)) == cells(saved)
+    inner = DaySpan(date(2026, 1, 31), date(2026, 2, 1))
+    kept = {cell: x for cell, x in cells(saved).items() if cell[3] in inner}
+    assert cells(await costs.load("datadog", [A], inner)) == kept
+    assert cells(await costs.load("datadog", [B], saved.span)) == {}
+    assert cells(await costs.load("sample", [A], saved.span)) == {}
+
+
+async def test_totals_are_kept_beside_the_details_and_gaps_leave_them(any_store: Store) -> None:
+    costs = any_store.costs
+    first = table(JAN_30, series([1, 2, 3], service="", category=None))
+    await costs.save_totals("datadog", "m", first, NOW)
+
+    gap = table(JAN_30, series([NAN, 5, NAN], service="", category=None))
+    await costs.save_totals("datadog", "m", gap, later(hours=1))
+
+    found = await costs.load_totals("datadog", first.span)
+    assert [list(one.amounts) for one in found.series] == [[1, 5, 3]]
+    assert cells(await costs.load("datadog", [A], first.span)) == {}
+
+
+async def test_a_restated_day_keeps_its_earlier_values_as_dated_revisions(
+    any_store: Store,
+) -> None:
+    costs = any_store.costs
+    first = table(JAN_30, series([1, 2, 3]))
+    second = table(JAN_30, series([1, 2.5, 3]), series([NAN, 1, NAN], service="S3"))
+    third = table(JAN_30, series([1, 2.75, 3]))
+    for hours, saved in enumerate((first, second, third)):
+        await costs.save_details("datadog", "m", saved, [A], later(hours=hours))
+
+    known = [
+        cells(await costs.load_as_known("datadog", [A], first.span, later(hours=h)))
+        for h in (0, 1, 2)
+    ]
+
+    assert known == [cells(first), cells(second), cells(third)]
+    assert cells(await costs.load("datadog", [A], first.span)) == cells(third)
+
+
+async def test_a_day_first_seen_later_is_no_revision(any_store: Store) -> None:
+    costs = any_store.costs
+    await costs.save_details("datadog", "m", table(JAN_30, series([1])), [A], NOW)
+    both = table(JAN_30, series([1, 2]))
+    await costs.save_details("datadog", "m", both, [A], later(days=1))
+
+    assert cells(await costs.load_as_known("datadog", [A], both.span, NOW)) == cells(both)
+
+
+async def test_saving_the_same_again_changes_nothing(any_store: Store) -> None:
+    costs = any_store.costs
+    saved = table(JAN_30, series([1, NAN, 3, 4]))
+    for hours in range(3):
+        await costs.save_details("datadog", "m", saved, [A], later(hours=hours))
+        known = await costs.load_as_known("datadog", [A], saved.span, NOW)
+        assert cells(known) == cells(saved)
+
+
+async def test_an_absent_series_and_an_account_without_costs_are_the_whole_truth(
+    any_store: Store,
+) -> None:
+    costs = any_store.costs
+    both = table(JAN_30, series([1, 2]), series([3, 4], service="S3"), series([5, 6], account=B))
+    await costs.save_details("datadog", "m", both, [A, B], NOW)
+
+    await costs.save_details("datadog", "m", table(JAN_30, series([1, 2])), [A, B], later(hours=1))
+
+    assert cells(await costs.load("datadog", [A, B], both.span)) == {
+        (A, "EC2", "usage", JAN_30): 1.0,
+        (A, "EC2", "usage", JAN_30 + timedelta(days=1)): 2.0,
+    }
+
+
+async def test_another_metric_replaces_and_is_no_revision(any_store: Store) -> None:
+    costs = any_store.costs
+    await costs.save_details("datadog", "net", table(JAN_30, series([1, 2])), [A], NOW)
+    other = table(JAN_30, series([10, 20]))
+    await costs.save_details("datadog", "gross", other, [A], later(hours=1))
+
+    assert cells(await costs.load("datadog", [A], other.span)) == cells(other)
+    assert cells(await costs.load_as_known("datadog", [A], other.span, NOW)) == cells(other)
+    assert await costs.detailed("datadog", "net", other.span) == set()
+    assert await costs.detailed("datadog", "gross", other.span) == {A}
+
+
+async def test_detailed_needs_every_day_of_the_span(any_store: Store) -> None:
+    costs = any_store.costs
+    span = DaySpan(JAN_30, JAN_30 + timedelta(days=4))
+    await costs.save_details("datadog", "m", table(JAN_30, series([1, NAN, 1, 1, 1])), [A], NOW)
+    await costs.save_details("datadog", "m", table(JAN_30, series([1, 1], account=B)), [B], NOW)
+
+    assert await costs.detailed("datadog", "m", span) == {A}
+    assert await costs.detailed("datadog", "m", DaySpan(JAN_30, JAN_30)) == {A, B}
+    assert await costs.detailed("sample", "m", span) == set()
+
+
+async def test_names_and_last_days(any_store: Store) -> None:
+    costs = any_store.costs
+    saved = table(
+        JAN_30,
+        series([1, NAN, 3, NAN], service="", category=None),
+        series([1, NAN, NAN, NAN], account=B, service="", category=None),
+    )
+    await costs.save_totals("datadog", "m", saved, NOW)
+    await costs.save_names("datadog", {A: "shop", "9" * 12: "nobody"}, saved.span.months())
+
+    assert (await costs.load_totals("datadog", saved.span)).account_names == {A: "shop"}
+    assert await costs.last_days("datadog", [A, B, "9" * 12]) == {A: date(2026, 2, 1), B: JAN_30}
+
+
+async def test_what_is_known_of_a_source(any_store: Store) -> None:
+    costs = any_store.costs
+    assert await costs.state("datadog") == SourceState(source="datadog")
+    state = SourceState(
+        source="datadog", metric="m", currency="EUR", data_through=JAN_30, refreshed_at=NOW
+    )
+    await costs.save_state(state)
+    assert await costs.state("datadog") == state
+
+
+# Teams, settings, audit, anomalies
+
+
+async def test_an_account_has_one_team_on_each_side(any_store: Store) -> None:
+    teams = any_store.teams
+    await teams.add(team(1))
+    await teams.seed_samples([team(7, aws_account_id=f"{1:012d}", sample=True)])
+
+    with pytest.raises(ConflictError):
+        await teams.add(team(2, aws_account_id=f"{1:012d}"))
+
+    assert [one.id for one in await teams.list_teams(sample=False)] == ["t1"]
+    assert [one.id for one in await teams.list_teams(sample=True)] == ["t7"]
+    assert await teams.any_real()
+
+
+async def test_a_team_is_replaced_only_from_the_version_that_was_seen(any_store: Store) -> None:
+    teams = any_store.teams
+    await teams.add(team(1))
+    await teams.add(team(2))
+
+    assert await teams.replace(team(1, version=2, team_name="New"))
+    assert not await teams.replace(team(1, version=2, team_name="Late"))
+    assert not await teams.replace(team(3, version=2))
+    with pytest.raises(ConflictError):
+        await teams.replace(team(2, version=2, aws_account_id=f"{1:012d}"))
+
+    found = await teams.get("t1")
+    assert found is not None
+    assert found.team_name == "New"
+
+
+async def test_teams_are_listed_by_name_and_removed_once(any_store: Store) -> None:
+    teams = any_store.teams
+    for number, name in ((1, "beta"), (2, "Alpha"), (3, "Änderung")):
+        await teams.add(team(number, team_name=name))
+
+    assert [one.team_name for one in await teams.list_teams(sample=False)][:2] == ["Alpha", "beta"]
+    removed = await teams.remove("t1")
+    assert removed is not None
+    assert await teams.remove("t1") is None
+    assert await teams.get("t1") is None
+
+
+async def test_samples_are_seeded_once_and_never_changed(any_store: Store) -> None:
+    teams = any_store.teams
+    assert not await teams.any_real()
+    await teams.seed_samples([team(1, sample=True)])
+    await teams.replace(team(1, sample=True, version=2, team_name="Renamed"))
+    await teams.seed_samples([team(1, sample=True), team(2, sample=True)])
+
+    names = [one.team_name for one in await teams.list_teams(sample=True)]
+    assert names == ["Renamed", "Team 2"]
+    assert not await teams.any_real()
+
+
+async def test_settings_keep_their_first_start_and_their_version(any_store: Store) -> None:
+    config = any_store.config
+    first = await config.get(NOW)
+    again = await config.get(later(days=1))
+    assert first == again
+    assert first.schedule_since == NOW
+
+    changed = first.model_copy(update={"anomaly_threshold": 30.0, "version": first.version + 1})
+    assert await config.replace(changed)
+    assert not await config.replace(changed)
+    assert await config.get(NOW) == changed
+
+
+async def test_the_audit_trail_is_newest_first(any_store: Store) -> None:
+    for number in range(3):
+        await any_store.audit.append(
+            AuditEntry(
+                id=str(number),
+                at=later(minutes=number),
+                actor=Actor(door="rest", name="x"),
+                action="team.add",
+                subject="t1",
+                after={"n": number},
+            )
+        )
+    assert [one.id for one in await any_store.audit.newest(2)] == ["2", "1"]
+
+
+async def test_an_anomaly_is_raised_once_and_then_changed(any_store: Store) -> None:
+    anomalies = any_store.anomalies
+    one = Anomaly(
+        id="a",
+        kind="threshold",
+        source="datadog",
+        account_id=A,
+        service="EC2",
+        start=JAN_30,
+        excess=Decimal("120.50"),
+        raised_at=NOW,
+        updated_at=NOW,
+    )
+    more = one.model_copy(update={"id": "b", "excess": Decimal("999.99"), "account_id": B})
+    assert await anomalies.raise_once(one)
+    assert not await anomalies.raise_once(one.model_copy(update={"excess": Decimal(1)}))
+    assert await anomalies.raise_once(more)
+    assert [found.id for found in await anomalies.open_of("datadog")] == ["b", "a"]
+    assert await anomalies.open_of("sample") == []
+
+    await anomalies.update(
+        one.model_copy(update={"excess": Decimal("1000.01"), "raised_at": later(days=1)})
+    )
+    await anomalies.update(more.model_copy(update={"status": "ended", "end": JAN_30}))
+
+    assert await anomalies.get("a") == one.model_copy(update={"excess": Decimal("1000.01")})
+    assert [found.id for found in await anomalies.open_of("datadog", [A, B])] == ["a"]
+
+
+# Runs
+
+
+async def test_a_period_is_begun_once_by_however_many_workers(any_store: Store) -> None:
+    results = await asyncio.gather(
+        *(any_store.runs.begin(run(created_at=later(seconds=i))) for i in range(8))
+    )
+    assert sum(new for _, new in results) == 1
+    stored = await any_store.runs.get("r")
+    assert all(found == stored for found, _ in results)
+
+
+async def test_runs_are_listed_newest_first_and_filtered(any_store: Store) -> None:
+    runs = any_store.runs
+    await runs.begin(run("a", created_at=NOW))
+    await runs.begin(run("b", created_at=later(hours=1), kind=RunKind.DAILY, period="2026-11-21"))
+    await runs.begin(run("c", created_at=later(hours=2), source="sample"))
+
+    assert [one.id for one in await runs.list_runs("datadog")] == ["b", "a"]
+    assert [one.id for one in await runs.list_runs("datadog", kind=RunKind.WEEKLY)] == ["a"]
+    assert [one.id for one in await runs.list_runs("datadog", period="2026-11-21")] == ["b"]
+    assert [one.id for one in await runs.list_runs("sample", open_only=True)] == ["c"]
+    assert [one.id for one in await runs.list_runs("datadog", limit=1)] == ["b"]
+
+
+async def test_a_lease_has_one_owner_until_it_ends(any_store: Store) -> None:
+    runs = any_store.runs
+    await runs.begin(run())
+    first = await runs.lease("r", "one", NOW, TTL)
+    assert first is not None
+    assert await runs.holder("r") == ("one", first)
+    assert await runs.lease("r", "two", later(seconds=59), TTL) is None
+    assert await runs.renew("r", "one", first, later(seconds=50), TTL)
+    assert await runs.lease("r", "two", later(seconds=61), TTL) is None
+
+    second = await runs.lease("r", "two", later(seconds=111), TTL)
+
+    assert second is not None
+    assert second > first
+    assert not await runs.renew("r", "one", first, later(seconds=112), TTL)
+    await runs.release("r", "one", first)
+    assert await runs.holder("r") == ("two", second)
+    await runs.release("r", "two", second)
+    assert await runs.holder("r") is None
+    assert await runs.lease("unknown", "one", NOW, TTL) is None
+
+
+async def test_a_stale_token_writes_nothing(any_store: Store) -> None:
+    runs = any_store.runs
+    await runs.begin(run())
+    old = await runs.lease("r", "one", NOW, TTL)
+    new = await runs.lease("r", "two", later(seconds=90), TTL)
+    assert old is not None
+    assert new is not None
+
+    assert not await runs.mark_planned("r", old, SUMMARY)
+    assert not await runs.record_error("r", old, "late", failed=True, retry_at=None)
+    assert not await runs.close("r", new, expired=False, now=NOW)
+    assert await runs.mark_planned("r", new, SUMMARY)
+    assert not await runs.close("r", old, expired=False, now=NOW)
+    assert await runs.close("r", new, expired=False, now=later(hours=1))
+
+    found = await runs.get("r")
+    assert found is not None
+    assert (found.state, found.summary, found.finished_at) == (
+        RunState.DONE,
+        SUMMARY,
+        later(hours=1),
+    )
+
+
+async def test_an_error_is_kept_and_a_failed_run_can_be_opened_again(any_store: Store) -> None:
+    runs = any_store.runs
+    await runs.begin(run())
+    token = await runs.lease("r", "one", NOW, TTL)
+    assert token is not None
+    assert await runs.record_error("r", token, "first", failed=False, retry_at=later(minutes=1))
+    found = await runs.get("r")
+    assert found is not None
+    assert (found.state, found.last_error, found.attempts) == (RunState.OPEN, "first", 1)
+    assert found.retry_at == later(minutes=1)
+    actor = Actor(door="rest", name="k")
+    assert not await runs.reopen("r", actor, NOW, later(days=9))
+    assert await runs.record_error("r", token, "second", failed=True, retry_at=None)
+
+    assert await runs.reopen("r", actor, NOW, later(days=9))
+
+    found = await runs.get("r")
+    assert found is not None
+    assert (found.state, found.requested_by, found.not_after) == (
+        RunState.OPEN,
+        actor,
+        later(days=9),
+    )
+
+
+async def test_a_frozen_report_never_changes(any_store: Store) -> None:
+    runs = any_store.runs
+    await runs.freeze([frozen(), frozen("r|admin", kind="admin", team_id=None)])
+    await runs.freeze([frozen(preview={"current_total": "2.00"})])
+
+    assert await runs.frozen("r|t1") == frozen()
+    assert await runs.frozen("nothing") is None
+    assert await runs.frozen_ids("r") == {"r|t1", "r|admin"}
+    previews = [found async for found in runs.team_previews("r")]
+    assert [(team_id, one["current_total"]) for team_id, one in previews] == [("t1", "1.00")]
+
+
+# Deliveries
+
+
+async def test_a_delivery_goes_from_pending_to_sent(any_store: Store) -> None:
+    ledger = any_store.deliveries
+    await ledger.plan([delivery()])
+    claimed = await ledger.claim("r", "w", NOW, TTL)
+    assert claimed is not None
+    assert (claimed.state, claimed.phase) == (DeliveryState.SENDING, DeliveryPhase.CLAIM)
+    assert (claimed.attempts, claimed.fence, claimed.owner) == (1, 1, "w")
+    assert claimed.lease_until == later(seconds=60)
+    assert await ledger.claim("r", "other", NOW, TTL) is None
+    assert await ledger.owners("r") == {"w"}
+
+    assert await ledger.enter_data(claimed, "abc", NOW, TTL)
+    assert not await ledger.enter_data(claimed, "abc", NOW, TTL)
+    assert await ledger.finish(claimed, DeliveryPhase.DATA, DeliveryState.SENT, NOW, reply="250")
+    assert not await ledger.finish(claimed, DeliveryPhase.DATA, DeliveryState.SENT, NOW)
+
+    (found,) = await ledger.list_deliveries("r")
+    assert (found.state, found.reply, found.raw_sha256, found.owner) == (
+        DeliveryState.SENT,
+        "250",
+        "abc",
+        None,
+    )
+    assert await ledger.next_due("r") is None
+    assert await ledger.counts("r") == {DeliveryState.SENT: 1}
+
+
+async def test_each_delivery_is_claimed_by_one_of_many_workers(any_store: Store) -> None:
+    ledger = any_store.deliveries
+    await ledger.plan([delivery(f"d{i:02d}") for i in range(10)])
+
+    claims = await asyncio.gather(*(ledger.claim("r", f"w{i}", NOW, TTL) for i in range(16)))
+
+    taken = [one.id for one in claims if one is not None]
+    assert len(taken) == 10
+    assert len(set(taken)) == 10
+
+
+async def test_planning_again_leaves_what_is_there(any_store: Store) -> None:
+    ledger = any_store.deliveries
+    await ledger.plan([delivery()])
+    await ledger.claim("r", "w", NOW, TTL)
+    await ledger.plan([delivery(), delivery("new")])
+    await ledger.plan([])
+
+    assert await ledger.counts("r") == {DeliveryState.SENDING: 1, DeliveryState.PENDING: 1}
+
+
+async def test_only_what_is_due_is_claimed_and_the_earliest_first(any_store: Store) -> None:
+    ledger = any_store.deliveries
+    await ledger.plan(
+        [
+            delivery("late", not_after=later(minutes=-1), not_before=later(days=-1)),
+            delivery("soon", not_before=later(minutes=5)),
+            delivery("b", not_before=later(minutes=-1)),
+            delivery("a"),
+            delivery("x", run_id="other"),
+        ]
+    )
+    claims = [await ledger.claim("r", "w", NOW, TTL) for _ in range(3)]
+
+    assert [one.id for one in claims if one] == ["b", "a"]
+    assert await ledger.expire("r", NOW) == 1
+    assert await ledger.next_due("r") == later(seconds=60)
+
+
+async def test_a_released_claim_is_no_attempt(any_store: Store) -> None:
+    ledger = any_store.deliveries
+    await ledger.plan([delivery()])
+    claimed = await ledger.claim("r", "w", NOW, TTL)
+    assert claimed is not None
+    assert await ledger.release_claim(claimed, NOW)
+    assert not await ledger.release_claim(claimed, NOW)
+
+    again = await ledger.claim("r", "w", NOW, TTL)
+
+    assert again is not None
+    assert (again.attempts, again.fence) == (1, 2)
+
+
+async def test_a_retry_waits_and_unsure_ones_are_counted(any_store: Store) -> None:
+    ledger = any_store.deliveries
+    await ledger.plan([delivery()])
+    claimed = await ledger.claim("r", "w", NOW, TTL)
+    assert claimed is not None
+    assert await ledger.enter_data(claimed, "abc", NOW, TTL)
+    assert await ledger.finish(
+        claimed,
+        DeliveryPhase.DATA,
+        DeliveryState.PENDING,
+        NOW,
+        error="cut off",
+        not_before=later(minutes=1),
+        ambiguous=True,
+    )
+
+    assert await ledger.claim("r", "w", later(seconds=59), TTL) is None
+    assert await ledger.next_due("r") == later(minutes=1)
+    again = await ledger.claim("r", "w", later(seconds=61), TTL)
+    assert again is not None
+    assert (again.ambiguous, again.attempts, again.error, again.raw_sha256) == (
+        1,
+        2,
+        "cut off",
+        "abc",
+    )
+
+
+async def test_a_dead_workers_delivery_is_taken_over_by_one(any_store: Store) -> None:
+    ledger = any_store.deliveries
+    await ledger.plan([delivery()])
+    claimed = await ledger.claim("r", "dead", NOW, TTL)
+    assert claimed is not None
+    assert await ledger.enter_data(claimed, "abc", NOW, TTL)
+    assert await ledger.abandoned("r", later(seconds=60)) == []
+    (left,) = await ledger.abandoned("r", later(seconds=61))
+
+    taken = [await ledger.take_over(left, f"w{i}", later(seconds=61), TTL) for i in range(2)]
+
+    assert taken[0] is not None
+    assert taken[1] is None
+    assert taken[0].phase is DeliveryPhase.DATA
+    # The dead one comes back to life and finds its fence gone.
+    assert not await ledger.finish(claimed, DeliveryPhase.DATA, DeliveryState.SENT, NOW)
+    assert await ledger.finish(taken[0], DeliveryPhase.DATA, DeliveryState.UNKNOWN, NOW)
+
+
+async def test_a_gone_workers_leases_end_at_once(any_store: Store) -> None:
+    ledger = any_store.deliveries
+    await ledger.plan([delivery("a"), delivery("b")])
+    await ledger.claim("r", "gone", NOW, TTL)
+    await ledger.claim("r", "alive", NOW, TTL)
+
+    await ledger.disown("r", "gone", NOW)
+
+    assert [one.id for one in await ledger.abandoned("r", NOW)] == ["a"]
+
+
+async def test_ended_deliveries_are_retried_together(any_store: Store) -> None:
+    ledger = any_store.deliveries
+    for state in DeliveryState:
+        await ledger.plan([delivery(state.value, state=state)])
+
+    assert await ledger.retry("r", later(days=1), later(days=4)) == 3
+
+    pending = await ledger.list_deliveries("r", states=[DeliveryState.PENDING])
+    assert [one.id for one in pending] == ["expired", "failed", "pending", "unknown"]
+    assert {one.not_after for one in pending} == {later(days=4), later(days=3)}
+
+
+# The rate budget
+
+
+async def test_no_minute_has_more_mails_than_the_budget(any_store: Store) -> None:
+    rates = any_store.rates
+    granted = []
+    for tenth in range(2000):
+        now = later(seconds=tenth / 10)
+        if await rates.take("Costs@example.org", 5, now) == 0.0:
+            granted.append(now)
+
+    assert len(granted) >= 15
+    for at in granted:
+        assert sum(at <= other < at + timedelta(seconds=60) for other in granted) <= 5
+
+
+async def test_a_full_budget_says_how_long_to_wait(any_store: Store) -> None:
+    rates = any_store.rates
+    for _ in range(3):
+        assert await rates.take("a@x.org", 3, NOW) == 0.0
+
+    wait = await rates.take("A@x.org", 3, later(seconds=10))
+
+    assert 45 <= wait <= 61
+    assert await rates.take("other@x.org", 3, later(seconds=10)) == 0.0
+    assert await rates.take("a@x.org", 3, later(seconds=10 + wait)) == 0.0
+
+
+async def test_months_of_names(any_store: Store) -> None:
+    await any_store.costs.save_names("datadog", {A: "shop"}, [Month(2026, 1)])
+    found = await any_store.costs.load_totals("datadog", DaySpan(JAN_30, JAN_30))
+    assert found.account_names == {}

@@ -1,0 +1,642 @@
+"""A store in memory: plain dictionaries, the ports' docstrings taken at their word."""
+
+import math
+from array import array
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+
+from services.errors import ConflictError
+from services.model import (
+    Actor,
+    Anomaly,
+    AuditEntry,
+    Category,
+    CostSeries,
+    CostTable,
+    DaySpan,
+    Delivery,
+    DeliveryPhase,
+    DeliveryState,
+    FrozenReport,
+    Month,
+    Run,
+    RunKind,
+    RunState,
+    RunSummary,
+    SourceName,
+    SourceState,
+    StoredConfig,
+    Team,
+)
+
+Cell = tuple[SourceName, str, str, str, Category | None, date]
+"""(source, metric, account, service, category, day); service "" and None for totals."""
+
+
+class MemoryCosts:
+    """Implements ``services.ports.CostStore``: one list of (seen at, amount) for each cell."""
+
+    def __init__(self) -> None:
+        self._cells: dict[Cell, list[tuple[datetime, float]]] = {}
+        self._detailed: set[tuple[SourceName, str, str, date]] = set()
+        self._metrics: dict[tuple[SourceName, str, Month], str] = {}
+        self._currencies: dict[SourceName, str] = {}
+        self._names: dict[tuple[SourceName, str, Month], str] = {}
+        self._states: dict[SourceName, SourceState] = {}
+
+    def _put(self, cell: Cell, amount: float, at: datetime) -> None:
+        source, metric, account, *_, day = cell
+        self._metrics[source, account, Month.of(day)] = metric
+        seen = self._cells.setdefault(cell, [])
+        before = seen[-1][1] if seen else math.nan
+        if not (before == amount or (math.isnan(before) and math.isnan(amount))):
+            seen.append((at, amount))
+
+    async def save_totals(
+        self, source: SourceName, metric: str, table: CostTable, seen_at: datetime
+    ) -> None:
+        self._currencies[source] = table.currency
+        for series in table.series:
+            for day, amount in zip(table.span, series.amounts, strict=True):
+                if not math.isnan(amount):
+                    cell = (source, metric, series.account_id, "", None, day)
+                    self._put(cell, amount, seen_at)
+
+    async def save_details(
+        self,
+        source: SourceName,
+        metric: str,
+        table: CostTable,
+        accounts: Sequence[str],
+        seen_at: datetime,
+    ) -> None:
+        self._currencies[source] = table.currency
+        given = {
+            (source, metric, series.account_id, series.service, series.category, day): amount
+            for series in table.series
+            for day, amount in zip(table.span, series.amounts, strict=True)
+        }
+        for cell in list(self._cells):
+            inside = cell[2] in accounts and cell[4] is not None and cell[5] in table.span
+            if cell[:2] == (source, metric) and inside and cell not in given:
+                self._put(cell, math.nan, seen_at)
+        for cell, amount in given.items():
+            self._put(cell, amount, seen_at)
+        for account in accounts:
+            for day in table.span:
+                self._detailed.add((source, metric, account, day))
+                self._metrics[source, account, Month.of(day)] = metric
+
+    def _known(self, cell: Cell, at: datetime | None) -> float:
+        seen = self._cells[cell]
+        if at is not None:
+            # Of a day that was first seen later, what was seen first is the earliest known.
+            at = max(at, self._first_seen(cell, at))
+            seen = [(when, amount) for when, amount in seen if when <= at]
+        return seen[-1][1] if seen else math.nan
+
+    def _first_seen(self, cell: Cell, default: datetime) -> datetime:
+        times = (
+            seen[0][0]
+            for other, seen in self._cells.items()
+            if seen and other[:3] == cell[:3] and other[5] == cell[5] and other[4] is not None
+        )
+        return min(times, default=default)
+
+    def _table(
+        self,
+        source: SourceName,
+        accounts: Sequence[str] | None,
+        span: DaySpan,
+        at: datetime | None,
+    ) -> CostTable:
+        found: dict[tuple[str, str, Category | None], array[float]] = {}
+        for cell in self._cells:
+            of, metric, account, service, category, day = cell
+            total = category is None
+            if of != source or day not in span or total is not (accounts is None):
+                continue
+            if accounts is not None and account not in accounts:
+                continue
+            if self._metrics[source, account, Month.of(day)] != metric:
+                continue
+            amount = self._known(cell, at)
+            if math.isnan(amount):
+                continue
+            into = found.setdefault(
+                (account, service, category), array("d", [math.nan]) * len(span)
+            )
+            into[span.index(day)] = amount
+        months = set(span.months())
+        names = {
+            account: name
+            for (of, account, month), name in self._names.items()
+            if of == source and month in months and (accounts is None or account in accounts)
+        }
+        series = [CostSeries(*key, amounts) for key, amounts in sorted(found.items(), key=str)]
+        return CostTable(span, self._currencies.get(source, "USD"), series, names)
+
+    async def load(self, source: SourceName, accounts: Sequence[str], span: DaySpan) -> CostTable:
+        return self._table(source, accounts, span, None)
+
+    async def load_totals(self, source: SourceName, span: DaySpan) -> CostTable:
+        return self._table(source, None, span, None)
+
+    async def load_as_known(
+        self, source: SourceName, accounts: Sequence[str], span: DaySpan, at: datetime
+    ) -> CostTable:
+        return self._table(source, accounts, span, at)
+
+    async def save_names(
+        self, source: SourceName, names: Mapping[str, str], months: Sequence[Month]
+    ) -> None:
+        for account, name in names.items():
+            for month in months:
+                if (source, account, month) in self._metrics:
+                    self._names[source, account, month] = name
+
+    async def last_days(self, source: SourceName, accounts: Sequence[str]) -> dict[str, date]:
+        found: dict[str, date] = {}
+        for of, _, account, _, category, day in self._cells:
+            if of == source and category is None and account in accounts:
+                found[account] = max(day, found.get(account, day))
+        return found
+
+    async def detailed(self, source: SourceName, metric: str, span: DaySpan) -> set[str]:
+        accounts = {account for of, _, account, _ in self._detailed if of == source}
+        return {
+            account
+            for account in accounts
+            if all(
+                (source, metric, account, day) in self._detailed
+                and self._metrics[source, account, Month.of(day)] == metric
+                for day in span
+            )
+        }
+
+    async def state(self, source: SourceName) -> SourceState:
+        return self._states.get(source, SourceState(source=source))
+
+    async def save_state(self, state: SourceState) -> None:
+        self._states[state.source] = state
+
+
+class MemoryTeams:
+    """Implements ``services.ports.TeamStore``."""
+
+    def __init__(self) -> None:
+        self._teams: dict[str, Team] = {}
+
+    async def list_teams(self, *, sample: bool) -> list[Team]:
+        found = [team for team in self._teams.values() if team.sample == sample]
+        return sorted(found, key=lambda team: (team.team_name.casefold(), team.aws_account_id))
+
+    async def any_real(self) -> bool:
+        return any(not team.sample for team in self._teams.values())
+
+    async def get(self, team_id: str) -> Team | None:
+        return self._teams.get(team_id)
+
+    def _check_account(self, team: Team) -> None:
+        for other in self._teams.values():
+            if (
+                other.id != team.id
+                and other.sample == team.sample
+                and other.aws_account_id == team.aws_account_id
+            ):
+                raise ConflictError("taken")
+
+    async def add(self, team: Team) -> None:
+        self._check_account(team)
+        self._teams[team.id] = team
+
+    async def replace(self, team: Team) -> bool:
+        stored = self._teams.get(team.id)
+        if stored is None or stored.version != team.version - 1:
+            return False
+        self._check_account(team)
+        self._teams[team.id] = team
+        return True
+
+    async def remove(self, team_id: str) -> Team | None:
+        return self._teams.pop(team_id, None)
+
+    async def seed_samples(self, teams: Sequence[Team]) -> None:
+        for team in teams:
+            self._teams.setdefault(team.id, team)
+
+
+class MemoryConfig:
+    """Implements ``services.ports.ConfigStore``."""
+
+    def __init__(self) -> None:
+        self._config: StoredConfig | None = None
+
+    async def get(self, now: datetime) -> StoredConfig:
+        if self._config is None:
+            self._config = StoredConfig(schedule_since=now)
+        return self._config
+
+    async def replace(self, config: StoredConfig) -> bool:
+        if self._config is None or self._config.version != config.version - 1:
+            return False
+        self._config = config
+        return True
+
+
+class MemoryAudit:
+    """Implements ``services.ports.AuditLog``."""
+
+    def __init__(self) -> None:
+        self._entries: list[AuditEntry] = []
+
+    async def append(self, entry: AuditEntry) -> None:
+        self._entries.append(entry)
+
+    async def newest(self, limit: int) -> list[AuditEntry]:
+        return sorted(self._entries, key=lambda one: (one.at, one.id), reverse=True)[:limit]
+
+
+class MemoryAnomalies:
+    """Implements ``services.ports.AnomalyStore``."""
+
+    def __init__(self) -> None:
+        self._anomalies: dict[str, Anomaly] = {}
+
+    async def raise_once(self, anomaly: Anomaly) -> bool:
+        if anomaly.id in self._anomalies:
+            return False
+        self._anomalies[anomaly.id] = anomaly
+        return True
+
+    async def update(self, anomaly: Anomaly) -> None:
+        stored = self._anomalies[anomaly.id]
+        self._anomalies[anomaly.id] = stored.model_copy(
+            update={
+                name: getattr(anomaly, name)
+                for name in ("excess", "service", "end", "status", "updated_at")
+            }
+        )
+
+    async def get(self, anomaly_id: str) -> Anomaly | None:
+        return self._anomalies.get(anomaly_id)
+
+    async def open_of(
+        self, source: SourceName, accounts: Sequence[str] | None = None
+    ) -> list[Anomaly]:
+        found = [
+            one
+            for one in self._anomalies.values()
+            if one.source == source
+            and one.status == "open"
+            and (accounts is None or one.account_id in accounts)
+        ]
+        return sorted(found, key=lambda one: (-one.excess, one.id))
+
+
+@dataclass
+class _Lease:
+    owner: str | None = None
+    token: int = 0
+    until: datetime | None = None
+
+
+@dataclass
+class MemoryRuns:
+    """Implements ``services.ports.RunStore``."""
+
+    runs: dict[str, Run] = field(default_factory=dict)
+    leases: dict[str, _Lease] = field(default_factory=dict)
+    reports: dict[str, FrozenReport] = field(default_factory=dict)
+
+    async def begin(self, run: Run) -> tuple[Run, bool]:
+        if run.id in self.runs:
+            return self.runs[run.id], False
+        self.runs[run.id], self.leases[run.id] = run, _Lease()
+        return run, True
+
+    async def get(self, run_id: str) -> Run | None:
+        return self.runs.get(run_id)
+
+    async def list_runs(
+        self,
+        source: SourceName,
+        *,
+        kind: RunKind | None = None,
+        open_only: bool = False,
+        period: str | None = None,
+        limit: int = 100,
+    ) -> list[Run]:
+        found = [
+            run
+            for run in self.runs.values()
+            if run.source == source
+            and kind in {None, run.kind}
+            and (not open_only or run.state is RunState.OPEN)
+            and period in {None, run.period}
+        ]
+        return sorted(found, key=lambda run: (run.created_at, run.id), reverse=True)[:limit]
+
+    async def lease(self, run_id: str, owner: str, now: datetime, ttl: timedelta) -> int | None:
+        held = self.leases.get(run_id)
+        if held is None:
+            return None
+        ended = held.until is not None and held.until <= now
+        if held.owner not in {None, owner} and not ended:
+            return None
+        held.owner, held.until, held.token = owner, now + ttl, held.token + 1
+        return held.token
+
+    async def holder(self, run_id: str) -> tuple[str, int] | None:
+        held = self.leases.get(run_id)
+        return (held.owner, held.token) if held and held.owner is not None else None
+
+    async def renew(
+        self, run_id: str, owner: str, token: int, now: datetime, ttl: timedelta
+    ) -> bool:
+        held = self.leases[run_id]
+        if (held.owner, held.token) != (owner, token):
+            return False
+        held.until = now + ttl
+        return True
+
+    async def release(self, run_id: str, owner: str, token: int) -> None:
+        held = self.leases[run_id]
+        if (held.owner, held.token) == (owner, token):
+            held.owner = held.until = None
+
+    def _change(self, run_id: str, token: int, **update: object) -> bool:
+        if self.leases[run_id].token != token:
+            return False
+        self.runs[run_id] = self.runs[run_id].model_copy(update=update)
+        return True
+
+    async def mark_planned(self, run_id: str, token: int, summary: RunSummary) -> bool:
+        return self._change(run_id, token, planned=True, summary=summary, last_error=None)
+
+    async def record_error(
+        self, run_id: str, token: int, error: str, *, failed: bool, retry_at: datetime | None
+    ) -> bool:
+        run = self.runs[run_id]
+        state = RunState.FAILED if failed else run.state
+        return self._change(
+            run_id,
+            token,
+            last_error=error,
+            retry_at=retry_at,
+            state=state,
+            attempts=run.attempts + 1,
+        )
+
+    async def close(self, run_id: str, token: int, *, expired: bool, now: datetime) -> bool:
+        run = self.runs[run_id]
+        if run.state is not RunState.OPEN or not run.planned:
+            return False
+        state = RunState.EXPIRED if expired else RunState.DONE
+        return self._change(run_id, token, state=state, finished_at=now)
+
+    async def reopen(
+        self, run_id: str, requested_by: Actor, now: datetime, not_after: datetime
+    ) -> bool:
+        run = self.runs.get(run_id)
+        if run is None or run.state is RunState.OPEN:
+            return False
+        self.runs[run_id] = run.model_copy(
+            update={
+                "state": RunState.OPEN,
+                "requested_by": requested_by,
+                "not_after": not_after,
+                "finished_at": None,
+                "retry_at": None,
+            }
+        )
+        return True
+
+    async def freeze(self, reports: Sequence[FrozenReport]) -> None:
+        for report in reports:
+            self.reports.setdefault(report.id, report)
+
+    async def frozen(self, report_id: str) -> FrozenReport | None:
+        return self.reports.get(report_id)
+
+    async def frozen_ids(self, run_id: str) -> set[str]:
+        return {report.id for report in self.reports.values() if report.run_id == run_id}
+
+    async def team_previews(self, run_id: str) -> AsyncIterator[tuple[str, dict[str, object]]]:
+        for report in self.reports.values():
+            if report.run_id == run_id and report.team_id is not None:
+                kept = ("window", "current_total")
+                yield report.team_id, {k: report.preview[k] for k in kept if k in report.preview}
+
+
+@dataclass
+class MemoryDeliveries:
+    """Implements ``services.ports.DeliveryLedger``."""
+
+    deliveries: dict[str, Delivery] = field(default_factory=dict)
+
+    async def plan(self, deliveries: Sequence[Delivery]) -> None:
+        for one in deliveries:
+            self.deliveries.setdefault(one.id, one)
+
+    def _of(self, run_id: str, *states: DeliveryState) -> list[Delivery]:
+        return [
+            one
+            for one in self.deliveries.values()
+            if one.run_id == run_id and (not states or one.state in states)
+        ]
+
+    def _put(self, delivery: Delivery, **update: object) -> Delivery:
+        self.deliveries[delivery.id] = self.deliveries[delivery.id].model_copy(update=update)
+        return self.deliveries[delivery.id]
+
+    async def claim(
+        self, run_id: str, owner: str, now: datetime, ttl: timedelta
+    ) -> Delivery | None:
+        due = [
+            one
+            for one in self._of(run_id, DeliveryState.PENDING)
+            if one.not_before <= now <= one.not_after
+        ]
+        if not due:
+            return None
+        first = min(due, key=lambda one: (one.not_before, one.id))
+        return self._put(
+            first,
+            state=DeliveryState.SENDING,
+            phase=DeliveryPhase.CLAIM,
+            owner=owner,
+            lease_until=now + ttl,
+            attempts=first.attempts + 1,
+            fence=first.fence + 1,
+            updated_at=now,
+        )
+
+    def _mine(self, delivery: Delivery, phase: DeliveryPhase) -> bool:
+        stored = self.deliveries[delivery.id]
+        state = (stored.fence, stored.state, stored.phase)
+        return state == (delivery.fence, DeliveryState.SENDING, phase)
+
+    async def enter_data(
+        self, delivery: Delivery, raw_sha256: str, now: datetime, ttl: timedelta
+    ) -> bool:
+        if not self._mine(delivery, DeliveryPhase.CLAIM):
+            return False
+        self._put(
+            delivery,
+            phase=DeliveryPhase.DATA,
+            raw_sha256=raw_sha256,
+            lease_until=now + ttl,
+            updated_at=now,
+        )
+        return True
+
+    async def finish(
+        self,
+        delivery: Delivery,
+        phase: DeliveryPhase,
+        state: DeliveryState,
+        now: datetime,
+        *,
+        reply: str | None = None,
+        error: str | None = None,
+        not_before: datetime | None = None,
+        ambiguous: bool = False,
+    ) -> bool:
+        if not self._mine(delivery, phase):
+            return False
+        stored = self.deliveries[delivery.id]
+        self._put(
+            delivery,
+            state=state,
+            phase=None,
+            owner=None,
+            lease_until=None,
+            reply=reply,
+            error=error,
+            updated_at=now,
+            not_before=not_before or stored.not_before,
+            ambiguous=stored.ambiguous + ambiguous,
+        )
+        return True
+
+    async def release_claim(self, delivery: Delivery, now: datetime) -> bool:
+        if not self._mine(delivery, DeliveryPhase.CLAIM):
+            return False
+        self._put(
+            delivery,
+            state=DeliveryState.PENDING,
+            phase=None,
+            owner=None,
+            lease_until=None,
+            attempts=self.deliveries[delivery.id].attempts - 1,
+            updated_at=now,
+        )
+        return True
+
+    async def owners(self, run_id: str) -> set[str]:
+        return {one.owner for one in self._of(run_id, DeliveryState.SENDING) if one.owner}
+
+    async def disown(self, run_id: str, owner: str, now: datetime) -> None:
+        for one in self._of(run_id, DeliveryState.SENDING):
+            if one.owner == owner:
+                self._put(one, lease_until=now - timedelta(seconds=1))
+
+    async def abandoned(self, run_id: str, now: datetime) -> list[Delivery]:
+        found = [
+            one
+            for one in self._of(run_id, DeliveryState.SENDING)
+            if one.lease_until is not None and one.lease_until < now
+        ]
+        return sorted(found, key=lambda one: (one.recipient, one.id))
+
+    async def take_over(
+        self, delivery: Delivery, owner: str, now: datetime, ttl: timedelta
+    ) -> Delivery | None:
+        stored = self.deliveries[delivery.id]
+        ended = stored.lease_until is not None and stored.lease_until < now
+        same = (stored.fence, stored.state) == (delivery.fence, DeliveryState.SENDING)
+        if not (ended and same):
+            return None
+        return self._put(
+            stored, owner=owner, lease_until=now + ttl, fence=stored.fence + 1, updated_at=now
+        )
+
+    async def expire(self, run_id: str, now: datetime) -> int:
+        late = [one for one in self._of(run_id, DeliveryState.PENDING) if one.not_after < now]
+        for one in late:
+            self._put(one, state=DeliveryState.EXPIRED, updated_at=now)
+        return len(late)
+
+    async def retry(self, run_id: str, now: datetime, not_after: datetime) -> int:
+        ended = self._of(
+            run_id, DeliveryState.FAILED, DeliveryState.EXPIRED, DeliveryState.UNKNOWN
+        )
+        for one in ended:
+            self._put(
+                one,
+                state=DeliveryState.PENDING,
+                not_before=now,
+                not_after=not_after,
+                updated_at=now,
+            )
+        return len(ended)
+
+    async def counts(self, run_id: str) -> dict[DeliveryState, int]:
+        found: dict[DeliveryState, int] = {}
+        for one in self._of(run_id):
+            found[one.state] = found.get(one.state, 0) + 1
+        return found
+
+    async def next_due(self, run_id: str) -> datetime | None:
+        times = [one.not_before for one in self._of(run_id, DeliveryState.PENDING)]
+        times += [
+            one.lease_until for one in self._of(run_id, DeliveryState.SENDING) if one.lease_until
+        ]
+        return min(times, default=None)
+
+    async def list_deliveries(
+        self, run_id: str, *, states: Sequence[DeliveryState] | None = None
+    ) -> list[Delivery]:
+        found = self._of(run_id, *(states or ()))
+        return sorted(found, key=lambda one: (one.recipient, one.id))
+
+
+class MemoryRates:
+    """Implements ``services.ports.RateBudget``."""
+
+    def __init__(self) -> None:
+        self._used: dict[str, list[datetime]] = {}
+
+    async def take(self, sender: str, per_minute: int, now: datetime) -> float:
+        recent = [
+            at for at in self._used.get(sender.casefold(), []) if now - at < timedelta(seconds=61)
+        ]
+        if len(recent) < per_minute:
+            self._used[sender.casefold()] = [*recent, now]
+            return 0.0
+        return max(61.0 - (now - min(recent)).total_seconds(), 0.05)
+
+
+@dataclass
+class MemoryStore:
+    """Implements ``services.ports.Store``."""
+
+    costs: MemoryCosts = field(default_factory=MemoryCosts)
+    teams: MemoryTeams = field(default_factory=MemoryTeams)
+    config: MemoryConfig = field(default_factory=MemoryConfig)
+    audit: MemoryAudit = field(default_factory=MemoryAudit)
+    anomalies: MemoryAnomalies = field(default_factory=MemoryAnomalies)
+    runs: MemoryRuns = field(default_factory=MemoryRuns)
+    deliveries: MemoryDeliveries = field(default_factory=MemoryDeliveries)
+    rates: MemoryRates = field(default_factory=MemoryRates)
+
+    async def prepare(self) -> None:
+        """There are no indexes."""
+
+    async def ping(self) -> None:
+        """It always answers."""
+
+    async def aclose(self) -> None:
+        """Nothing is open."""
