@@ -30,7 +30,8 @@ log = structlog.get_logger()
 Progress = Callable[[str, int, int], None]
 Amounts = "array[float]"
 
-CENT = 0.01
+HALF_A_CENT = 0.005
+"""By so much a day, or all days together, may be off: what people read stays the same."""
 RELATIVE = 1e-9
 MOST_FAILURES = 9
 """Failed parts in a row after which halving further is no use: 256 accounts, 128, … 1."""
@@ -385,10 +386,7 @@ def _off_by(table: CostTable, total: CostTable) -> str | None:
     """How the groups miss the ungrouped total; None when they add up, each day to the cent."""
     sums = _daily_sum([one.amounts for one in table.series], len(table.span))
     totals = _daily_sum([one.amounts for one in total.series], len(table.span))
-    for i, (found, wanted) in enumerate(zip(sums, totals, strict=True)):
-        if not _same(found, wanted):
-            return _mismatch("the groups", table.span, i, found, wanted, table.currency)
-    return None
+    return _mismatch("the groups", table, sums, totals)
 
 
 def _details_off_by(
@@ -401,12 +399,10 @@ def _details_off_by(
             return f"The answer holds account {series.account_id}, which was not asked for."
         by_account[series.account_id].append(series.amounts)
     for account, rows in by_account.items():
-        wanted_row = totals[account].amounts if account in totals else array("d", [0.0]) * days
-        for i, found in enumerate(_daily_sum(rows, days)):
-            wanted = 0.0 if math.isnan(wanted_row[i]) else wanted_row[i]
-            if not _same(found, wanted):
-                what = f"the services of account {account}"
-                return _mismatch(what, table.span, i, found, wanted, table.currency)
+        wanted = _daily_sum([totals[account].amounts] if account in totals else [], days)
+        what = f"the services of account {account}"
+        if (off := _mismatch(what, table, _daily_sum(rows, days), wanted)) is not None:
+            return off
     return None
 
 
@@ -415,14 +411,24 @@ def _daily_sum(rows: "Sequence[array[float]]", days: int) -> list[float]:
 
 
 def _same(a: float, b: float) -> bool:
-    return abs(a - b) <= CENT + RELATIVE * max(abs(a), abs(b))
+    return abs(a - b) <= HALF_A_CENT + RELATIVE * max(abs(a), abs(b))
 
 
 def _mismatch(
-    what: str, span: DaySpan, index: int, found: float, wanted: float, currency: str
-) -> str:
-    day = span.first + timedelta(days=index)
+    what: str, table: CostTable, sums: Sequence[float], totals: Sequence[float]
+) -> str | None:
+    """A sentence about the first day whose sum is not its total, or about all days together."""
+    span, ending = table.span, "No report was made; the agent tries again."
+    for day, found, wanted in zip(span, sums, totals, strict=True):
+        if not _same(found, wanted):
+            return (
+                f"The cost answers are incomplete: on {day} {what} add up to {found:,.2f} "
+                f"{table.currency}, the total is {wanted:,.2f}. {ending}"
+            )
+    found, wanted = math.fsum(sums), math.fsum(totals)
+    if _same(found, wanted):
+        return None
     return (
-        f"The cost answers are incomplete: on {day} {what} add up to {found:,.2f} {currency}, the "
-        f"total is {wanted:,.2f}. No report was made; the agent tries again."
+        f"The cost answers are incomplete: from {span.first} to {span.last} {what} add up to "
+        f"{found:,.4f} {table.currency}, the total is {wanted:,.4f}. {ending}"
     )

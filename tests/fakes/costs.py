@@ -1,0 +1,120 @@
+"""A cost source in memory, over the same lines of costs as the server that answers like Datadog."""
+
+import math
+from array import array
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from services.errors import AnswerTooLargeError, CostSourceError
+from services.model import (
+    UNATTRIBUTED,
+    Category,
+    CostSeries,
+    CostTable,
+    DaySpan,
+    SourceName,
+)
+from tests.servers.datadog import Cost
+
+CATEGORIES = {"purchase": Category.FEE, "adjustment": Category.REFUND}
+Key = tuple[str, str, Category | None]
+
+
+@dataclass
+class FakeCosts:
+    """Implements ``services.ports.CostSource``."""
+
+    costs: list[Cost]
+    metric: str = "aws.cost.net.amortized"
+    most_accounts: int | None = None
+    """More accounts in one query are too many."""
+    oldest: object = None
+    """A span that begins before this day is refused as beyond retention."""
+    name: SourceName = "datadog"
+    configured_metric: str | None = None
+    asked: list[tuple[str, DaySpan, tuple[str, ...] | None]] = field(default_factory=list)
+    spoil: Callable[[str, CostTable], CostTable] = lambda kind, table: table
+
+    async def rest(self) -> None:
+        self.asked.append(("rest", DaySpan(self.costs[0].day, self.costs[0].day), None))
+
+    async def choose_metric(self, span: DaySpan) -> str:
+        return self.metric
+
+    async def aclose(self) -> None:
+        pass
+
+    def _lines(self, kind: str, span: DaySpan, accounts: Sequence[str] | None) -> list[Cost]:
+        self.asked.append((kind, span, None if accounts is None else tuple(accounts)))
+        if self.oldest is not None and span.first < self.oldest:  # type: ignore[operator]
+            raise CostSourceError("outside the retention period", permanent=True)
+        many = accounts is None or len(accounts) > 1
+        if kind != "total" and many and self.most_accounts is not None:
+            number = len(accounts) if accounts is not None else 10**6
+            if number > self.most_accounts:
+                raise AnswerTooLargeError("too many series")
+        return [
+            cost
+            for cost in self.costs
+            if cost.day in span
+            and (accounts is None or cost.tags.get("aws_member_account_id") in accounts)
+        ]
+
+    def _table(self, span: DaySpan, lines: list[Cost], key: Callable[[Cost], Key]) -> CostTable:
+        rows: dict[Key, list[list[float]]] = {}
+        for cost in lines:
+            days = rows.setdefault(key(cost), [[] for _ in span])
+            days[span.index(cost.day)].append(cost.amount)
+        series = [
+            CostSeries(*found, array("d", [math.fsum(day) if day else math.nan for day in days]))
+            for found, days in rows.items()
+        ]
+        return CostTable(span, "USD", series)
+
+    async def total(
+        self, metric: str, span: DaySpan, accounts: Sequence[str] | None = None
+    ) -> CostTable:
+        lines = self._lines("total", span, accounts)
+        return self.spoil("total", self._table(span, lines, lambda cost: ("", "", None)))
+
+    async def by_account(
+        self, metric: str, span: DaySpan, accounts: Sequence[str] | None = None
+    ) -> CostTable:
+        lines = self._lines("by_account", span, accounts)
+        return self.spoil(
+            "by_account", self._table(span, lines, lambda cost: (_account(cost), "", None))
+        )
+
+    async def by_service(self, metric: str, span: DaySpan, accounts: Sequence[str]) -> CostTable:
+        lines = self._lines("by_service", span, accounts)
+        return self.spoil(
+            "by_service",
+            self._table(
+                span,
+                lines,
+                lambda cost: (
+                    _account(cost),
+                    cost.tags.get("aws_product", "Other"),
+                    _category(cost.tags["chargecategory"]),
+                ),
+            ),
+        )
+
+    async def account_names(
+        self, metric: str, span: DaySpan, accounts: Sequence[str]
+    ) -> dict[str, str]:
+        return {
+            _account(cost): cost.tags["aws_member_account_name"]
+            for cost in self.costs
+            if cost.day in span
+            and _account(cost) in accounts
+            and "aws_member_account_name" in cost.tags
+        }
+
+
+def _account(cost: Cost) -> str:
+    return cost.tags.get("aws_member_account_id", UNATTRIBUTED)
+
+
+def _category(text: str) -> Category:
+    return CATEGORIES.get(text) or Category(text)
