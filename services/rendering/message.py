@@ -112,6 +112,8 @@ def _joined(kind: str, parts: list[bytes], seed: str) -> tuple[bytes, bytes]:
 def _text_part(kind: str, text: str) -> bytes:
     normal = text.replace("\r\n", "\n").replace("\r", "\n").replace("\n", "\r\n")
     encoded = binascii.b2a_qp(normal.encode("utf-8", "replace"), istext=True)
+    # Soft breaks take the form of the first line end, and a bare LF where there is none.
+    encoded = encoded.replace(CRLF, b"\n").replace(b"\n", CRLF)
     return (
         b"Content-Type: text/"
         + kind.encode()
