@@ -1,0 +1,363 @@
+"""Deliveries under faults: every mail once, unsure ones never silently, nothing lost."""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Any, Literal
+
+import pytest
+
+from services.errors import LostLeaseError, MailConnectError, StoreUnavailableError
+from services.model import Delivery, DeliveryState
+from services.sending import LEASE, Sender, SenderSettings, retry_wait
+from tests.fakes.mail import (
+    MemoryTransport,
+    cut_off,
+    greylisted,
+    lost_after_body,
+    unknown_mailbox,
+)
+from tests.fakes.store import MemoryDeliveries, MemoryRates, MemoryRuns
+from tests.makers import NOW, delivery, frozen, run
+
+
+@dataclass
+class World:
+    """A sender with its ledger, a clock that moves when it sleeps, and a transport."""
+
+    transport: MemoryTransport = field(default_factory=MemoryTransport)
+    ledger: MemoryDeliveries = field(default_factory=MemoryDeliveries)
+    runs: MemoryRuns = field(default_factory=MemoryRuns)
+    rates: MemoryRates = field(default_factory=MemoryRates)
+    now: datetime = NOW
+    gone: set[str] = field(default_factory=set)
+
+    def clock(self) -> datetime:
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+    def sender(
+        self, owner: str = "w", when_unsure: Literal["resend", "hold"] = "resend"
+    ) -> Sender:
+        return Sender(
+            ledger=self.ledger,
+            runs=self.runs,
+            rates=self.rates,
+            settings=SenderSettings(when_unsure),
+            owner=owner,
+            clock=self.clock,
+            gone=self.gone.__contains__,
+            sleep=self.sleep,
+            chance=random.Random(1),
+        )
+
+    async def planned(self, number: int) -> None:
+        await self.runs.begin(run())
+        await self.runs.freeze([frozen()])
+        await self.ledger.plan([delivery(f"d{i}") for i in range(number)])
+
+    async def work(self, sender: Sender, hours: float = 30) -> None:
+        """Sends whatever comes due, until nothing more does or the time is over."""
+        until = self.now + timedelta(hours=hours)
+
+        async def quiet() -> None:
+            pass
+
+        while self.now < until:
+            await sender.recover("r")
+            await self.ledger.expire("r", self.now)
+            await sender.send_due("r", self.transport, quiet)
+            due = await self.ledger.next_due("r")
+            if due is None:
+                return
+            self.now = max(self.now + timedelta(seconds=1), due)
+
+    def one(self, name: str) -> Delivery:
+        return self.ledger.deliveries[name]
+
+
+@pytest.fixture
+async def world() -> World:
+    found = World()
+    await found.planned(4)
+    return found
+
+
+async def test_every_mail_goes_once(world: World) -> None:
+    await world.work(world.sender())
+    assert dict(world.transport.by_recipient) == {f"d{i}@example.org": 1 for i in range(4)}
+    assert await world.ledger.counts("r") == {DeliveryState.SENT: 4}
+    assert world.transport.connections <= world.transport.lanes
+
+
+async def test_one_refused_recipient_does_not_stop_the_rest(world: World) -> None:
+    world.transport.on_offer["d1@example.org"] = [unknown_mailbox()]
+    await world.work(world.sender())
+    assert (world.one("d1").state, world.one("d1").error) == (
+        DeliveryState.FAILED,
+        "550 no such mailbox",
+    )
+    assert len(world.transport.mails) == 3
+
+
+async def test_a_greylisted_mail_comes_within_half_a_minute_and_backs_off(world: World) -> None:
+    world.transport.on_offer["d1@example.org"] = [greylisted() for _ in range(3)]
+    times: list[datetime] = []
+    keep = world.ledger.claim
+
+    async def claim(run_id: str, owner: str, now: datetime, ttl: timedelta) -> Delivery | None:
+        found = await keep(run_id, owner, now, ttl)
+        if found is not None and found.id == "d1":
+            times.append(world.now)
+        return found
+
+    world.ledger.claim = claim  # type: ignore[method-assign]
+    await world.work(world.sender())
+    waits = [(b - a).total_seconds() for a, b in pairwise(times)]
+    assert len(waits) == 3
+    assert waits[0] <= 30
+    assert 45 <= waits[1] <= 75
+    assert 140 <= waits[2] <= 220
+    assert (world.one("d1").state, world.one("d1").attempts) == (DeliveryState.SENT, 4)
+
+
+async def test_a_connection_that_is_cut_is_tried_again_and_the_mail_comes_once(
+    world: World,
+) -> None:
+    world.transport.on_offer["d0@example.org"] = [cut_off(), cut_off()]
+    world.transport.on_hand_over["d2@example.org"] = [cut_off()]
+    await world.work(world.sender())
+    assert set(world.transport.by_recipient.values()) == {1}
+    assert len(world.transport.by_recipient) == 4
+
+
+async def test_a_lost_answer_sends_the_identical_mail_again(world: World) -> None:
+    world.transport.on_hand_over["d1@example.org"] = [lost_after_body(accepted=True)]
+    world.transport.on_hand_over["d2@example.org"] = [lost_after_body(accepted=False)]
+    await world.work(world.sender())
+    raws = [raw for to, raw in world.transport.mails if to == "d1@example.org"]
+    assert len(raws) == 2
+    assert raws[0] == raws[1]
+    assert world.transport.by_recipient["d2@example.org"] == 1
+    assert (world.one("d1").state, world.one("d1").ambiguous) == (DeliveryState.SENT, 1)
+
+
+async def test_a_lost_answer_is_held_when_the_operator_wants_that(world: World) -> None:
+    world.transport.on_hand_over["d1@example.org"] = [lost_after_body(accepted=True)]
+    await world.work(world.sender(when_unsure="hold"))
+    assert world.one("d1").state is DeliveryState.UNKNOWN
+    assert world.transport.by_recipient["d1@example.org"] == 1
+
+
+async def test_answers_that_keep_getting_lost_are_left_to_a_person(world: World) -> None:
+    world.transport.on_hand_over["d1@example.org"] = [
+        lost_after_body(accepted=True) for _ in range(9)
+    ]
+    await world.work(world.sender())
+    assert world.one("d1").state is DeliveryState.UNKNOWN
+    assert world.transport.by_recipient["d1@example.org"] == 3
+
+
+async def test_after_an_unknown_fate_only_the_identical_mail_may_follow(world: World) -> None:
+    world.transport.on_hand_over["d1@example.org"] = [lost_after_body(accepted=True)]
+
+    async def change_of_sender() -> None:
+        if world.one("d1").ambiguous:
+            world.transport.sender = "other@example.org"
+
+    sender = world.sender()
+    await sender.send_due("r", world.transport, change_of_sender)
+    await world.work(sender)
+    assert world.one("d1").state is DeliveryState.UNKNOWN
+    assert world.transport.by_recipient["d1@example.org"] == 1
+
+
+async def test_what_a_dead_worker_claimed_goes_back_and_what_it_handed_over_is_unsure(
+    world: World,
+) -> None:
+    assert await world.ledger.claim("r", "dead", NOW, LEASE)
+    claimed = await world.ledger.claim("r", "dead", NOW, LEASE)
+    assert claimed is not None
+    assert await world.ledger.enter_data(claimed, "0" * 64, NOW, LEASE)
+    await world.work(world.sender(when_unsure="hold"))
+
+    assert world.one(claimed.id).state is DeliveryState.UNKNOWN
+    assert world.now - NOW >= LEASE
+    assert len(world.transport.mails) == 3
+
+
+async def test_a_worker_that_is_known_to_be_gone_is_not_waited_for(world: World) -> None:
+    assert await world.ledger.claim("r", "dead", NOW, LEASE)
+    world.gone.add("dead")
+    await world.work(world.sender())
+    assert world.now - NOW < timedelta(seconds=10)
+    assert set(world.transport.by_recipient.values()) == {1}
+    assert len(world.transport.mails) == 4
+
+
+async def test_a_taken_over_worker_writes_and_sends_nothing_more(world: World) -> None:
+    keep = world.ledger.enter_data
+
+    async def stolen(delivery: Delivery, raw_sha256: str, now: datetime, ttl: timedelta) -> bool:
+        if delivery.id == "d1" and delivery.attempts == 1 and not stolen_once:
+            stolen_once.append(delivery.id)
+            world.now += LEASE + timedelta(seconds=1)
+            (left,) = await world.ledger.abandoned("r", world.now)
+            taken = await world.ledger.take_over(left, "quick", world.now, LEASE)
+            assert taken is not None
+            await world.ledger.release_claim(taken, world.now)
+        return await keep(delivery, raw_sha256, now, ttl)
+
+    stolen_once: list[str] = []
+    world.ledger.enter_data = stolen  # type: ignore[method-assign]
+    world.transport.lanes = 1
+    await world.work(world.sender("slow"))
+    assert set(world.transport.by_recipient.values()) == {1}
+    assert len(world.transport.mails) == 4
+
+
+async def test_a_worker_that_was_frozen_before_the_body_does_not_begin_it(world: World) -> None:
+    keep = world.ledger.enter_data
+    slept: list[str] = []
+
+    async def frozen_process(
+        delivery: Delivery, raw_sha256: str, now: datetime, ttl: timedelta
+    ) -> bool:
+        entered = await keep(delivery, raw_sha256, now, ttl)
+        if delivery.id == "d1" and not slept:
+            slept.append(delivery.id)
+            world.now += timedelta(seconds=100)
+        return entered
+
+    world.ledger.enter_data = frozen_process  # type: ignore[method-assign]
+    await world.work(world.sender())
+    assert world.one("d1").attempts == 2
+    assert world.transport.by_recipient["d1@example.org"] == 1
+
+
+async def test_an_outcome_waits_for_the_database(world: World) -> None:
+    keep, away = world.ledger.finish, [3]
+
+    async def finish(*args: Any, **more: Any) -> bool:
+        if away[0]:
+            away[0] -= 1
+            raise StoreUnavailableError("away")
+        return await keep(*args, **more)
+
+    world.ledger.finish = finish  # type: ignore[method-assign]
+    await world.work(world.sender())
+    assert await world.ledger.counts("r") == {DeliveryState.SENT: 4}
+    assert set(world.transport.by_recipient.values()) == {1}
+
+
+async def test_no_more_mails_in_a_minute_than_the_budget(world: World) -> None:
+    world.transport.per_minute = 2
+    times: list[datetime] = []
+
+    async def note() -> None:
+        times.append(world.now)
+
+    await world.sender().send_due("r", world.transport, note)
+    assert len(times) == 4
+    assert times[2] - times[0] >= timedelta(seconds=60)
+
+
+@pytest.mark.parametrize("permanent", [True, False])
+async def test_a_server_that_does_not_let_us_in_fails_no_delivery(
+    world: World, permanent: bool
+) -> None:
+    world.transport.on_connect = [MailConnectError("no", permanent=permanent) for _ in range(20)]
+
+    async def quiet() -> None:
+        pass
+
+    with pytest.raises(MailConnectError):
+        await world.sender().send_due("r", world.transport, quiet)
+    assert await world.ledger.counts("r") == {DeliveryState.PENDING: 4}
+    assert all(one.attempts == 0 for one in world.ledger.deliveries.values())
+    assert len(world.transport.on_connect) == (18 if permanent else 12)
+
+
+async def test_told_to_stop_it_ends_after_the_mail_in_hand(world: World) -> None:
+    sender = world.sender()
+    world.transport.lanes = 1
+
+    async def stop() -> None:
+        sender.stop()
+
+    await sender.send_due("r", world.transport, stop)
+    assert len(world.transport.mails) == 1
+    assert await world.ledger.counts("r") == {DeliveryState.SENT: 1, DeliveryState.PENDING: 3}
+
+
+async def test_a_missing_report_fails_its_deliveries_only(world: World) -> None:
+    await world.ledger.plan([delivery("odd", report_id="r|nothing")])
+    await world.work(world.sender())
+    assert world.one("odd").state is DeliveryState.FAILED
+    assert "run it again" in str(world.one("odd").error)
+    assert len(world.transport.mails) == 4
+
+
+@pytest.mark.parametrize("seed", range(40))
+async def test_any_mix_of_faults_and_dying_workers_loses_and_repeats_nothing(seed: int) -> None:
+    """Two workers take turns and die at random writes; only unknown fates may come twice."""
+    chance = random.Random(seed)
+    world = World()
+    await world.planned(8)
+    faults: list[Callable[[], Exception]] = [greylisted, cut_off]
+    for i in range(8):
+        to = f"d{i}@example.org"
+        if chance.random() < 0.4:
+            world.transport.on_offer[to] = [chance.choice(faults)() for _ in range(2)]
+        if chance.random() < 0.3:
+            world.transport.on_hand_over[to] = [cut_off()]
+    for life in range(30):
+        worker = f"w{life}"
+        sender = world.sender(worker)
+        steps = [chance.randrange(2, 40)]
+
+        def dying(name: str, steps: list[int] = steps) -> Any:
+            keep = getattr(MemoryDeliveries, name)
+
+            async def step(*args: Any, **more: Any) -> Any:
+                steps[0] -= 1
+                if steps[0] == 0:
+                    raise KilledError
+                return await keep(world.ledger, *args, **more)
+
+            return step
+
+        for name in ("claim", "enter_data", "finish", "release_claim"):
+            setattr(world.ledger, name, dying(name))
+        try:
+            await world.work(sender)
+            break
+        except (KilledError, LostLeaseError):
+            world.gone.add(worker)
+    counts = await world.ledger.counts("r")
+    assert counts == {DeliveryState.SENT: 8} or set(counts) <= {
+        DeliveryState.SENT,
+        DeliveryState.UNKNOWN,
+    }
+    for i in range(8):
+        name, sent = f"d{i}", world.transport.by_recipient[f"d{i}@example.org"]
+        unsure = world.one(name).ambiguous
+        assert sent >= 1 or unsure
+        assert sent <= 1 + unsure
+        raws = {raw for to, raw in world.transport.mails if to == f"{name}@example.org"}
+        assert len(raws) <= 1
+
+
+class KilledError(BaseException):
+    """The process ends here."""
+
+
+def test_retries_spread_and_grow() -> None:
+    chance = random.Random(1)
+    first = [retry_wait(1, chance).total_seconds() for _ in range(200)]
+    assert 16 <= min(first) < max(first) <= 24
+    assert retry_wait(50, chance) <= timedelta(seconds=3600 * 1.2)
