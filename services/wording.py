@@ -17,8 +17,8 @@ NO_CHANGE = "no change"
 
 
 def cents(amount: Decimal) -> Decimal:
-    """An amount rounded half up to two places."""
-    return amount.quantize(CENT, ROUND_HALF_UP)
+    """An amount rounded half up to two places; never a negative zero."""
+    return amount.quantize(CENT, ROUND_HALF_UP) + 0
 
 
 def money(amount: Decimal, currency: str) -> str:
@@ -68,8 +68,8 @@ def bare_percent(value: Decimal) -> str:
 
 
 def one_decimal(value: Decimal) -> Decimal:
-    """Rounded half up to one decimal."""
-    return value.quantize(Decimal("0.1"), ROUND_HALF_UP)
+    """Rounded half up to one decimal; never a negative zero."""
+    return value.quantize(Decimal("0.1"), ROUND_HALF_UP) + 0
 
 
 def percent_of(current: Decimal, previous: Decimal) -> str:

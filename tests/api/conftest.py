@@ -1,0 +1,121 @@
+"""The whole agent in this process, on a real MongoDB and servers of our own, behind HTTP."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import ClientResponse
+from aiohttp.test_utils import TestClient, TestServer
+
+from app import Agent, open_agent
+from services.model import DaySpan
+from services.settings import Settings, load_settings
+from tests.makers import NOW
+from tests.servers.datadog import FakeDatadog, account_ids, random_costs
+from tests.servers.smtp import FakeSmtp
+
+SPAN = DaySpan(date(2026, 8, 1), date(2026, 11, 23))
+ACCOUNTS = account_ids(5, seed=21)
+
+
+@dataclass
+class World:
+    """The agent and everything around it; the clock stands until a test moves it."""
+
+    agent: Agent
+    client: "TestClient[Any, Any]"
+    datadog: FakeDatadog
+    smtp: FakeSmtp
+    clock: "MovingClock"
+
+    async def get(self, path: str, **more: Any) -> Any:
+        async with self.client.get(path, **more) as response:
+            assert response.status == 200, await response.text()
+            return await response.json()
+
+    async def send(self, method: str, path: str, status: int, **more: Any) -> Any:
+        """A request that must be answered with this status; the JSON of the answer."""
+        response: ClientResponse
+        async with self.client.request(method, path, **more) as response:
+            assert response.status == status, await response.text()
+            return await response.json(content_type=None)
+
+    async def add_teams(self, number: int = 3) -> list[dict[str, Any]]:
+        return [
+            await self.send(
+                "POST",
+                "/api/teams",
+                201,
+                json={
+                    "team_name": f"Team {i}",
+                    "aws_account_id": ACCOUNTS[i],
+                    "team_email": f"team{i}@example.org",
+                },
+            )
+            for i in range(number)
+        ]
+
+    async def finished(self, run_id: str) -> Any:
+        """The run once its work in the background has ended."""
+        await settled(self.agent)
+        return await self.get(f"/api/runs/{run_id.replace('#', '%23')}")
+
+    async def tick(self) -> None:
+        """One tick of the clock, with all the work that it begins."""
+        await self.agent.ticker._tick()
+        await settled(self.agent)
+
+
+async def settled(agent: Agent) -> None:
+    """Waits until nothing is at work in the background."""
+    async with asyncio.timeout(60):
+        while agent.background.running:
+            await asyncio.sleep(0.01)
+
+
+class MovingClock:
+    """The test's clock."""
+
+    def __init__(self, now: datetime) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        self.now += timedelta(milliseconds=1)
+        return self.now
+
+
+@asynccontextmanager
+async def opened(
+    environment: dict[str, str], clock: MovingClock
+) -> AsyncIterator[tuple[Agent, "TestClient[Any, Any]"]]:
+    settings: Settings = load_settings(environment, None)
+    async with open_agent(settings, clock=clock) as agent:
+        async with TestClient(TestServer(agent.api)) as client:
+            yield agent, client
+        await agent.background.drain(5)
+
+
+@pytest.fixture
+async def world(mongo_url: str, tmp_path: Path) -> AsyncIterator[World]:
+    """The agent on the source datadog with mail by SMTP, 24 November 2026."""
+    clock = MovingClock(NOW)
+    async with (
+        FakeDatadog(random_costs(ACCOUNTS, SPAN, seed=8)) as datadog,
+        FakeSmtp() as smtp,
+    ):
+        environment = {
+            "MONGO_URL": mongo_url,
+            "DB_NAME": f"test_{secrets.token_hex(6)}",
+            "DATA_DIR": str(tmp_path),
+            "SECRET_KEY": "k" * 32,
+            **datadog.environment(),
+            **smtp.environment(),
+        }
+        async with opened(environment, clock) as (agent, client):
+            yield World(agent, client, datadog, smtp, clock)

@@ -1,0 +1,291 @@
+"""The mails themselves: every figure is there, columns add up, nothing from outside is markup."""
+
+import csv
+import io
+import re
+from datetime import date, timedelta
+from decimal import Decimal
+from html.parser import HTMLParser
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from services.analysis.figures import account_figures
+from services.model import (
+    AccountFigures,
+    Anomaly,
+    AnomalyLine,
+    Category,
+    CostSeries,
+    DaySpan,
+    RenderedReport,
+    Restatement,
+    TeamReport,
+)
+from services.rendering.reports import Footer, render_admin, render_team
+from services.reports import AdminReportBuilder
+from services.wording import cents, money
+from tests.makers import NAN, NOW, series, team
+from tests.unit.basis import basis_of
+
+SPAN = DaySpan(date(2026, 10, 1), date(2026, 11, 21))
+FOOTER = Footer(period="2026-W48", teams_app=True)
+NASTY = "<script>alert(1)</script> \"&' [x](http://evil) \u202e **b**"
+
+
+class Texts(HTMLParser):
+    """What a reader sees, cell by cell; and every tag."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.texts: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self._style = False
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        self._style = tag == "style"
+
+    def handle_data(self, data: str) -> None:
+        if data.strip() and not self._style:
+            self.texts.append(" ".join(data.split()))
+
+    @property
+    def text(self) -> str:
+        return " ".join(self.texts)
+
+
+def steady(level: float, **more: Any) -> CostSeries:
+    return series([level] * len(SPAN), **more)
+
+
+def grown(level: float, factor: float, **more: Any) -> CostSeries:
+    return series([level] * 31 + [level * factor] * 21, **more)
+
+
+def figures(*found: CostSeries, through: date = SPAN.last) -> AccountFigures:
+    return account_figures(SPAN, found, "USD", through, 20.0, 25.0)
+
+
+def team_report(found: AccountFigures, **more: Any) -> TeamReport:
+    values: dict[str, Any] = {
+        "team": team(1, team_name="Checkout"),
+        "figures": found,
+        "expected_through": SPAN.last,
+        "period": "2026-W48",
+        "made_at": NOW,
+    }
+    return TeamReport(**{**values, **more})
+
+
+def threshold_anomaly(excess: str = "105.00", service: str = "EC2") -> Anomaly:
+    return Anomaly(
+        id="a",
+        kind="threshold",
+        source="datadog",
+        account_id="1" * 12,
+        service=service,
+        start=date(2026, 11, 1),
+        excess=Decimal(excess),
+        raised_at=NOW,
+        updated_at=NOW,
+    )
+
+
+def dollars(text: str) -> list[Decimal]:
+    return [
+        Decimal(found.replace("$", "").replace(",", "").replace("−", "-").replace("+", ""))
+        for found in re.findall(r"[−+]?\$[\d,]+\.\d\d", text)
+    ]
+
+
+def columns_of(rendered: RenderedReport) -> tuple[list[list[Decimal]], list[Decimal]]:
+    """(change, current, previous) of each row and of the total row of the plain text's table."""
+    lines = rendered.text.splitlines()
+    first = next(i for i, line in enumerate(lines) if line.lower().startswith("what changed"))
+    rows: list[list[Decimal]] = []
+    for name, line in pairwise(lines[first + 1 :]):
+        if len(amounts := dollars(line)) == 3:
+            if name == "Total":
+                return rows, amounts
+            rows.append(amounts)
+    raise AssertionError(rendered.text)
+
+
+def test_the_columns_of_a_teams_mail_add_up_to_what_it_prints() -> None:
+    services = [grown(1.333 + i, 1 + i / 7, service=f"Service {i:02d}") for i in range(14)]
+    found = figures(*services, steady(-0.37, service="Credits", category=Category.CREDIT))
+    rendered = render_team(team_report(found), FOOTER)
+
+    rows, total = columns_of(rendered)
+
+    assert len(rows) == 11
+    assert "5 other services" in rendered.text
+    change, current, previous = (sum(row[i] for row in rows) for i in range(3))
+    assert [change, current, previous] == total
+    assert total[1:] == [cents(found.current_total), cents(found.previous_total)]
+    html = Texts(rendered.html).text
+    for row in rows:
+        assert money(row[0], "USD") in html
+        assert money(row[1], "USD") in html
+        assert money(row[2], "USD") in html
+
+
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        (figures(steady(10)), "no unusual change"),
+        (figures(grown(10, 1.5)), "up $105"),
+        (figures(grown(100, 0.5)), "down"),
+        (figures(series([NAN] * 31 + [20.0] * 21)), "new spend $420"),
+    ],
+    ids=["quiet", "up", "down", "new"],
+)
+def test_the_subject_says_what_happened(found: AccountFigures, words: str) -> None:
+    rendered = render_team(team_report(found), FOOTER)
+    assert words in rendered.subject
+    assert "Checkout" in rendered.subject
+    assert len(rendered.subject) <= 150
+
+
+def test_a_crossed_threshold_is_said_in_words_and_money() -> None:
+    report = team_report(figures(grown(10, 1.5)), anomalies=(threshold_anomaly(),))
+    rendered = render_team(report, FOOTER)
+    for text in (rendered.text, Texts(rendered.html).text):
+        assert "Usage up 50.0%, above your 20% threshold" in text
+        assert "$315.00" in text
+        assert "+$105.00" in text
+        assert "EC2 grew most" in text
+
+
+@pytest.mark.parametrize(
+    ("report", "words"),
+    [
+        (team_report(figures(steady(10)), sample=True), "sample"),
+        (
+            team_report(
+                figures(steady(10), through=date(2026, 11, 18)),
+            ),
+            "18 Nov",
+        ),
+        (
+            team_report(
+                figures(steady(10)),
+                restatement=Restatement(
+                    label="October",
+                    reported_on=date(2026, 11, 2),
+                    reported=Decimal(100),
+                    now=Decimal(103),
+                    percent=Decimal(3),
+                ),
+            ),
+            "October",
+        ),
+        (team_report(figures()), "no AWS cost data"),
+    ],
+    ids=["sample", "late", "restated", "silent"],
+)
+def test_a_state_is_said(report: TeamReport, words: str) -> None:
+    rendered = render_team(report, FOOTER)
+    assert words.lower() in rendered.text.lower()
+    assert words.lower() in Texts(rendered.html).text.lower()
+    if report.sample:
+        assert "SAMPLE" in rendered.subject
+
+
+def test_text_from_outside_is_shown_and_never_obeyed() -> None:
+    found = figures(grown(10, 2, service=NASTY))
+    report = team_report(
+        found,
+        team=team(1, team_name=NASTY[:200]),
+        anomalies=(threshold_anomaly(service=NASTY),),
+    )
+    rendered = render_team(report, FOOTER)
+    seen = Texts(rendered.html)
+    assert "script" not in {tag for tag, _ in seen.tags}
+    assert not any(name.startswith("on") for _, attrs in seen.tags for name in attrs)
+    assert "<script>alert(1)</script>" in seen.text
+    assert "\u202e" not in rendered.html + rendered.text + rendered.subject
+    assert "\n" not in rendered.subject
+
+
+def test_mails_need_no_network_no_script_and_stand_without_their_style_block() -> None:
+    rendered = render_team(team_report(figures(grown(10, 1.5))), FOOTER)
+    seen = Texts(rendered.html)
+    tags = {tag for tag, _ in seen.tags}
+    assert tags.isdisjoint({"script", "img", "link", "iframe", "form", "svg", "input", "button"})
+    assert "http" not in rendered.html.replace("http-equiv", "")
+    assert "url(" not in rendered.html
+    assert 'lang="en"' in rendered.html
+
+
+def admin_report(teams: int, accounts: int = 0) -> Any:
+    basis = basis_of(SPAN.last)
+    builder = AdminReportBuilder(
+        basis, {f"{9 * 10**11 + i}": f"acct-{i}" for i in range(accounts)}
+    )
+    for i in range(teams):
+        found = figures(
+            grown(1 + i / 3, 0.4 + (i % 17) / 8, service=f"Service {i % 30}"),
+            steady(0.5, service="Tax", category=Category.TAX),
+        )
+        anomalies = (threshold_anomaly(),) if found.breach else ()
+        name = "=cmd()" if i == 0 else f"Team with quite a long name {i:05d}"
+        builder.add_team(team_report(found, team=team(i, team_name=name), anomalies=anomalies))
+    for i in range(accounts):
+        builder.add_unmapped(f"{9 * 10**11 + i}", figures(steady(2)))
+    return builder.build(None)
+
+
+def test_the_admins_csv_has_every_team_and_adds_up() -> None:
+    report = admin_report(40, accounts=3)
+    rendered = render_admin(report, FOOTER)
+    (attached,) = rendered.attachments
+    rows = list(csv.DictReader(io.StringIO(attached.content.decode("utf-8-sig"))))
+    assert len(rows) == 43
+    assert rows[0]["aws_account_id"].isdigit()
+    assert {row["team_name"] for row in rows} >= {"'=cmd()"}
+    for column, total in (("current", report.current_total), ("previous", report.previous_total)):
+        assert abs(sum(Decimal(row[column]) for row in rows) - total) <= Decimal("0.005") * 43
+    for row in rows:
+        assert Decimal(row["current"]) - Decimal(row["previous"]) == pytest.approx(
+            Decimal(row["change"]), abs=Decimal("0.01")
+        )
+
+
+@pytest.mark.parametrize("teams", [84, 10_000])
+def test_the_largest_mails_stay_below_90_kb(teams: int) -> None:
+    rendered = render_admin(admin_report(teams, accounts=teams // 10), FOOTER)
+    assert len(rendered.html.encode()) < 90_000
+    assert len(rendered.text.encode()) < 90_000
+    one = render_team(
+        team_report(
+            figures(*(grown(3 + i, 1.3, service=f"Service {i} {'x' * 80}") for i in range(300)))
+        ),
+        FOOTER,
+    )
+    assert len(one.html.encode()) < 90_000
+
+
+def test_the_admins_mail_lists_what_needs_a_look() -> None:
+    report = admin_report(84, accounts=2)
+    rendered = render_admin(report, FOOTER)
+    seen = Texts(rendered.html).text
+    assert money(report.current_total, "USD") in seen
+    assert money(report.current_total, "USD") in rendered.text
+    assert "acct-1" in seen
+    assert "acct-1" in rendered.text
+    above = [line for line in report.teams if line.above_threshold]
+    assert str(len(above)) in rendered.subject
+    assert isinstance(report.anomalies[0], AnomalyLine)
+
+
+def test_a_closed_month_is_named_as_such() -> None:
+    span = DaySpan(date(2026, 9, 1), date(2026, 11, 2))
+    found = account_figures(span, [series([1.0] * len(span))], "USD", span.last, 20.0, 25.0)
+    rendered = render_team(team_report(found, expected_through=span.last), FOOTER)
+    assert "October" in rendered.text
+    assert "September" in rendered.text
+    assert (span.last - timedelta(days=1)).day == 1

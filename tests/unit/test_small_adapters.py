@@ -1,0 +1,113 @@
+"""Secrets at rest, background work, the ticker, and who is gone."""
+
+import asyncio
+import os
+import stat
+import subprocess
+import sys
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from services.adapters.background import Background
+from services.adapters.processes import surely_gone, worker_name
+from services.adapters.secrets import FernetBox
+from services.adapters.ticker import Ticker
+from services.errors import SettingsError
+from tests.makers import NOW
+
+
+def test_a_key_file_is_made_once_and_is_private(tmp_path: Path) -> None:
+    first = FernetBox(None, tmp_path, key_file_allowed=True)
+    token = first.encrypt("secret")
+    assert "secret" not in token
+    (key,) = tmp_path.iterdir()
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600
+    assert FernetBox(None, tmp_path, key_file_allowed=True).decrypt(token) == "secret"
+
+
+def test_another_key_cannot_read_and_says_so(tmp_path: Path) -> None:
+    one = FernetBox(SecretStr("x" * 20), tmp_path, key_file_allowed=False)
+    other = FernetBox(SecretStr("y" * 20), tmp_path, key_file_allowed=False)
+    with pytest.raises(SettingsError, match="SECRET_KEY"):
+        other.decrypt(one.encrypt("secret"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_with_a_shared_database_a_secret_needs_a_key_that_is_set(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="SECRET_KEY"):
+        FernetBox(None, tmp_path, key_file_allowed=False).encrypt("secret")
+
+
+async def test_work_of_one_name_runs_once_and_its_error_is_seen(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    background, runs = Background(), []
+
+    async def work() -> None:
+        runs.append(1)
+        await asyncio.sleep(0.05)
+        raise RuntimeError("broken on purpose")
+
+    for _ in range(3):
+        background.start("work", work())
+    await background.drain(5)
+    assert runs == [1]
+    assert "broken on purpose" in capsys.readouterr().out
+
+
+async def test_draining_ends_what_does_not_end_by_itself() -> None:
+    background, ended = Background(), []
+
+    async def forever() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append(True)
+
+    background.start("forever", forever())
+    await asyncio.sleep(0)
+    await asyncio.wait_for(background.drain(0.05), 5)
+    assert ended == [True]
+
+
+async def test_the_ticker_ticks_at_once_and_survives_a_broken_tick() -> None:
+    background, ticks = Background(), []
+    twice = asyncio.Event()
+
+    async def tick() -> None:
+        ticks.append(1)
+        if len(ticks) == 1:
+            raise RuntimeError("broken on purpose")
+        twice.set()
+
+    def clock() -> datetime:
+        return NOW
+
+    ticker = Ticker(tick, background.start, clock, seconds=0.05)
+    ticker.start()
+    await asyncio.wait_for(twice.wait(), 5)
+    assert ticker.running
+    assert ticker.last_tick is not None
+    ticker.stop()
+    await asyncio.sleep(0.01)  # APScheduler ends at the loop's next turn
+    assert not ticker.running
+    await background.drain(1)
+
+
+def test_a_process_that_has_ended_is_surely_gone_and_others_are_not() -> None:
+    code = "from services.adapters.processes import worker_name; print(worker_name())"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path.cwd()
+    )
+    ended, here = done.stdout.strip(), worker_name()
+    assert surely_gone(ended)
+    assert not surely_gone(here)
+    host, place, _, started, token = here.split("|")
+    assert not surely_gone(f"{host}|another machine|999999999|{started}|{token}")
+    assert not surely_gone(f"{host}||999999999|{started}|{token}")
+    assert surely_gone(f"{host}|{place}|{os.getpid()}|1|{token}")
+    for odd in ("", "host:1:abc", "a|b|c|d|e", "a|b|-1|d|e", f"{host}|{place}|0|1|x"):
+        assert not surely_gone(odd)

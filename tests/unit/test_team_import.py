@@ -1,0 +1,149 @@
+"""The CSV of teams, as spreadsheets and people write it."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.audit import Audit
+from services.errors import AgentError, InvalidError
+from services.model import Actor, Team
+from services.team_import import ImportResult, parse_csv
+from services.teams import Teams
+from tests.fakes.store import MemoryStore
+from tests.makers import NOW
+
+HEADER = "team_name,aws_account_id,team_email"
+ACTOR = Actor(door="cli")
+
+
+async def imported(
+    data: str | bytes, store: MemoryStore | None = None, *, dry_run: bool = False
+) -> tuple[ImportResult, list[Team], list[Any]]:
+    store = store or MemoryStore()
+    teams = Teams(store.teams, Audit(store.audit), source="datadog")
+    rows, problems = parse_csv(data if isinstance(data, bytes) else data.encode())
+    result = await teams.import_rows(rows, ACTOR, NOW, dry_run=dry_run)
+    return result, await teams.list(), sorted([*problems, *result.failed], key=lambda p: p.line)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        f"{HEADER}\nA,012345678901,a@x.org\n".encode(),
+        f"{HEADER}\r\nA,012345678901,a@x.org\r\n\r\n".encode("utf-8-sig"),
+        f"{HEADER}\nA,012345678901,a@x.org".encode("utf-16"),
+        f"{HEADER}\nA,012345678901,a@x.org\n".replace(",", ";").encode(),
+        f"{HEADER}\nA,012345678901,a@x.org\n".replace(",", "\t").encode(),
+        b"Team Name, AWS_account_ID ,team_email,\n A , 0123-4567-8901 , a@x.org ,\n,,\n",
+        b'team_email,team_name,aws_account_id\n"a@x.org","A","012345678901"\n',
+    ],
+    ids=["plain", "windows", "utf-16", "semicolons", "tabs", "untidy", "other order"],
+)
+async def test_what_spreadsheets_write_is_read(data: bytes) -> None:
+    result, (team,), problems = await imported(data)
+    assert (result.created, problems) == (1, [])
+    assert (team.team_name, team.aws_account_id, team.team_email) == (
+        "A",
+        "012345678901",
+        "a@x.org",
+    )
+
+
+async def test_every_bad_row_is_named_with_its_line_and_the_good_ones_are_kept() -> None:
+    data = (
+        f"{HEADER},admin_emails,anomaly_threshold\n"
+        "Good,111111111111,good@x.org,a@x.org; b@x.org,12.5\n"
+        "Short,11111111111,s@x.org,,\n"
+        "Rounded,1.23457E+11,r@x.org,,\n"
+        ",222222222222,n@x.org,,\n"
+        "No mail,333333333333,,,\n"
+        "Bad mail,444444444444,not-an-address,,\n"
+        "Bad admin,555555555555,b@x.org,a@x.org;nobody,\n"
+        "Bad number,666666666666,b@x.org,,lots\n"
+        "Minus,666666666666,b@x.org,,-5\n"
+        '"Two\nlines",777777777777,t@x.org,,\n'
+        "Twice,111111111111,t@x.org,,\n"
+        "Comma, Inc,888888888888,c@x.org,,20\n"
+        "Also good,999999999999,ok@x.org,,20%\n"
+    )
+    result, teams, problems = await imported(data)
+    assert [team.team_name for team in teams] == ["Also good", "Good"]
+    assert result.created == 2
+    assert teams[1].admin_emails == ("a@x.org", "b@x.org")
+    assert teams[1].anomaly_threshold == 12.5
+    assert [(problem.line, problem.field) for problem in problems] == [
+        (3, "aws_account_id"),
+        (4, "aws_account_id"),
+        (5, "team_name"),
+        (6, "team_email"),
+        (7, "team_email"),
+        (8, "admin_emails"),
+        (9, "anomaly_threshold"),
+        (10, "anomaly_threshold"),
+        (11, "team_name"),
+        (13, "aws_account_id"),
+        (14, "row"),
+    ]
+    assert all(problem.reason for problem in problems)
+
+
+async def test_importing_again_changes_nothing_and_a_change_is_one_update() -> None:
+    store = MemoryStore()
+    data = f"{HEADER}\nA,111111111111,a@x.org\nB,222222222222,b@x.org\n"
+    first, *_ = await imported(data, store)
+    again, *_ = await imported(data, store)
+    changed, teams, _ = await imported(data.replace("b@x.org", "new@x.org"), store)
+    assert (first.created, again.created, again.updated, again.unchanged) == (2, 0, 0, 2)
+    assert (changed.updated, changed.unchanged) == (1, 1)
+    assert teams[1].team_email == "new@x.org"
+
+
+async def test_an_absent_column_and_an_empty_cell_keep_what_is_stored() -> None:
+    store = MemoryStore()
+    full = f"{HEADER},admin_emails,anomaly_threshold\nA,111111111111,a@x.org,l@x.org,30\n"
+    await imported(full, store)
+    _, (team,), _ = await imported(f"{HEADER}\nA,111111111111,a@x.org\n", store)
+    assert (team.admin_emails, team.anomaly_threshold) == (("l@x.org",), 30.0)
+
+
+async def test_a_dry_run_stores_nothing() -> None:
+    result, teams, _ = await imported(f"{HEADER}\nA,111111111111,a@x.org\n", dry_run=True)
+    assert (result.created, teams) == (1, [])
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"", "empty"),
+        (b"\n\n", "empty"),
+        (b"team_name,team_email\n", "aws_account_id"),
+        (f"{HEADER},colour\n".encode(), "colour"),
+        (f"{HEADER},team_name\n".encode(), "repeated"),
+        (f'{HEADER}\n"A,1,2\n'.encode(), "quotation"),
+        (b"\xff\x00\x12", "UTF-8"),
+        (b"PK\x03\x04\x00\x00", "text"),
+    ],
+    ids=["nothing", "blank", "lacks", "unknown", "repeated", "quotes", "binary", "xlsx"],
+)
+def test_a_file_that_is_none_says_what_to_do(data: bytes, words: str) -> None:
+    with pytest.raises(InvalidError, match=words):
+        parse_csv(data)
+
+
+@given(st.binary(max_size=300))
+def test_no_file_breaks_it(data: bytes) -> None:
+    try:
+        parse_csv(data)
+    except AgentError as error:
+        assert str(error)
+
+
+@given(st.lists(st.lists(st.text(max_size=20), min_size=1, max_size=5), max_size=5))
+def test_no_rows_break_it(rows: list[list[str]]) -> None:
+    text = "\n".join([HEADER, *(",".join(row) for row in rows)])
+    try:
+        parse_csv(text.encode("utf-8", "replace"))
+    except AgentError as error:
+        assert str(error)

@@ -1,0 +1,102 @@
+"""Numbers, days and names as people read them."""
+
+from datetime import date
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services import wording
+from services.rendering.admin_csv import literal
+
+D = Decimal
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "text"),
+    [
+        ("1234.565", "USD", "$1,234.57"),
+        ("-1234.565", "USD", "−$1,234.57"),
+        ("0.004", "USD", "$0.00"),
+        ("-0.004", "USD", "$0.00"),
+        ("12", "CHF", "CHF 12.00"),
+        ("-12", "CHF", "−CHF 12.00"),
+        ("1e9", "EUR", "€1,000,000,000.00"),
+    ],
+)
+def test_money(amount: str, currency: str, text: str) -> None:
+    assert wording.money(D(amount), currency) == text
+
+
+@pytest.mark.parametrize(
+    ("amount", "text"),
+    [("99.99", "$99.99"), ("100", "$100"), ("1234.5", "$1,235"), ("-1234.5", "−$1,235")],
+)
+def test_money_in_sentences(amount: str, text: str) -> None:
+    assert wording.round_money(D(amount), "USD") == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("23.75", "+23.8%"),
+        ("-23.75", "−23.8%"),
+        ("0.04", "±0.0%"),
+        ("-0.04", "±0.0%"),
+        ("12345", "+12,345.0%"),
+        (None, "new spend"),
+    ],
+)
+def test_percent(value: str | None, text: str) -> None:
+    assert wording.percent(None if value is None else D(value)) == text
+
+
+@pytest.mark.parametrize(
+    ("amount", "text"),
+    [("-0.001", "0.00"), ("-1.005", "-1.01"), ("1234567.8", "1234567.80")],
+)
+def test_money_for_machines(amount: str, text: str) -> None:
+    assert wording.plain_money(D(amount)) == text
+    assert str(wording.one_decimal(D("-0.01"))) == "0.0"
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "text"),
+    [
+        ("2026-11-01", "2026-11-20", "1–20 Nov"),
+        ("2026-11-01", "2026-11-01", "1 Nov"),
+        ("2026-10-28", "2026-11-03", "28 Oct–3 Nov"),
+        ("2026-12-28", "2027-01-03", "28 Dec 2026–3 Jan 2027"),
+    ],
+)
+def test_days(first: str, last: str, text: str) -> None:
+    found = wording.day_range(date.fromisoformat(first), date.fromisoformat(last))
+    assert found == text
+
+
+def test_lists_and_numbers() -> None:
+    assert wording.plural(1, "mail") == "1 mail"
+    assert wording.plural(1000, "mail") == "1,000 mails"
+    assert wording.listed(["a"]) == "a"
+    assert wording.listed(["a", "b", "c"]) == "a, b and c"
+
+
+def test_a_sparkline_shows_gaps_and_never_fails() -> None:
+    assert wording.sparkline([D(0), D(4), D(8), None]) == "▁▅█·"
+    assert wording.sparkline([D(-3), D(0)]) == "▁▁"
+    assert wording.sparkline([]) == ""
+
+
+@given(st.text(max_size=400))
+def test_text_from_outside_becomes_one_visible_line(text: str) -> None:
+    found = wording.neutral(text)
+    assert len(found) <= 200
+    assert "\n" not in found
+    assert not any(c in found for c in "\u202e\u2066\u200b\ufeff\x00\x1b")
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", "\t=1", "＝1"])
+def test_no_cell_is_a_formula(text: str) -> None:
+    assert literal(text) == f"'{text}"
+    assert literal("Team = 1") == "Team = 1"
