@@ -1,0 +1,67 @@
+"""Each import contract is seen to fail: a planted import is refused, one by one."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+PLANTED = [
+    ("services/teams.py", "import api.app", "doors speak"),
+    ("cards/__init__.py", "import bot", "doors speak"),
+    ("services/rendering/reports.py", "import services.runs", "inside services"),
+    ("services/analysis/windows.py", "import services.settings", "analysis is pure"),
+    ("services/model.py", "import services.analysis.windows", "values know nothing"),
+    ("services/costs.py", "import services.adapters.mail", "use cases and rendering"),
+    ("services/adapters/mail.py", "import services.adapters.outbox", "adapters do not know each"),
+    ("services/adapters/mail.py", "import services.runs", "adapters do not know use cases"),
+    ("api/app.py", "import services.adapters.mail", "only the composition root"),
+    ("services/costs.py", "import httpx", "each outside library"),
+    ("services/runs.py", "import motor", "each outside library"),
+    ("services/costs.py", "import aiohttp", "the web server"),
+]
+
+
+@pytest.fixture(scope="module")
+def copied(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("copy")
+    for name in ("api", "bot", "cards", "cli", "services"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    return folder
+
+
+def linted(folder: Path) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_code_as_it_is_keeps_every_contract(copied: Path) -> None:
+    result = linted(copied)
+    assert result.returncode == 0, result.stdout
+
+
+@pytest.mark.parametrize(
+    ("file", "line", "contract"), PLANTED, ids=[f"{f}: {line}" for f, line, _ in PLANTED]
+)
+def test_a_planted_import_breaks_its_contract(
+    copied: Path, file: str, line: str, contract: str
+) -> None:
+    path = copied / file
+    before = path.read_text("utf-8")
+    path.write_text(f"{before}\n\ndef planted() -> None:\n    {line}\n", "utf-8")
+    try:
+        result = linted(copied)
+    finally:
+        path.write_text(before, "utf-8")
+    broken = [one for one in result.stdout.splitlines() if "BROKEN" in one]
+    assert result.returncode == 1
+    assert any(one.startswith(contract) for one in broken), result.stdout
