@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -47,7 +48,9 @@ class User:
         self.said = self.process.stdout.readline().strip()
 
     def leave(self) -> None:
-        self.process.communicate("\n", timeout=30)
+        with suppress(BrokenPipeError):
+            self.process.communicate("\n", timeout=30)
+        self.process.wait(30)
 
     def kill(self) -> None:
         self.process.send_signal(signal.SIGKILL)
@@ -170,7 +173,9 @@ def test_a_folder_that_a_foreign_mongod_holds_is_named(tmp_path: Path) -> None:
     )
     try:
         until((tmp_path / "other.sock").exists)
-        assert "in use by another mongod" in User(tmp_path).said
+        refused = User(tmp_path)
+        refused.leave()
+        assert "in use by another mongod" in refused.said
     finally:
         foreign.terminate()
         foreign.wait(30)
