@@ -295,3 +295,11 @@ async def test_any_day_of_the_month_stores_what_its_reports_need(day: int) -> No
     previous = date(2026, 8, 1) if day < 3 else date(2026, 9, 1)
     needed = DaySpan(previous, date(2026, 10, day))
     assert await store.costs.detailed("datadog", str(state.metric), needed) == set(ACCOUNTS[:2])
+
+
+async def test_a_thousand_accounts_need_no_more_than_twelve_calls() -> None:
+    accounts = account_ids(1000, seed=5)
+    lines = random_costs(accounts, DaySpan(date(2026, 11, 15), date(2026, 11, 21)), services=2)
+    source = FakeCosts(lines)
+    await costs_of(source, MemoryStore()).refresh(NOW, accounts)
+    assert len([kind for kind, *_ in source.asked if kind != "rest"]) <= 11  # and one for the metric
