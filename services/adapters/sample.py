@@ -92,8 +92,8 @@ def sample_teams(now: datetime) -> list[Team]:
 def sample_events(month: Month) -> list[Event]:
     """The labelled events that begin in a month: always the same for the same month.
 
-    Checkout's EC2 grows in every month, so that any day has something to show; the others hit
-    accounts and services by chance, the lasting ones early in the month and a large service.
+    EC2 of Checkout and of Payments grows in turn, so that any day has something to show; the
+    others hit accounts and services by chance, the lasting ones early and a large service.
     """
     first = month.span.first
 
@@ -105,7 +105,7 @@ def sample_events(month: Month) -> list[Event]:
             account_of(number), service, kind, start, start + timedelta(days=days - 1), factor
         )
 
-    events = [event(0, "EC2", "shift", 2 + month.number % 3, 21, 1.5 + 0.1 * month.number)]
+    events = [event(month.number % 2, "EC2", "shift", 1, 26, 2.2)]
     for k in range(EVENTS_A_MONTH):
         shifts = k < EVENTS_A_MONTH // 2
         begin = 1 + int((6 if shifts else 18) * _chance(month, k, "begin"))

@@ -1,6 +1,7 @@
 """The admins' report as the texts that its mail shows."""
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from decimal import Decimal
 
 from services.model import UNATTRIBUTED, AdminReport, TeamLine
@@ -116,7 +117,9 @@ def admin_view(report: AdminReport) -> AdminView:
             (
                 neutral(one.team_name, NAME),
                 one.aws_account_id,
-                f"no data since {day(one.last_day)}" if one.last_day else "no data yet",
+                f"no data since {day(one.last_day + timedelta(days=1))}"
+                if one.last_day
+                else "no data yet",
             )
             for one in report.silent[:MOST_SILENT]
         ],
@@ -219,7 +222,7 @@ def _sums(pairs: list[tuple[Decimal, Decimal]]) -> tuple[Decimal, Decimal]:
 
 
 def _mover(line: TeamLine, currency: str) -> Row:
-    note = line.aws_account_id + (" · above threshold" if line.above_threshold else "")
+    note = line.aws_account_id + (" · above\u00a0threshold" if line.above_threshold else "")
     return change_row(neutral(line.team_name, NAME), line.current, line.previous, currency, note)
 
 

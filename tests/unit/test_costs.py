@@ -302,4 +302,6 @@ async def test_a_thousand_accounts_need_no_more_than_twelve_calls() -> None:
     lines = random_costs(accounts, DaySpan(date(2026, 11, 15), date(2026, 11, 21)), services=2)
     source = FakeCosts(lines)
     await costs_of(source, MemoryStore()).refresh(NOW, accounts)
-    assert len([kind for kind, *_ in source.asked if kind != "rest"]) <= 11  # and one for the metric
+    assert (
+        len([kind for kind, *_ in source.asked if kind != "rest"]) <= 11
+    )  # and one for the metric

@@ -1,0 +1,77 @@
+"""The docs name every setting, command and endpoint, and every link in them leads somewhere."""
+
+import argparse
+import re
+from pathlib import Path
+
+import pytest
+
+from api.outbox import pages
+from api.routes import routes
+from cli.parser import build_parser
+from services.config import ConfigPatch
+from services.settings import setting_fields
+from tests.conftest import ROOT
+
+DOCS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+LINK = re.compile(r"\]\(([^)#]+)(?:#[^)]*)?\)")
+
+
+def text(name: str) -> str:
+    return (ROOT / name).read_text("utf-8")
+
+
+def test_every_setting_is_described_with_its_default() -> None:
+    found = text("docs/settings.md")
+    for _, field in setting_fields():
+        (line,) = [row for row in found.splitlines() if row.startswith(f"| `{field.alias}` |")]
+        assert str(field.description).split("<")[0] in line.replace("`https", "https")
+        if isinstance(field.default, str | int | Path):
+            assert f"| `{field.default}` |" in line
+
+
+def test_no_setting_is_described_that_is_none() -> None:
+    known = {field.alias for _, field in setting_fields()}
+    described = set(re.findall(r"^\| `(\w+)` \|", text("docs/settings.md"), re.MULTILINE))
+    assert described == known
+
+
+def test_every_command_and_option_is_described() -> None:
+    found = text("docs/commands.md")
+    parser = build_parser()
+    (commands,) = (
+        action for action in parser._actions if isinstance(action, argparse._SubParsersAction)
+    )
+    for name, command in commands.choices.items():
+        assert f"`{name}" in found
+        for action in command._actions:
+            for option in action.option_strings:
+                assert option in found or option in {"-h", "--help"}, option
+
+
+def test_every_endpoint_is_described() -> None:
+    found = text("docs/rest.md")
+    for route in [*routes, *pages]:
+        path = getattr(route, "path")  # noqa: B009 - aiohttp's table holds several kinds
+        method = getattr(route, "method")  # noqa: B009
+        if path in {"/api", "/outbox/{id}", "/outbox/{id}/html"}:
+            continue
+        assert f"`{method} {path}`" in found, path
+
+
+def test_every_stored_setting_is_described() -> None:
+    for name in ConfigPatch.model_fields:
+        assert f"`{name}`" in text("docs/rest.md")
+
+
+@pytest.mark.parametrize("path", DOCS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_somewhere(path: Path) -> None:
+    for target in LINK.findall(path.read_text("utf-8")):
+        if "://" not in target:
+            assert (path.parent / target).exists(), target
+
+
+def test_the_readme_begins_with_the_two_commands() -> None:
+    first_screen = "\n".join(text("README.md").splitlines()[:50])
+    assert "make run" in first_screen
+    assert "make test" in first_screen
