@@ -4,9 +4,9 @@ The ticker only ticks; what is due is decided by pure functions from the stored 
 the present instant, and MongoDB decides which worker does it.
 """
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 
@@ -23,8 +23,16 @@ from services.worker import Worker, due_again
 log = structlog.get_logger()
 
 CLOCK = Actor(door="clock")
-Start = Callable[[str, Coroutine[Any, Any, None]], object]
-"""Starts named background work; a name that is running already is not started twice."""
+
+
+class Start(Protocol):
+    """Starts named background work; a name that is running already is not started twice."""
+
+    def __call__(
+        self, name: str, work: Coroutine[Any, Any, None], *, droppable: bool = False
+    ) -> object:
+        """``droppable`` work may be cut off when the process stops."""
+        ...
 
 
 class Clockwork:
@@ -73,7 +81,7 @@ class Clockwork:
         if state.data_through is not None:
             accounts = frozenset(team.aws_account_id for team in teams)
             if accounts != self._backfilled:
-                self._start("backfill", self._backfill(now, accounts))
+                self._start("backfill", self._backfill(now, accounts), droppable=True)
 
     async def _backfill(self, now: datetime, accounts: frozenset[str]) -> None:
         await self._costs.backfill(now, sorted(accounts))

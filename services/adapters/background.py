@@ -16,6 +16,7 @@ class Background:
 
     def __init__(self) -> None:
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._droppable: set[asyncio.Task[None]] = set()
         self._draining = False
 
     @property
@@ -23,14 +24,22 @@ class Background:
         """The names of the tasks at work."""
         return sorted(self._tasks)
 
-    def start(self, name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
-        """Starts named work; a name at work is not started twice, and nothing while draining."""
+    def start(
+        self, name: str, work: Coroutine[Any, Any, None], *, droppable: bool = False
+    ) -> asyncio.Task[None] | None:
+        """Starts named work; a name at work is not started twice, and nothing while draining.
+
+        ``droppable`` work can be cut off at any point and goes on from there another time.
+        """
         running = self._tasks.get(name)
         if running is not None or self._draining:
             work.close()
             return running
         task = asyncio.create_task(self._guarded(name, work), name=name)
         self._tasks[name] = task
+        if droppable:
+            self._droppable.add(task)
+            task.add_done_callback(self._droppable.discard)
         task.add_done_callback(lambda _: self._tasks.pop(name, None))
         return task
 
@@ -46,6 +55,8 @@ class Background:
     async def drain(self, grace: float) -> None:
         """Waits for the work in hand for ``grace`` seconds, then cancels what is left."""
         self._draining = True
+        for task in list(self._droppable):
+            task.cancel()
         tasks = list(self._tasks.values())
         if not tasks:
             return

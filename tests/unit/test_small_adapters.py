@@ -73,6 +73,20 @@ async def test_draining_ends_what_does_not_end_by_itself() -> None:
     assert ended == [True]
 
 
+async def test_droppable_work_is_not_waited_for() -> None:
+    background, ended = Background(), []
+
+    async def work(name: str, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        ended.append(name)
+
+    background.start("droppable", work("droppable", 3600), droppable=True)
+    background.start("other", work("other", 0.1))
+    await asyncio.sleep(0)
+    await asyncio.wait_for(background.drain(3600), 5)
+    assert ended == ["other"]
+
+
 async def test_the_ticker_ticks_at_once_and_survives_a_broken_tick() -> None:
     background, ticks = Background(), []
     twice = asyncio.Event()
