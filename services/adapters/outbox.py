@@ -62,13 +62,15 @@ class OutboxTransport:
         return OutboxConnection(self._folder)
 
     async def list_messages(self, limit: int = 500) -> list[OutboxEntry]:
-        """The newest mails first."""
+        """The newest mails first, those of the same second by subject."""
         return await asyncio.to_thread(self._list, limit)
 
     def _list(self, limit: int) -> list[OutboxEntry]:
         names = (path for path in self._folder.glob("*.eml") if SAFE_NAME.fullmatch(path.stem))
         newest = sorted(names, key=lambda path: path.name, reverse=True)[:limit]
-        return [_entry(path, _parsed(path)) for path in newest]
+        entries = [_entry(path, _parsed(path)) for path in newest]
+        by_subject = sorted(entries, key=lambda one: one.subject)
+        return sorted(by_subject, key=lambda one: one.id.partition("-")[0], reverse=True)
 
     async def read_message(self, mail_id: str) -> OutboxMail:
         """One mail; NotFoundError for an id that is none."""
