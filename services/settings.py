@@ -60,6 +60,12 @@ def _https_or_loopback(url: str) -> str:
     return url.rstrip("/")
 
 
+def _comma_list(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    return tuple(part.strip().lower() for part in value.split(",") if part.strip())
+
+
 WebAddress = Annotated[str, BeforeValidator(_https_or_loopback)]
 
 
@@ -191,12 +197,89 @@ class SmtpSettings(Group):
         return self
 
 
+GUID = r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
+PUBLIC_LOGIN = "https://login.microsoftonline.com"
+
+
 class TeamsAppSettings(Group):
     app_id: str | None = Field(
         None,
         alias="MicrosoftAppId",
         description="App (client) id of the bot; unset: Teams in local mode.",
+        pattern=GUID,
     )
+    password: SecretStr | None = Field(
+        None, alias="MicrosoftAppPassword", description="Client secret of the bot."
+    )
+    kind: Literal["SingleTenant", "UserAssignedMSI"] = Field(
+        "SingleTenant",
+        alias="MicrosoftAppType",
+        description="SingleTenant (client secret), or UserAssignedMSI (managed identity).",
+    )
+    tenant_id: str | None = Field(
+        None,
+        alias="MicrosoftAppTenantId",
+        description="Entra tenant; only its members are answered.",
+        pattern=GUID,
+    )
+    admin_ids: Annotated[tuple[str, ...], BeforeValidator(_comma_list)] = Field(
+        (),
+        alias="ADMIN_AAD_OBJECT_IDS",
+        description="Entra object ids of the first admins, separated by commas.",
+    )
+    openid_metadata_url: WebAddress = Field(
+        "https://login.botframework.com/v1/.well-known/openidconfiguration",
+        alias="TO_BOT_FROM_CHANNEL_OPENID_METADATA_URL",
+        description="Where the keys of Bot Framework tokens are published.",
+    )
+    token_issuer: str = Field(
+        "https://api.botframework.com",
+        alias="TO_BOT_FROM_CHANNEL_TOKEN_ISSUER",
+        description="Issuer of Bot Framework tokens.",
+    )
+    login_url: WebAddress | None = Field(
+        None,
+        alias="TO_CHANNEL_FROM_BOT_LOGIN_URL",
+        description="Authority for the bot's own tokens; unset: the public cloud's, of the tenant.",
+    )
+    oauth_scope: str = Field(
+        "https://api.botframework.com",
+        alias="TO_CHANNEL_FROM_BOT_OAUTH_SCOPE",
+        description="Scope of the bot's own tokens.",
+    )
+    identity_endpoint: str | None = Field(
+        None,
+        alias="IDENTITY_ENDPOINT",
+        description="Token address of a managed identity, as Azure sets it; unset: the one of "
+        "virtual machines.",
+    )
+    identity_header: SecretStr | None = Field(
+        None,
+        alias="IDENTITY_HEADER",
+        description="Secret header of that address, as Azure sets it.",
+    )
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.app_id is None:
+            return self
+        if self.tenant_id is None:
+            raise ValueError("MicrosoftAppTenantId is missing; set it beside MicrosoftAppId")
+        if self.kind == "SingleTenant" and self.password is None:
+            raise ValueError(
+                "MicrosoftAppPassword is missing; set it, or MicrosoftAppType=UserAssignedMSI"
+            )
+        return self
+
+    @property
+    def token_url(self) -> str:
+        """Where the bot's own tokens are got with its secret."""
+        return f"{self.login_url or f'{PUBLIC_LOGIN}/{self.tenant_id}'}/oauth2/v2.0/token"
+
+    @property
+    def resource(self) -> str:
+        """The audience of the bot's own tokens, without a scope's suffix."""
+        return self.oauth_scope.removesuffix("/.default")
 
 
 class ServerSettings(Group):

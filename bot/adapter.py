@@ -1,0 +1,104 @@
+"""botbuilder-core's adapter seam over our own connector, so that turns need no SDK networking."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from botbuilder.core import BotAdapter, TurnContext
+from botbuilder.schema import (
+    Activity,
+    ActivityTypes,
+    ConversationReference,
+    InvokeResponse,
+    ResourceResponse,
+)
+
+from bot.connector import Connector
+
+INVOKE_RESPONSE = "invokeResponse"
+Callback = Callable[[TurnContext], Awaitable[None]]
+
+
+class TeamsAdapter(BotAdapter):  # type: ignore[misc] # the SDK ships no types
+    """Runs turns and sends what they answer."""
+
+    def __init__(self, connector: Connector) -> None:
+        super().__init__()
+        self._connector = connector
+
+    async def process(
+        self, body: Mapping[str, Any], callback: Callback
+    ) -> tuple[int, dict[str, Any] | None] | None:
+        """One turn; for an invoke (status, body) of its answer, else None."""
+        activity = Activity().deserialize(body)
+        # msrest maps ``tenantId`` of the conversation to another name and loses it.
+        activity.conversation.tenant_id = (body.get("conversation") or {}).get("tenantId")
+        context = TurnContext(self, activity)
+        await self.run_pipeline(context, callback)
+        if activity.type != ActivityTypes.invoke:
+            return None
+        answer = context.turn_state.get(self._INVOKE_RESPONSE_KEY)
+        if answer is None:
+            return 501, None
+        response: InvokeResponse = answer.value
+        return response.status, response.body
+
+    async def send_activities(
+        self, context: TurnContext, activities: list[Activity]
+    ) -> list[ResourceResponse]:
+        """Sends them in order."""
+        sent = []
+        for activity in activities:
+            if activity.type == INVOKE_RESPONSE:
+                context.turn_state[self._INVOKE_RESPONSE_KEY] = activity
+                sent.append(ResourceResponse())
+                continue
+            activity_id = await self._connector.send(
+                activity.service_url,
+                activity.conversation.id,
+                message_body(activity),
+                activity.reply_to_id,
+            )
+            sent.append(ResourceResponse(id=activity_id))
+        return sent
+
+    async def update_activity(self, context: TurnContext, activity: Activity) -> ResourceResponse:
+        """Replaces a message that was sent."""
+        await self._connector.update(
+            activity.service_url, activity.conversation.id, activity.id, message_body(activity)
+        )
+        return ResourceResponse(id=activity.id)
+
+    async def delete_activity(
+        self, context: TurnContext, reference: ConversationReference
+    ) -> None:
+        """Removes a message that was sent."""
+        await self._connector.delete(
+            reference.service_url, reference.conversation.id, reference.activity_id
+        )
+
+
+def message_body(activity: Activity) -> dict[str, Any]:
+    """A message as JSON; cards are plain dicts and stay out of the SDK's slow serialiser."""
+    body = {
+        "type": activity.type,
+        "id": activity.id,
+        "text": activity.text,
+        "textFormat": activity.text_format,
+        "summary": activity.summary,
+        "channelData": activity.channel_data,
+        "replyToId": activity.reply_to_id,
+        "from": _account(activity.from_property),
+        "recipient": _account(activity.recipient),
+        "conversation": _account(activity.conversation),
+        "attachments": [_attachment(one) for one in activity.attachments or ()] or None,
+    }
+    return {name: value for name, value in body.items() if value is not None}
+
+
+def _account(account: Any) -> dict[str, str] | None:
+    return {"id": account.id} if account is not None and account.id else None
+
+
+def _attachment(attachment: Any) -> dict[str, Any]:
+    body = {"contentType": attachment.content_type, "content": attachment.content}
+    return {**body, "name": attachment.name} if attachment.name else body

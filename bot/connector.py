@@ -1,0 +1,248 @@
+"""Sends to Teams over the Bot Connector REST API: limits, retries, and what must not be retried.
+
+A message whose fate is unknown (the connection ended after it was sent) is never sent again by
+itself; updates and reads are safe to repeat. Retried are 412, 429 (with Retry-After), 502, 503
+and 504, as Microsoft's table for bots says.
+"""
+
+import asyncio
+import json
+import random
+import time
+from collections import OrderedDict, deque
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Literal
+from urllib.parse import quote
+
+import aiohttp
+
+from bot.tokens import Tokens
+from services.errors import AgentError
+
+RETRIED = frozenset({412, 429, 502, 503, 504})
+TRIES = 5
+LONGEST_WAIT = 30.0
+TIMEOUT = aiohttp.ClientTimeout(total=30, connect=10)
+PER_CONVERSATION = ((6, 1.0), (7, 2.0), (55, 30.0))
+"""(messages, seconds): a little below what Teams allows a bot in one conversation."""
+PER_TENANT = ((45, 1.0),)
+MOST_CONVERSATIONS = 5000
+GONE = {
+    "BotNotInConversationRoster": "uninstalled",
+    "ForbiddenOperationException": "uninstalled",
+    "ConversationNotFound": "uninstalled",
+    "MessageWritesBlocked": "blocked",
+    "ConversationBlockedByUser": "blocked",
+    "BotDisabledByAdmin": "blocked",
+}
+Method = Literal["GET", "POST", "PUT", "DELETE"]
+Sleep = Callable[[float], Awaitable[object]]
+
+
+class ConnectorError(AgentError):
+    """Teams did not take what was sent."""
+
+    def __init__(
+        self, message: str, *, status: int | None = None, code: str = "", unknown: bool = False
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.fate_unknown = unknown
+        """The message may have been shown; sending it again may show it twice."""
+        self.permanent = status is not None and status not in RETRIED
+
+    @property
+    def gone(self) -> str | None:
+        """``uninstalled`` or ``blocked`` when the conversation takes no message any more."""
+        return GONE.get(self.code)
+
+
+class Window:
+    """Sliding windows of (number, seconds); says how long to wait before the next."""
+
+    def __init__(self, rules: tuple[tuple[int, float], ...]) -> None:
+        self._rules = rules
+        self._sent: deque[float] = deque(maxlen=max(number for number, _ in rules))
+
+    def wait(self, now: float) -> float:
+        """Seconds until the next may go; 0.0 when it may go now."""
+        longest = 0.0
+        for number, seconds in self._rules:
+            if len(self._sent) >= number:
+                longest = max(longest, self._sent[-number] + seconds - now)
+        return longest
+
+    def note(self, now: float) -> None:
+        """One has gone."""
+        self._sent.append(now)
+
+
+class Connector:
+    """One for the process; conversations take turns, as Teams refuses parallel changes."""
+
+    def __init__(
+        self,
+        http: aiohttp.ClientSession,
+        tokens: Tokens,
+        *,
+        sleep: Sleep = asyncio.sleep,
+        timer: Callable[[], float] = time.monotonic,
+        chance: random.Random | None = None,
+    ) -> None:
+        self._http = http
+        self._tokens = tokens
+        self._sleep = sleep
+        self._timer = timer
+        self._chance = chance or random.Random()  # noqa: S311 - spreads retries, hides nothing
+        self._tenant = Window(PER_TENANT)
+        self._conversations: OrderedDict[str, tuple[asyncio.Lock, Window]] = OrderedDict()
+
+    async def send(
+        self,
+        service_url: str,
+        conversation: str,
+        activity: Mapping[str, Any],
+        reply_to: str | None = None,
+    ) -> str:
+        """A new message; its id."""
+        path = f"/v3/conversations/{quote(conversation, safe='')}/activities"
+        if reply_to:
+            path += f"/{quote(reply_to, safe='')}"
+        body = await self._in_turn("POST", service_url, conversation, path, activity)
+        return str(body.get("id", ""))
+
+    async def update(
+        self, service_url: str, conversation: str, activity_id: str, activity: Mapping[str, Any]
+    ) -> None:
+        """Replaces a message."""
+        path = (
+            f"/v3/conversations/{quote(conversation, safe='')}"
+            f"/activities/{quote(activity_id, safe='')}"
+        )
+        await self._in_turn("PUT", service_url, conversation, path, activity)
+
+    async def delete(self, service_url: str, conversation: str, activity_id: str) -> None:
+        """Removes a message."""
+        path = (
+            f"/v3/conversations/{quote(conversation, safe='')}"
+            f"/activities/{quote(activity_id, safe='')}"
+        )
+        await self._in_turn("DELETE", service_url, conversation, path, None)
+
+    async def create(
+        self, service_url: str, parameters: Mapping[str, Any], within: str
+    ) -> dict[str, Any]:
+        """A new conversation or channel post, counted against ``within``; Teams' answer."""
+        return await self._in_turn("POST", service_url, within, "/v3/conversations", parameters)
+
+    async def member(self, service_url: str, conversation: str, user_id: str) -> dict[str, Any]:
+        """A member of a conversation as Teams knows it."""
+        path = (
+            f"/v3/conversations/{quote(conversation.partition(';')[0], safe='')}"
+            f"/members/{quote(user_id, safe='')}"
+        )
+        return await self._tried("GET", service_url, path, None)
+
+    async def _in_turn(
+        self,
+        method: Method,
+        service_url: str,
+        conversation: str,
+        path: str,
+        body: Mapping[str, Any] | None,
+    ) -> dict[str, Any]:
+        lock, window = self._of(conversation)
+        async with lock:
+            while (wait := max(window.wait(self._timer()), self._tenant.wait(self._timer()))) > 0:
+                await self._sleep(wait)
+            window.note(self._timer())
+            self._tenant.note(self._timer())
+            return await self._tried(method, service_url, path, body)
+
+    def _of(self, conversation: str) -> tuple[asyncio.Lock, Window]:
+        key = conversation.partition(";")[0]
+        found = self._conversations.pop(key, None) or (asyncio.Lock(), Window(PER_CONVERSATION))
+        self._conversations[key] = found
+        if len(self._conversations) > MOST_CONVERSATIONS:
+            oldest = next(iter(self._conversations))
+            if not self._conversations[oldest][0].locked():
+                del self._conversations[oldest]
+        return found
+
+    async def _tried(
+        self, method: Method, service_url: str, path: str, body: Mapping[str, Any] | None
+    ) -> dict[str, Any]:
+        data = None if body is None else json.dumps(body, separators=(",", ":")).encode()
+        for attempt in range(1, TRIES + 1):
+            try:
+                status, answer, told = await self._once(method, service_url + path, data)
+            except (aiohttp.ClientError, TimeoutError) as error:
+                problem, told = _lost(method, error), None
+                if problem.fate_unknown:
+                    raise problem from error
+            else:
+                if status < 300:  # noqa: PLR2004 - success
+                    return answer
+                problem = _refused(status, answer)
+                if status not in RETRIED:
+                    raise problem
+            if attempt == TRIES:
+                raise problem
+            await self._sleep(self._wait(attempt, told))
+        raise AssertionError("the last try returns or raises")
+
+    def _wait(self, attempt: int, told: float | None) -> float:
+        if told is not None:
+            return min(told, LONGEST_WAIT) + self._chance.uniform(0.05, 0.5)
+        return min(float(2**attempt) / 2, LONGEST_WAIT) * self._chance.uniform(0.8, 1.2)
+
+    async def _once(
+        self, method: Method, url: str, data: bytes | None
+    ) -> tuple[int, dict[str, Any], float | None]:
+        headers = {"Content-Type": "application/json; charset=utf-8"}
+        token = await self._tokens.get()
+        if token is not None:
+            headers["Authorization"] = f"Bearer {token}"
+        async with self._http.request(
+            method, url, data=data, headers=headers, timeout=TIMEOUT, allow_redirects=False
+        ) as response:
+            raw = await response.read()
+            return response.status, _object(raw), _seconds(response.headers.get("Retry-After"))
+
+
+def _object(raw: bytes) -> dict[str, Any]:
+    try:
+        found = json.loads(raw) if raw else {}
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _seconds(text: str | None) -> float | None:
+    try:
+        return max(float(text), 0.0) if text else None
+    except ValueError:
+        return None
+
+
+def _refused(status: int, answer: Mapping[str, Any]) -> ConnectorError:
+    error = answer.get("error")
+    code = str(error.get("code", "")) if isinstance(error, Mapping) else ""
+    message = str(error.get("message", "")) if isinstance(error, Mapping) else ""
+    words = " ".join(f"{code} {message}".split())[:200]
+    return ConnectorError(
+        f"Teams did not take the message ({status} {words})".rstrip() + ".",
+        status=status,
+        code=code,
+    )
+
+
+def _lost(method: Method, error: Exception) -> ConnectorError:
+    """Only a message that never left may be sent again; reads and updates always may."""
+    never_left = isinstance(error, aiohttp.ClientConnectorError)
+    reason = str(error) or type(error).__name__
+    return ConnectorError(
+        f"Teams cannot be reached or did not answer ({reason}).",
+        unknown=method == "POST" and not never_left,
+    )
