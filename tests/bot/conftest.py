@@ -1,0 +1,75 @@
+"""The Teams door alone: its endpoint behind aiohttp, with a turn of the test's own."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+import aiohttp
+from aiohttp import web
+from botbuilder.core import TurnContext
+
+from bot.adapter import TeamsAdapter
+from bot.authenticator import Authenticator
+from bot.connector import Connector
+from bot.endpoint import Endpoint
+from bot.tokens import Tokens
+from services.settings import TeamsAppSettings
+from tests.makers import NOW
+from tests.servers.teams import TeamsSim
+
+
+@dataclass
+class Clock:
+    """Stands still until it is moved."""
+
+    seconds: float = 0.0
+
+    def __call__(self):  # type: ignore[no-untyped-def]
+        return NOW + timedelta(seconds=self.seconds)
+
+
+@dataclass
+class Door:
+    """The door and what drives it."""
+
+    sim: TeamsSim
+    clock: Clock
+    connector: Connector
+    slept: list[float]
+
+
+@asynccontextmanager
+async def opened(
+    turn: Callable[[TurnContext], Awaitable[None]],
+    *,
+    authenticated: bool = True,
+    **settings: str,
+) -> AsyncIterator[Door]:
+    """The endpoint with a turn, and a simulator that knows its address."""
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        await asyncio.sleep(0)
+
+    async with TeamsSim(authenticated=authenticated) as sim, aiohttp.ClientSession() as http:
+        values = {**(sim.environment() if authenticated else {}), **settings}
+        group, clock = TeamsAppSettings.model_validate(values), Clock()
+        connector = Connector(http, Tokens(group, http, clock), sleep=sleep)
+        endpoint = Endpoint(TeamsAdapter(connector), Authenticator(group, http, clock), turn)
+        app = web.Application()
+        app.router.add_post("/api/messages", endpoint.handle)
+        runner = web.AppRunner(app, access_log=None)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        host, port = runner.addresses[0][:2]
+        sim.bot_url = f"http://{host}:{port}"
+        yield Door(sim, clock, connector, slept)
+        await runner.cleanup()
+
+
+async def echo(context: TurnContext) -> None:
+    if context.activity.type == "message":
+        await context.send_activity(f"echo {context.activity.text}")

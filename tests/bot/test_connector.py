@@ -1,0 +1,99 @@
+"""Sending under faults: what is retried, what is not, and in which order."""
+
+import asyncio
+
+import pytest
+
+from bot.connector import ConnectorError, Window
+from tests.bot.conftest import Door, echo, opened
+from tests.servers.teams import Fault
+
+CARD = {"type": "message", "attachments": []}
+
+
+async def sent(door: Door, text: str = "x", conversation: str = "a:ana") -> str:
+    return await door.connector.send(door.sim.url, conversation, {"type": "message", "text": text})
+
+
+@pytest.mark.parametrize("status", [412, 429, 502, 503, 504])
+async def test_a_status_that_may_pass_is_tried_again(status: int) -> None:
+    async with opened(echo) as door:
+        door.sim.faults.append(Fault(status=status, times=2))
+        assert await sent(door)
+        assert [call[2] for call in door.sim.calls] == [status, status, 201]
+        assert len(door.sim.messages) == 1
+
+
+async def test_the_wait_that_teams_names_is_kept() -> None:
+    async with opened(echo) as door:
+        door.sim.faults.append(Fault(status=429, headers={"Retry-After": "7"}))
+        await sent(door)
+        assert 7 <= max(door.slept) <= 8
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "gone"),
+    [
+        (500, "ServiceError", None),
+        (400, "BadSyntax", None),
+        (403, "BotNotInConversationRoster", "uninstalled"),
+        (403, "MessageWritesBlocked", "blocked"),
+        (403, "ConversationBlockedByUser", "blocked"),
+        (404, "ConversationNotFound", "uninstalled"),
+        (413, "MessageSizeTooBig", None),
+    ],
+)
+async def test_other_refusals_are_final_and_say_what_they_mean(
+    status: int, code: str, gone: str | None
+) -> None:
+    async with opened(echo) as door:
+        door.sim.faults.append(Fault(status=status, code=code, times=9))
+        with pytest.raises(ConnectorError, match=str(status)) as caught:
+            await sent(door)
+        assert len(door.sim.calls) == 1
+        assert (caught.value.gone, caught.value.permanent) == (gone, True)
+
+
+@pytest.mark.parametrize("shown", [True, False])
+async def test_a_message_whose_fate_is_unknown_is_not_sent_again(shown: bool) -> None:
+    async with opened(echo) as door:
+        door.sim.faults.append(Fault(drop=True, shown=shown))
+        with pytest.raises(ConnectorError) as caught:
+            await sent(door)
+        assert caught.value.fate_unknown
+        assert len(door.sim.messages) == shown
+
+
+async def test_an_update_is_repeated_after_a_lost_connection() -> None:
+    async with opened(echo) as door:
+        activity_id = await sent(door)
+        door.sim.faults.append(Fault(drop=True, method="PUT", times=2))
+        await door.connector.update(door.sim.url, "a:ana", activity_id, {"type": "message"})
+        assert door.sim.messages[activity_id].version == 2
+
+
+async def test_a_service_that_is_away_is_tried_again_and_then_told() -> None:
+    async with opened(echo) as door:
+        with pytest.raises(ConnectorError, match="cannot be reached") as caught:
+            await door.connector.send("http://127.0.0.1:1", "a:x", {"type": "message"})
+        assert not caught.value.fate_unknown
+        assert len(door.slept) == 4
+
+
+async def test_messages_of_one_conversation_keep_their_order_under_faults() -> None:
+    async with opened(echo) as door:
+        door.sim.faults.append(Fault(status=429, times=3))
+        await asyncio.gather(*(sent(door, str(i)) for i in range(6)))
+        assert [message.text for message in door.sim.messages.values()] == list("012345")
+
+
+async def test_no_window_lets_more_through_than_teams_allows() -> None:
+    window, now, times = Window(((6, 1.0), (7, 2.0), (55, 30.0))), 0.0, []
+    for _ in range(300):
+        now += max(window.wait(now), 0.0)
+        window.note(now)
+        times.append(now)
+        now += 0.001
+    for number, seconds in ((7, 1.0), (8, 2.0), (60, 30.0)):
+        for begin in times:
+            assert sum(begin <= at < begin + seconds for at in times) <= number

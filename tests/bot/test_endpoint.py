@@ -1,0 +1,259 @@
+"""Who gets through /api/messages, and what never becomes a server error."""
+
+import asyncio
+import base64
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from botbuilder.core import TurnContext
+from botbuilder.schema import Activity, InvokeResponse
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from tests.bot.conftest import echo, opened
+from tests.servers.teams import ANA, STRANGER, TeamsSim
+
+NOW = int(time.time())
+
+
+def other_key() -> Any:
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+def unsigned(sim: TeamsSim) -> str:
+    head, body, _ = sim.token().split(".")
+    none = base64.urlsafe_b64encode(b'{"alg":"none","kid":"key-1"}').rstrip(b"=").decode()
+    assert head
+    return f"{none}.{body}."
+
+
+def public_key_as_secret(sim: TeamsSim) -> str:
+    secret = sim.key.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    head = base64.urlsafe_b64encode(b'{"alg":"HS256","kid":"key-1"}').rstrip(b"=")
+    body = sim.token().split(".")[1].encode()
+    signed = hmac.new(secret, head + b"." + body, hashlib.sha256).digest()
+    return b".".join((head, body, base64.urlsafe_b64encode(signed).rstrip(b"="))).decode()
+
+
+FORGED: dict[str, Callable[[TeamsSim], str]] = {
+    "no token": lambda sim: "",
+    "basic": lambda sim: "Basic dTpw",
+    "lower case bearer": lambda sim: f"bearer {sim.token()}",
+    "garbage": lambda sim: "Bearer x.y.z",
+    "three dots": lambda sim: "Bearer ...",
+    "huge": lambda sim: "Bearer " + "a" * 7000,
+    "other audience": lambda sim: f"Bearer {sim.token(aud='someone-else')}",
+    "no audience": lambda sim: f"Bearer {sim.token(aud=None)}",
+    "audience list": lambda sim: (
+        f"Bearer {sim.token(aud=['x', '11111111-1111-1111-1111-111111111111'])}"
+    ),
+    "other issuer": lambda sim: f"Bearer {sim.token(iss='https://evil.example.com')}",
+    "no issuer": lambda sim: f"Bearer {sim.token(iss=None)}",
+    "expired": lambda sim: f"Bearer {sim.token(exp=NOW - 400)}",
+    "no expiry": lambda sim: f"Bearer {sim.token(exp=None)}",
+    "not yet": lambda sim: f"Bearer {sim.token(nbf=NOW + 4000)}",
+    "no service url": lambda sim: f"Bearer {sim.token(serviceurl=None)}",
+    "other service url": lambda sim: f"Bearer {sim.token(serviceurl='https://evil.example.com')}",
+    "service url with a slash": lambda sim: f"Bearer {sim.token(serviceurl=sim.url + '/')}",
+    "other key": lambda sim: f"Bearer {sim.token(key=other_key())}",
+    "rs384": lambda sim: f"Bearer {sim.token(algorithm='RS384')}",
+    "unsigned": lambda sim: f"Bearer {unsigned(sim)}",
+    "public key as secret": lambda sim: f"Bearer {public_key_as_secret(sim)}",
+}
+
+
+@pytest.mark.parametrize("name", FORGED)
+async def test_a_forged_token_is_401_and_begins_no_turn(name: str) -> None:
+    turns: list[str] = []
+
+    async def turn(context: TurnContext) -> None:
+        turns.append(context.activity.text)
+
+    async with opened(turn) as door:
+        answer = await door.sim.post(door.sim.activity("message"), FORGED[name](door.sim))
+        assert answer.status == 401
+        assert turns == []
+        assert (await door.sim.say("hello")).status == 201
+        assert turns == ["hello"]
+
+
+@pytest.mark.parametrize("skew", [-280, 280])
+async def test_five_minutes_of_skew_are_fine(skew: int) -> None:
+    async with opened(echo) as door:
+        token = door.sim.token(exp=NOW + skew, nbf=NOW + skew - 600)
+        answer = await door.sim.post(door.sim.activity("message", text="x"), f"Bearer {token}")
+        assert answer.status == 201
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"channelId": "webchat"}, {"channelId": None}, {"serviceUrl": None}, {"serviceUrl": ""}],
+    ids=["not endorsed", "no channel", "no service url", "empty service url"],
+)
+async def test_an_activity_that_the_token_does_not_cover_is_401(change: dict[str, Any]) -> None:
+    async with opened(echo) as door:
+        activity = {**door.sim.activity("message", text="x"), **change}
+        assert (await door.sim.post(activity)).status == 401
+        assert door.sim.messages == {}
+
+
+async def test_a_key_without_endorsements_is_no_key() -> None:
+    async with opened(echo) as door:
+        door.sim.endorsements = None
+        assert (await door.sim.say("x")).status == 401
+
+
+async def test_another_tenant_is_403() -> None:
+    async with opened(echo) as door:
+        assert (await door.sim.say("x", STRANGER)).status == 403
+        activity = door.sim.activity("message", text="x")
+        del activity["channelData"], activity["conversation"]["tenantId"]
+        assert (await door.sim.post(activity)).status == 403
+
+
+async def test_new_keys_are_fetched_when_a_token_names_one_and_at_most_once_a_minute() -> None:
+    async with opened(echo) as door:
+        for _ in range(3):
+            assert (await door.sim.say("x")).status == 201
+        assert door.sim.key_fetches == 1
+        door.sim.rotate()
+        assert (await door.sim.say("x")).status == 401
+        door.clock.seconds += 61
+        assert (await door.sim.say("x")).status == 201
+        assert door.sim.key_fetches == 2
+        door.sim.kid = "unknown"
+        for _ in range(5):
+            assert (await door.sim.say("x")).status == 401
+        assert door.sim.key_fetches == 2
+
+
+async def test_keys_that_cannot_be_fetched_refuse_and_do_not_break() -> None:
+    async with opened(
+        echo, TO_BOT_FROM_CHANNEL_OPENID_METADATA_URL="http://127.0.0.1:1/openid"
+    ) as door:
+        assert (await door.sim.say("x")).status == 401
+
+
+async def test_parallel_first_requests_fetch_the_keys_once() -> None:
+    async with opened(echo) as door:
+        answers = await asyncio.gather(*(door.sim.say(f"{i}") for i in range(8)))
+        assert {answer.status for answer in answers} == {201}
+        assert door.sim.key_fetches == 1
+        assert door.sim.tokens_given == 1
+
+
+@pytest.mark.parametrize(
+    ("data", "status"),
+    [
+        (b"", 400),
+        (b"{", 400),
+        (b"[]", 400),
+        (b"null", 400),
+        (b'"x"', 400),
+        (b"{}", 400),
+        (b"[" * 100_000, 400),
+        (b'{"type": 1, "conversation": {"id": "x"}, "from": {"id": "x"}, "recipient": {}}', 400),
+        (b"\xff\xfe", 400),
+        (b'{"a": "' + b"x" * 300_000 + b'"}', 413),
+    ],
+    ids=["none", "cut", "list", "null", "text", "empty", "deep", "types", "binary", "large"],
+)
+async def test_what_is_no_activity_is_refused(data: bytes, status: int) -> None:
+    async with opened(echo) as door:
+        headers = {"Authorization": f"Bearer {door.sim.token()}"}
+        async with door.sim._http.post(
+            f"{door.sim.bot_url}/api/messages", data=data, headers=headers
+        ) as answer:
+            assert answer.status == status
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"timestamp": "not a time"},
+        {"entities": [{"type": "mention"}, {}, {"mentioned": None}]},
+        {"channelData": {"tenant": {"id": "22222222-2222-2222-2222-222222222222"}, "odd": [1]}},
+        {"attachments": [{"contentType": 5}]},
+        {"value": "text"},
+        {"text": None},
+        {"membersAdded": "x", "type": "conversationUpdate"},
+        {"type": "unheardOf"},
+        {"type": "invoke", "name": "adaptiveCard/action", "value": None},
+    ],
+    ids=range(9),
+)
+async def test_an_odd_activity_is_never_a_server_error(change: dict[str, Any]) -> None:
+    async with opened(echo) as door:
+        answer = await door.sim.post({**door.sim.activity("message", text="x"), **change})
+        assert answer.status < 500
+
+
+async def test_an_activity_that_comes_twice_is_one_turn() -> None:
+    turns: list[str] = []
+
+    async def slow(context: TurnContext) -> None:
+        turns.append(context.activity.id)
+        await asyncio.sleep(0.1)
+        if context.activity.type == "invoke":
+            response = InvokeResponse(status=200, body={"n": len(turns)})
+            await context.send_activity(Activity(type="invokeResponse", value=response))
+
+    async with opened(slow) as door:
+        activity = door.sim.activity("invoke", name="x", value={})
+        answers = await asyncio.gather(*(door.sim.post(activity) for _ in range(3)))
+        assert len(turns) == 1
+        assert [answer.body for answer in answers] == [{"n": 1}] * 3
+        later = await door.sim.post(activity)
+        assert later.body == {"n": 1}
+        await door.sim.post(door.sim.activity("invoke", name="x", value={}))
+        assert len(turns) == 2
+
+
+async def test_a_turn_that_breaks_is_no_server_error_and_the_next_one_works() -> None:
+    async def broken(context: TurnContext) -> None:
+        if context.activity.text == "break":
+            raise KeyError("on purpose")
+        await echo(context)
+
+    async with opened(broken) as door:
+        assert (await door.sim.say("break")).status == 201
+        assert (await door.sim.say("x")).replies[0].text == "echo x"
+
+
+async def test_local_mode_answers_only_towards_this_machine() -> None:
+    async with opened(echo, authenticated=False) as door:
+        assert (await door.sim.say("x")).replies[0].text == "echo x"
+        for url in (
+            "https://evil.example.com",
+            "http://127.0.0.1@evil.example.com",
+            "http://127.0.0.1.evil.example.com",
+            "file:///etc/passwd",
+            "",
+            None,
+        ):
+            activity = {**door.sim.activity("message", text="x"), "serviceUrl": url}
+            assert (await door.sim.post(activity)).status == 403
+
+
+async def test_a_wrong_secret_is_no_server_error() -> None:
+    async with opened(echo, MicrosoftAppPassword="wrong") as door:
+        assert (await door.sim.say("x")).status == 201
+        assert door.sim.messages == {}
+        assert door.sim.tokens_given == 1
+
+
+async def test_a_managed_identity_gives_the_token() -> None:
+    async with TeamsSim() as identity:
+        async with opened(
+            echo,
+            MicrosoftAppType="UserAssignedMSI",
+            IDENTITY_ENDPOINT=f"{identity.url}/msi",
+            IDENTITY_HEADER="msi-header",
+        ) as door:
+            assert (await door.sim.say("x", ANA)).replies[0].text == "echo x"
+            assert (await door.sim.say("y", ANA)).replies[0].text == "echo y"
+        assert identity.tokens_given == 1

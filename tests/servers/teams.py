@@ -1,0 +1,449 @@
+"""A Teams channel simulator: connector, keys, token service, and people who write and press.
+
+It speaks to the agent over HTTP exactly as the Bot Framework does: activities with a signed token
+in, and the Bot Connector's REST calls back. Messages that the bot sends are kept as a live view,
+updates folded in.
+"""
+
+import asyncio
+import itertools
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Self
+
+import aiohttp
+import jwt
+from aiohttp import web
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+APP_ID = "11111111-1111-1111-1111-111111111111"
+TENANT = "22222222-2222-2222-2222-222222222222"
+SECRET = "sim-secret"
+BOT = {"id": f"28:{APP_ID}", "name": "AWS Cost Agent"}
+ISSUER = "https://api.botframework.com"
+CHANNEL_ID = "19:alerts@thread.tacv2"
+
+Where = Literal["personal", "group", "channel"]
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody in Teams."""
+
+    name: str
+    object_id: str
+    role: str = "user"
+    tenant: str = TENANT
+
+    @property
+    def id(self) -> str:
+        return f"29:{self.name.lower()}"
+
+
+ANA = Person("Ana", "aaaaaaaa-0000-0000-0000-000000000001")
+BOB = Person("Bob", "aaaaaaaa-0000-0000-0000-000000000002")
+GUEST = Person("Gil", "aaaaaaaa-0000-0000-0000-000000000003", role="guest")
+STRANGER = Person("Sam", "aaaaaaaa-0000-0000-0000-000000000004", tenant="3" * 8)
+PEOPLE = {person.id: person for person in (ANA, BOB, GUEST, STRANGER)}
+
+
+@dataclass
+class Message:
+    """A message of the bot, as people see it now."""
+
+    id: str
+    conversation: str
+    body: dict[str, Any]
+    version: int = 1
+    reply_to: str | None = None
+
+    @property
+    def card(self) -> dict[str, Any]:
+        """Its Adaptive Card; empty when it has none."""
+        for one in self.body.get("attachments") or ():
+            if one["contentType"] == "application/vnd.microsoft.card.adaptive":
+                return dict(one["content"])
+        return {}
+
+    @property
+    def text(self) -> str:
+        """All text that it shows."""
+        return "\n".join([str(self.body.get("text") or ""), *texts_of(self.card)]).strip()
+
+
+@dataclass
+class Fault:
+    """An answer of the connector that is not the usual one."""
+
+    status: int = 429
+    headers: dict[str, str] = field(default_factory=dict)
+    code: str = "Throttled"
+    times: int = 1
+    method: str = "POST"
+    drop: bool = False
+    """Ends the connection without an answer."""
+    shown: bool = False
+    """The message is shown all the same."""
+
+
+@dataclass
+class Turn:
+    """What came of one activity."""
+
+    status: int
+    body: Any
+    seconds: float
+    replies: list[Message]
+
+
+class TeamsSim:
+    """The simulator; an async context manager."""
+
+    def __init__(self, bot_url: str = "", *, authenticated: bool = True) -> None:
+        self.bot_url = bot_url
+        self.authenticated = authenticated
+        self.messages: dict[str, Message] = {}
+        self.calls: list[tuple[str, str, int]] = []
+        self.faults: list[Fault] = []
+        self.tokens_given = 0
+        self.key_fetches = 0
+        self.key = _new_key()
+        self.kid = "key-1"
+        self.endorsements: list[str] | None = ["msteams"]
+        self._numbers = itertools.count(1)
+
+    async def __aenter__(self) -> Self:
+        app = web.Application()
+        app.router.add_get("/openid", self._openid)
+        app.router.add_get("/keys", self._keys)
+        app.router.add_post("/login/oauth2/v2.0/token", self._token)
+        app.router.add_get("/msi", self._msi)
+        app.router.add_post("/v3/conversations", self._create)
+        app.router.add_get("/v3/conversations/{cid}/members/{uid}", self._member)
+        app.router.add_route("*", "/v3/conversations/{cid}/activities", self._activities)
+        app.router.add_route("*", "/v3/conversations/{cid}/activities/{aid}", self._activities)
+        self._runner = web.AppRunner(app, access_log=None)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        host, port = self._runner.addresses[0][:2]
+        self.url = f"http://{host}:{port}"
+        self._http = aiohttp.ClientSession()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._http.close()
+        await self._runner.cleanup()
+
+    def environment(self) -> dict[str, str]:
+        """Settings that lead here."""
+        return {
+            "MicrosoftAppId": APP_ID,
+            "MicrosoftAppPassword": SECRET,
+            "MicrosoftAppTenantId": TENANT,
+            "ADMIN_AAD_OBJECT_IDS": ANA.object_id,
+            "TO_BOT_FROM_CHANNEL_OPENID_METADATA_URL": f"{self.url}/openid",
+            "TO_CHANNEL_FROM_BOT_LOGIN_URL": f"{self.url}/login",
+        }
+
+    # What people do
+
+    async def say(
+        self, text: str, person: Person = ANA, where: Where = "personal", **more: Any
+    ) -> Turn:
+        """Somebody writes; in a group or channel with a mention of the bot."""
+        entities: list[dict[str, Any]] = []
+        if where != "personal":
+            mention = f"<at>{BOT['name']}</at>"
+            entities.append({"type": "mention", "mentioned": BOT, "text": mention})
+            text = f"{mention} {text}"
+        activity = self.activity("message", person, where, text=text, entities=entities, **more)
+        return await self.post(activity)
+
+    async def press(
+        self,
+        message: Message,
+        title: str,
+        person: Person = ANA,
+        inputs: Mapping[str, Any] | None = None,
+        *,
+        as_submit: bool = False,
+    ) -> Turn:
+        """Somebody presses the button with this title, after filling in the inputs."""
+        action = action_of(message.card, title)
+        where = where_of(message.conversation)
+        if as_submit:
+            fallback = action["fallback"]
+            value = {**fallback.get("data", {}), **(inputs or {})}
+            activity = self.activity("message", person, where, value=value, replyToId=message.id)
+        else:
+            data = {**action.get("data", {}), **(inputs or {})}
+            value = {
+                "action": {"type": "Action.Execute", "verb": action["verb"], "data": data},
+                "trigger": "manual",
+            }
+            activity = self.activity(
+                "invoke",
+                person,
+                where,
+                name="adaptiveCard/action",
+                value=value,
+                replyToId=message.id,
+            )
+        return await self.post(activity)
+
+    async def install(self, where: Where = "personal", person: Person = ANA) -> Turn:
+        """The app is added."""
+        added = self.activity("installationUpdate", person, where, action="add")
+        first = await self.post(added)
+        members = self.activity("conversationUpdate", person, where, membersAdded=[BOT])
+        second = await self.post(members)
+        return Turn(second.status, None, 0.0, [*first.replies, *second.replies])
+
+    def activity(
+        self, kind: str, person: Person = ANA, where: Where = "personal", **more: Any
+    ) -> dict[str, Any]:
+        """An activity as Teams sends it."""
+        conversation = conversation_of(where, person)
+        kinds = {"personal": "personal", "group": "groupChat", "channel": "channel"}
+        channel_data: dict[str, Any] = {"tenant": {"id": person.tenant}}
+        if where == "channel":
+            channel_data |= {"team": {"id": "19:team"}, "channel": {"id": CHANNEL_ID}}
+        return {
+            "type": kind,
+            "id": f"{time.time_ns()}{next(self._numbers)}",
+            "timestamp": "2026-11-24T09:00:00Z",
+            "channelId": "msteams",
+            "serviceUrl": self.url,
+            "from": {"id": person.id, "name": person.name, "aadObjectId": person.object_id},
+            "conversation": {
+                "id": conversation,
+                "conversationType": kinds[where],
+                "isGroup": where != "personal",
+                "tenantId": person.tenant,
+            },
+            "recipient": BOT,
+            "channelData": channel_data,
+            "locale": "en-US",
+            **more,
+        }
+
+    async def post(
+        self, activity: Mapping[str, Any], header: str | None = None, **more: Any
+    ) -> Turn:
+        """Posts an activity to the bot, with a valid token unless another header is given."""
+        before = {message.id: message.version for message in self.messages.values()}
+        headers = {}
+        if header is not None:
+            headers["Authorization"] = header
+        elif self.authenticated:
+            headers["Authorization"] = f"Bearer {self.token()}"
+        began = time.perf_counter()
+        async with self._http.post(
+            f"{self.bot_url}/api/messages", json=activity, headers=headers, **more
+        ) as response:
+            raw = await response.read()
+            body = None
+            if raw and response.content_type == "application/json":
+                body = await response.json()
+        replies = [
+            message
+            for message in self.messages.values()
+            if before.get(message.id) != message.version
+        ]
+        return Turn(response.status, body, time.perf_counter() - began, replies)
+
+    def token(self, key: Any = None, algorithm: str = "RS256", **claims: Any) -> str:
+        """A Bot Framework token; a claim of None is left out."""
+        now = int(time.time())
+        values = {
+            "iss": ISSUER,
+            "aud": APP_ID,
+            "nbf": now - 10,
+            "exp": now + 3600,
+            "serviceurl": self.url,
+            **claims,
+        }
+        kept = {name: value for name, value in values.items() if value is not None}
+        return jwt.encode(kept, key or self.key, algorithm, headers={"kid": self.kid})
+
+    def rotate(self) -> None:
+        """New keys, as the Bot Framework makes from time to time."""
+        self.key, self.kid = _new_key(), f"key-{next(self._numbers)}"
+
+    async def until(self, condition: Any, seconds: float = 20) -> Any:
+        """Waits for something to become true of the messages."""
+        async with asyncio.timeout(seconds):
+            while not (found := condition()):
+                await asyncio.sleep(0.02)
+        return found
+
+    @property
+    def newest(self) -> Message:
+        return list(self.messages.values())[-1]
+
+    # What the bot calls
+
+    async def _openid(self, request: web.Request) -> web.Response:
+        self.key_fetches += 1
+        return web.json_response({"issuer": ISSUER, "jwks_uri": f"{self.url}/keys"})
+
+    async def _keys(self, request: web.Request) -> web.Response:
+        public = jwt.algorithms.RSAAlgorithm.to_jwk(self.key.public_key(), as_dict=True)
+        key = {**public, "kid": self.kid, "use": "sig"}
+        if self.endorsements is not None:
+            key["endorsements"] = self.endorsements
+        return web.json_response({"keys": [key, {"kid": "odd", "kty": "EC"}]})
+
+    async def _token(self, request: web.Request) -> web.Response:
+        form = await request.post()
+        self.tokens_given += 1
+        if form.get("client_secret") != SECRET:
+            return web.json_response({"error": "invalid_client"}, status=401)
+        return web.json_response({"access_token": "connector-token", "expires_in": 3600})
+
+    async def _msi(self, request: web.Request) -> web.Response:
+        self.tokens_given += 1
+        if request.headers.get("X-IDENTITY-HEADER") != "msi-header":
+            return web.json_response({"error": "invalid"}, status=400)
+        return web.json_response({"access_token": "connector-token", "expires_in": "3600"})
+
+    def _fault(self, method: str) -> Fault | None:
+        for fault in self.faults:
+            if fault.method == method and fault.times > 0:
+                fault.times -= 1
+                return fault
+        return None
+
+    def _refused(self, request: web.Request) -> web.Response | None:
+        if self.authenticated and request.headers.get("Authorization") != "Bearer connector-token":
+            return web.json_response({"error": {"code": "Unauthorized"}}, status=401)
+        return None
+
+    async def _activities(self, request: web.Request) -> web.StreamResponse:
+        conversation = request.match_info["cid"]
+        body = await request.json() if request.can_read_body else {}
+        fault = self._fault(request.method)
+        refused = self._refused(request)
+        if refused is None and (fault is None or fault.shown):
+            answer = self._take(request, conversation, body)
+        else:
+            answer = refused or web.json_response({})
+        if fault is not None:
+            if fault.drop:
+                assert request.transport is not None
+                request.transport.close()
+                return web.Response()
+            error = {"error": {"code": fault.code, "message": "fault"}}
+            answer = web.json_response(error, status=fault.status, headers=fault.headers)
+        self.calls.append((request.method, request.path, answer.status))
+        return answer
+
+    def _take(self, request: web.Request, conversation: str, body: dict[str, Any]) -> web.Response:
+        activity_id = request.match_info.get("aid")
+        if request.method == "POST":
+            if body.get("type") == "typing":
+                return web.json_response({})
+            new = Message(f"m{next(self._numbers)}", conversation, body, reply_to=activity_id)
+            self.messages[new.id] = new
+            return web.json_response({"id": new.id}, status=201)
+        known = self.messages.get(activity_id or "")
+        if known is None:
+            error = {"error": {"code": "ActivityNotFoundInConversation"}}
+            return web.json_response(error, status=404)
+        if request.method == "PUT":
+            known.body, known.version = body, known.version + 1
+        elif request.method == "DELETE":
+            del self.messages[known.id]
+        return web.json_response({"id": known.id})
+
+    async def _create(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        refused = self._refused(request)
+        if refused is not None:
+            return refused
+        channel = body.get("channelData", {}).get("channel", {}).get("id")
+        number = next(self._numbers)
+        conversation = f"{channel};messageid=m{number}" if channel else f"a:new{number}"
+        new = Message(f"m{number}", conversation, body.get("activity") or {})
+        self.messages[new.id] = new
+        return web.json_response({"id": conversation, "activityId": new.id}, status=201)
+
+    async def _member(self, request: web.Request) -> web.Response:
+        person = PEOPLE.get(request.match_info["uid"])
+        self.calls.append(("GET", request.path, 200 if person else 404))
+        if person is None:
+            return web.json_response({"error": {"code": "MemberNotFound"}}, status=404)
+        return web.json_response(
+            {
+                "id": person.id,
+                "name": person.name,
+                "aadObjectId": person.object_id,
+                "tenantId": person.tenant,
+                "userRole": person.role,
+            }
+        )
+
+
+def _new_key() -> Any:
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+def conversation_of(where: Where, person: Person) -> str:
+    """The id of a conversation."""
+    return {
+        "personal": f"a:{person.name.lower()}",
+        "group": "19:group@thread.v2",
+        "channel": CHANNEL_ID,
+    }[where]
+
+
+def where_of(conversation: str) -> Where:
+    """The kind of a conversation."""
+    if conversation.startswith("a:"):
+        return "personal"
+    return "channel" if "tacv2" in conversation else "group"
+
+
+def texts_of(card: Any) -> list[str]:
+    """All texts of a card in order, without those of its buttons."""
+    found: list[str] = []
+    if isinstance(card, Mapping):
+        if card.get("type") in {"Action.Execute", "Action.Submit", "Action.OpenUrl"}:
+            return []
+        keys = ("text", "label", "value") if card.get("type") != "Input.ChoiceSet" else ("label",)
+        found += [card[key] for key in keys if isinstance(card.get(key), str)]
+        if isinstance(card.get("title"), str) and "value" in card:
+            found.append(card["title"])
+        for key, value in card.items():
+            if key != "fallback" and isinstance(value, list | dict):
+                found += texts_of(value)
+    elif isinstance(card, list):
+        for item in card:
+            found += texts_of(item)
+    return found
+
+
+def actions_of(card: Any) -> list[dict[str, Any]]:
+    """All buttons of a card, also those of cards inside it."""
+    found: list[dict[str, Any]] = []
+    if isinstance(card, Mapping):
+        if str(card.get("type", "")).startswith("Action."):
+            found.append(dict(card))
+        for key, value in card.items():
+            if key not in {"fallback", "data"} and isinstance(value, list | dict):
+                found += actions_of(value)
+    elif isinstance(card, list):
+        for item in card:
+            found += actions_of(item)
+    return found
+
+
+def action_of(card: Any, title: str) -> dict[str, Any]:
+    """The button with this title (a regular expression)."""
+    for action in actions_of(card):
+        if re.fullmatch(title, str(action.get("title", ""))):
+            return action
+    titles = [action.get("title") for action in actions_of(card)]
+    raise AssertionError(f"there is no button {title!r}, only {titles}")
