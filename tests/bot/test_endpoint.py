@@ -2,6 +2,8 @@
 
 import asyncio
 import base64
+import hashlib
+import hmac
 import time
 from collections.abc import Callable
 from typing import Any
