@@ -245,6 +245,64 @@ class Anomaly(Value):
     updated_at: datetime
 
 
+# People and conversations in Teams
+
+
+class Person(Value):
+    """Somebody in Teams, known by Entra object id and tenant; the name is for reading only."""
+
+    object_id: str
+    tenant_id: str
+    name: str = ""
+    user_id: str = ""
+    """The id by which the channel knows the person ("29:…")."""
+
+
+Role = Literal["viewer", "admin"]
+
+
+class AdminEntry(Value):
+    """Somebody who was made an admin."""
+
+    object_id: str
+    tenant_id: str
+    name: str
+    since: datetime
+    by: str
+
+
+class Conversation(Value):
+    """A Teams conversation that the app is in; where messages can be posted without being asked."""
+
+    id: str
+    """Without the part of a thread."""
+    kind: Literal["personal", "group", "channel"]
+    service_url: str
+    tenant_id: str
+    bot_id: str
+    title: str = ""
+    state: Literal["active", "uninstalled", "blocked"] = "active"
+    welcomed: bool = False
+    alerts_since: datetime | None = None
+    """Since when alerts go here; None: they do not."""
+    alerts_by: str = ""
+    updated_at: datetime
+
+
+class OpenCard(Value):
+    """A card that still changes by itself: brought to its end also after a restart."""
+
+    id: str
+    """Conversation and message."""
+    conversation_id: str
+    service_url: str
+    activity_id: str
+    run_id: str | None = None
+    """The run whose progress it shows; None: a command that was being worked on."""
+    asked_by: str = ""
+    created_at: datetime
+
+
 # Figures: what the analysis says of one account or of all
 
 

@@ -9,8 +9,10 @@ from typing import Protocol
 
 from services.model import (
     Actor,
+    AdminEntry,
     Anomaly,
     AuditEntry,
+    Conversation,
     CostTable,
     DaySpan,
     Delivery,
@@ -18,6 +20,7 @@ from services.model import (
     DeliveryState,
     FrozenReport,
     Month,
+    OpenCard,
     Run,
     RunKind,
     RunSummary,
@@ -451,6 +454,56 @@ class SecretBox(Protocol):
         ...
 
 
+class AdminStore(Protocol):
+    """Who was made an admin, by tenant and object id."""
+
+    async def list_admins(self) -> list[AdminEntry]:
+        """By name, then object id."""
+        ...
+
+    async def add(self, admin: AdminEntry) -> bool:
+        """False when the person is one already."""
+        ...
+
+    async def remove(self, tenant_id: str, object_id: str) -> AdminEntry | None:
+        """The one that was removed; None when there was none."""
+        ...
+
+
+class ConversationStore(Protocol):
+    """Conversations that the app is in."""
+
+    async def seen(self, conversation: Conversation) -> Conversation:
+        """Stores a new one, or renews address, title and kind of a known one, which becomes
+        active again; the stored one.
+        """
+        ...
+
+    async def get(self, conversation_id: str) -> Conversation | None: ...
+
+    async def replace(self, conversation: Conversation) -> None:
+        """Stores a changed one."""
+        ...
+
+    async def welcome_once(self, conversation_id: str) -> bool:
+        """True for the first caller only, until the app is removed."""
+        ...
+
+    async def with_alerts(self) -> list[Conversation]:
+        """Those that alerts go to, oldest registration first."""
+        ...
+
+
+class OpenCardStore(Protocol):
+    """Cards that still change by themselves."""
+
+    async def put(self, card: OpenCard) -> None: ...
+
+    async def remove(self, card_id: str) -> None: ...
+
+    async def list_cards(self) -> list[OpenCard]: ...
+
+
 class Store(Protocol):
     """All collections of one database."""
 
@@ -477,6 +530,15 @@ class Store(Protocol):
 
     @property
     def rates(self) -> RateBudget: ...
+
+    @property
+    def admins(self) -> AdminStore: ...
+
+    @property
+    def conversations(self) -> ConversationStore: ...
+
+    @property
+    def open_cards(self) -> OpenCardStore: ...
 
     async def prepare(self) -> None:
         """Creates the indexes; raises StoreUnavailableError when MongoDB does not answer."""

@@ -9,12 +9,15 @@ import pytest
 from services.errors import ConflictError
 from services.model import (
     Actor,
+    AdminEntry,
     Anomaly,
     AuditEntry,
+    Conversation,
     DaySpan,
     DeliveryPhase,
     DeliveryState,
     Month,
+    OpenCard,
     RunKind,
     RunState,
     RunSummary,
@@ -544,6 +547,68 @@ async def test_ended_deliveries_are_retried_together(any_store: Store) -> None:
     pending = await ledger.list_deliveries("r", states=[DeliveryState.PENDING])
     assert [one.id for one in pending] == ["expired", "failed", "pending", "unknown"]
     assert {one.not_after for one in pending} == {later(days=4), later(days=3)}
+
+
+# People and conversations
+
+
+def conversation(name: str = "19:a", **more: object) -> Conversation:
+    values = {
+        "id": name,
+        "kind": "channel",
+        "service_url": "https://smba.example.com/",
+        "tenant_id": "t",
+        "bot_id": "28:b",
+        "updated_at": NOW,
+    }
+    return Conversation.model_validate({**values, **more})
+
+
+async def test_admins_are_known_by_tenant_and_object_id(any_store: Store) -> None:
+    admins = any_store.admins
+    ana = AdminEntry(object_id="A-1", tenant_id="T", name="Ana", since=NOW, by="claim")
+    assert await admins.add(ana)
+    assert not await admins.add(ana.model_copy(update={"object_id": "a-1"}))
+    assert await admins.add(ana.model_copy(update={"tenant_id": "other", "name": "Zoe"}))
+    assert [one.name for one in await admins.list_admins()] == ["Ana", "Zoe"]
+    assert await admins.remove("t", "a-1") == ana
+    assert await admins.remove("t", "a-1") is None
+
+
+async def test_a_conversation_keeps_what_was_decided_of_it(any_store: Store) -> None:
+    conversations = any_store.conversations
+    first = await conversations.seen(conversation())
+    assert await conversations.welcome_once("19:a")
+    assert not await conversations.welcome_once("19:a")
+    assert not await conversations.welcome_once("19:unknown")
+    registered = first.model_copy(
+        update={"alerts_since": NOW, "alerts_by": "Ana", "welcomed": True, "state": "blocked"}
+    )
+    await conversations.replace(registered)
+
+    again = await conversations.seen(conversation(service_url="https://new.example.com/"))
+
+    assert (again.state, again.welcomed, again.alerts_by) == ("active", True, "Ana")
+    assert again.service_url == "https://new.example.com/"
+    await conversations.seen(conversation("19:b"))
+    assert [one.id for one in await conversations.with_alerts()] == ["19:a"]
+    assert await conversations.get("19:a") == again
+    assert await conversations.get("19:c") is None
+
+
+async def test_cards_that_still_change_are_remembered(any_store: Store) -> None:
+    cards = any_store.open_cards
+    card = OpenCard(
+        id="c|1", conversation_id="c", service_url="https://x", activity_id="1", created_at=NOW
+    )
+    await cards.put(card)
+    await cards.put(card.model_copy(update={"run_id": "r"}))
+    await cards.put(card.model_copy(update={"id": "c|2", "created_at": later(minutes=-1)}))
+    assert [one.id for one in await cards.list_cards()] == ["c|2", "c|1"]
+    await cards.remove("c|2")
+    await cards.remove("c|2")
+    (left,) = await cards.list_cards()
+    assert left.run_id == "r"
 
 
 # The rate budget

@@ -9,9 +9,11 @@ from datetime import date, datetime, timedelta
 from services.errors import ConflictError
 from services.model import (
     Actor,
+    AdminEntry,
     Anomaly,
     AuditEntry,
     Category,
+    Conversation,
     CostSeries,
     CostTable,
     DaySpan,
@@ -20,6 +22,7 @@ from services.model import (
     DeliveryState,
     FrozenReport,
     Month,
+    OpenCard,
     Run,
     RunKind,
     RunState,
@@ -619,6 +622,77 @@ class MemoryRates:
         return max(61.0 - (now - min(recent)).total_seconds(), 0.05)
 
 
+class MemoryAdmins:
+    """Implements ``services.ports.AdminStore``."""
+
+    def __init__(self) -> None:
+        self._admins: dict[tuple[str, str], AdminEntry] = {}
+
+    async def list_admins(self) -> list[AdminEntry]:
+        return sorted(self._admins.values(), key=lambda one: (one.name, one.object_id))
+
+    async def add(self, admin: AdminEntry) -> bool:
+        key = (admin.tenant_id.lower(), admin.object_id.lower())
+        if key in self._admins:
+            return False
+        self._admins[key] = admin
+        return True
+
+    async def remove(self, tenant_id: str, object_id: str) -> AdminEntry | None:
+        return self._admins.pop((tenant_id.lower(), object_id.lower()), None)
+
+
+class MemoryConversations:
+    """Implements ``services.ports.ConversationStore``."""
+
+    def __init__(self) -> None:
+        self._conversations: dict[str, Conversation] = {}
+
+    async def seen(self, conversation: Conversation) -> Conversation:
+        known = self._conversations.get(conversation.id)
+        if known is not None:
+            kept = {
+                name: getattr(known, name) for name in ("welcomed", "alerts_since", "alerts_by")
+            }
+            conversation = conversation.model_copy(update={**kept, "state": "active"})
+        self._conversations[conversation.id] = conversation
+        return conversation
+
+    async def get(self, conversation_id: str) -> Conversation | None:
+        return self._conversations.get(conversation_id)
+
+    async def replace(self, conversation: Conversation) -> None:
+        if conversation.id in self._conversations:
+            self._conversations[conversation.id] = conversation
+
+    async def welcome_once(self, conversation_id: str) -> bool:
+        known = self._conversations.get(conversation_id)
+        if known is None or known.welcomed:
+            return False
+        self._conversations[conversation_id] = known.model_copy(update={"welcomed": True})
+        return True
+
+    async def with_alerts(self) -> list[Conversation]:
+        found = [one for one in self._conversations.values() if one.alerts_since]
+        return sorted(found, key=lambda one: str(one.alerts_since))
+
+
+class MemoryOpenCards:
+    """Implements ``services.ports.OpenCardStore``."""
+
+    def __init__(self) -> None:
+        self._cards: dict[str, OpenCard] = {}
+
+    async def put(self, card: OpenCard) -> None:
+        self._cards[card.id] = card
+
+    async def remove(self, card_id: str) -> None:
+        self._cards.pop(card_id, None)
+
+    async def list_cards(self) -> list[OpenCard]:
+        return sorted(self._cards.values(), key=lambda one: one.created_at)
+
+
 @dataclass
 class MemoryStore:
     """Implements ``services.ports.Store``."""
@@ -631,6 +705,9 @@ class MemoryStore:
     runs: MemoryRuns = field(default_factory=MemoryRuns)
     deliveries: MemoryDeliveries = field(default_factory=MemoryDeliveries)
     rates: MemoryRates = field(default_factory=MemoryRates)
+    admins: MemoryAdmins = field(default_factory=MemoryAdmins)
+    conversations: MemoryConversations = field(default_factory=MemoryConversations)
+    open_cards: MemoryOpenCards = field(default_factory=MemoryOpenCards)
 
     async def prepare(self) -> None:
         """There are no indexes."""

@@ -7,6 +7,7 @@ from services.adapters.store.client import guarded, open_client, open_database
 from services.adapters.store.config import MongoAudit, MongoConfig
 from services.adapters.store.costs import MongoCosts
 from services.adapters.store.deliveries import MongoDeliveries
+from services.adapters.store.people import MongoAdmins, MongoConversations, MongoOpenCards
 from services.adapters.store.rates import MongoRates
 from services.adapters.store.runs import MongoRuns
 from services.adapters.store.teams import MongoTeams
@@ -26,6 +27,9 @@ class MongoStore:
         self.runs = MongoRuns(self._db)
         self.deliveries = MongoDeliveries(self._db)
         self.rates = MongoRates(self._db)
+        self.admins = MongoAdmins(self._db)
+        self.conversations = MongoConversations(self._db)
+        self.open_cards = MongoOpenCards(self._db)
 
     @guarded
     async def prepare(self) -> None:
@@ -49,6 +53,7 @@ class MongoStore:
         await db.deliveries.create_index(
             [("run_id", ASCENDING), ("state", ASCENDING), ("not_before", ASCENDING)]
         )
+        await db.conversations.create_index([("alerts_since", ASCENDING)])
         await db.audit.create_index([("at", DESCENDING)])
 
     @guarded

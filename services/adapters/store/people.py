@@ -1,0 +1,112 @@
+"""Admins, conversations, and cards that still change."""
+
+from typing import Any
+
+from pymongo import ASCENDING, ReturnDocument
+
+from services.adapters.store.client import Database, guarded, plain
+from services.model import AdminEntry, Conversation, OpenCard
+
+KEPT_WHEN_SEEN = {"state", "welcomed", "alerts_since", "alerts_by"}
+
+
+class MongoAdmins:
+    """Implements ``services.ports.AdminStore``."""
+
+    def __init__(self, db: Database) -> None:
+        self._admins = db.admins
+
+    @guarded
+    async def list_admins(self) -> list[AdminEntry]:
+        cursor = self._admins.find().sort([("name", ASCENDING), ("object_id", ASCENDING)])
+        return [_admin(doc) async for doc in cursor]
+
+    @guarded
+    async def add(self, admin: AdminEntry) -> bool:
+        done = await self._admins.update_one(
+            {"_id": _key(admin.tenant_id, admin.object_id)},
+            {"$setOnInsert": plain(admin.model_dump())},
+            upsert=True,
+        )
+        return done.upserted_id is not None
+
+    @guarded
+    async def remove(self, tenant_id: str, object_id: str) -> AdminEntry | None:
+        doc = await self._admins.find_one_and_delete({"_id": _key(tenant_id, object_id)})
+        return _admin(doc) if doc else None
+
+
+class MongoConversations:
+    """Implements ``services.ports.ConversationStore``."""
+
+    def __init__(self, db: Database) -> None:
+        self._conversations = db.conversations
+
+    @guarded
+    async def seen(self, conversation: Conversation) -> Conversation:
+        doc = plain(conversation.model_dump(exclude={"id"}))
+        kept = {name: doc.pop(name) for name in KEPT_WHEN_SEEN - {"state"}}
+        doc["state"] = "active"
+        stored = await self._conversations.find_one_and_update(
+            {"_id": conversation.id},
+            {"$set": doc, "$setOnInsert": kept},
+            upsert=True,
+            return_document=ReturnDocument.AFTER,
+        )
+        return _conversation(stored)
+
+    @guarded
+    async def get(self, conversation_id: str) -> Conversation | None:
+        doc = await self._conversations.find_one({"_id": conversation_id})
+        return _conversation(doc) if doc else None
+
+    @guarded
+    async def replace(self, conversation: Conversation) -> None:
+        doc = plain(conversation.model_dump(exclude={"id"}))
+        await self._conversations.replace_one({"_id": conversation.id}, doc)
+
+    @guarded
+    async def welcome_once(self, conversation_id: str) -> bool:
+        done = await self._conversations.update_one(
+            {"_id": conversation_id, "welcomed": False}, {"$set": {"welcomed": True}}
+        )
+        return done.modified_count == 1
+
+    @guarded
+    async def with_alerts(self) -> list[Conversation]:
+        cursor = self._conversations.find({"alerts_since": {"$ne": None}})
+        return [_conversation(doc) async for doc in cursor.sort("alerts_since", ASCENDING)]
+
+
+class MongoOpenCards:
+    """Implements ``services.ports.OpenCardStore``."""
+
+    def __init__(self, db: Database) -> None:
+        self._cards = db.open_cards
+
+    @guarded
+    async def put(self, card: OpenCard) -> None:
+        doc = plain(card.model_dump(exclude={"id"}))
+        await self._cards.replace_one({"_id": card.id}, doc, upsert=True)
+
+    @guarded
+    async def remove(self, card_id: str) -> None:
+        await self._cards.delete_one({"_id": card_id})
+
+    @guarded
+    async def list_cards(self) -> list[OpenCard]:
+        cursor = self._cards.find().sort("created_at", ASCENDING)
+        return [OpenCard(id=doc.pop("_id"), **doc) async for doc in cursor]
+
+
+def _key(tenant_id: str, object_id: str) -> str:
+    return f"{tenant_id.lower()}|{object_id.lower()}"
+
+
+def _admin(doc: dict[str, Any]) -> AdminEntry:
+    doc.pop("_id")
+    return AdminEntry(**doc)
+
+
+def _conversation(doc: dict[str, Any]) -> Conversation:
+    return Conversation(id=doc.pop("_id"), **doc)
