@@ -22,20 +22,20 @@ class Audit:
         *,
         before: dict[str, object] | None = None,
         after: dict[str, object] | None = None,
-    ) -> None:
+    ) -> AuditEntry:
         """Adds an entry; ``before`` and ``after`` hold no secrets."""
-        await self._log.append(
-            AuditEntry(
-                id=secrets.token_hex(12),
-                at=now,
-                actor=actor,
-                action=action,
-                subject=subject,
-                before=before,
-                after=after,
-            )
+        entry = AuditEntry(
+            id=secrets.token_hex(12),
+            at=now,
+            actor=actor,
+            action=action,
+            subject=subject,
+            before=before,
+            after=after,
         )
+        await self._log.append(entry)
+        return entry
 
-    async def newest(self, limit: int = 100) -> list[AuditEntry]:
-        """The newest entries."""
-        return await self._log.newest(limit)
+    async def newest(self, limit: int = 100, subject: str | None = None) -> list[AuditEntry]:
+        """The newest entries; ``subject``: only those of one thing."""
+        return await self._log.newest(limit, subject)

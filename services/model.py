@@ -220,9 +220,27 @@ class AuditEntry(Value):
     subject: str
     before: dict[str, object] | None = None
     after: dict[str, object] | None = None
+    undone_at: datetime | None = None
 
 
 # Anomalies
+
+
+AnomalyStatus = Literal[
+    "open", "ended", "expected", "not_an_anomaly", "too_small", "snoozed", "accepted"
+]
+
+
+class Answer(Value):
+    """What a person said of an anomaly."""
+
+    by: str
+    """Name, for reading."""
+    by_id: str
+    at: datetime
+    until: date | None = None
+    """Last day of a snooze."""
+    reason: str = ""
 
 
 class Anomaly(Value):
@@ -240,9 +258,82 @@ class Anomaly(Value):
     excess: Decimal
     """Money above what was expected, so far."""
     currency: str = "USD"
-    status: Literal["open", "ended", "expected", "not_an_anomaly", "snoozed", "accepted"] = "open"
+    status: AnomalyStatus = "open"
+    answer: Answer | None = None
+    """The newest answer; None while nobody has answered."""
     raised_at: datetime
     updated_at: datetime
+
+
+class Alert(Value):
+    """The card of an anomaly in one conversation."""
+
+    id: str
+    """Anomaly and conversation."""
+    anomaly_id: str
+    source: SourceName
+    conversation_id: str
+    state: Literal["pending", "posted", "failed"] = "pending"
+    activity_id: str | None = None
+    """The message, once it is posted."""
+    shown: str = ""
+    """Fingerprint of what the card shows, so that it is updated only when that changes."""
+    error: str | None = None
+    created_at: datetime
+    updated_at: datetime
+
+
+class WhatIfEvent(Value):
+    """An account that would have been marked in a month."""
+
+    team_name: str
+    aws_account_id: str
+    service: str
+    day: date
+    """The first day as of which it would have been marked."""
+    excess: Decimal
+
+
+class WhatIf(Value):
+    """What another threshold would have marked in the past."""
+
+    span: "SpanDays"
+    currency: str
+    threshold: float
+    """Percent as it is; ``candidate``: as it might be."""
+    candidate: float
+    min_increase: float
+    candidate_min_increase: float
+    marked: int
+    candidate_marked: int
+    missed: tuple[WhatIfEvent, ...] = ()
+    """Marked now and not by the candidate, largest first."""
+    added: tuple[WhatIfEvent, ...] = ()
+
+
+class WeekCost(Value):
+    """Net cost of a week of a history; the last may be shorter."""
+
+    first: date
+    last: date
+    amount: Decimal
+    change_percent: Decimal | None = None
+    """Against the week before; None for the first, and from nothing."""
+
+
+class CostHistory(Value):
+    """Daily net costs of a team's account."""
+
+    team: Team
+    span: "SpanDays"
+    currency: str
+    data_through: date
+    days: tuple["DayAmount", ...]
+    services: tuple[tuple[str, tuple["DayAmount", ...]], ...] = ()
+    """The largest services, at most two, with their days."""
+    weeks: tuple[WeekCost, ...] = ()
+    total: Decimal
+    sample: bool = False
 
 
 # People and conversations in Teams

@@ -10,6 +10,7 @@ from typing import Protocol
 from services.model import (
     Actor,
     AdminEntry,
+    Alert,
     Anomaly,
     AuditEntry,
     Conversation,
@@ -206,7 +207,15 @@ class AuditLog(Protocol):
 
     async def append(self, entry: AuditEntry) -> None: ...
 
-    async def newest(self, limit: int) -> list[AuditEntry]: ...
+    async def newest(self, limit: int, subject: str | None = None) -> list[AuditEntry]:
+        """Newest first; ``subject``: only those of one thing."""
+        ...
+
+    async def get(self, entry_id: str) -> AuditEntry | None: ...
+
+    async def mark_undone(self, entry_id: str, now: datetime) -> bool:
+        """True for the first caller only."""
+        ...
 
 
 class AnomalyStore(Protocol):
@@ -217,7 +226,7 @@ class AnomalyStore(Protocol):
         ...
 
     async def update(self, anomaly: Anomaly) -> None:
-        """Replaces excess, service, end, status and updated_at of a stored anomaly."""
+        """Replaces excess, service, end, status, answer and updated_at of a stored anomaly."""
         ...
 
     async def get(self, anomaly_id: str) -> Anomaly | None: ...
@@ -226,6 +235,30 @@ class AnomalyStore(Protocol):
         self, source: SourceName, accounts: Sequence[str] | None = None
     ) -> list[Anomaly]:
         """Open ones of these accounts (None: all), largest excess first."""
+        ...
+
+
+class AlertStore(Protocol):
+    """The cards of anomalies in conversations."""
+
+    async def create_once(self, alert: Alert) -> bool:
+        """Stores it unless its id is there; True when this call stored it."""
+        ...
+
+    async def replace(self, alert: Alert) -> None:
+        """Stores a changed one."""
+        ...
+
+    async def get(self, alert_id: str) -> Alert | None: ...
+
+    async def of_anomalies(self, anomaly_ids: Sequence[str]) -> list[Alert]:
+        """All cards of these anomalies, oldest first."""
+        ...
+
+    async def newest_of(
+        self, source: SourceName, conversation_id: str, since: datetime
+    ) -> list[Alert]:
+        """Those of a conversation that were created since then, newest first."""
         ...
 
 
@@ -533,6 +566,9 @@ class Store(Protocol):
 
     @property
     def admins(self) -> AdminStore: ...
+
+    @property
+    def alerts(self) -> AlertStore: ...
 
     @property
     def conversations(self) -> ConversationStore: ...

@@ -10,6 +10,7 @@ from services.errors import ConflictError
 from services.model import (
     Actor,
     AdminEntry,
+    Alert,
     Anomaly,
     AuditEntry,
     Conversation,
@@ -257,6 +258,48 @@ async def test_the_audit_trail_is_newest_first(any_store: Store) -> None:
             )
         )
     assert [one.id for one in await any_store.audit.newest(2)] == ["2", "1"]
+
+
+async def test_an_entry_of_the_trail_is_found_and_undone_once(any_store: Store) -> None:
+    audit = any_store.audit
+    entry = AuditEntry(
+        id="e", at=NOW, actor=Actor(door="chat", name="Ana"), action="team.add", subject="t1"
+    )
+    await audit.append(entry)
+    await audit.append(entry.model_copy(update={"id": "f", "subject": "t2"}))
+    assert [one.id for one in await audit.newest(9, "t2")] == ["f"]
+    assert await audit.get("e") == entry
+    assert await audit.get("x") is None
+    assert await audit.mark_undone("e", later(hours=1))
+    assert not await audit.mark_undone("e", later(hours=2))
+    assert not await audit.mark_undone("x", NOW)
+    undone = await audit.get("e")
+    assert undone is not None
+    assert undone.undone_at == later(hours=1)
+
+
+async def test_an_alert_is_created_once_for_a_conversation(any_store: Store) -> None:
+    alerts = any_store.alerts
+    one = Alert(
+        id="a|c",
+        anomaly_id="a",
+        source="datadog",
+        conversation_id="c",
+        created_at=NOW,
+        updated_at=NOW,
+    )
+    other = one.model_copy(update={"id": "b|c", "anomaly_id": "b", "created_at": later(hours=1)})
+    assert await alerts.create_once(one)
+    assert not await alerts.create_once(one.model_copy(update={"activity_id": "late"}))
+    assert await alerts.create_once(other)
+    posted = one.model_copy(update={"state": "posted", "activity_id": "m1"})
+    await alerts.replace(posted)
+    assert await alerts.get("a|c") == posted
+    assert await alerts.get("x") is None
+    assert await alerts.of_anomalies(["b", "a"]) == [posted, other]
+    assert await alerts.newest_of("datadog", "c", NOW) == [other, posted]
+    assert await alerts.newest_of("datadog", "c", later(minutes=1)) == [other]
+    assert await alerts.newest_of("sample", "c", NOW) == []
 
 
 async def test_an_anomaly_is_raised_once_and_then_changed(any_store: Store) -> None:

@@ -10,6 +10,7 @@ from services.errors import ConflictError
 from services.model import (
     Actor,
     AdminEntry,
+    Alert,
     Anomaly,
     AuditEntry,
     Category,
@@ -257,8 +258,19 @@ class MemoryAudit:
     async def append(self, entry: AuditEntry) -> None:
         self._entries.append(entry)
 
-    async def newest(self, limit: int) -> list[AuditEntry]:
-        return sorted(self._entries, key=lambda one: (one.at, one.id), reverse=True)[:limit]
+    async def newest(self, limit: int, subject: str | None = None) -> list[AuditEntry]:
+        found = [one for one in self._entries if subject in {None, one.subject}]
+        return sorted(found, key=lambda one: (one.at, one.id), reverse=True)[:limit]
+
+    async def get(self, entry_id: str) -> AuditEntry | None:
+        return next((one for one in self._entries if one.id == entry_id), None)
+
+    async def mark_undone(self, entry_id: str, now: datetime) -> bool:
+        for i, one in enumerate(self._entries):
+            if one.id == entry_id and one.undone_at is None:
+                self._entries[i] = one.model_copy(update={"undone_at": now})
+                return True
+        return False
 
 
 class MemoryAnomalies:
@@ -278,7 +290,7 @@ class MemoryAnomalies:
         self._anomalies[anomaly.id] = stored.model_copy(
             update={
                 name: getattr(anomaly, name)
-                for name in ("excess", "service", "end", "status", "updated_at")
+                for name in ("excess", "service", "end", "status", "answer", "updated_at")
             }
         )
 
@@ -296,6 +308,43 @@ class MemoryAnomalies:
             and (accounts is None or one.account_id in accounts)
         ]
         return sorted(found, key=lambda one: (-one.excess, one.id))
+
+
+class MemoryAlerts:
+    """Implements ``services.ports.AlertStore``."""
+
+    def __init__(self) -> None:
+        self._alerts: dict[str, Alert] = {}
+
+    async def create_once(self, alert: Alert) -> bool:
+        if alert.id in self._alerts:
+            return False
+        self._alerts[alert.id] = alert
+        return True
+
+    async def replace(self, alert: Alert) -> None:
+        if alert.id in self._alerts:
+            self._alerts[alert.id] = alert
+
+    async def get(self, alert_id: str) -> Alert | None:
+        return self._alerts.get(alert_id)
+
+    def _sorted(self, found: list[Alert]) -> list[Alert]:
+        return sorted(found, key=lambda one: (one.created_at, one.id))
+
+    async def of_anomalies(self, anomaly_ids: Sequence[str]) -> list[Alert]:
+        return self._sorted([o for o in self._alerts.values() if o.anomaly_id in anomaly_ids])
+
+    async def newest_of(
+        self, source: SourceName, conversation_id: str, since: datetime
+    ) -> list[Alert]:
+        found = [
+            one
+            for one in self._alerts.values()
+            if (one.source, one.conversation_id) == (source, conversation_id)
+            and one.created_at >= since
+        ]
+        return self._sorted(found)[::-1]
 
 
 @dataclass
@@ -705,6 +754,7 @@ class MemoryStore:
     runs: MemoryRuns = field(default_factory=MemoryRuns)
     deliveries: MemoryDeliveries = field(default_factory=MemoryDeliveries)
     rates: MemoryRates = field(default_factory=MemoryRates)
+    alerts: MemoryAlerts = field(default_factory=MemoryAlerts)
     admins: MemoryAdmins = field(default_factory=MemoryAdmins)
     conversations: MemoryConversations = field(default_factory=MemoryConversations)
     open_cards: MemoryOpenCards = field(default_factory=MemoryOpenCards)

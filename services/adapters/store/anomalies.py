@@ -1,12 +1,15 @@
 """Anomalies."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
-from services.adapters.store.client import Database, guarded, plain
-from services.model import Anomaly, SourceName
+from pymongo import ASCENDING, DESCENDING
 
-CHANGING = {"excess", "service", "end", "status", "updated_at"}
+from services.adapters.store.client import Database, guarded, plain
+from services.model import Alert, Anomaly, SourceName
+
+CHANGING = {"excess", "service", "end", "status", "answer", "updated_at"}
 
 
 class MongoAnomalies:
@@ -43,6 +46,56 @@ class MongoAnomalies:
             query["account_id"] = {"$in": list(accounts)}
         found = [_anomaly(doc) async for doc in self._anomalies.find(query)]
         return sorted(found, key=lambda one: (-one.excess, one.id))
+
+
+class MongoAlerts:
+    """Implements ``services.ports.AlertStore``."""
+
+    def __init__(self, db: Database) -> None:
+        self._alerts = db.alerts
+
+    @guarded
+    async def create_once(self, alert: Alert) -> bool:
+        done = await self._alerts.update_one(
+            {"_id": alert.id},
+            {"$setOnInsert": plain(alert.model_dump(exclude={"id"}))},
+            upsert=True,
+        )
+        return done.upserted_id is not None
+
+    @guarded
+    async def replace(self, alert: Alert) -> None:
+        doc = plain(alert.model_dump(exclude={"id"}))
+        await self._alerts.replace_one({"_id": alert.id}, doc)
+
+    @guarded
+    async def get(self, alert_id: str) -> Alert | None:
+        doc = await self._alerts.find_one({"_id": alert_id})
+        return _alert(doc) if doc else None
+
+    @guarded
+    async def of_anomalies(self, anomaly_ids: Sequence[str]) -> list[Alert]:
+        cursor = self._alerts.find({"anomaly_id": {"$in": list(anomaly_ids)}})
+        order = [("created_at", ASCENDING), ("_id", ASCENDING)]
+        return [_alert(doc) async for doc in cursor.sort(order)]
+
+    @guarded
+    async def newest_of(
+        self, source: SourceName, conversation_id: str, since: datetime
+    ) -> list[Alert]:
+        cursor = self._alerts.find(
+            {
+                "source": source,
+                "conversation_id": conversation_id,
+                "created_at": {"$gte": since},
+            }
+        )
+        order = [("created_at", DESCENDING), ("_id", DESCENDING)]
+        return [_alert(doc) async for doc in cursor.sort(order)]
+
+
+def _alert(doc: dict[str, Any]) -> Alert:
+    return Alert(id=doc.pop("_id"), **doc)
 
 
 def _anomaly(doc: dict[str, Any]) -> Anomaly:

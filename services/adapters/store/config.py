@@ -1,6 +1,7 @@
 """The stored settings and the audit trail."""
 
 from datetime import datetime
+from typing import Any
 
 from pymongo import DESCENDING, ReturnDocument
 
@@ -50,6 +51,23 @@ class MongoAudit:
         await self._audit.insert_one({"_id": entry.id, **doc})
 
     @guarded
-    async def newest(self, limit: int) -> list[AuditEntry]:
-        cursor = self._audit.find().sort([("at", DESCENDING), ("_id", DESCENDING)]).limit(limit)
-        return [AuditEntry(id=doc.pop("_id"), **doc) async for doc in cursor]
+    async def newest(self, limit: int, subject: str | None = None) -> list[AuditEntry]:
+        query = {} if subject is None else {"subject": subject}
+        cursor = self._audit.find(query).sort([("at", DESCENDING), ("_id", DESCENDING)])
+        return [_entry(doc) async for doc in cursor.limit(limit)]
+
+    @guarded
+    async def get(self, entry_id: str) -> AuditEntry | None:
+        doc = await self._audit.find_one({"_id": entry_id})
+        return _entry(doc) if doc else None
+
+    @guarded
+    async def mark_undone(self, entry_id: str, now: datetime) -> bool:
+        done = await self._audit.update_one(
+            {"_id": entry_id, "undone_at": None}, {"$set": {"undone_at": now}}
+        )
+        return done.modified_count == 1
+
+
+def _entry(doc: dict[str, Any]) -> AuditEntry:
+    return AuditEntry(id=doc.pop("_id"), **doc)

@@ -2,7 +2,7 @@
 
 from pymongo import ASCENDING, DESCENDING
 
-from services.adapters.store.anomalies import MongoAnomalies
+from services.adapters.store.anomalies import MongoAlerts, MongoAnomalies
 from services.adapters.store.client import guarded, open_client, open_database
 from services.adapters.store.config import MongoAudit, MongoConfig
 from services.adapters.store.costs import MongoCosts
@@ -28,6 +28,7 @@ class MongoStore:
         self.deliveries = MongoDeliveries(self._db)
         self.rates = MongoRates(self._db)
         self.admins = MongoAdmins(self._db)
+        self.alerts = MongoAlerts(self._db)
         self.conversations = MongoConversations(self._db)
         self.open_cards = MongoOpenCards(self._db)
 
@@ -53,6 +54,8 @@ class MongoStore:
         await db.deliveries.create_index(
             [("run_id", ASCENDING), ("state", ASCENDING), ("not_before", ASCENDING)]
         )
+        await db.alerts.create_index([("anomaly_id", ASCENDING)])
+        await db.alerts.create_index([("conversation_id", ASCENDING), ("created_at", DESCENDING)])
         await db.conversations.create_index([("alerts_since", ASCENDING)])
         await db.audit.create_index([("at", DESCENDING)])
 
