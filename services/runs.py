@@ -36,6 +36,18 @@ class RunView:
     deliveries: list[Delivery]
 
 
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What asking for a run would begin, or go on with."""
+
+    period: str
+    repeat: int
+    """The repetition that would be worked on."""
+    sent: int
+    """Mails of this period that were sent before."""
+    transport: str
+
+
 def run_id(
     source: SourceName, kind: RunKind, period: str, team_id: str | None = None, repeat: int = 1
 ) -> str:
@@ -73,9 +85,11 @@ class Runs:
         period: str | None = None,
         team_id: str | None = None,
         again: bool = False,
+        repeat: int | None = None,
     ) -> Run:
         """The run of a period, begun unless it is there.
 
+        ``repeat`` names the repetition that is meant, so that asking twice begins one run.
         A finished one comes back as it is and sends nothing; ``again`` begins a repetition. One
         that failed before anything was planned is opened again. Raises InvalidError for a
         period that is none or has not begun, NotFoundError for an unknown team.
@@ -84,11 +98,28 @@ class Runs:
         if team_id is not None and await self._teams.get(team_id) is None:
             raise NotFoundError(f"There is no team {team_id}. See the list of teams.")
         latest = await self._latest(kind, period, team_id)
+        if repeat is not None:
+            again = latest is not None and latest.repeat < repeat
         if latest is not None and not self._over(latest, again=again):
             return await self._reopened_if_failed(latest, actor, now)
         repeat = latest.repeat + 1 if latest is not None else 1
         run, _ = await self._runs.begin(await self._new(kind, actor, now, period, team_id, repeat))
         return run
+
+    async def outlook(
+        self, kind: RunKind, now: datetime, *, team_id: str | None = None
+    ) -> Outlook:
+        """What ``request`` would begin or go on with now, for whoever is to decide on it."""
+        period = await self._checked_period(kind, None, now)
+        latest = await self._latest(kind, period, team_id)
+        sent, repeat = 0, 1
+        if latest is not None:
+            for run in await self._runs.list_runs(self._source, kind=kind, period=period):
+                if run.team_id == team_id:
+                    counts = await self._deliveries.counts(run.id)
+                    sent += counts.get(DeliveryState.SENT, 0)
+            repeat = latest.repeat + (1 if self._over(latest, again=True) else 0)
+        return Outlook(period, repeat, sent, await self._transports.choose(now))
 
     async def draft(
         self,
