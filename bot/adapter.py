@@ -33,6 +33,7 @@ class TeamsAdapter(BotAdapter):  # type: ignore[misc] # the SDK ships no types
         # msrest maps ``tenantId`` of the conversation to another name and loses it.
         activity.conversation.tenant_id = (body.get("conversation") or {}).get("tenantId")
         context = TurnContext(self, activity)
+        context.turn_state["raw"] = body
         await self.run_pipeline(context, callback)
         if activity.type != ActivityTypes.invoke:
             return None

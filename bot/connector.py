@@ -176,7 +176,9 @@ class Connector:
         data = None if body is None else json.dumps(body, separators=(",", ":")).encode()
         for attempt in range(1, TRIES + 1):
             try:
-                status, answer, told = await self._once(method, service_url + path, data)
+                status, answer, told = await self._once(
+                    method, service_url.rstrip("/") + path, data
+                )
             except (aiohttp.ClientError, TimeoutError) as error:
                 problem, told = _lost(method, error), None
                 if problem.fate_unknown:

@@ -1,0 +1,43 @@
+"""From typed text to a command of the table, or to the closest one."""
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bot.turn import Command
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """A command and the rest of the text; without a command the closest name, if any is close."""
+
+    command: Command | None
+    rest: str = ""
+    closest: str | None = None
+
+
+def parse(text: str, commands: Sequence[Command]) -> Parsed:
+    """The command with the longest name that the text begins with, letter case aside."""
+    folded = text.casefold()
+    best: tuple[int, Command] | None = None
+    for command in commands:
+        for name in (command.name, *command.aliases):
+            begins = folded == name or folded.startswith(name + " ")
+            if begins and (best is None or len(name) > best[0]):
+                best = len(name), command
+    if best is not None:
+        return Parsed(best[1], text[best[0] :].strip())
+    return Parsed(None, text, _closest(folded, commands))
+
+
+def _closest(folded: str, commands: Sequence[Command]) -> str | None:
+    names = {
+        name: command.name for command in commands for name in (command.name, *command.aliases)
+    }
+    words = folded.split()
+    for count in (2, 1):
+        tried = " ".join(words[:count])
+        found = difflib.get_close_matches(tried, names, n=1, cutoff=0.6)
+        if found:
+            return names[found[0]]
+    return None

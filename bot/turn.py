@@ -1,0 +1,75 @@
+"""What one turn knows, and what it answers; nothing here knows the SDK."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from services.model import Actor, Conversation, Person, Role
+
+Card = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Somebody wrote or pressed something."""
+
+    person: Person
+    role: Role
+    conversation: Conversation
+    now: datetime
+    mentions: Sequence[tuple[str, str]] = ()
+    """(user id, name) of people who were mentioned."""
+    files: Sequence[tuple[str, str]] = ()
+    """(name, download address) of attached files."""
+    pressed: str | None = None
+    """The message whose button was pressed."""
+
+    @property
+    def actor(self) -> Actor:
+        """For the audit trail."""
+        return Actor(door="chat", name=self.person.name or self.person.object_id)
+
+    @property
+    def is_admin(self) -> bool:
+        return self.role == "admin"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What is shown: a card, or a sentence.
+
+    A press replaces the card that was pressed, for all, unless ``fresh`` (a new message) or
+    without a card (a sentence to the presser alone).
+    """
+
+    card: Card | None = None
+    words: str = ""
+    fresh: bool = False
+    run_id: str | None = None
+    """The card shows this run, and is brought up to date until it ends."""
+
+
+class ChooseError(Exception):
+    """A name fits several teams, or none: the card asks which."""
+
+    def __init__(self, card: Card) -> None:
+        super().__init__("which")
+        self.card = card
+
+
+Handler = Callable[[Turn, str], Awaitable[Reply]]
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One typed command; the table of all is ``bot.commands``."""
+
+    name: str
+    usage: str
+    does: str
+    role: Role
+    handler: Handler
+    aliases: tuple[str, ...] = ()
+    menu: bool = False
+    """Listed in the manifest's menu."""

@@ -1,0 +1,367 @@
+"""Cards about teams: list, one team, form, import."""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+
+from cards.elements import (
+    Element,
+    box,
+    card,
+    crossing,
+    execute,
+    facts,
+    figure,
+    heading,
+    line_chart,
+    note,
+    plain,
+    problem,
+    section,
+    table,
+    text,
+    text_input,
+)
+from cards.general import sample_notice
+from services.model import Role, Team, TeamReport
+from services.rendering.blocks import late_notice, window_line
+from services.wording import (
+    bare_percent,
+    change,
+    day,
+    listed,
+    money,
+    percent_of,
+    plural,
+    sparkline,
+    threshold,
+)
+
+LABELS = {
+    "team_name": "Name",
+    "aws_account_id": "AWS account id",
+    "team_email": "Mail",
+    "admin_emails": "Admins' mails",
+    "anomaly_threshold": "Threshold",
+}
+MOST_PROBLEMS = 8
+
+
+def team_list(
+    teams: Sequence[Team],
+    total: int,
+    page: int,
+    pages: int,
+    typed: str,
+    role: Role,
+    sample: bool,
+) -> Element:
+    """A page of teams; each opens with its name."""
+    if not total:
+        return _no_teams(typed, role, sample)
+    rows = [
+        [f"**{plain(team.team_name, 60)}**", team.aws_account_id, plain(team.team_email, 80)]
+        for team in teams
+    ]
+    fits = f" that fit “{plain(typed, 40)}”" if typed else ""
+    actions = []
+    if page < pages:
+        actions.append(execute("Next", "teams", {"text": typed, "page": str(page + 1)}))
+    if page > 1:
+        actions.append(execute("Back", "teams", {"text": typed, "page": str(page - 1)}))
+    if role == "admin":
+        actions.append(execute("Add team", "team.form"))
+        actions.append(execute("Import", "import.form"))
+    return card(
+        [
+            sample_notice(sample),
+            heading(f"{plural(total, 'team')}{fits}"),
+            table(
+                [("Team", 4, False), ("AWS account", 3, False), ("Mail", 4, False)],
+                rows,
+            ),
+            note(f"Page {page} of {pages}. For one of them write: team <name>") if pages else None,
+        ],
+        actions,
+    )
+
+
+def _no_teams(typed: str, role: Role, sample: bool) -> Element:
+    words = f"No team fits “{plain(typed, 40)}”." if typed else "No teams yet."
+    actions = (
+        [execute("Add team", "team.form"), execute("Import", "import.form")]
+        if role == "admin"
+        else []
+    )
+    return card([sample_notice(sample), text(words)], actions)
+
+
+def team_card(report: TeamReport, role: Role) -> Element:
+    """One team: costs, chart, threshold, contacts, open anomalies."""
+    team, figures = report.team, report.figures
+    late = late_notice(figures.data_through, report.expected_through)
+    actions = [
+        execute("Explain", "explain", {"team": team.id}),
+        execute("Preview", "preview", {"team": team.id}),
+        execute("Costs", "costs", {"team": team.id, "span": "month"}),
+    ]
+    if report.anomalies:
+        actions.append(execute("Anomalies", "anomalies", {"team": team.id}))
+    if role == "admin":
+        actions.append(execute("Edit", "team.form", {"team": team.id}))
+        actions.append(execute("Remove", "team.remove", {"team": team.id}))
+    return card(
+        [
+            sample_notice(report.sample),
+            text(f"⚠ {late}", isSubtle=True) if late else None,
+            heading(plain(team.team_name, 80)),
+            note(f"AWS account {team.aws_account_id}"),
+            *_figures(report),
+            facts(_contacts(team, figures.threshold)),
+        ],
+        actions,
+    )
+
+
+def _figures(report: TeamReport) -> list[Element | None]:
+    figures = report.figures
+    if figures.silent:
+        since = f" since {day(figures.last_day)}" if figures.last_day else ""
+        return [text(f"No AWS cost data{since}.", weight="Bolder")]
+    currency = figures.currency
+    moved = figures.current_total - figures.previous_total
+    share = percent_of(figures.current_total, figures.previous_total)
+    breach = None
+    if figures.breach is not None and figures.usage_percent is not None:
+        limit = threshold(figures.threshold)
+        grown = bare_percent(figures.usage_percent)
+        breach = crossing(f"Usage up {grown}, above the {limit} threshold")
+    open_ones = len(report.anomalies)
+    return [
+        figure(money(figures.current_total, currency)),
+        text(f"{change(moved, currency)} ({share})", spacing="None"),
+        breach,
+        note(window_line(figures.window, figures.previous_total, currency)),
+        text(f"{plural(open_ones, 'open anomaly', 'open anomalies')}") if open_ones else None,
+        *_week(report),
+    ]
+
+
+def _week(report: TeamReport) -> list[Element | None]:
+    week = report.figures.week
+    if week is None:
+        return []
+    currency = report.figures.currency
+    share = percent_of(week.current, week.previous)
+    words = (
+        f"Last 7 days: {money(week.current, currency)} vs {money(week.previous, currency)} "
+        f"({share})"
+    )
+    both = (week.days_before, week.days)
+    points = [
+        (one.day.isoformat(), float(one.amount or Decimal(0))) for part in both for one in part
+    ]
+    spark = sparkline([one.amount for part in both for one in part])
+    return [
+        section(words),
+        line_chart("Cost per day, last two weeks", [("Cost", points)], spark),
+    ]
+
+
+def _contacts(team: Team, limit: float) -> list[tuple[str, str]]:
+    own = "" if team.anomaly_threshold is not None else " (for all teams)"
+    pairs = [
+        ("Threshold", f"{threshold(limit)}{own}"),
+        ("Mail", plain(team.team_email, 100)),
+    ]
+    if team.admin_emails:
+        pairs.append(("Admins", plain(", ".join(team.admin_emails), 300)))
+    return pairs
+
+
+# Forms
+
+
+def team_form(
+    values: Mapping[str, str],
+    problems: Sequence[tuple[str, str]],
+    team_id: str | None,
+    global_threshold: float,
+) -> Element:
+    """Add or change a team; what was typed is kept when something is wrong."""
+    limit = threshold(global_threshold)
+    return card(
+        [
+            heading("Change a team" if team_id else "Add a team"),
+            problem(_words(problems)) if problems else None,
+            text_input("name", "Name", value=values.get("name", ""), required=True),
+            text_input(
+                "account",
+                "AWS account id",
+                value=values.get("account", ""),
+                required=True,
+                error="12 digits, with leading zeros.",
+                longest=20,
+                hint="012345678901",
+            ),
+            text_input(
+                "mail",
+                "Mail",
+                value=values.get("mail", ""),
+                required=True,
+                error="The address that gets the weekly report.",
+            ),
+            text_input(
+                "admins",
+                "Admins' mails (they get the report too)",
+                value=values.get("admins", ""),
+                error="Addresses, separated by commas.",
+                longest=2000,
+                hint="a@example.com, b@example.com",
+            ),
+            text_input(
+                "threshold",
+                f"Threshold in percent (empty: {limit})",
+                value=values.get("threshold", ""),
+                error="A number above 0, or nothing.",
+                longest=12,
+            ),
+        ],
+        [
+            execute(
+                "Save",
+                "team.save",
+                {"team": team_id} if team_id else {},
+                style="positive",
+                inputs=True,
+            ),
+            execute("Cancel", "cancel"),
+        ],
+    )
+
+
+def _words(problems: Sequence[tuple[str, str]]) -> str:
+    return "  \n".join(
+        f"{LABELS.get(field, field)} {plain(reason, 200)}"
+        for field, reason in problems[:MOST_PROBLEMS]
+    )
+
+
+def team_stored(
+    team: Team, what: str, by: str, entry: str | None, global_threshold: float
+) -> Element:
+    """A team was added, changed or restored: its facts and the way back."""
+    limit = team.anomaly_threshold or global_threshold
+    actions = [execute("Undo", "undo", {"entry": entry})] if entry else []
+    actions += [
+        execute("Edit", "team.form", {"team": team.id}),
+        execute("Preview", "preview", {"team": team.id}),
+    ]
+    return card(
+        [
+            text(f"**{plain(team.team_name, 80)}** {what} by {plain(by, 60)}."),
+            facts([("AWS account", team.aws_account_id), *_contacts(team, limit)]),
+        ],
+        actions,
+    )
+
+
+def remove_question(team: Team) -> Element:
+    """Asks before a team is removed, and says what is kept."""
+    return card(
+        [
+            heading(f"Remove {plain(team.team_name, 60)}?"),
+            text(
+                f"AWS account {team.aws_account_id} then gets no report. Its costs, reports and "
+                "history are kept, and it is listed to the admins as an account without a team. "
+                "This can be undone."
+            ),
+        ],
+        [
+            execute("Remove", "team.remove.yes", {"team": team.id}, style="destructive"),
+            execute("Cancel", "cancel"),
+        ],
+    )
+
+
+def team_removed(team: Team, by: str, entry: str) -> Element:
+    """A team was removed; the way back."""
+    return card(
+        [text(f"**{plain(team.team_name, 80)}** removed by {plain(by, 60)}.")],
+        [execute("Undo", "undo", {"entry": entry})],
+    )
+
+
+# Import
+
+
+def import_form(typed: str, wrong: str) -> Element:
+    """CSV or JSON is pasted here."""
+    return card(
+        [
+            heading("Import teams"),
+            problem(plain(wrong, 300)) if wrong else None,
+            text(
+                "CSV with the columns team\\_name, aws\\_account\\_id, team\\_email and, if you "
+                "like, admin\\_emails (separated by ;) and anomaly\\_threshold; or a JSON list of "
+                "objects with these fields. Nothing is stored before you confirm."
+            ),
+            text_input(
+                "text",
+                "CSV or JSON",
+                value=typed,
+                required=True,
+                error="Paste the teams here.",
+                longest=20_000,
+                lines=True,
+                hint="team_name,aws_account_id,team_email",
+            ),
+        ],
+        [
+            execute("Check", "import.check", style="positive", inputs=True),
+            execute("Cancel", "cancel"),
+        ],
+    )
+
+
+def import_question(
+    new: int,
+    changed: int,
+    same: int,
+    problems: Sequence[tuple[int, str, str]],
+    changes: Sequence[str],
+    pending: str,
+) -> Element:
+    """What an import would do, row by row where it matters."""
+    counts = [f"{new} new", f"{changed} changed", f"{same} the same"]
+    if problems:
+        counts.append(plural(len(problems), "error"))
+    body = [heading(listed(counts))]
+    if problems:
+        lines = [
+            f"Row {line}: {LABELS.get(field, field)} {plain(reason, 160)}"
+            for line, field, reason in problems[:MOST_PROBLEMS]
+        ]
+        left = len(problems) - MOST_PROBLEMS
+        more = [f"and {left} more"] if left > 0 else []
+        body.append(box([crossing("  \n".join([*lines, *more]))], "attention"))
+    body += [text(plain(line, 200), spacing="None") for line in changes[:MOST_PROBLEMS]]
+    if len(changes) > MOST_PROBLEMS:
+        body.append(note(f"and {len(changes) - MOST_PROBLEMS} more"))
+    number = new + changed
+    actions = []
+    if number:
+        title = f"Confirm {number}"
+        actions.append(execute(title, "import.apply", {"pending": pending}, style="positive"))
+    actions.append(execute("Cancel", "cancel"))
+    return card(body, actions)
+
+
+def import_done(created: int, updated: int, unchanged: int, failed: int, by: str) -> Element:
+    """What an import did."""
+    counts = [f"{created} added", f"{updated} changed", f"{unchanged} the same"]
+    if failed:
+        counts.append(f"{failed} with errors left out")
+    return card(
+        [text(f"{listed(counts)}. Imported by {plain(by, 60)}.")],
+        [execute("See teams", "teams")],
+    )

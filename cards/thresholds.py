@@ -1,0 +1,118 @@
+"""Cards about thresholds."""
+
+from collections.abc import Sequence
+
+from cards.elements import (
+    Element,
+    card,
+    execute,
+    facts,
+    heading,
+    note,
+    plain,
+    section,
+    table,
+    text,
+    text_input,
+)
+from services.model import Role, StoredConfig, Team, WhatIf, WhatIfEvent
+from services.wording import day, money, plural, threshold
+
+MOST_EVENTS = 6
+MOST_OWN = 15
+
+
+def thresholds(config: StoredConfig, own: Sequence[Team], currency: str, role: Role) -> Element:
+    """The threshold for all teams, and the teams that have their own."""
+    least = f"{config.min_increase:g} {currency}"
+    pairs = [
+        (plain(team.team_name, 60), threshold(team.anomaly_threshold or 0))
+        for team in own[:MOST_OWN]
+    ]
+    form = [
+        text_input(
+            "value",
+            "New threshold in percent",
+            required=True,
+            error="A number above 0.",
+            longest=12,
+        ),
+        text_input(
+            "min",
+            f"New smallest increase (empty: {least})",
+            error="A number, or nothing.",
+            longest=12,
+        ),
+    ]
+    return card(
+        [
+            heading(f"Usage up more than {threshold(config.anomaly_threshold)} is marked"),
+            text(f"and by at least {least}, against the same days of the month before."),
+            section("Teams with their own") if pairs else None,
+            facts(pairs) if pairs else None,
+            note(f"and {len(own) - MOST_OWN} more") if len(own) > MOST_OWN else None,
+            *(form if role == "admin" else []),
+        ],
+        [execute("What if?", "threshold.what_if", inputs=True)] if role == "admin" else [],
+    )
+
+
+def what_if(found: WhatIf, team: Team | None) -> Element:
+    """What another threshold would have marked, before it is saved."""
+    before, after = threshold(found.threshold), threshold(found.candidate)
+    whom = f" for {plain(team.team_name, 60)}" if team else ""
+    changes = f"{before} to {after}"
+    if found.candidate_min_increase != found.min_increase:
+        changes += (
+            f", smallest increase {found.min_increase:g} to {found.candidate_min_increase:g}"
+        )
+    data = {"value": f"{found.candidate:g}", "min": f"{found.candidate_min_increase:g}"}
+    days = (found.span.last - found.span.first).days + 1
+    marked = plural(found.marked, "month was marked", "months were marked")
+    return card(
+        [
+            heading(f"Threshold{whom}: {changes}"),
+            text(
+                f"In the last {days} days {marked} above the threshold; it would have been "
+                f"**{found.candidate_marked}**."
+            ),
+            *_events("Would miss", found.missed, found.currency),
+            *_events("Would add", found.added, found.currency),
+        ],
+        [
+            execute(
+                f"Save {after}",
+                "threshold.save",
+                {**data, **({"team": team.id} if team else {})},
+                style="positive",
+            ),
+            execute("Cancel", "cancel"),
+        ],
+    )
+
+
+def _events(title: str, events: Sequence[WhatIfEvent], currency: str) -> list[Element]:
+    if not events:
+        return []
+    rows = [
+        [
+            plain(one.team_name, 60),
+            f"{plain(one.service, 40)}, {day(one.day)}",
+            money(one.excess, currency),
+        ]
+        for one in events[:MOST_EVENTS]
+    ]
+    more = len(events) - MOST_EVENTS
+    found = [
+        section(title),
+        table([("Team", 4, False), ("Driver, since", 4, False), ("Excess", 3, True)], rows),
+    ]
+    return [*found, note(f"and {more} more")] if more > 0 else found
+
+
+def threshold_saved(words: str, by: str, entry: str | None) -> Element:
+    """A threshold was changed; the way back."""
+    return card(
+        [text(f"{plain(words, 200)} Saved by {plain(by, 60)}.")],
+        [execute("Undo", "undo", {"entry": entry})] if entry else [],
+    )
