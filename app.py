@@ -6,6 +6,7 @@
 
 import argparse
 import asyncio
+import secrets
 import signal
 import socket
 import sys
@@ -15,11 +16,24 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+import aiohttp
 import structlog
 from aiohttp import web
 
 from api.app import build_api, build_outbox
 from api.wired import About, ApiServices
+from bot.adapter import TeamsAdapter
+from bot.alerts import TeamsNotifier
+from bot.authenticator import Authenticator
+from bot.chat import Chat
+from bot.commands import COMMANDS
+from bot.connector import Connector
+from bot.endpoint import Endpoint
+from bot.files import Files
+from bot.long_work import LongWork
+from bot.people import People
+from bot.tokens import Tokens
+from bot.turns import CostBot, TurnServices
 from cli.check import check
 from cli.import_teams import import_teams
 from cli.parser import build_parser
@@ -37,23 +51,33 @@ from services.adapters.sample import SampleSource, sample_teams
 from services.adapters.secrets import FernetBox
 from services.adapters.store import MongoStore
 from services.adapters.ticker import Ticker
+from services.alerts import Alerts
 from services.anomalies import Anomalies
+from services.anomaly_list import AnomalyList
 from services.audit import Audit
+from services.changes import Changes
 from services.check import Check
 from services.clockwork import Clockwork
 from services.config import Config
+from services.conversations import Conversations
 from services.costs import Costs
 from services.errors import AgentError, SettingsError
 from services.health import Health
+from services.histories import Histories
+from services.notices import Notices
 from services.planning import Planner
+from services.plans import Plans
 from services.ports import Clock, CostSource
 from services.reports import ReportMaker, Reports
+from services.resolutions import Resolutions
 from services.restatements import Restatements
+from services.roles import Roles
 from services.runs import Runs
 from services.sending import Sender, SenderSettings
 from services.settings import Settings, is_loopback, load_settings
 from services.teams import Teams
 from services.transports import Transports
+from services.what_if import WhatIfs
 from services.worker import Worker
 
 log = structlog.get_logger()
@@ -78,6 +102,19 @@ class Agent:
     api: web.Application
     background: Background
     ticker: Ticker
+    roles: Roles
+    long_work: LongWork
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What talks to the world and lives as long as the agent."""
+
+    store: MongoStore
+    source: CostSource
+    http: aiohttp.ClientSession
+    background: Background
+    clock: Clock
 
 
 def make_source(settings: Settings) -> CostSource:
@@ -97,8 +134,9 @@ async def open_agent(
         await store.prepare()
         source = make_source(settings)
         stack.push_async_callback(source.aclose)
-        background = Background()
-        agent = _wire(settings, store, source, background, clock, mail_sample_data)
+        http = await stack.enter_async_context(aiohttp.ClientSession())
+        outside = Outside(store, source, http, Background(), clock)
+        agent = _wire(settings, outside, mail_sample_data)
         if source.name == "sample":
             await store.teams.seed_samples(sample_teams(clock()))
         yield agent
@@ -111,15 +149,9 @@ async def _mongo_url(settings: Settings, stack: AsyncExitStack) -> str:
     return embedded.url
 
 
-def _wire(
-    settings: Settings,
-    store: MongoStore,
-    source: CostSource,
-    background: Background,
-    clock: Clock,
-    mail_sample_data: bool,
-) -> Agent:
-    owner = worker_name()
+def _wire(settings: Settings, outside: Outside, mail_sample_data: bool) -> Agent:
+    store, source, background = outside.store, outside.source, outside.background
+    clock, owner = outside.clock, worker_name()
     hours = settings.costs.complete_after_hours
     box = FernetBox(
         settings.server.secret_key,
@@ -134,9 +166,11 @@ def _wire(
         config, source.name, outbox, SmtpTransport, sample_confirmed=mail_sample_data
     )
     costs = Costs(source, store.costs, settings.datadog.accounts_per_query, hours)
+    plans = Plans(store.plans, audit)
     maker = ReportMaker(
         costs=store.costs,
         anomalies=store.anomalies,
+        plans=plans,
         source=source.name,
         complete_after_hours=hours,
         teams_app=settings.teams_app.app_id is not None,
@@ -180,6 +214,26 @@ def _wire(
         clock=clock,
         gone=surely_gone,
     )
+    connector = Connector(outside.http, Tokens(settings.teams_app, outside.http, clock))
+    notifier = TeamsNotifier(connector)
+    alerts = Alerts(
+        alerts=store.alerts,
+        anomalies=store.anomalies,
+        conversations=store.conversations,
+        notifier=notifier,
+        notices=Notices(
+            runs=store.runs,
+            ledger=store.deliveries,
+            config=config,
+            transports=transports,
+            source=source.name,
+        ),
+        maker=maker,
+        teams=teams,
+        config=config,
+        runs=runs,
+        source=source.name,
+    )
     clockwork = Clockwork(
         config=config,
         runs=runs,
@@ -191,6 +245,7 @@ def _wire(
         source=source.name,
         clock=clock,
         start=background.start,
+        tell=alerts.tick,
     )
     ticker = Ticker(clockwork.tick, background.start, clock)
     wired = Wired(
@@ -211,22 +266,78 @@ def _wire(
         clock=clock,
         outbox_folder=str(settings.server.data_dir / "outbox"),
     )
+    reports = Reports(maker=maker, costs=costs, store=store.costs, teams=teams, config=config)
+    health = Health(store, ticker)
+    local = settings.teams_app.app_id is None
+    roles = Roles(store.admins, audit, settings.teams_app.admin_ids, local=local)
+    conversations = Conversations(store.conversations, audit)
+    people = People(connector, clock, local=local)
+    chat = Chat(
+        teams=teams,
+        config=config,
+        reports=reports,
+        histories=Histories(costs, store.costs, source.name),
+        what_ifs=WhatIfs(
+            costs=costs, store=store.costs, teams=teams, config=config, source=source.name
+        ),
+        plans=plans,
+        anomalies=AnomalyList(store.anomalies, teams, source.name),
+        resolutions=Resolutions(store.anomalies, store.alerts, audit, source.name),
+        alerts=alerts,
+        runs=runs,
+        costs=costs,
+        audit=audit,
+        changes=Changes(audit, teams, config),
+        conversations=conversations,
+        roles=roles,
+        people=people,
+        health=health,
+        files=Files(outside.http),
+        pending=store.pending_imports,
+        poster=notifier,
+        work=clockwork.work,
+        tell=clockwork.tell,
+        source=source.name,
+    )
+    long_work = LongWork(
+        connector=connector,
+        cards=store.open_cards,
+        runs=runs,
+        start=background.start,
+        clock=clock,
+        owner=owner,
+        gone=surely_gone,
+    )
+    turn_services = TurnServices(
+        roles=roles,
+        people=people,
+        conversations=conversations,
+        chat=chat,
+        long_work=long_work,
+        clock=clock,
+        sample=source.name == "sample",
+    )
+    endpoint = Endpoint(
+        TeamsAdapter(connector),
+        Authenticator(settings.teams_app, outside.http, clock),
+        CostBot(COMMANDS, turn_services).on_turn,
+    )
     api = build_api(
         ApiServices(
             teams=teams,
             config=config,
-            reports=Reports(
-                maker=maker, costs=costs, store=store.costs, teams=teams, config=config
-            ),
+            reports=reports,
             runs=runs,
             work=clockwork.work,
-            health=Health(store, ticker),
+            health=health,
             outbox=outbox,
             clock=clock,
             about=About(version=VERSION, source=source.name),
-        )
+        ),
+        endpoint.handle,
+        messages_authenticate=not local,
     )
-    return Agent(settings, wired, api, background, ticker)
+    return Agent(settings, wired, api, background, ticker, roles, long_work)
 
 
 def log_as_set(settings: Settings, *, beside_progress: bool = False) -> None:
@@ -272,8 +383,14 @@ async def serve(settings: Settings, *, with_first_report: bool) -> int:
                     await _unless(stop, first_report(agent.wired))
                     log_as_set(settings)
                 agent.ticker.start()
+                await agent.long_work.resume()
                 host, port = door.getsockname()[:2]
-                announce(agent.wired, f"http://{f'[{host}]' if ':' in host else host}:{port}")
+                announce(
+                    agent.wired,
+                    f"http://{f'[{host}]' if ':' in host else host}:{port}",
+                    settings.teams_app.app_id,
+                    await _first_admin_code(agent.roles),
+                )
                 await stop.wait()
             finally:
                 agent.ticker.stop()
@@ -281,6 +398,15 @@ async def serve(settings: Settings, *, with_first_report: bool) -> int:
                 await runner.cleanup()
                 await agent.background.drain(DRAIN_SECONDS)
     return 0
+
+
+async def _first_admin_code(roles: Roles) -> str | None:
+    """The code that makes whoever sends it the first admin, while there is none."""
+    if not await roles.needs_first_admin():
+        return None
+    code = "-".join(f"{secrets.randbelow(10_000):04d}" for _ in range(3))
+    roles.offer_code(code)
+    return code
 
 
 async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:

@@ -11,6 +11,9 @@ from aiohttp import web
 from api.problems import Handler, problem
 from services.settings import is_loopback
 
+GUARDED_ELSEWHERE = web.AppKey("guarded_elsewhere", tuple[str, ...])
+"""Paths whose own door checks who asks."""
+
 FORWARDED = (
     "Forwarded",
     "Via",
@@ -26,7 +29,12 @@ BANNER = "Local mode: only this machine is answered, as no API key exists."
 
 @web.middleware
 async def local_only(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Lets requests of this machine through; 403 for all others."""
+    """Lets requests of this machine through; 403 for all others.
+
+    Paths in ``GUARDED_ELSEWHERE`` authenticate by themselves.
+    """
+    if request.path in request.app.get(GUARDED_ELSEWHERE, ()):
+        return await handler(request)
     reason = _refusal(request)
     if reason is not None:
         return problem(403, "Forbidden", f"{reason} {BANNER}", "")

@@ -58,6 +58,7 @@ class TeamsAdapter(BotAdapter):  # type: ignore[misc] # the SDK ships no types
                 activity.conversation.id,
                 message_body(activity),
                 activity.reply_to_id,
+                at_once=True,
             )
             sent.append(ResourceResponse(id=activity_id))
         return sent
@@ -65,7 +66,11 @@ class TeamsAdapter(BotAdapter):  # type: ignore[misc] # the SDK ships no types
     async def update_activity(self, context: TurnContext, activity: Activity) -> ResourceResponse:
         """Replaces a message that was sent."""
         await self._connector.update(
-            activity.service_url, activity.conversation.id, activity.id, message_body(activity)
+            activity.service_url,
+            activity.conversation.id,
+            activity.id,
+            message_body(activity),
+            at_once=True,
         )
         return ResourceResponse(id=activity.id)
 
@@ -76,6 +81,19 @@ class TeamsAdapter(BotAdapter):  # type: ignore[misc] # the SDK ships no types
         await self._connector.delete(
             reference.service_url, reference.conversation.id, reference.activity_id
         )
+
+
+CARD = "application/vnd.microsoft.card.adaptive"
+
+
+def card_message(card: Mapping[str, Any], activity_id: str | None = None) -> dict[str, Any]:
+    """A message that shows a card, as the connector sends it."""
+    body = {
+        "type": "message",
+        "summary": str(card.get("fallbackText") or "")[:200],
+        "attachments": [{"contentType": CARD, "content": card}],
+    }
+    return {**body, "id": activity_id} if activity_id else body
 
 
 def message_body(activity: Activity) -> dict[str, Any]:

@@ -104,23 +104,36 @@ class Connector:
         conversation: str,
         activity: Mapping[str, Any],
         reply_to: str | None = None,
+        *,
+        at_once: bool = False,
     ) -> str:
-        """A new message; its id."""
+        """A new message; its id.
+
+        ``at_once``: an answer to somebody who waits; it counts, and does not wait its turn.
+        """
         path = f"/v3/conversations/{quote(conversation, safe='')}/activities"
         if reply_to:
             path += f"/{quote(reply_to, safe='')}"
-        body = await self._in_turn("POST", service_url, conversation, path, activity)
+        body = await self._in_turn(
+            "POST", service_url, conversation, path, activity, at_once=at_once
+        )
         return str(body.get("id", ""))
 
     async def update(
-        self, service_url: str, conversation: str, activity_id: str, activity: Mapping[str, Any]
+        self,
+        service_url: str,
+        conversation: str,
+        activity_id: str,
+        activity: Mapping[str, Any],
+        *,
+        at_once: bool = False,
     ) -> None:
         """Replaces a message."""
         path = (
             f"/v3/conversations/{quote(conversation, safe='')}"
             f"/activities/{quote(activity_id, safe='')}"
         )
-        await self._in_turn("PUT", service_url, conversation, path, activity)
+        await self._in_turn("PUT", service_url, conversation, path, activity, at_once=at_once)
 
     async def delete(self, service_url: str, conversation: str, activity_id: str) -> None:
         """Removes a message."""
@@ -151,10 +164,15 @@ class Connector:
         conversation: str,
         path: str,
         body: Mapping[str, Any] | None,
+        *,
+        at_once: bool = False,
     ) -> dict[str, Any]:
         lock, window = self._of(conversation)
         async with lock:
-            while (wait := max(window.wait(self._timer()), self._tenant.wait(self._timer()))) > 0:
+            while (
+                not at_once
+                and (wait := max(window.wait(self._timer()), self._tenant.wait(self._timer()))) > 0
+            ):
                 await self._sleep(wait)
             window.note(self._timer())
             self._tenant.note(self._timer())

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from bot.chat import Chat
+from bot.press import Press
 from services.model import Actor, Conversation, Person, Role
 
 Card = dict[str, Any]
@@ -58,7 +60,8 @@ class ChooseError(Exception):
         self.card = card
 
 
-Handler = Callable[[Turn, str], Awaitable[Reply]]
+Handler = Callable[[Chat, Turn, str], Awaitable[Reply]]
+Button = Callable[[Chat, Turn, Press], Awaitable[Reply]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,4 +75,8 @@ class Command:
     handler: Handler
     aliases: tuple[str, ...] = ()
     menu: bool = False
-    """Listed in the manifest's menu."""
+    """Listed in the manifest's menu (at most 10)."""
+    admin_to_set: bool = False
+    """With text after it, the command is for admins."""
+    listed: bool = True
+    """Listed in the help."""

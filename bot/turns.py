@@ -10,37 +10,29 @@ from botbuilder.core import TurnContext
 from botbuilder.core.teams import TeamsActivityHandler
 from botbuilder.schema import Activity, Attachment, InvokeResponse
 
+from bot.actions import handle, role_of
+from bot.adapter import CARD
 from bot.authenticator import tenant_of
+from bot.chat import Chat
 from bot.parser import parse
 from bot.people import OutsiderError, People
-from bot.press import Press, pressed
+from bot.press import pressed
 from bot.turn import Card, ChooseError, Command, Reply, Turn
 from bot.words import mentioned_people, said_to_bot
 from cards import general
 from services.conversations import Conversations
 from services.errors import AgentError
-from services.model import Conversation, Role
+from services.model import Conversation
 from services.ports import Clock
 from services.roles import Roles
 
 log = structlog.get_logger()
 
-CARD = "application/vnd.microsoft.card.adaptive"
 WORDS = "application/vnd.microsoft.activity.message"
 FILE = "application/vnd.microsoft.teams.file.download.info"
 ANSWER_SECONDS = 0.8
 """After this long a card says that the answer is being worked on."""
 KINDS = {"personal": "personal", "groupChat": "group", "channel": "channel"}
-
-
-class Presses(Protocol):
-    """What buttons do."""
-
-    async def handle(self, turn: Turn, press: Press) -> Reply: ...
-
-    def role_of(self, verb: str) -> Role:
-        """Who may press it; raises InvalidError for a verb that is none."""
-        ...
 
 
 class LongWork(Protocol):
@@ -70,7 +62,7 @@ class TurnServices:
     roles: Roles
     people: People
     conversations: Conversations
-    presses: Presses
+    chat: Chat
     long_work: LongWork
     clock: Clock
     sample: bool
@@ -188,17 +180,20 @@ class CostBot(TeamsActivityHandler):  # type: ignore[misc] # the SDK ships no ty
                 return Reply(general.unknown(words, parsed.closest))
         if parsed.command is None:
             raise AssertionError("import teams is a command")
-        if parsed.command.role == "admin" and not turn.is_admin:
+        for_admins = parsed.command.role == "admin" or (
+            parsed.command.admin_to_set and parsed.rest
+        )
+        if for_admins and not turn.is_admin:
             return Reply(await self._denied(parsed.command.does))
-        return await parsed.command.handler(turn, parsed.rest)
+        return await parsed.command.handler(self._services.chat, turn, parsed.rest)
 
     async def _press(self, turn: Turn, payload: Any) -> Reply:
         press = pressed(payload)
-        if self._services.presses.role_of(press.verb) == "admin" and not turn.is_admin:
+        if role_of(press.verb) == "admin" and not turn.is_admin:
             names = await self._services.roles.names()
             listed = f" Admins: {', '.join(names)}." if names else ""
             return Reply(words=f"Only admins can do this.{listed}")
-        return await self._services.presses.handle(turn, press)
+        return await handle(self._services.chat, turn, press)
 
     async def _denied(self, does: str) -> Card:
         return general.denied(does, await self._services.roles.names())

@@ -1,6 +1,7 @@
 """Cards of every conversation: welcome, help, what went wrong, and which of several."""
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any, Literal
 
 from cards.elements import (
@@ -14,16 +15,22 @@ from cards.elements import (
     text,
 )
 from services.model import Role
+from services.rendering.blocks import SAMPLE_NOTICE, late_notice
 from services.wording import listed
 
-SAMPLE = "SAMPLE DATA. These are not your costs."
 MOST_BUTTONS = 5
 Choice = tuple[str, str, Mapping[str, Any]]
 
 
 def sample_notice(sample: bool) -> Element | None:
     """The notice that stands first on every card made from sample costs."""
-    return notice(SAMPLE) if sample else None
+    return notice(SAMPLE_NOTICE) if sample else None
+
+
+def late(data_through: date, expected: date) -> Element | None:
+    """The notice of a card whose data is late."""
+    words = late_notice(data_through, expected)
+    return notice(words) if words else None
 
 
 def welcome(kind: Literal["personal", "group", "channel"], sample: bool) -> Element:
@@ -46,7 +53,7 @@ def welcome(kind: Literal["personal", "group", "channel"], sample: bool) -> Elem
         ],
         [
             execute("See teams", "teams"),
-            execute("Preview", "preview", {"team": "admin"}),
+            execute("Preview", "preview"),
             execute("Help", "help"),
         ],
     )

@@ -21,9 +21,9 @@ from cards.elements import (
     text,
     text_input,
 )
-from cards.general import sample_notice
+from cards.general import late, sample_notice
 from services.model import Role, Team, TeamReport
-from services.rendering.blocks import late_notice, window_line
+from services.rendering.blocks import window_line
 from services.wording import (
     bare_percent,
     change,
@@ -98,7 +98,6 @@ def _no_teams(typed: str, role: Role, sample: bool) -> Element:
 def team_card(report: TeamReport, role: Role) -> Element:
     """One team: costs, chart, threshold, contacts, open anomalies."""
     team, figures = report.team, report.figures
-    late = late_notice(figures.data_through, report.expected_through)
     actions = [
         execute("Explain", "explain", {"team": team.id}),
         execute("Preview", "preview", {"team": team.id}),
@@ -112,7 +111,7 @@ def team_card(report: TeamReport, role: Role) -> Element:
     return card(
         [
             sample_notice(report.sample),
-            text(f"⚠ {late}", isSubtle=True) if late else None,
+            late(figures.data_through, report.expected_through),
             heading(plain(team.team_name, 80)),
             note(f"AWS account {team.aws_account_id}"),
             *_figures(report),
@@ -364,4 +363,20 @@ def import_done(created: int, updated: int, unchanged: int, failed: int, by: str
     return card(
         [text(f"{listed(counts)}. Imported by {plain(by, 60)}.")],
         [execute("See teams", "teams")],
+    )
+
+
+def export(csv_text: str, total: int, page: int, pages: int) -> Element:
+    """Teams as the CSV that the import takes; in parts where there are many."""
+    part = f", part {page} of {pages}" if pages > 1 else ""
+    actions = [execute("Next part", "export", {"page": str(page + 1)})] if page < pages else []
+    lines = {
+        "type": "RichTextBlock",
+        "inlines": [
+            {"type": "TextRun", "text": csv_text, "fontType": "Monospace", "size": "Small"}
+        ],
+    }
+    return card(
+        [heading(f"{plural(total, 'team')} as CSV{part}"), note("Copy it into a file."), lines],
+        actions,
     )

@@ -15,6 +15,7 @@ from cards.elements import (
     text,
     text_input,
 )
+from cards.general import sample_notice
 from services.model import Role, StoredConfig, Team, WhatIf, WhatIfEvent
 from services.wording import day, money, plural, threshold
 
@@ -32,9 +33,8 @@ def thresholds(config: StoredConfig, own: Sequence[Team], currency: str, role: R
     form = [
         text_input(
             "value",
-            "New threshold in percent",
-            required=True,
-            error="A number above 0.",
+            f"New threshold in percent (empty: {threshold(config.anomaly_threshold)})",
+            error="A number above 0, or nothing.",
             longest=12,
         ),
         text_input(
@@ -57,7 +57,7 @@ def thresholds(config: StoredConfig, own: Sequence[Team], currency: str, role: R
     )
 
 
-def what_if(found: WhatIf, team: Team | None) -> Element:
+def what_if(found: WhatIf, team: Team | None, role: Role, sample: bool) -> Element:
     """What another threshold would have marked, before it is saved."""
     before, after = threshold(found.threshold), threshold(found.candidate)
     whom = f" for {plain(team.team_name, 60)}" if team else ""
@@ -66,28 +66,33 @@ def what_if(found: WhatIf, team: Team | None) -> Element:
         changes += (
             f", smallest increase {found.min_increase:g} to {found.candidate_min_increase:g}"
         )
-    data = {"value": f"{found.candidate:g}", "min": f"{found.candidate_min_increase:g}"}
+    data = {"value": f"{found.candidate:g}"} if found.candidate != found.threshold else {}
+    if found.candidate_min_increase != found.min_increase:
+        data["min"] = f"{found.candidate_min_increase:g}"
     days = (found.span.last - found.span.first).days + 1
-    marked = plural(found.marked, "month was marked", "months were marked")
     return card(
         [
+            sample_notice(sample),
             heading(f"Threshold{whom}: {changes}"),
             text(
-                f"In the last {days} days {marked} above the threshold; it would have been "
-                f"**{found.candidate_marked}**."
+                f"Last {days} days: **{plural(found.marked, 'alert')}**; it would have been "
+                f"**{found.candidate_marked:,}**."
             ),
+            note("At most one for each account and month."),
             *_events("Would miss", found.missed, found.currency),
             *_events("Would add", found.added, found.currency),
         ],
         [
             execute(
-                f"Save {after}",
+                f"Save {after}" if found.candidate != found.threshold else "Save",
                 "threshold.save",
                 {**data, **({"team": team.id} if team else {})},
                 style="positive",
             ),
             execute("Cancel", "cancel"),
-        ],
+        ]
+        if role == "admin"
+        else [],
     )
 
 

@@ -17,10 +17,15 @@ async def first_report(wired: Wired) -> None:
     await run_report(wired, actor=ACTOR)
 
 
-def announce(wired: Wired, address: str) -> None:
-    """Where to look."""
+def announce(wired: Wired, address: str, app_id: str | None, code: str | None) -> None:
+    """Where to look; ``code`` makes whoever sends it to the bot the first admin."""
     print(f"\nServing on {address}")
     print(f"Outbox     {address}/outbox  (files in {wired.outbox_folder})")
     print(f"Health     {address}/api/health")
-    print(f"Teams      local mode; endpoint for the Agents Playground: {address}/api/messages")
+    if app_id is None:
+        print(f"Teams      local mode; endpoint for the Agents Playground: {address}/api/messages")
+    else:
+        print(f"Teams      app {app_id}; its endpoint is /api/messages")
+    if code is not None:
+        print(f"Admin      there is none yet. In Teams, write to the bot: claim {code}")
     print("Stop with Ctrl-C.", flush=True)

@@ -1,14 +1,25 @@
 """Anomalies over time: raised once, kept up to date while they last, ended when they are over."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+from decimal import Decimal
 
 import structlog
 
 from services.analysis.threshold import anomaly_id, judge
-from services.model import AccountFigures, Anomaly, SourceName
+from services.model import (
+    AccountFigures,
+    Anomaly,
+    AnomalyStatus,
+    Answer,
+    PlannedChange,
+    SourceName,
+)
 from services.ports import AnomalyStore
 
 log = structlog.get_logger()
+
+DOUBLED = 2
+"""A snoozed anomaly that has grown by this factor is open again."""
 
 
 class Anomalies:
@@ -18,34 +29,69 @@ class Anomalies:
         self._store = store
 
     async def judge(
-        self, source: SourceName, account_id: str, figures: AccountFigures, now: datetime
+        self,
+        source: SourceName,
+        account_id: str,
+        figures: AccountFigures,
+        now: datetime,
+        plan: PlannedChange | None = None,
     ) -> Anomaly | None:
         """Raises, updates or ends the threshold anomaly of the compared month; the open one.
 
-        One that a person has answered keeps its answer; only its figures move on.
+        One that a person has answered keeps its answer, its figures move on; a snooze ends after
+        its last day, or when the excess has doubled. Usage within an announced change is raised
+        as expected, so that nobody is alerted.
         """
         found = judge(source, account_id, figures, now)
         known = await self._store.get(anomaly_id(source, account_id, figures))
         if found is None:
             await self._end(known, figures.data_through, now)
             return None
+        within = planned(found, figures, plan, now)
         if known is None:
-            if await self._store.raise_once(found):
-                log.info("anomaly_raised", anomaly=found.id)
-            return found
-        status = "open" if known.status in {"open", "ended"} else known.status
-        moved = {"excess": found.excess, "service": found.service, "status": status, "end": None}
-        current = known.model_copy(update=moved)
+            raised = within or found
+            if await self._store.raise_once(raised):
+                log.info("anomaly_raised", anomaly=found.id, status=raised.status)
+            return raised if raised.status == "open" else None
+        current = await self._moved(known, found, within, now)
+        return current if current.status == "open" else None
+
+    async def _moved(
+        self, known: Anomaly, found: Anomaly, within: Anomaly | None, now: datetime
+    ) -> Anomaly:
+        """A known anomaly with today's figures, and open again where it must be."""
+        figures = {"excess": found.excess, "service": found.service, "end": None}
+        current = known.model_copy(update=figures)
         if current != known:
-            await self._store.update(current.model_copy(update={"updated_at": now}))
-        return current if status == "open" else None
+            current = current.model_copy(update={"updated_at": now})
+            await self._store.update(current)
+        if within is not None and known.status in {"open", "ended"}:
+            return await self._settled(current, "expected", within.answer, now)
+        if known.status == "ended" or _snooze_is_over(current, now.date()):
+            return await self._settled(current, "open", None, now)
+        if within is None and known.answer is not None and known.answer.by_id == PLAN:
+            return await self._settled(current, "open", None, now)
+        return current
+
+    async def _settled(
+        self, anomaly: Anomaly, status: AnomalyStatus, answer: Answer | None, now: datetime
+    ) -> Anomaly:
+        if anomaly.status == status:
+            return anomaly
+        changed = anomaly.model_copy(
+            update={"status": status, "answer": answer, "updated_at": now}
+        )
+        if not await self._store.settle(changed, anomaly.status):
+            return await self._store.get(anomaly.id) or anomaly
+        log.info("anomaly_moved", anomaly=anomaly.id, status=status)
+        return changed
 
     async def _end(self, known: Anomaly | None, last_day: date, now: datetime) -> None:
-        if known is None or known.status != "open":
+        if known is None or known.status not in {"open", "snoozed"}:
             return
         ended = {"status": "ended", "end": last_day, "updated_at": now}
-        await self._store.update(known.model_copy(update=ended))
-        log.info("anomaly_ended", anomaly=known.id)
+        if await self._store.settle(known.model_copy(update=ended), known.status):
+            log.info("anomaly_ended", anomaly=known.id)
 
     async def close_past_months(
         self, source: SourceName, compared_from: date, now: datetime
@@ -53,4 +99,31 @@ class Anomalies:
         """Ends open threshold anomalies of months before the one that is compared now."""
         for anomaly in await self._store.open_of(source):
             if anomaly.kind == "threshold" and anomaly.start < compared_from:
-                await self._end(anomaly, compared_from, now)
+                await self._end(anomaly, compared_from - timedelta(days=1), now)
+
+
+PLAN = "plan"
+"""Who answers for usage that stays within an announced change."""
+
+
+def planned(
+    found: Anomaly, figures: AccountFigures, plan: PlannedChange | None, now: datetime
+) -> Anomaly | None:
+    """The anomaly as expected, when usage has grown by no more than was announced."""
+    window = figures.window.current
+    if plan is None or plan.first > window.last or plan.last < window.first:
+        return None
+    if figures.usage_percent is None or figures.usage_percent > plan.percent:
+        return None
+    answer = Answer(
+        by=plan.by, by_id=PLAN, at=now, reason=plan.reason, excess=found.excess, until=plan.last
+    )
+    return found.model_copy(update={"status": "expected", "answer": answer})
+
+
+def _snooze_is_over(anomaly: Anomaly, today: date) -> bool:
+    if anomaly.status != "snoozed" or anomaly.answer is None:
+        return False
+    told = anomaly.answer.excess
+    doubled = told > Decimal(0) and anomaly.excess >= DOUBLED * told
+    return doubled or (anomaly.answer.until is not None and today > anomaly.answer.until)

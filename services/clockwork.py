@@ -4,7 +4,7 @@ The ticker only ticks; what is due is decided by pure functions from the stored 
 the present instant, and MongoDB decides which worker does it.
 """
 
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -51,6 +51,7 @@ class Clockwork:
         source: SourceName,
         clock: Clock,
         start: Start,
+        tell: Callable[[datetime], Coroutine[Any, Any, None]],
     ) -> None:
         self._config = config
         self._runs = runs
@@ -62,6 +63,7 @@ class Clockwork:
         self._source = source
         self._clock = clock
         self._start = start
+        self._tell = tell
         self._backfilled: frozenset[str] | None = None
         """Accounts whose history is known to be there; None: look again."""
 
@@ -77,6 +79,7 @@ class Clockwork:
         for run in await self._store.list_runs(self._source, open_only=True):
             if due_again(run, now):
                 self.work(run.id)
+        self.tell()
         state = await self._costs.state()
         if state.data_through is not None:
             accounts = frozenset(team.aws_account_id for team in teams)
@@ -86,6 +89,10 @@ class Clockwork:
     async def _backfill(self, now: datetime, accounts: frozenset[str]) -> None:
         await self._costs.backfill(now, sorted(accounts))
         self._backfilled = accounts
+
+    def tell(self) -> None:
+        """One round of alerts in the background."""
+        self._start("alerts", self._tell(self._clock()))
 
     def work(self, run_id: str) -> None:
         """Works on a run in the background."""

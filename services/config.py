@@ -108,9 +108,12 @@ class Config:
         return _view(await self.stored(now))
 
     async def change(
-        self, body: Mapping[str, Any], actor: Actor, now: datetime
+        self, body: Mapping[str, Any], actor: Actor, now: datetime, *, entry_id: str | None = None
     ) -> dict[str, object]:
-        """Changes the fields that are given; InvalidError names each wrong one."""
+        """Changes the fields that are given; InvalidError names each wrong one.
+
+        ``entry_id``: the id of the change in the audit trail.
+        """
         given = _checked(body)
         for _ in range(MOST_TRIES):
             before = await self.stored(now)
@@ -119,7 +122,7 @@ class Config:
             if after == before:
                 return _view(before)
             if await self._store.replace(after.model_copy(update={"version": before.version + 1})):
-                await self._record(actor, before, after, given, now)
+                await self._record(actor, before, after, given, now, entry_id)
                 return _view(after)
         raise ConflictError("The settings are being changed by somebody else. Try again.")
 
@@ -146,6 +149,7 @@ class Config:
         after: StoredConfig,
         given: Mapping[str, Any],
         now: datetime,
+        entry_id: str | None,
     ) -> None:
         old, new = _view(before), _view(after)
         changed = {name for name in new if new[name] != old[name]}
@@ -159,6 +163,7 @@ class Config:
             now,
             before={name: old[name] for name in changed},
             after=facts,
+            entry_id=entry_id,
         )
 
     def smtp_settings(self, config: StoredConfig) -> SmtpSettings:

@@ -64,6 +64,18 @@ class LostLeaseError(AgentError):
     """Another worker has taken over; this one must stop and write nothing more."""
 
 
+class ConversationGoneError(AgentError):
+    """Teams takes no message for this conversation any more; ``state`` says why."""
+
+    def __init__(self, message: str, state: str) -> None:
+        super().__init__(message)
+        self.state = state
+
+
+class MessageFateUnknownError(AgentError):
+    """Teams did not say whether it took a message; it must not be sent again."""
+
+
 class MailError(AgentError):
     """The mail server refused or did not answer before the message body was handed over."""
 

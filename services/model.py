@@ -241,6 +241,8 @@ class Answer(Value):
     until: date | None = None
     """Last day of a snooze."""
     reason: str = ""
+    excess: Decimal = Decimal(0)
+    """The anomaly's excess at the answer; a snooze ends when it has doubled."""
 
 
 class Anomaly(Value):
@@ -266,11 +268,12 @@ class Anomaly(Value):
 
 
 class Alert(Value):
-    """The card of an anomaly in one conversation."""
+    """A card that tells a conversation of something, and is updated in place."""
 
     id: str
-    """Anomaly and conversation."""
-    anomaly_id: str
+    """Subject and conversation."""
+    subject: str
+    """The anomaly's id, or ``run:`` and the id of a run that did not go out."""
     source: SourceName
     conversation_id: str
     state: Literal["pending", "posted", "failed"] = "pending"
@@ -278,6 +281,8 @@ class Alert(Value):
     """The message, once it is posted."""
     shown: str = ""
     """Fingerprint of what the card shows, so that it is updated only when that changes."""
+    excess_told: Decimal = Decimal(0)
+    """Excess that people were last told of by a message; twice as much is told again."""
     error: str | None = None
     created_at: datetime
     updated_at: datetime
@@ -380,6 +385,29 @@ class Conversation(Value):
     updated_at: datetime
 
 
+class PlannedChange(Value):
+    """A change of usage that somebody announced: no alert for it, reported against the plan."""
+
+    id: str
+    account_id: str
+    percent: Decimal
+    """Usage above the month before, in percent."""
+    first: date
+    last: date
+    reason: str = ""
+    by: str
+    at: datetime
+
+
+class PendingImport(Value):
+    """Teams that were checked and wait for Confirm."""
+
+    id: str
+    text: str
+    by_id: str
+    at: datetime
+
+
 class OpenCard(Value):
     """A card that still changes by itself: brought to its end also after a restart."""
 
@@ -391,6 +419,8 @@ class OpenCard(Value):
     run_id: str | None = None
     """The run whose progress it shows; None: a command that was being worked on."""
     asked_by: str = ""
+    owner: str = ""
+    """The worker that keeps it up to date."""
     created_at: datetime
 
 
@@ -519,6 +549,8 @@ class TeamReport(Value):
     anomalies: tuple[Anomaly, ...] = ()
     """Open ones, largest excess first."""
     restatement: Restatement | None = None
+    plan: PlannedChange | None = None
+    """A change that was announced for days of the window."""
     expected_through: date
     """Last day that should be complete; later than figures.data_through when data is late."""
     sample: bool = False
@@ -628,6 +660,8 @@ class RunKind(StrEnum):
     WEEKLY = "weekly"
     TEAM = "team"
     DAILY = "daily"
+    NOTICE = "notice"
+    """A mail to the admins about the agent itself."""
 
 
 class RunState(StrEnum):
@@ -682,7 +716,7 @@ class FrozenReport(Value):
 
     id: str
     run_id: str
-    kind: Literal["team", "admin"]
+    kind: Literal["team", "admin", "notice"]
     team_id: str | None = None
     source: SourceName
     made_at: datetime
@@ -740,3 +774,37 @@ class Delivery(Value):
     reply: str | None = None
     error: str | None = None
     updated_at: datetime
+
+
+# What conversations are told
+
+
+class AnomalyNews(Value):
+    """All that a card says of an anomaly."""
+
+    anomaly: Anomaly
+    team: Team | None
+    """None when the account's team was removed."""
+    figures: AccountFigures | None = None
+    """None when there are no costs to show."""
+    sample: bool = False
+
+
+class DigestNews(Value):
+    """Anomalies beyond the number of cards that a conversation gets in an hour."""
+
+    lines: tuple[AnomalyLine, ...]
+    sample: bool = False
+
+
+class RunNews(Value):
+    """A run that did not go out, or not in full."""
+
+    run: Run
+    sent: int = 0
+    failed: tuple[tuple[str, str], ...] = ()
+    """(recipient, reason)"""
+    sample: bool = False
+
+
+News = AnomalyNews | DigestNews | RunNews

@@ -190,7 +190,9 @@ class Planner:
 
     async def _recorded(self, basis: Basis, report: TeamReport) -> TeamReport:
         account = report.team.aws_account_id
-        await self._anomalies.judge(self._source, account, report.figures, basis.made_at)
+        await self._anomalies.judge(
+            self._source, account, report.figures, basis.made_at, report.plan
+        )
         found = (await self._maker.open_anomalies([account])).get(account, [])
         return report.model_copy(update={"anomalies": tuple(found)})
 

@@ -12,6 +12,7 @@ from services.model import (
     AdminEntry,
     Alert,
     Anomaly,
+    AnomalyStatus,
     AuditEntry,
     Conversation,
     CostTable,
@@ -21,7 +22,10 @@ from services.model import (
     DeliveryState,
     FrozenReport,
     Month,
+    News,
     OpenCard,
+    PendingImport,
+    PlannedChange,
     Run,
     RunKind,
     RunSummary,
@@ -226,7 +230,14 @@ class AnomalyStore(Protocol):
         ...
 
     async def update(self, anomaly: Anomaly) -> None:
-        """Replaces excess, service, end, status, answer and updated_at of a stored anomaly."""
+        """Replaces the figures of a stored anomaly: excess, service, end and updated_at."""
+        ...
+
+    async def settle(self, anomaly: Anomaly, was: AnomalyStatus) -> bool:
+        """Replaces status, answer, end and updated_at of one whose status is still ``was``.
+
+        False when somebody else was faster; then nothing is written.
+        """
         ...
 
     async def get(self, anomaly_id: str) -> Anomaly | None: ...
@@ -235,6 +246,16 @@ class AnomalyStore(Protocol):
         self, source: SourceName, accounts: Sequence[str] | None = None
     ) -> list[Anomaly]:
         """Open ones of these accounts (None: all), largest excess first."""
+        ...
+
+    async def newest(
+        self, source: SourceName, accounts: Sequence[str] | None = None, limit: int = 100
+    ) -> list[Anomaly]:
+        """The newest of these accounts (None: all) in any state, by when they were raised."""
+        ...
+
+    async def get_many(self, anomaly_ids: Sequence[str]) -> list[Anomaly]:
+        """Those of these that are stored, in no order."""
         ...
 
 
@@ -249,10 +270,14 @@ class AlertStore(Protocol):
         """Stores a changed one."""
         ...
 
+    async def claim(self, alert: Alert, now: datetime) -> bool:
+        """Sets ``updated_at`` of one that is stored as given: True for one caller only."""
+        ...
+
     async def get(self, alert_id: str) -> Alert | None: ...
 
-    async def of_anomalies(self, anomaly_ids: Sequence[str]) -> list[Alert]:
-        """All cards of these anomalies, oldest first."""
+    async def of_subjects(self, subjects: Sequence[str]) -> list[Alert]:
+        """All cards about these, oldest first."""
         ...
 
     async def newest_of(
@@ -477,6 +502,26 @@ class MailTransport(Protocol):
         ...
 
 
+class Notifier(Protocol):
+    """Tells conversations of news, by cards that can be updated.
+
+    Each raises ConversationGoneError when the conversation takes no message any more,
+    MessageFateUnknownError, and AgentError for what may go well another time.
+    """
+
+    async def post(self, conversation: Conversation, news: News) -> str:
+        """The id of the new message."""
+        ...
+
+    async def update(self, conversation: Conversation, activity_id: str, news: News) -> None:
+        """Replaces a message in place; NotFoundError when somebody has deleted it."""
+        ...
+
+    async def reply(self, conversation: Conversation, activity_id: str, words: str) -> None:
+        """One sentence below a message."""
+        ...
+
+
 class SecretBox(Protocol):
     """Encrypts what is stored."""
 
@@ -527,6 +572,28 @@ class ConversationStore(Protocol):
         ...
 
 
+class PlanStore(Protocol):
+    """Announced changes."""
+
+    async def add(self, plan: PlannedChange) -> None: ...
+
+    async def remove(self, plan_id: str) -> PlannedChange | None: ...
+
+    async def covering(self, accounts: Sequence[str], span: DaySpan) -> list[PlannedChange]:
+        """Those of these accounts that share a day with the span, newest first."""
+        ...
+
+
+class PendingImportStore(Protocol):
+    """Imports that wait for Confirm, for a day."""
+
+    async def put(self, pending: PendingImport) -> None: ...
+
+    async def get(self, pending_id: str) -> PendingImport | None: ...
+
+    async def remove(self, pending_id: str) -> None: ...
+
+
 class OpenCardStore(Protocol):
     """Cards that still change by themselves."""
 
@@ -575,6 +642,12 @@ class Store(Protocol):
 
     @property
     def open_cards(self) -> OpenCardStore: ...
+
+    @property
+    def plans(self) -> PlanStore: ...
+
+    @property
+    def pending_imports(self) -> PendingImportStore: ...
 
     async def prepare(self) -> None:
         """Creates the indexes; raises StoreUnavailableError when MongoDB does not answer."""

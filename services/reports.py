@@ -12,9 +12,10 @@ from typing import TypeVar
 from services.analysis.figures import Totals, account_figures
 from services.analysis.threshold import judge
 from services.analysis.windows import comparison_window, expected_data_through, needed_span
+from services.anomalies import planned
 from services.config import Config
 from services.costs import Costs
-from services.errors import CostSourceError, NotFoundError
+from services.errors import CostSourceError, InvalidError, NotFoundError
 from services.model import (
     AccountFigures,
     AdminReport,
@@ -23,6 +24,7 @@ from services.model import (
     CostSeries,
     DaySpan,
     DeliveryRecap,
+    PlannedChange,
     RenderedReport,
     Restatement,
     SilentTeam,
@@ -36,10 +38,11 @@ from services.model import (
     UnmappedAccount,
     WindowDays,
 )
+from services.plans import Plans
 from services.ports import AnomalyStore, CostStore
 from services.rendering.preview import admin_preview, team_preview
 from services.rendering.reports import Footer, render_admin, render_team
-from services.schedule import period_of, reference_time
+from services.schedule import parse_period, period_of, reference_time
 from services.teams import Teams
 
 ACCOUNTS_AT_ONCE = 100
@@ -92,12 +95,14 @@ class ReportMaker:
         *,
         costs: CostStore,
         anomalies: AnomalyStore,
+        plans: Plans,
         source: SourceName,
         complete_after_hours: int,
         teams_app: bool,
     ) -> None:
         self._costs = costs
         self._anomalies = anomalies
+        self._plans = plans
         self._source = source
         self._hours = complete_after_hours
         self._teams_app = teams_app
@@ -154,6 +159,7 @@ class ReportMaker:
         figures: AccountFigures,
         anomalies: Sequence[Anomaly],
         restatement: Restatement | None = None,
+        plan: PlannedChange | None = None,
     ) -> TeamReport:
         """A team's report; a breach that is not recorded yet is listed all the same."""
         if figures.last_day is None:
@@ -161,7 +167,14 @@ class ReportMaker:
             figures = figures.model_copy(update={"last_day": last.get(team.aws_account_id)})
         breach = judge(self._source, team.aws_account_id, figures, basis.made_at)
         listed = list(anomalies)
-        if breach is not None and breach.id not in {anomaly.id for anomaly in listed}:
+        within_plan = (
+            planned(breach, figures, plan, basis.made_at) is not None if breach else False
+        )
+        if (
+            breach is not None
+            and not within_plan
+            and breach.id not in {anomaly.id for anomaly in listed}
+        ):
             known = await self._anomalies.get(breach.id)
             if known is None:
                 listed.append(breach)
@@ -170,6 +183,7 @@ class ReportMaker:
             figures=figures,
             anomalies=tuple(sorted(listed, key=lambda anomaly: -anomaly.excess)),
             restatement=restatement,
+            plan=plan,
             expected_through=basis.expected_through,
             sample=self._source == "sample",
             period=basis.period,
@@ -182,6 +196,10 @@ class ReportMaker:
         for anomaly in await self._anomalies.open_of(self._source, accounts):
             found.setdefault(anomaly.account_id, []).append(anomaly)
         return found
+
+    async def plans(self, basis: Basis, accounts: Sequence[str]) -> dict[str, PlannedChange]:
+        """The newest announced change of each account that touches the compared days."""
+        return await self._plans.of_accounts(accounts, basis.window.current)
 
     def render_team(self, report: TeamReport) -> tuple[RenderedReport, dict[str, object]]:
         """The mail of a team and its preview JSON."""
@@ -320,13 +338,35 @@ class Reports:
 
     async def preview_team(self, team_id: str, now: datetime) -> Preview:
         """A team's report; reads the costs of its account first where none are stored."""
-        team = await self._teams.get(team_id)
-        basis = await self._basis(now, [team])
-        rendered, json = self._maker.render_team((await self._team_reports(basis, [team]))[0])
-        return Preview(rendered, json)
+        report = await self.team_report(await self._teams.get(team_id), now)
+        return Preview(*self._maker.render_team(report))
+
+    async def team_report(
+        self, team: Team, now: datetime, period: str | None = None
+    ) -> TeamReport:
+        """A team's report as it would be sent now, or for an earlier period.
+
+        Reads the costs of its account first where none are stored. Raises InvalidError for a
+        period that is none, CostSourceError.
+        """
+        basis = await self._basis(now, [team], period)
+        await self._costs.ensure_span(now, [team.aws_account_id], basis.span)
+        return (await self._team_reports(basis, [team]))[0]
+
+    def rendered_team(self, report: TeamReport) -> RenderedReport:
+        """The mail of a team's report."""
+        return self._maker.render_team(report)[0]
+
+    def rendered_admin(self, report: AdminReport) -> RenderedReport:
+        """The mail of the consolidated report."""
+        return self._maker.render_admin(report)[0]
 
     async def preview_admin(self, now: datetime) -> Preview:
         """The consolidated report."""
+        return Preview(*self._maker.render_admin(await self.admin_report(now)))
+
+    async def admin_report(self, now: datetime) -> AdminReport:
+        """The consolidated report as it would be sent now. Raises NotFoundError without teams."""
         teams = await self._teams.list()
         if not teams:
             raise NotFoundError("No teams yet. Add or import teams first.")
@@ -340,14 +380,20 @@ class Reports:
         for accounts in chunked([account for account in names if account not in taken]):
             for account, figures in (await self._maker.figures(basis, accounts, {})).items():
                 builder.add_unmapped(account, figures)
-        rendered, json = self._maker.render_admin(builder.build(None))
-        return Preview(rendered, json)
+        return builder.build(None)
 
-    async def _basis(self, now: datetime, teams: Sequence[Team]) -> Basis:
+    async def _basis(
+        self, now: datetime, teams: Sequence[Team], period: str | None = None
+    ) -> Basis:
         config = await self._config.stored(now)
+        this_week = period_of(now, config.schedule_timezone)
+        if period is not None:
+            parse_period(period)
+            if period > this_week:
+                raise InvalidError(f"{period} has not begun. The current period is {this_week}.")
         async with self._reading:
             await self._costs.ensure(now, [team.aws_account_id for team in teams])
-        return await self._maker.basis(config, period_of(now, config.schedule_timezone), now)
+        return await self._maker.basis(config, period or this_week, now)
 
     async def _team_reports(self, basis: Basis, teams: Sequence[Team]) -> list[TeamReport]:
         return await team_reports(self._maker, basis, teams)
@@ -368,6 +414,7 @@ async def team_reports(
     }
     figures = await maker.figures(basis, accounts, thresholds)
     anomalies = await maker.open_anomalies(accounts)
+    plans = await maker.plans(basis, accounts)
     return [
         await maker.team_report(
             basis,
@@ -375,6 +422,7 @@ async def team_reports(
             figures[team.aws_account_id],
             anomalies.get(team.aws_account_id, []),
             (restatements or {}).get(team.id),
+            plans.get(team.aws_account_id),
         )
         for team in teams
     ]

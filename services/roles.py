@@ -29,10 +29,18 @@ class Roles:
         self._local = local
         self._code: str | None = None
         self._wrong = 0
+        self._names: dict[str, str] = {}
+        """Names of the settings' admins, as far as they have spoken."""
+
+    @property
+    def everybody(self) -> bool:
+        """Whether every local user is an admin, as no tenant and no admin is set."""
+        return self._local and not self.configured
 
     async def role_of(self, person: Person) -> Role:
         """The role that a person has now."""
         if person.object_id.lower() in self.configured:
+            self._names[person.object_id.lower()] = person.name
             return "admin"
         if self._local and not self.configured:
             return "admin"
@@ -47,7 +55,8 @@ class Roles:
 
     async def names(self) -> list[str]:
         """The admins' names, as far as they are known."""
-        return [one.name for one in await self._store.list_admins() if one.name]
+        granted = [one.name for one in await self._store.list_admins()]
+        return sorted({name for name in (*granted, *self._names.values()) if name})
 
     async def needs_first_admin(self) -> bool:
         """Whether nobody can be an admin yet."""

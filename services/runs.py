@@ -206,6 +206,13 @@ class Runs:
             await self._deliveries.list_deliveries(run_id),
         )
 
+    async def progress(self, run_id: str) -> RunView:
+        """The run with its counts; with its deliveries only once it is over."""
+        run = await self._get(run_id)
+        over = run.state is not RunState.OPEN
+        deliveries = await self._deliveries.list_deliveries(run_id) if over else []
+        return RunView(run, await self._deliveries.counts(run_id), deliveries)
+
     async def newest(self, limit: int = 100) -> list[Run]:
         """The newest runs of the active source."""
         return await self._runs.list_runs(self._source, limit=limit)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from services.errors import InvalidError
+from services.wording import from_safe_cell
 
 REQUIRED = ("team_name", "aws_account_id", "team_email")
 OPTIONAL = ("admin_emails", "anomaly_threshold")
@@ -46,6 +47,8 @@ class ImportResult:
     updated: int = 0
     unchanged: int = 0
     failed: list[RowProblem] = field(default_factory=list)
+    changes: list[str] = field(default_factory=list)
+    """What changes, a line for each team that does."""
 
 
 def rows_of_list(items: list[Any]) -> tuple[list[ImportRow], list[RowProblem]]:
@@ -68,7 +71,7 @@ def parse_csv(data: bytes) -> tuple[list[ImportRow], list[RowProblem]]:
     """
     if len(data) > MOST_BYTES:
         raise InvalidError(f"The file has over {MOST_BYTES // 1_000_000} MB. Split it.")
-    text = _text(data)
+    text = file_text(data)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=True)
     rows: list[ImportRow] = []
     problems: list[RowProblem] = []
@@ -120,7 +123,7 @@ def _add_row(
 
 def _value(column: str, cell: str) -> Any:
     """The cell of a column; None when an optional cell is empty: the stored value stays."""
-    text = cell.strip()
+    text = from_safe_cell(cell.strip())
     if column == "admin_emails":
         return [part.strip() for part in text.split(";") if part.strip()] if text else None
     if column == "anomaly_threshold":
@@ -153,7 +156,8 @@ def _columns(cells: list[str]) -> list[str]:
     return columns
 
 
-def _text(data: bytes) -> str:
+def file_text(data: bytes) -> str:
+    """The text of a file: UTF-8 or UTF-16. Raises InvalidError."""
     encoding = "utf-8-sig"
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         encoding = "utf-16"

@@ -77,15 +77,42 @@ class Teams:
             or team.aws_account_id.startswith(wanted)
         ]
 
-    async def add(self, body: Mapping[str, Any], actor: Actor, now: datetime) -> Team:
-        """Raises InvalidError, or ConflictError when the account has a team already."""
+    async def add(
+        self, body: Mapping[str, Any], actor: Actor, now: datetime, *, entry_id: str | None = None
+    ) -> Team:
+        """Raises InvalidError, or ConflictError when the account has a team already.
+
+        ``entry_id`` (here and below): the id of the change in the audit trail.
+        """
         team = _new_team(_checked(TeamInput, body), now)
         await self._store.add(team)
-        await self._audit.record(actor, "team.add", team.id, now, after=_facts(team))
+        await self._audit.record(
+            actor, "team.add", team.id, now, after=facts_of(team), entry_id=entry_id
+        )
+        return team
+
+    async def restore(
+        self, team_id: str, facts: Mapping[str, Any], actor: Actor, now: datetime
+    ) -> Team:
+        """Adds a removed team again, under its old id. Raises ConflictError."""
+        known = await self._store.get(team_id)
+        if known is not None:
+            return known
+        team = Team.model_validate(
+            {"id": team_id, "created_at": now, "updated_at": now, **dict(facts)}
+        )
+        await self._store.add(team)
+        await self._audit.record(actor, "team.add", team_id, now, after=facts_of(team))
         return team
 
     async def change(
-        self, team_id: str, body: Mapping[str, Any], actor: Actor, now: datetime
+        self,
+        team_id: str,
+        body: Mapping[str, Any],
+        actor: Actor,
+        now: datetime,
+        *,
+        entry_id: str | None = None,
     ) -> Team:
         """Changes the fields that are given; null clears an own threshold."""
         patch = _checked(TeamPatch, body).model_dump(exclude_unset=True)
@@ -101,18 +128,29 @@ class Teams:
             changed = changed.model_copy(update={"version": team.version + 1, "updated_at": now})
             if await self._store.replace(changed):
                 await self._audit.record(
-                    actor, "team.change", team_id, now, before=_facts(team), after=_facts(changed)
+                    actor,
+                    "team.change",
+                    team_id,
+                    now,
+                    before=facts_of(team),
+                    after=facts_of(changed),
+                    entry_id=entry_id,
                 )
                 return changed
         raise ConflictError("The team is being changed by somebody else. Try again.")
 
-    async def remove(self, team_id: str, actor: Actor, now: datetime) -> Team:
+    async def remove(
+        self, team_id: str, actor: Actor, now: datetime, *, entry_id: str | None = None
+    ) -> Team:
         """Removes a team; its costs, reports and deliveries are kept."""
         await self.get(team_id)
         team = await self._store.remove(team_id)
         if team is None:
             raise NotFoundError("There is no team with this id. See the list of teams.")
-        await self._audit.record(actor, "team.remove", team_id, now, before=_facts(team))
+        facts = {**facts_of(team), **({"sample": True} if team.sample else {})}
+        await self._audit.record(
+            actor, "team.remove", team_id, now, before=facts, entry_id=entry_id
+        )
         return team
 
     async def import_rows(
@@ -164,13 +202,16 @@ class Teams:
             if not dry_run:
                 await self.add(merged, actor, now)
             result.created += 1
-        elif checked.model_dump() == _facts(known):
+            result.changes.append(f"New: {checked.team_name}, {checked.aws_account_id}")
+        elif checked.model_dump() == facts_of(known):
             result.unchanged += 1
         else:
             if not dry_run:
                 given = {name: value for name, value in merged.items() if name in row.values}
                 await self.change(known.id, given, actor, now)
             result.updated += 1
+            differences = _differences(facts_of(known), checked.model_dump())
+            result.changes.append(f"{known.team_name}: {differences}")
 
 
 def _checked(model: type[Any], body: Mapping[str, Any]) -> Any:
@@ -186,12 +227,27 @@ def _new_team(given: TeamInput, now: datetime) -> Team:
     return Team(id=uuid.uuid4().hex, **given.model_dump(), created_at=now, updated_at=now)
 
 
-def _facts(team: Team) -> dict[str, object]:
+def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+    return ", ".join(
+        f"{name} {_said(before[name])} > {_said(value)}"
+        for name, value in after.items()
+        if value != before[name]
+    )
+
+
+def _said(value: Any) -> str:
+    if value is None or value == ():
+        return "none"
+    return ", ".join(value) if isinstance(value, tuple) else str(value)
+
+
+def facts_of(team: Team) -> dict[str, object]:
+    """What people may change of a team, as the audit trail keeps it."""
     return team.model_dump(include=set(FIELDS))
 
 
 def _kept(team: Team) -> dict[str, object]:
-    return {**_facts(team), "admin_emails": list(team.admin_emails)}
+    return {**facts_of(team), "admin_emails": list(team.admin_emails)}
 
 
 def _account_of(values: Mapping[str, Any]) -> str:

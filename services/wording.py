@@ -4,7 +4,7 @@ Minus is U+2212 and ranges have an en dash, except in ``plain_money``, which is 
 """
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 
 MINUS = "−"
@@ -12,6 +12,7 @@ SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£"}
 CENT = Decimal("0.01")
 WHOLE_FROM = 100
 SPARKS = "▁▂▃▄▅▆▇█"
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 NEW_SPEND = "new spend"
 NO_CHANGE = "no change"
 
@@ -94,6 +95,12 @@ def weekday(value: date) -> str:
     return f"{value:%a} {day(value)}"
 
 
+def clock_time(at: datetime) -> str:
+    """An instant: ``23 Nov 14:02 UTC``."""
+    utc = at.astimezone(UTC)
+    return f"{day(utc.date())} {utc:%H:%M} UTC"
+
+
 def day_range(first: date, last: date, *, year: bool = False) -> str:
     """``1–20 Nov``, ``28 Oct–3 Nov``, and with ``year`` ``1–20 Nov 2026``."""
     if first == last:
@@ -153,3 +160,13 @@ def _is_control(c: str) -> bool:
         or 0xD800 <= code <= 0xDFFF  # noqa: PLR2004 - lone surrogates
         or code == 0xFEFF  # noqa: PLR2004 - byte order mark
     )
+
+
+def safe_cell(text: str) -> str:
+    """Text from outside as a CSV cell that no spreadsheet takes for a formula."""
+    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
+
+
+def from_safe_cell(cell: str) -> str:
+    """The text of such a cell."""
+    return cell[1:] if cell.startswith("'") and cell[1:].startswith(FORMULA_STARTS) else cell

@@ -4,13 +4,12 @@ import csv
 import io
 
 from services.model import AdminReport
-from services.wording import one_decimal, plain_money
+from services.wording import one_decimal, plain_money, safe_cell
 
 COLUMNS = (
     *("team_name", "aws_account_id", "current", "previous", "change", "change_percent"),
     *("currency", "from", "to", "above_threshold"),
 )
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 def admin_csv(report: AdminReport) -> bytes:
@@ -26,15 +25,10 @@ def admin_csv(report: AdminReport) -> bytes:
             plain_money(a) for a in (line.current, line.previous, line.current - line.previous)
         ]
         above = "yes" if line.above_threshold else "no"
-        account = literal(line.aws_account_id)
-        writer.writerow([literal(line.team_name), account, *amounts, percent, *tail, above])
+        account = safe_cell(line.aws_account_id)
+        writer.writerow([safe_cell(line.team_name), account, *amounts, percent, *tail, above])
     for one in report.unmapped:
         amounts = [plain_money(a) for a in (one.current, one.previous, one.current - one.previous)]
-        name = literal(f"(no team) {one.account_name or ''}".strip())
-        writer.writerow([name, literal(one.aws_account_id), *amounts, "", *tail, ""])
+        name = safe_cell(f"(no team) {one.account_name or ''}".strip())
+        writer.writerow([name, safe_cell(one.aws_account_id), *amounts, "", *tail, ""])
     return b"\xef\xbb\xbf" + out.getvalue().encode("utf-8", "replace")
-
-
-def literal(text: str) -> str:
-    """Text from outside as a cell that no spreadsheet takes for a formula."""
-    return f"'{text}" if text.startswith(FORMULA_STARTS) else text

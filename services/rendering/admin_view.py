@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from services.model import UNATTRIBUTED, AdminReport, TeamLine
 from services.rendering.blocks import (
+    ROUNDING,
     SAMPLE_NOTICE,
     Row,
     category_line,
@@ -207,7 +208,7 @@ def _movers(report: AdminReport, total: tuple[Decimal, Decimal]) -> list[Row]:
     unmapped_sum = _sums(unmapped)
     rest = remainder(total, [*((s.current, s.previous) for s in shown), unmapped_sum])
     if others or any(rest):
-        name = plural(len(others), "other team") if others else "Rounding"
+        name = plural(len(others), "other team") if others else ROUNDING
         rows.append(change_row(name, *rest, report.currency))
     if report.unmapped:
         rows.append(change_row("Unmapped", *unmapped_sum, report.currency))

@@ -30,6 +30,10 @@ CATEGORY_NAMES = {
 }
 
 
+ROUNDING = "Rounding"
+"""The row of what is left of a total when every row is shown: a few cents at most."""
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """A row of a table of changes."""
@@ -50,7 +54,7 @@ def change_row(
     return Row(
         name=name,
         change=change(current - previous, currency),
-        percent=percent_of(current, previous) if current != previous else "",
+        percent=percent_of(current, previous) if current != previous and name != ROUNDING else "",
         current=money(current, currency),
         previous=money(previous, currency),
         note=note,
@@ -69,7 +73,7 @@ def service_rows(
     rest = remainder(total, ((s.current, s.previous) for s in shown))
     left = len(services) - len(shown)
     if left or any(rest):
-        name = plural(left, "other service") if left else "Rounding"
+        name = plural(left, "other service") if left else ROUNDING
         rows.append(change_row(name, *rest, currency))
     return rows
 

@@ -1,5 +1,6 @@
 """Reports as mails: subject, HTML and plain text, from templates made once."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -52,6 +53,31 @@ def render_admin(report: AdminReport, footer: Footer) -> RenderedReport:
         content=admin_csv(report),
     )
     return _rendered("admin", view.subject, view.preheader, csv, view=view)
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeView:
+    """A mail to the admins about the agent itself: a title and a few paragraphs."""
+
+    subject: str
+    preheader: str
+    title: str
+    lines: list[str]
+    footer: list[str]
+    notices: list[str]
+
+
+def render_notice(title: str, lines: Sequence[str]) -> RenderedReport:
+    """A notice; texts from outside are already neutral."""
+    view = NoticeView(
+        subject=f"AWS Cost Agent: {title}",
+        preheader=lines[0] if lines else title,
+        title=title,
+        lines=list(lines),
+        footer=["You get this because your address is one of the global admin addresses."],
+        notices=[],
+    )
+    return _rendered("notice", view.subject, view.preheader, view=view)
 
 
 def _rendered(

@@ -4,7 +4,14 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 
-from services.model import AccountFigures, Anomaly, Restatement, TeamReport, WeekFigures
+from services.model import (
+    AccountFigures,
+    Anomaly,
+    PlannedChange,
+    Restatement,
+    TeamReport,
+    WeekFigures,
+)
 from services.rendering.blocks import (
     SAMPLE_NOTICE,
     Row,
@@ -23,6 +30,7 @@ from services.wording import (
     cents,
     change,
     day,
+    day_range,
     money,
     neutral,
     percent,
@@ -73,6 +81,7 @@ class TeamView:
     change: str = ""
     rising: bool = False
     crossing: str = ""
+    planned: str = ""
     window: str = ""
     days: str = ""
     anomalies_heading: str = ""
@@ -156,6 +165,7 @@ def _figures(report: TeamReport, *, teams_app: bool) -> dict[str, object]:
         "change": _change_line(current, previous, currency),
         "rising": moved > 0,
         "crossing": _crossing(figures),
+        "planned": plan_line(report.plan, figures.usage_percent) if report.plan else "",
         "window": window_line(figures.window, previous, currency),
         "days": days_line(figures.window, figures.data_through, currency),
         "anomalies_heading": f"Needs a look ({open_ones.replace(' ', ' open ', 1)})",
@@ -265,6 +275,14 @@ def _crossing(figures: AccountFigures) -> str:
     if figures.usage_percent is None:
         return f"Usage is new spend, {limit}"
     return f"Usage up {bare_percent(figures.usage_percent)}, {limit}"
+
+
+def plan_line(plan: PlannedChange, actual: Decimal | None) -> str:
+    """``Planned +30.0% 3–20 Nov (Ana: migration); actual +26.1%``."""
+    reason = f": {neutral(plan.reason, 120)}" if plan.reason else ""
+    days = day_range(plan.first, plan.last)
+    said = f"Planned {percent(plan.percent)} {days} ({neutral(plan.by, 40)}{reason})"
+    return f"{said}; actual {percent(actual)}"
 
 
 def _box(report: TeamReport, anomaly: Anomaly, teams_app: bool) -> AnomalyBox:

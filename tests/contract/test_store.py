@@ -12,6 +12,7 @@ from services.model import (
     AdminEntry,
     Alert,
     Anomaly,
+    Answer,
     AuditEntry,
     Conversation,
     DaySpan,
@@ -19,6 +20,8 @@ from services.model import (
     DeliveryState,
     Month,
     OpenCard,
+    PendingImport,
+    PlannedChange,
     RunKind,
     RunState,
     RunSummary,
@@ -282,13 +285,13 @@ async def test_an_alert_is_created_once_for_a_conversation(any_store: Store) -> 
     alerts = any_store.alerts
     one = Alert(
         id="a|c",
-        anomaly_id="a",
+        subject="a",
         source="datadog",
         conversation_id="c",
         created_at=NOW,
         updated_at=NOW,
     )
-    other = one.model_copy(update={"id": "b|c", "anomaly_id": "b", "created_at": later(hours=1)})
+    other = one.model_copy(update={"id": "b|c", "subject": "b", "created_at": later(hours=1)})
     assert await alerts.create_once(one)
     assert not await alerts.create_once(one.model_copy(update={"activity_id": "late"}))
     assert await alerts.create_once(other)
@@ -296,10 +299,47 @@ async def test_an_alert_is_created_once_for_a_conversation(any_store: Store) -> 
     await alerts.replace(posted)
     assert await alerts.get("a|c") == posted
     assert await alerts.get("x") is None
-    assert await alerts.of_anomalies(["b", "a"]) == [posted, other]
+    assert await alerts.of_subjects(["b", "a"]) == [posted, other]
     assert await alerts.newest_of("datadog", "c", NOW) == [other, posted]
     assert await alerts.newest_of("datadog", "c", later(minutes=1)) == [other]
     assert await alerts.newest_of("sample", "c", NOW) == []
+    assert await alerts.claim(other, later(hours=3))
+    assert not await alerts.claim(other, later(hours=4))
+
+
+async def test_announced_changes_are_found_by_account_and_days(any_store: Store) -> None:
+    plans = any_store.plans
+    plan = PlannedChange(
+        id="p",
+        account_id=A,
+        percent=Decimal("30.5"),
+        first=date(2026, 11, 3),
+        last=date(2026, 11, 20),
+        reason="migration",
+        by="Ana",
+        at=NOW,
+    )
+    newer = plan.model_copy(update={"id": "q", "at": later(hours=1), "last": date(2026, 11, 4)})
+    await plans.add(plan)
+    await plans.add(plan.model_copy(update={"reason": "late"}))
+    await plans.add(newer)
+    ends_at = DaySpan(date(2026, 11, 1), date(2026, 11, 3))
+    assert await plans.covering([A], ends_at) == [newer, plan]
+    assert await plans.covering([A], DaySpan(date(2026, 11, 20), date(2026, 11, 30))) == [plan]
+    assert await plans.covering([A], DaySpan(date(2026, 11, 21), date(2026, 11, 30))) == []
+    assert await plans.covering([B], ends_at) == []
+    assert await plans.remove("p") == plan
+    assert await plans.remove("p") is None
+
+
+async def test_an_import_waits_for_confirm(any_store: Store) -> None:
+    pending = PendingImport(id="i", text="team_name,…", by_id="a", at=later(days=3650))
+    await any_store.pending_imports.put(pending)
+    assert await any_store.pending_imports.get("i") == pending
+    assert await any_store.pending_imports.get("j") is None
+    await any_store.pending_imports.remove("i")
+    await any_store.pending_imports.remove("i")
+    assert await any_store.pending_imports.get("i") is None
 
 
 async def test_an_anomaly_is_raised_once_and_then_changed(any_store: Store) -> None:
@@ -325,10 +365,42 @@ async def test_an_anomaly_is_raised_once_and_then_changed(any_store: Store) -> N
     await anomalies.update(
         one.model_copy(update={"excess": Decimal("1000.01"), "raised_at": later(days=1)})
     )
-    await anomalies.update(more.model_copy(update={"status": "ended", "end": JAN_30}))
+    ended = more.model_copy(update={"status": "ended", "end": JAN_30})
+    assert await anomalies.settle(ended, "open")
+    assert not await anomalies.settle(ended.model_copy(update={"status": "expected"}), "open")
 
-    assert await anomalies.get("a") == one.model_copy(update={"excess": Decimal("1000.01")})
+    changed = one.model_copy(update={"excess": Decimal("1000.01")})
+    assert await anomalies.get("a") == changed
     assert [found.id for found in await anomalies.open_of("datadog", [A, B])] == ["a"]
+    assert await anomalies.newest("datadog") == [ended, changed]
+    assert await anomalies.newest("datadog", [A]) == [changed]
+    assert await anomalies.newest("datadog", limit=1) == [ended]
+    assert await anomalies.newest("sample") == []
+    assert await anomalies.get_many(["a", "x"]) == [changed]
+
+
+async def test_figures_of_an_anomaly_never_overwrite_an_answer(any_store: Store) -> None:
+    anomalies = any_store.anomalies
+    one = Anomaly(
+        id="a",
+        kind="threshold",
+        source="datadog",
+        account_id=A,
+        service="EC2",
+        start=JAN_30,
+        excess=Decimal(120),
+        raised_at=NOW,
+        updated_at=NOW,
+    )
+    await anomalies.raise_once(one)
+    answer = Answer(by="Ana", by_id="a", at=NOW, excess=Decimal(120))
+    answered = one.model_copy(update={"status": "expected", "answer": answer})
+    assert await anomalies.settle(answered, "open")
+
+    await anomalies.update(one.model_copy(update={"excess": Decimal(150)}))
+
+    expected = answered.model_copy(update={"excess": Decimal(150)})
+    assert await anomalies.get("a") == expected
 
 
 # Runs

@@ -12,6 +12,7 @@ from services.model import (
     AdminEntry,
     Alert,
     Anomaly,
+    AnomalyStatus,
     AuditEntry,
     Category,
     Conversation,
@@ -24,6 +25,8 @@ from services.model import (
     FrozenReport,
     Month,
     OpenCard,
+    PendingImport,
+    PlannedChange,
     Run,
     RunKind,
     RunState,
@@ -289,10 +292,19 @@ class MemoryAnomalies:
         stored = self._anomalies[anomaly.id]
         self._anomalies[anomaly.id] = stored.model_copy(
             update={
-                name: getattr(anomaly, name)
-                for name in ("excess", "service", "end", "status", "answer", "updated_at")
+                name: getattr(anomaly, name) for name in ("excess", "service", "end", "updated_at")
             }
         )
+
+    async def settle(self, anomaly: Anomaly, was: AnomalyStatus) -> bool:
+        stored = self._anomalies[anomaly.id]
+        if stored.status != was:
+            return False
+        names = ("status", "answer", "end", "updated_at")
+        self._anomalies[anomaly.id] = stored.model_copy(
+            update={name: getattr(anomaly, name) for name in names}
+        )
+        return True
 
     async def get(self, anomaly_id: str) -> Anomaly | None:
         return self._anomalies.get(anomaly_id)
@@ -308,6 +320,56 @@ class MemoryAnomalies:
             and (accounts is None or one.account_id in accounts)
         ]
         return sorted(found, key=lambda one: (-one.excess, one.id))
+
+    async def newest(
+        self, source: SourceName, accounts: Sequence[str] | None = None, limit: int = 100
+    ) -> list[Anomaly]:
+        found = [
+            one
+            for one in self._anomalies.values()
+            if one.source == source and (accounts is None or one.account_id in accounts)
+        ]
+        return sorted(found, key=lambda one: (one.raised_at, one.id), reverse=True)[:limit]
+
+    async def get_many(self, anomaly_ids: Sequence[str]) -> list[Anomaly]:
+        return [one for one in self._anomalies.values() if one.id in anomaly_ids]
+
+
+class MemoryPlans:
+    """Implements ``services.ports.PlanStore``."""
+
+    def __init__(self) -> None:
+        self._plans: dict[str, PlannedChange] = {}
+
+    async def add(self, plan: PlannedChange) -> None:
+        self._plans.setdefault(plan.id, plan)
+
+    async def remove(self, plan_id: str) -> PlannedChange | None:
+        return self._plans.pop(plan_id, None)
+
+    async def covering(self, accounts: Sequence[str], span: DaySpan) -> list[PlannedChange]:
+        found = [
+            one
+            for one in self._plans.values()
+            if one.account_id in accounts and one.first <= span.last and one.last >= span.first
+        ]
+        return sorted(found, key=lambda one: (one.at, one.id), reverse=True)
+
+
+class MemoryPendingImports:
+    """Implements ``services.ports.PendingImportStore``."""
+
+    def __init__(self) -> None:
+        self._pending: dict[str, PendingImport] = {}
+
+    async def put(self, pending: PendingImport) -> None:
+        self._pending[pending.id] = pending
+
+    async def get(self, pending_id: str) -> PendingImport | None:
+        return self._pending.get(pending_id)
+
+    async def remove(self, pending_id: str) -> None:
+        self._pending.pop(pending_id, None)
 
 
 class MemoryAlerts:
@@ -326,14 +388,23 @@ class MemoryAlerts:
         if alert.id in self._alerts:
             self._alerts[alert.id] = alert
 
+    async def claim(self, alert: Alert, now: datetime) -> bool:
+        stored = self._alerts.get(alert.id)
+        if stored is None or stored.updated_at == now:
+            return False
+        if (stored.state, stored.updated_at) != (alert.state, alert.updated_at):
+            return False
+        self._alerts[alert.id] = stored.model_copy(update={"updated_at": now})
+        return True
+
     async def get(self, alert_id: str) -> Alert | None:
         return self._alerts.get(alert_id)
 
     def _sorted(self, found: list[Alert]) -> list[Alert]:
         return sorted(found, key=lambda one: (one.created_at, one.id))
 
-    async def of_anomalies(self, anomaly_ids: Sequence[str]) -> list[Alert]:
-        return self._sorted([o for o in self._alerts.values() if o.anomaly_id in anomaly_ids])
+    async def of_subjects(self, subjects: Sequence[str]) -> list[Alert]:
+        return self._sorted([o for o in self._alerts.values() if o.subject in subjects])
 
     async def newest_of(
         self, source: SourceName, conversation_id: str, since: datetime
@@ -758,6 +829,8 @@ class MemoryStore:
     admins: MemoryAdmins = field(default_factory=MemoryAdmins)
     conversations: MemoryConversations = field(default_factory=MemoryConversations)
     open_cards: MemoryOpenCards = field(default_factory=MemoryOpenCards)
+    plans: MemoryPlans = field(default_factory=MemoryPlans)
+    pending_imports: MemoryPendingImports = field(default_factory=MemoryPendingImports)
 
     async def prepare(self) -> None:
         """There are no indexes."""

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services import wording
-from services.rendering.admin_csv import literal
+from services.wording import safe_cell
 
 D = Decimal
 
@@ -98,5 +98,5 @@ def test_text_from_outside_becomes_one_visible_line(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", "\t=1", "＝1"])
 def test_no_cell_is_a_formula(text: str) -> None:
-    assert literal(text) == f"'{text}"
-    assert literal("Team = 1") == "Team = 1"
+    assert safe_cell(text) == f"'{text}"
+    assert safe_cell("Team = 1") == "Team = 1"

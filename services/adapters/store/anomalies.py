@@ -1,4 +1,4 @@
-"""Anomalies."""
+"""Anomalies, their cards, and announced changes."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -7,9 +7,10 @@ from typing import Any
 from pymongo import ASCENDING, DESCENDING
 
 from services.adapters.store.client import Database, guarded, plain
-from services.model import Alert, Anomaly, SourceName
+from services.model import Alert, Anomaly, AnomalyStatus, DaySpan, PlannedChange, SourceName
 
-CHANGING = {"excess", "service", "end", "status", "answer", "updated_at"}
+FIGURES = {"excess", "service", "end", "updated_at"}
+SETTLED = {"status", "answer", "end", "updated_at"}
 
 
 class MongoAnomalies:
@@ -29,8 +30,16 @@ class MongoAnomalies:
     @guarded
     async def update(self, anomaly: Anomaly) -> None:
         await self._anomalies.update_one(
-            {"_id": anomaly.id}, {"$set": plain(anomaly.model_dump(include=CHANGING))}
+            {"_id": anomaly.id}, {"$set": plain(anomaly.model_dump(include=FIGURES))}
         )
+
+    @guarded
+    async def settle(self, anomaly: Anomaly, was: AnomalyStatus) -> bool:
+        done = await self._anomalies.update_one(
+            {"_id": anomaly.id, "status": was},
+            {"$set": plain(anomaly.model_dump(include=SETTLED))},
+        )
+        return done.matched_count == 1
 
     @guarded
     async def get(self, anomaly_id: str) -> Anomaly | None:
@@ -46,6 +55,55 @@ class MongoAnomalies:
             query["account_id"] = {"$in": list(accounts)}
         found = [_anomaly(doc) async for doc in self._anomalies.find(query)]
         return sorted(found, key=lambda one: (-one.excess, one.id))
+
+    @guarded
+    async def newest(
+        self, source: SourceName, accounts: Sequence[str] | None = None, limit: int = 100
+    ) -> list[Anomaly]:
+        query: dict[str, Any] = {"source": source}
+        if accounts is not None:
+            query["account_id"] = {"$in": list(accounts)}
+        order = [("raised_at", DESCENDING), ("_id", DESCENDING)]
+        return [
+            _anomaly(doc) async for doc in self._anomalies.find(query).sort(order).limit(limit)
+        ]
+
+    @guarded
+    async def get_many(self, anomaly_ids: Sequence[str]) -> list[Anomaly]:
+        cursor = self._anomalies.find({"_id": {"$in": list(anomaly_ids)}})
+        return [_anomaly(doc) async for doc in cursor]
+
+
+class MongoPlans:
+    """Implements ``services.ports.PlanStore``."""
+
+    def __init__(self, db: Database) -> None:
+        self._plans = db.plans
+
+    @guarded
+    async def add(self, plan: PlannedChange) -> None:
+        await self._plans.update_one(
+            {"_id": plan.id},
+            {"$setOnInsert": plain(plan.model_dump(exclude={"id"}))},
+            upsert=True,
+        )
+
+    @guarded
+    async def remove(self, plan_id: str) -> PlannedChange | None:
+        doc = await self._plans.find_one_and_delete({"_id": plan_id})
+        return PlannedChange(id=doc.pop("_id"), **doc) if doc else None
+
+    @guarded
+    async def covering(self, accounts: Sequence[str], span: DaySpan) -> list[PlannedChange]:
+        cursor = self._plans.find(
+            {
+                "account_id": {"$in": list(accounts)},
+                "first": {"$lte": span.last.isoformat()},
+                "last": {"$gte": span.first.isoformat()},
+            }
+        )
+        order = [("at", DESCENDING), ("_id", DESCENDING)]
+        return [PlannedChange(id=doc.pop("_id"), **doc) async for doc in cursor.sort(order)]
 
 
 class MongoAlerts:
@@ -69,13 +127,21 @@ class MongoAlerts:
         await self._alerts.replace_one({"_id": alert.id}, doc)
 
     @guarded
+    async def claim(self, alert: Alert, now: datetime) -> bool:
+        done = await self._alerts.update_one(
+            {"_id": alert.id, "state": alert.state, "updated_at": alert.updated_at},
+            {"$set": {"updated_at": now}},
+        )
+        return done.modified_count == 1
+
+    @guarded
     async def get(self, alert_id: str) -> Alert | None:
         doc = await self._alerts.find_one({"_id": alert_id})
         return _alert(doc) if doc else None
 
     @guarded
-    async def of_anomalies(self, anomaly_ids: Sequence[str]) -> list[Alert]:
-        cursor = self._alerts.find({"anomaly_id": {"$in": list(anomaly_ids)}})
+    async def of_subjects(self, subjects: Sequence[str]) -> list[Alert]:
+        cursor = self._alerts.find({"subject": {"$in": list(subjects)}})
         order = [("created_at", ASCENDING), ("_id", ASCENDING)]
         return [_alert(doc) async for doc in cursor.sort(order)]
 

@@ -2,15 +2,22 @@
 
 from pymongo import ASCENDING, DESCENDING
 
-from services.adapters.store.anomalies import MongoAlerts, MongoAnomalies
+from services.adapters.store.anomalies import MongoAlerts, MongoAnomalies, MongoPlans
 from services.adapters.store.client import guarded, open_client, open_database
 from services.adapters.store.config import MongoAudit, MongoConfig
 from services.adapters.store.costs import MongoCosts
 from services.adapters.store.deliveries import MongoDeliveries
-from services.adapters.store.people import MongoAdmins, MongoConversations, MongoOpenCards
+from services.adapters.store.people import (
+    MongoAdmins,
+    MongoConversations,
+    MongoOpenCards,
+    MongoPendingImports,
+)
 from services.adapters.store.rates import MongoRates
 from services.adapters.store.runs import MongoRuns
 from services.adapters.store.teams import MongoTeams
+
+DAY_SECONDS = 86_400
 
 
 class MongoStore:
@@ -31,6 +38,8 @@ class MongoStore:
         self.alerts = MongoAlerts(self._db)
         self.conversations = MongoConversations(self._db)
         self.open_cards = MongoOpenCards(self._db)
+        self.plans = MongoPlans(self._db)
+        self.pending_imports = MongoPendingImports(self._db)
 
     @guarded
     async def prepare(self) -> None:
@@ -48,16 +57,20 @@ class MongoStore:
         await db.anomalies.create_index(
             [("source", ASCENDING), ("status", ASCENDING), ("account_id", ASCENDING)]
         )
+        await db.anomalies.create_index([("source", ASCENDING), ("raised_at", DESCENDING)])
         await db.runs.create_index([("source", ASCENDING), ("created_at", DESCENDING)])
         await db.runs.create_index([("source", ASCENDING), ("state", ASCENDING)])
         await db.reports.create_index([("run_id", ASCENDING), ("kind", ASCENDING)])
         await db.deliveries.create_index(
             [("run_id", ASCENDING), ("state", ASCENDING), ("not_before", ASCENDING)]
         )
-        await db.alerts.create_index([("anomaly_id", ASCENDING)])
+        await db.alerts.create_index([("subject", ASCENDING)])
         await db.alerts.create_index([("conversation_id", ASCENDING), ("created_at", DESCENDING)])
+        await db.plans.create_index([("account_id", ASCENDING), ("last", ASCENDING)])
+        await db.pending_imports.create_index("at", expireAfterSeconds=DAY_SECONDS)
         await db.conversations.create_index([("alerts_since", ASCENDING)])
         await db.audit.create_index([("at", DESCENDING)])
+        await db.audit.create_index([("subject", ASCENDING), ("at", DESCENDING)])
 
     @guarded
     async def ping(self) -> None:

@@ -1,11 +1,11 @@
-"""Admins, conversations, and cards that still change."""
+"""Admins, conversations, cards that still change, imports that wait."""
 
 from typing import Any
 
 from pymongo import ASCENDING, ReturnDocument
 
 from services.adapters.store.client import Database, guarded, plain
-from services.model import AdminEntry, Conversation, OpenCard
+from services.model import AdminEntry, Conversation, OpenCard, PendingImport
 
 KEPT_WHEN_SEEN = {"state", "welcomed", "alerts_since", "alerts_by"}
 
@@ -97,6 +97,27 @@ class MongoOpenCards:
     async def list_cards(self) -> list[OpenCard]:
         cursor = self._cards.find().sort("created_at", ASCENDING)
         return [OpenCard(id=doc.pop("_id"), **doc) async for doc in cursor]
+
+
+class MongoPendingImports:
+    """Implements ``services.ports.PendingImportStore``."""
+
+    def __init__(self, db: Database) -> None:
+        self._pending = db.pending_imports
+
+    @guarded
+    async def put(self, pending: PendingImport) -> None:
+        doc = plain(pending.model_dump(exclude={"id"}))
+        await self._pending.replace_one({"_id": pending.id}, doc, upsert=True)
+
+    @guarded
+    async def get(self, pending_id: str) -> PendingImport | None:
+        doc = await self._pending.find_one({"_id": pending_id})
+        return PendingImport(id=doc.pop("_id"), **doc) if doc else None
+
+    @guarded
+    async def remove(self, pending_id: str) -> None:
+        await self._pending.delete_one({"_id": pending_id})
 
 
 def _key(tenant_id: str, object_id: str) -> str:

@@ -1,0 +1,69 @@
+"""What the handlers of commands and buttons work with, wired by the composition root."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from bot.files import Files
+from bot.people import People
+from services.alerts import Alerts
+from services.anomaly_list import AnomalyList
+from services.audit import Audit
+from services.changes import Changes
+from services.config import Config
+from services.conversations import Conversations
+from services.costs import Costs
+from services.health import Health
+from services.histories import Histories
+from services.model import Conversation, SourceName
+from services.plans import Plans
+from services.ports import PendingImportStore
+from services.reports import Reports
+from services.resolutions import Resolutions
+from services.roles import Roles
+from services.runs import Runs
+from services.teams import Teams
+from services.what_if import WhatIfs
+
+
+class TestPoster(Protocol):
+    """Posts a message without being asked."""
+
+    async def test(self, conversation: Conversation) -> None:
+        """Says that alerts reach the conversation."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Chat:
+    """The use cases behind commands and buttons."""
+
+    teams: Teams
+    config: Config
+    reports: Reports
+    histories: Histories
+    what_ifs: WhatIfs
+    plans: Plans
+    anomalies: AnomalyList
+    resolutions: Resolutions
+    alerts: Alerts
+    runs: Runs
+    costs: Costs
+    audit: Audit
+    changes: Changes
+    conversations: Conversations
+    roles: Roles
+    people: People
+    health: Health
+    files: Files
+    pending: PendingImportStore
+    poster: TestPoster
+    work: Callable[[str], None]
+    """Starts to work on a run in the background."""
+    tell: Callable[[], None]
+    """Starts a round of alerts in the background."""
+    source: SourceName
+
+    @property
+    def sample(self) -> bool:
+        return self.source == "sample"

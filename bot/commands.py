@@ -1,0 +1,116 @@
+"""The one table of typed commands: parser, help card, manifest and README are made from it."""
+
+from bot.chat import Chat
+from bot.handlers import anomalies, costs, general, people, reports, settings, teams, thresholds
+from bot.turn import Command, Reply, Turn
+from cards import general as cards
+
+
+async def show_help(chat: Chat, turn: Turn, rest: str) -> Reply:
+    """What the writer may do."""
+    lines = [
+        (one.usage, one.does)
+        for one in COMMANDS
+        if one.listed and (one.role == "viewer" or turn.is_admin)
+    ]
+    return Reply(cards.help_card(lines, turn.role, chat.sample))
+
+
+COMMANDS: tuple[Command, ...] = (
+    Command("help", "help", "what you can do", "viewer", show_help, ("hi", "hello", "?"), menu=True),
+    Command(
+        "teams", "teams [text]", "list and search teams", "viewer", teams.list_teams,
+        ("list teams", "list"), menu=True,
+    ),
+    Command(
+        "team", "team <team>", "one team: costs, threshold, contacts, open anomalies", "viewer",
+        teams.show_team, ("show", "show team"), menu=True,
+    ),
+    Command(
+        "preview", "preview <team>, preview admin", "the report as a card, before it is mailed",
+        "viewer", reports.preview, menu=True,
+    ),
+    Command(
+        "costs", "costs <team> [month | last 30 days]", "daily costs", "viewer", costs.show_costs,
+        ("cost",), menu=True,
+    ),
+    Command(
+        "explain", "explain <team> [period]", "why costs changed, service by service", "viewer",
+        costs.explain, ("why",), menu=True,
+    ),
+    Command(
+        "anomalies", "anomalies [team]", "what grew past its threshold, open first", "viewer",
+        anomalies.list_anomalies, ("anomaly",), menu=True,
+    ),
+    Command(
+        "status", "status", "health, data, runs, failed mails", "viewer", general.show_status,
+        ("health",), menu=True,
+    ),
+    Command(
+        "whoami", "whoami", "who you are for the agent", "viewer", people.whoami,
+    ),
+    Command(
+        "add team", 'add team, add team "Name" 012345678901 mail@x [admin@x …]',
+        "add a team, by form or typed", "admin", teams.add_team, ("add",), menu=True,
+    ),
+    Command(
+        "edit team", "edit team <team>", "change a team", "admin", teams.edit_team,
+        ("edit", "change team"),
+    ),
+    Command(
+        "remove team", "remove team <team>", "remove a team; can be undone", "admin",
+        teams.ask_to_remove, ("remove", "delete team"),
+    ),
+    Command(
+        "import teams", "import teams", "add and change many teams from CSV or JSON", "admin",
+        teams.import_teams, ("import",),
+    ),
+    Command(
+        "export teams", "export teams", "all teams as CSV", "admin", teams.export_teams,
+        ("export",),
+    ),
+    Command(
+        "threshold", "threshold, threshold 25, threshold 35 for <team>, threshold min 50",
+        "thresholds, and what another would have marked in the last 90 days", "viewer",
+        thresholds.show_threshold, ("thresholds", "set threshold"), menu=True,
+    ),
+    Command(
+        "send", "send <team>", "mail a team's report; asks first", "admin", reports.send,
+        ("send report",),
+    ),
+    Command(
+        "run report", "run report", "mail the week's reports to everybody; asks first", "admin",
+        reports.run_report, ("run weekly report", "send all"),
+    ),
+    Command(
+        "expect", "expect <team> +30% from <day> to <day> because …",
+        "announce a change, so that it raises no alert", "admin", costs.expect,
+    ),
+    Command(
+        "alerts here", "alerts here", "send anomaly alerts to this conversation", "admin",
+        settings.alerts_here,
+    ),
+    Command(
+        "alerts off", "alerts off", "send no more alerts here", "admin", settings.alerts_off,
+    ),
+    Command("alerts", "alerts", "where alerts go", "admin", settings.show_channels),
+    Command(
+        "schedule", "schedule, schedule monday 9 Europe/Berlin", "when the weekly reports go out",
+        "viewer", settings.show_schedule, admin_to_set=True,
+    ),
+    Command(
+        "recipients", "recipients, recipients add mail@x, recipients remove mail@x",
+        "who gets the admins' report", "admin", settings.show_recipients,
+    ),
+    Command("admins", "admins", "who is an admin", "admin", people.admins, ("roles",)),
+    Command("grant", "grant @user", "make somebody an admin", "admin", people.grant),
+    Command("revoke", "revoke @user", "take the role back", "admin", people.revoke),
+    Command(
+        "history", "history [team]", "who changed what, when; undo", "admin",
+        general.show_history, ("audit",),
+    ),
+    Command(
+        "claim", "claim <code>", "become the first admin, with the code that the agent printed",
+        "viewer", people.claim, listed=False,
+    ),
+)  # fmt: skip

@@ -1,0 +1,61 @@
+"""Files that people attach in a personal chat: fetched only from where Teams keeps them."""
+
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from services.errors import AgentError, InvalidError
+from services.settings import is_loopback
+from services.team_import import MOST_BYTES
+
+HOSTS = (
+    ".sharepoint.com",
+    ".sharepoint.us",
+    ".sharepoint-mil.us",
+    ".sharepoint.cn",
+    ".svc.ms",
+)
+TIMEOUT = aiohttp.ClientTimeout(total=20, connect=5)
+OK = 200
+
+
+class Files:
+    """Fetches attachments."""
+
+    def __init__(self, http: aiohttp.ClientSession) -> None:
+        self._http = http
+
+    async def fetch(self, address: str, service_url: str) -> bytes:
+        """The bytes behind an attachment's download address.
+
+        The address comes in a message, so it is followed only to Microsoft's file hosts (or on
+        this machine, when the channel itself is there), over https, without redirects. Raises
+        InvalidError, AgentError.
+        """
+        if not _is_allowed(address, service_url):
+            raise InvalidError("This file is not kept by Teams. Paste the teams instead.")
+        try:
+            async with self._http.get(address, timeout=TIMEOUT, allow_redirects=False) as response:
+                if response.status != OK:
+                    raise AgentError(
+                        f"Teams did not hand out the file ({response.status}). Attach it again."
+                    )
+                data = await response.content.read(MOST_BYTES + 1)
+                while len(data) <= MOST_BYTES and (
+                    more := await response.content.read(MOST_BYTES)
+                ):
+                    data += more
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise AgentError("The file could not be fetched. Attach it again.") from error
+        return data
+
+
+def _is_allowed(address: str, service_url: str) -> bool:
+    try:
+        parts, channel = urlsplit(address), urlsplit(service_url)
+        host, channel_host = parts.hostname or "", channel.hostname or ""
+    except ValueError:
+        return False
+    if is_loopback(host):
+        return is_loopback(channel_host)
+    return parts.scheme == "https" and host.lower().endswith(HOSTS)

@@ -1,0 +1,61 @@
+"""Anomalies: the list, one of them, and what people say of it."""
+
+from bot.chat import Chat
+from bot.handlers.common import paged, pick
+from bot.press import Press
+from bot.turn import Card, Reply, Turn
+from cards import anomalies as cards
+from services.errors import AgentError, InvalidError
+from services.model import AnomalyStatus, Team
+from services.resolutions import SHORT_SNOOZE
+
+
+class NotYoursError(AgentError):
+    """Somebody may not say what this anomaly is."""
+
+
+async def list_anomalies(chat: Chat, turn: Turn, rest: str) -> Reply:
+    """Open ones first."""
+    team = await pick(chat, rest, "anomalies") if rest else None
+    return Reply(await _page(chat, team, 1))
+
+
+async def page_anomalies(chat: Chat, turn: Turn, press: Press) -> Reply:
+    """Another page; on any other card's button a card of its own."""
+    team = await chat.teams.get(press.team) if press.team else None
+    return Reply(await _page(chat, team, press.page_number), fresh=not press.page)
+
+
+async def _page(chat: Chat, team: Team | None, page: int) -> Card:
+    lines = await chat.anomalies.list(team)
+    page, pages, which = paged(len(lines), page)
+    named = (team.id, team.team_name) if team else None
+    return cards.anomaly_list(lines[which], len(lines), page, pages, named, chat.sample)
+
+
+async def open_anomaly(chat: Chat, turn: Turn, press: Press) -> Reply:
+    """The alert card of one."""
+    anomaly = await chat.resolutions.get(press.anomaly)
+    return Reply(cards.alert(await chat.alerts.news_of(anomaly, turn.now)), fresh=True)
+
+
+async def answer(chat: Chat, turn: Turn, press: Press) -> Reply:
+    """Stores what somebody says; every card of the anomaly then shows it."""
+    if not press.answer:
+        raise InvalidError("This button is from an older card. Ask for a new one.")
+    days = int(press.days) if press.days.isdecimal() else SHORT_SNOOZE
+    given: AnomalyStatus = press.answer
+    allowed = await chat.resolutions.may_answer(
+        press.anomaly, turn.role, turn.conversation.id, given, days
+    )
+    if not allowed:
+        raise NotYoursError(
+            "Only admins can give this answer here. Members of the channel that the alert went "
+            "to can say Expected, Not an anomaly, or Snooze 7 days there."
+        )
+    person = (turn.actor.name, turn.person.object_id)
+    anomaly = await chat.resolutions.answer(
+        press.anomaly, given, person, turn.actor, turn.now, days=days
+    )
+    await chat.alerts.refresh(anomaly, turn.now)
+    return Reply(cards.alert(await chat.alerts.news_of(anomaly, turn.now)))

@@ -1,0 +1,95 @@
+"""Costs: the daily history, why costs changed, and announced changes."""
+
+import re
+from decimal import Decimal
+
+from bot.chat import Chat
+from bot.handlers.common import a_day, number, pick
+from bot.press import Press
+from bot.turn import Reply, Turn
+from cards import costs as cards
+from cards import general
+from cards.plans import planned
+from services.errors import InvalidError
+from services.histories import Span
+from services.model import DaySpan, Team
+
+SPANS: tuple[tuple[str, Span], ...] = (
+    ("last 30 days", "30 days"),
+    ("30 days", "30 days"),
+    ("this month", "month"),
+    ("month", "month"),
+)
+PERIOD = re.compile(r"(?P<team>.*?)\s*(?P<period>\d{4}-W\d{2})", re.IGNORECASE | re.ASCII)
+EXPECTED = re.compile(
+    r"(?P<team>.+?)\s+(?P<sign>[+\-−])?\s*(?P<percent>\d+(?:[.,]\d+)?)\s*%\s+from\s+(?P<first>.+?)"
+    r"\s+to\s+(?P<last>.+?)(?:\s+because\s+(?P<reason>.+))?",
+    re.IGNORECASE,
+)
+
+
+async def show_costs(chat: Chat, turn: Turn, rest: str) -> Reply:
+    """Daily costs of a team."""
+    span: Span = "month"
+    for words, meant in SPANS:
+        if rest.casefold().endswith(f" {words}"):
+            rest, span = rest[: -len(words)].strip(), meant
+            break
+    team = await pick(chat, rest, "costs", span=span)
+    return await _costs(chat, turn, team, span)
+
+
+async def press_costs(chat: Chat, turn: Turn, press: Press) -> Reply:
+    """The same, from a button."""
+    span: Span = "30 days" if press.span == "30 days" else "month"
+    reply = await _costs(chat, turn, await chat.teams.get(press.team), span)
+    return Reply(reply.card, fresh=True)
+
+
+async def _costs(chat: Chat, turn: Turn, team: Team, span: Span) -> Reply:
+    return Reply(cards.history(await chat.histories.of(team, span, turn.now), span))
+
+
+async def explain(chat: Chat, turn: Turn, rest: str) -> Reply:
+    """Why a team's costs changed; for an earlier period when one is given."""
+    with_period = PERIOD.fullmatch(rest)
+    period = with_period["period"].upper() if with_period else None
+    name = with_period["team"] if with_period else rest
+    team = await pick(chat, name, "explain", **({"period": period} if period else {}))
+    report = await chat.reports.team_report(team, turn.now, period)
+    return Reply(cards.explain(report))
+
+
+async def press_explain(chat: Chat, turn: Turn, press: Press) -> Reply:
+    """The same, from a button."""
+    team = await chat.teams.get(press.team)
+    report = await chat.reports.team_report(team, turn.now, press.period or None)
+    return Reply(cards.explain(report), fresh=True)
+
+
+async def expect(chat: Chat, turn: Turn, rest: str) -> Reply:
+    """Announces a change, so that nobody is alerted of it."""
+    typed = EXPECTED.fullmatch(rest)
+    if typed is None:
+        raise InvalidError(
+            "Write expect <team> +30% from 3 Nov to 20 Nov because <reason>, "
+            "with days such as 3 Nov or 2026-11-03."
+        )
+    first, last = a_day(typed["first"], turn.now), a_day(typed["last"], turn.now)
+    if last < first:
+        raise InvalidError(f"{last} is before {first}. Give the earlier day first.")
+    sign = -1 if typed["sign"] in {"-", "−"} else 1
+    change = Decimal(repr(number(typed["percent"], "percentage"))) * sign
+    team = await pick(chat, typed["team"], "team")
+    plan = await chat.plans.announce(
+        team, change, DaySpan(first, last), typed["reason"] or "", turn.actor, turn.now
+    )
+    return Reply(planned(plan, team))
+
+
+async def cancel_plan(chat: Chat, turn: Turn, press: Press) -> Reply:
+    """Takes an announced change back."""
+    team = await chat.teams.get(press.team)
+    await chat.plans.cancel(press.entry, team.id, turn.actor, turn.now)
+    words = f"The planned change of {team.team_name} was cancelled by {turn.actor.name}."
+    return Reply(general.closed(words))

@@ -1,0 +1,364 @@
+"""Cards about the agent itself: schedule, recipients, channels, roles, status, history."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from cards.elements import (
+    Element,
+    card,
+    choice_input,
+    crossing,
+    execute,
+    facts,
+    heading,
+    note,
+    plain,
+    section,
+    table,
+    text,
+    text_input,
+)
+from cards.general import sample_notice
+from services.model import AdminEntry, AuditEntry, Conversation, Person, Role, Run, StoredConfig
+from services.wording import clock_time, day, plural, threshold, weekday
+
+DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+MOST_ADDRESSES = 30
+
+
+# Schedule and recipients
+
+
+def schedule(config: StoredConfig, slots: Sequence[datetime], role: Role) -> Element:
+    """When the weekly reports go out, and how to change it."""
+    zone = ZoneInfo(config.schedule_timezone)
+    upcoming = ", ".join(
+        f"{weekday(slot.astimezone(zone).date())} {slot.astimezone(zone):%H:%M}" for slot in slots
+    )
+    form = [
+        choice_input(
+            "day", "Day", [(one.capitalize(), one) for one in DAYS], value=config.schedule_day
+        ),
+        choice_input(
+            "hour",
+            "Hour",
+            [(f"{hour:02d}:00", str(hour)) for hour in range(24)],
+            value=str(config.schedule_hour),
+        ),
+        text_input(
+            "zone",
+            "Time zone",
+            value=config.schedule_timezone,
+            required=True,
+            error="An IANA zone such as Europe/Berlin.",
+            longest=60,
+        ),
+    ]
+    return card(
+        [
+            heading(
+                f"{config.schedule_day.capitalize()} {config.schedule_hour:02d}:00 "
+                f"{config.schedule_timezone}"
+            ),
+            text(f"Next: {upcoming}"),
+            *(form if role == "admin" else []),
+        ],
+        [execute("Change", "schedule.save", inputs=True)] if role == "admin" else [],
+    )
+
+
+def schedule_saved(
+    config: StoredConfig, slots: Sequence[datetime], by: str, entry: str | None
+) -> Element:
+    """The schedule was changed: when the next reports go out, and the way back."""
+    shown = schedule(config, slots, "viewer")
+    body = [*shown["body"], note(f"Saved by {plain(by, 60)}.")]
+    return card(body, [execute("Undo", "undo", {"entry": entry})] if entry else [])
+
+
+def recipients(config: StoredConfig, role: Role) -> Element:
+    """Who gets the consolidated report."""
+    addresses = config.global_admin_emails
+    listed = "  \n".join(plain(one, 120) for one in addresses[:MOST_ADDRESSES])
+    more = len(addresses) - MOST_ADDRESSES
+    form = text_input(
+        "mails",
+        "Addresses, separated by commas",
+        value=", ".join(addresses),
+        longest=5000,
+        lines=True,
+        error="Mail addresses, separated by commas.",
+    )
+    return card(
+        [
+            heading(
+                f"{plural(len(addresses), 'address', 'addresses')} for the admins' report"
+                if addresses
+                else "Nobody gets the admins' report"
+            ),
+            text(listed) if listed else text("Add an address to send the consolidated report."),
+            note(f"and {more} more") if more > 0 else None,
+            *([form] if role == "admin" else []),
+        ],
+        [execute("Save", "recipients.save", inputs=True)] if role == "admin" else [],
+    )
+
+
+def saved(words: str, by: str, entry: str | None) -> Element:
+    """A setting was changed; the way back."""
+    return card(
+        [text(f"{plain(words, 300)} Saved by {plain(by, 60)}.")],
+        [execute("Undo", "undo", {"entry": entry})] if entry else [],
+    )
+
+
+# Channels
+
+
+def channel(conversation: Conversation) -> Element:
+    """Alerts come to this conversation."""
+    since = day(conversation.alerts_since.date()) if conversation.alerts_since else ""
+    return card(
+        [text(f"**Alerts come here** since {since} ({plain(conversation.alerts_by, 60)}).")],
+        [execute("Test", "alerts.test"), execute("Turn off", "alerts.off")],
+    )
+
+
+def channels(registered: Sequence[Conversation], here: Conversation, role: Role) -> Element:
+    """Where alerts go."""
+    rows = [
+        [
+            plain(one.title or one.kind, 60),
+            day(one.alerts_since.date()) if one.alerts_since else "",
+            plain(one.alerts_by, 40) if one.state == "active" else f"**{one.state}**",
+        ]
+        for one in registered[:20]
+    ]
+    is_here = any(one.id == here.id for one in registered)
+    actions = []
+    if role == "admin":
+        actions.append(
+            execute("Turn off here", "alerts.off")
+            if is_here
+            else execute("Send alerts here", "alerts.here")
+        )
+    body = (
+        [table([("Conversation", 5, False), ("Since", 3, False), ("By", 3, False)], rows)]
+        if rows
+        else [text("Alerts go nowhere yet.")]
+    )
+    return card([heading("Where alerts go"), *body], actions)
+
+
+# Roles
+
+
+def whoami(person: Person, role: Role) -> Element:
+    """Who the reader is for the agent."""
+    return card(
+        [
+            heading(f"You are {'an admin' if role == 'admin' else 'a viewer'}"),
+            facts(
+                [
+                    ("Name", plain(person.name, 80)),
+                    ("Object id", plain(person.object_id, 80)),
+                    ("Tenant", plain(person.tenant_id or "local mode", 80)),
+                ]
+            ),
+        ]
+    )
+
+
+def admins(
+    granted: Sequence[AdminEntry], configured: Sequence[str], local_for_all: bool
+) -> Element:
+    """Who may change things."""
+    rows = [
+        [plain(one.name or one.object_id, 60), day(one.since.date()), plain(one.by, 60)]
+        for one in granted[:50]
+    ]
+    rows += [[one, "", "ADMIN_AAD_OBJECT_IDS"] for one in configured[:50]]
+    body: list[Element | None] = [
+        heading("Admins"),
+        table([("Admin", 5, False), ("Since", 3, False), ("By", 4, False)], rows)
+        if rows
+        else None,
+        text("Local mode: everybody on this machine is an admin.") if local_for_all else None,
+        note("To add somebody: grant @name. To remove: revoke @name."),
+    ]
+    choices = [(one.name or one.object_id, one.object_id) for one in granted[:50]]
+    if choices:
+        body.append(choice_input("person", "Revoke", choices))
+    return card(body, [execute("Revoke", "roles.revoke", inputs=True)] if choices else [])
+
+
+# Status
+
+
+@dataclass(frozen=True, slots=True)
+class StatusFacts:
+    """What ``status`` says."""
+
+    problems: Sequence[str]
+    source: str
+    metric: str
+    data_through: str
+    last_run: str
+    next_run: str
+    mail: str
+    teams: int
+    anomalies: int
+    alerts_to: int
+    unknown_categories: Sequence[str] = ()
+    retry: Run | None = None
+    failed: int = 0
+    sample: bool = False
+
+
+def status(found: StatusFacts, role: Role) -> Element:
+    """Problems first; then the agent's facts."""
+    pairs = [
+        ("Source", plain(f"{found.source}, {found.metric}".rstrip(", "), 200)),
+        ("Data through", found.data_through),
+        ("Last run", plain(found.last_run, 200)),
+        ("Next run", plain(found.next_run, 100)),
+        ("Mail", plain(found.mail, 200)),
+        ("Teams", f"{found.teams:,}"),
+        ("Open anomalies", f"{found.anomalies:,}"),
+        ("Alerts go to", plural(found.alerts_to, "conversation")),
+    ]
+    if found.unknown_categories:
+        pairs.append(("Unknown charges", plain(", ".join(found.unknown_categories), 200)))
+    actions = [execute("Refresh", "status", {"choice": "refresh"})]
+    if found.retry is not None and role == "admin":
+        retry = execute(f"Retry {found.failed:,}", "run.retry", {"run": found.retry.id})
+        actions.insert(0, retry)
+    return card(
+        [
+            sample_notice(found.sample),
+            heading("Not well" if found.problems else "All is well"),
+            *[crossing(plain(one, 400)) for one in found.problems],
+            facts(pairs),
+        ],
+        actions,
+    )
+
+
+# History
+
+
+ACTIONS = {
+    "team.add": "added",
+    "team.change": "changed",
+    "team.remove": "removed",
+    "config.change": "settings",
+    "role.grant": "made admin",
+    "role.revoke": "no admin any more",
+    "alerts.on": "alerts on",
+    "alerts.off": "alerts off",
+    "plan.add": "planned change",
+    "plan.remove": "planned change cancelled",
+}
+NAMES = {
+    "anomaly_threshold": "threshold",
+    "min_increase": "smallest increase",
+    "global_admin_emails": "admin addresses",
+    "schedule_day": "day",
+    "schedule_hour": "hour",
+    "schedule_timezone": "time zone",
+    "team_name": "name",
+    "aws_account_id": "account",
+    "team_email": "mail",
+    "admin_emails": "admins",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryLine:
+    """A change and the name of what was changed."""
+
+    entry: AuditEntry
+    subject: str
+    can_undo: bool
+
+
+def history(
+    lines: Sequence[HistoryLine], page: int, more: bool, whose: str, team_id: str
+) -> Element:
+    """The audit trail: who changed what, when, from where; one of them can be undone."""
+    if not lines:
+        return card([text(f"Nothing was changed yet{whose}.")])
+    items = [
+        text(f"**{clock_time(one.entry.at)}** {_actor(one.entry)}: {_what(one)}", spacing="Small")
+        for one in lines
+    ]
+    undoable = [one for one in lines if one.can_undo]
+    choices = [
+        (f"{clock_time(one.entry.at)} {_choice(one)}"[:100], one.entry.id) for one in undoable
+    ]
+    actions = [execute("Undo", "undo", inputs=True)] if choices else []
+    data = {"team": team_id} if team_id else {}
+    if more:
+        actions.append(execute("Older", "history", {**data, "page": str(page + 1)}))
+    if page > 1:
+        actions.append(execute("Newer", "history", {**data, "page": str(page - 1)}))
+    return card(
+        [
+            heading(f"Changes{whose}"),
+            *items,
+            section("Take one back") if choices else None,
+            choice_input("entry", "Change", choices) if choices else None,
+        ],
+        actions,
+    )
+
+
+def _actor(entry: AuditEntry) -> str:
+    doors = {"chat": "card", "rest": "REST", "cli": "command line", "clock": "clock"}
+    name = plain(entry.actor.name, 60)
+    return f"{name}, {doors[entry.actor.door]}" if name else doors[entry.actor.door]
+
+
+def _what(line: HistoryLine) -> str:
+    entry = line.entry
+    subject = plain(line.subject, 60)
+    undone = " (undone)" if entry.undone_at else ""
+    if entry.action.startswith("anomaly."):
+        word = entry.action.removeprefix("anomaly.").replace("_", " ")
+        service = plain(str((entry.after or {}).get("service", "")), 40)
+        return f"{subject} anomaly {service}: {word}{undone}"
+    word = ACTIONS.get(entry.action, entry.action)
+    if entry.action in {"team.change", "config.change"}:
+        return f"{subject}: {_differences(entry)}{undone}"
+    if entry.action.startswith("plan."):
+        facts_of = entry.after or entry.before or {}
+        return f"{subject}: {word} {plain(str(facts_of.get('plan', '')), 60)}{undone}"
+    return f"{subject} {word}{undone}"
+
+
+def _differences(entry: AuditEntry) -> str:
+    before, after = entry.before or {}, entry.after or {}
+    found = [
+        f"{NAMES.get(name, name)} {_value(name, before.get(name))} > {_value(name, value)}"
+        for name, value in after.items()
+        if before.get(name) != value
+    ]
+    return plain(", ".join(found), 300)
+
+
+def _value(name: str, value: object) -> str:
+    if value is None or value in ("", [], ()):
+        return "none"
+    if name == "anomaly_threshold" and isinstance(value, int | float):
+        return threshold(float(value))
+    if isinstance(value, list | tuple):
+        return ", ".join(str(one) for one in value[:5]) + (" …" if len(value) > 5 else "")  # noqa: PLR2004
+    return str(value)
+
+
+def _choice(line: HistoryLine) -> str:
+    entry = line.entry
+    word = ACTIONS.get(entry.action, entry.action)
+    return f"{line.subject} {word}"

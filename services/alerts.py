@@ -1,0 +1,425 @@
+"""Tells channels of anomalies: one card for each, brought up to date in place.
+
+Cards are claimed in the store before they are posted, so that two workers post none twice. A
+message whose fate is unknown is not sent again; the admins get a mail instead. A conversation gets
+at most ``MOST_AN_HOUR`` new cards in an hour, and a digest for the rest.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+import structlog
+
+from services.config import Config
+from services.errors import (
+    AgentError,
+    ConversationGoneError,
+    MessageFateUnknownError,
+    NotFoundError,
+)
+from services.model import (
+    AccountFigures,
+    Alert,
+    Anomaly,
+    AnomalyLine,
+    AnomalyNews,
+    Conversation,
+    DigestNews,
+    News,
+    Run,
+    RunKind,
+    RunNews,
+    RunState,
+    SourceName,
+    Team,
+)
+from services.notices import Notices
+from services.ports import AlertStore, AnomalyStore, ConversationStore, Notifier
+from services.reports import ReportMaker
+from services.runs import RETRIED, Runs
+from services.schedule import period_of
+from services.teams import Teams
+from services.wording import cents, money, neutral
+
+log = structlog.get_logger()
+
+MOST_AN_HOUR = 8
+POSTING = timedelta(minutes=2)
+"""A card that is still not posted after this long was claimed by somebody who is gone."""
+GIVE_UP = timedelta(days=1)
+KEPT_CURRENT = timedelta(days=45)
+"""How long cards follow their anomaly."""
+GROWN = 2
+"""An excess that is so many times what people were told is told again."""
+DIGEST, RUN = "digest:", "run:"
+TELL_AFTER_ATTEMPTS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What all cards of one round are made from."""
+
+    teams: dict[str, Team]
+    figures: dict[str, AccountFigures]
+    now: datetime
+
+
+class Alerts:
+    """Posts alerts and keeps them up to date."""
+
+    def __init__(
+        self,
+        *,
+        alerts: AlertStore,
+        anomalies: AnomalyStore,
+        conversations: ConversationStore,
+        notifier: Notifier,
+        notices: Notices,
+        maker: ReportMaker,
+        teams: Teams,
+        config: Config,
+        runs: Runs,
+        source: SourceName,
+    ) -> None:
+        self._alerts = alerts
+        self._anomalies = anomalies
+        self._conversations = conversations
+        self._notifier = notifier
+        self._notices = notices
+        self._maker = maker
+        self._teams = teams
+        self._config = config
+        self._runs = runs
+        self._source = source
+
+    async def tick(self, now: datetime) -> None:
+        """One round over all conversations; one that fails does not stop the others."""
+        conversations = [
+            one for one in await self._conversations.with_alerts() if one.state == "active"
+        ]
+        if not conversations:
+            return
+        open_ones = await self._anomalies.open_of(self._source)
+        troubled = await self._troubled_runs()
+        for conversation in conversations:
+            try:
+                await self._round(conversation, open_ones, troubled, now)
+            except ConversationGoneError as error:
+                await self._gone(conversation, error, now)
+            except AgentError as error:
+                log.warning("alerts_delayed", conversation=conversation.id, error=str(error))
+
+    async def news_of(self, anomaly: Anomaly, now: datetime) -> AnomalyNews:
+        """What a card says of an anomaly now."""
+        return self._news(anomaly, await self._knowledge([anomaly], now))
+
+    async def refresh(self, anomaly: Anomaly, now: datetime) -> None:
+        """Brings every card of an anomaly up to date at once, as somebody has answered."""
+        news = await self.news_of(anomaly, now)
+        for alert in await self._alerts.of_subjects([anomaly.id]):
+            conversation = await self._conversations.get(alert.conversation_id)
+            if conversation is None or alert.activity_id is None:
+                continue
+            try:
+                await self._update(conversation, alert, news, now)
+            except AgentError as error:
+                log.warning("alert_not_updated", alert=alert.id, error=str(error))
+
+    async def _round(
+        self,
+        conversation: Conversation,
+        open_ones: Sequence[Anomaly],
+        troubled: Sequence[RunNews],
+        now: datetime,
+    ) -> None:
+        known = await self._alerts.newest_of(self._source, conversation.id, now - KEPT_CURRENT)
+        by_subject = {one.subject: one for one in known}
+        followed = [one.subject for one in known if one.activity_id or one.state == "pending"]
+        anomalies = {one.id: one for one in await self._anomalies.get_many(followed)}
+        new = [one for one in open_ones if one.id not in by_subject]
+        facts = await self._knowledge([*anomalies.values(), *new], now)
+        for alert in known:
+            anomaly = anomalies.get(alert.subject)
+            if anomaly is not None:
+                await self._follow(conversation, alert, anomaly, facts)
+            elif alert.subject.startswith(DIGEST) and alert.state == "pending":
+                await self._stale_digest(conversation, alert, known, facts)
+        for run in troubled:
+            await self._tell_of_run(conversation, by_subject.get(RUN + run.run.id), run, now)
+        await self._tell_of_new(conversation, known, new, facts)
+
+    # New anomalies
+
+    async def _tell_of_new(
+        self,
+        conversation: Conversation,
+        known: Sequence[Alert],
+        new: Sequence[Anomaly],
+        facts: _Known,
+    ) -> None:
+        recent = [
+            one
+            for one in known
+            if one.created_at > facts.now - timedelta(hours=1)
+            and not one.shown.startswith(DIGEST)
+            and not one.subject.startswith((DIGEST, RUN))
+        ]
+        free = max(MOST_AN_HOUR - len(recent), 0)
+        for anomaly in new[:free]:
+            alert = self._alert(anomaly.id, conversation, facts.now)
+            if await self._alerts.create_once(alert):
+                await self._post(conversation, alert, self._news(anomaly, facts), facts.now)
+        if rest := new[free:]:
+            await self._tell_in_digest(conversation, rest, facts)
+
+    async def _tell_in_digest(
+        self, conversation: Conversation, rest: Sequence[Anomaly], facts: _Known
+    ) -> None:
+        """One digest in an hour; what comes later in the hour waits for the next."""
+        hour = f"{facts.now:%Y-%m-%dT%H}"
+        digest = self._alert(f"{DIGEST}{hour}", conversation, facts.now)
+        if not await self._alerts.create_once(digest):
+            return
+        for anomaly in rest:
+            one = self._alert(anomaly.id, conversation, facts.now)
+            shown = {"state": "posted", "shown": digest.subject, "excess_told": anomaly.excess}
+            await self._alerts.create_once(one.model_copy(update=shown))
+        await self._post(conversation, digest, self._digest(rest, facts), facts.now)
+
+    async def _stale_digest(
+        self, conversation: Conversation, alert: Alert, known: Sequence[Alert], facts: _Known
+    ) -> None:
+        if not await self._take_over(alert, facts.now):
+            return
+        members = [one.subject for one in known if one.shown == alert.subject]
+        listed = await self._anomalies.get_many(members)
+        if listed:
+            await self._post(conversation, alert, self._digest(listed, facts), facts.now)
+        else:
+            await self._save(alert, facts.now, state="failed", error="nothing to tell")
+
+    def _digest(self, anomalies: Sequence[Anomaly], facts: _Known) -> DigestNews:
+        lines = [
+            AnomalyLine(team_name=_name(facts.teams.get(one.account_id), one), anomaly=one)
+            for one in sorted(anomalies, key=lambda one: -one.excess)
+        ]
+        return DigestNews(lines=tuple(lines), sample=self._source == "sample")
+
+    # Known ones
+
+    async def _follow(
+        self, conversation: Conversation, alert: Alert, anomaly: Anomaly, facts: _Known
+    ) -> None:
+        news = self._news(anomaly, facts)
+        if alert.activity_id is not None:
+            await self._update(conversation, alert, news, facts.now)
+        elif alert.state == "pending" and await self._take_over(alert, facts.now):
+            await self._post(conversation, alert, news, facts.now)
+
+    async def _take_over(self, alert: Alert, now: datetime) -> bool:
+        """Whether a card that nobody has posted for a while is this worker's to post now."""
+        if now - alert.updated_at < POSTING:
+            return False
+        if now - alert.created_at > GIVE_UP:
+            await self._save(alert, now, state="failed", error=alert.error or "never posted")
+            return False
+        return await self._alerts.claim(alert, now)
+
+    async def _update(
+        self, conversation: Conversation, alert: Alert, news: AnomalyNews, now: datetime
+    ) -> None:
+        """Replaces the card where it shows something else now, and tells once of growth."""
+        anomaly, fingerprint = news.anomaly, fingerprint_of(news.anomaly)
+        if alert.shown == fingerprint or alert.activity_id is None:
+            return
+        try:
+            await self._notifier.update(conversation, alert.activity_id, news)
+        except NotFoundError as error:
+            # Somebody has deleted the message; it is not posted again.
+            await self._save(alert, now, state="failed", activity_id=None, error=str(error))
+            return
+        grown = (
+            anomaly.status == "open"
+            and alert.excess_told > 0
+            and anomaly.excess >= GROWN * alert.excess_told
+        )
+        told = anomaly.excess if grown else alert.excess_told
+        # Stored before the reply: a reply that is lost is better than one at every tick.
+        await self._save(alert, now, shown=fingerprint, excess_told=told)
+        if grown:
+            words = _grown_words(news, alert.excess_told)
+            await self._notifier.reply(conversation, alert.activity_id, words)
+
+    # Runs
+
+    async def _troubled_runs(self) -> list[RunNews]:
+        found = []
+        for run in await self._runs.newest(10):
+            if run.kind not in {RunKind.WEEKLY, RunKind.DAILY}:
+                continue
+            view = await self._runs.view(run.id) if run.planned else None
+            failed = tuple(
+                (one.recipient, one.error or one.state.value)
+                for one in (view.deliveries if view else ())
+                if one.state in RETRIED
+            )
+            sent = sum(one.state.value == "sent" for one in view.deliveries) if view else 0
+            over = run.state is not RunState.OPEN
+            if (over and failed) or _did_not_go_out(run):
+                sample = self._source == "sample"
+                found.append(RunNews(run=run, sent=sent, failed=failed, sample=sample))
+        return found
+
+    async def _tell_of_run(
+        self, conversation: Conversation, known: Alert | None, news: RunNews, now: datetime
+    ) -> None:
+        since = conversation.alerts_since
+        if since is None or news.run.created_at < since:
+            return
+        if known is None:
+            alert = self._alert(RUN + news.run.id, conversation, now)
+            if await self._alerts.create_once(alert):
+                await self._post(conversation, alert, news, now)
+        elif known.state == "pending" and await self._take_over(known, now):
+            await self._post(conversation, known, news, now)
+        elif known.activity_id is not None and known.shown != _shown(news):
+            await self._notifier.update(conversation, known.activity_id, news)
+            await self._save(known, now, shown=_shown(news))
+
+    # Posting
+
+    async def _post(
+        self, conversation: Conversation, alert: Alert, news: News, now: datetime
+    ) -> None:
+        try:
+            activity_id = await self._notifier.post(conversation, news)
+        except MessageFateUnknownError as error:
+            await self._save(alert, now, state="failed", error=str(error))
+            await self._notices.tell(
+                f"alert:{alert.id}",
+                "an alert may not have reached its channel",
+                [
+                    (
+                        f"Teams did not confirm an alert in {_title(conversation)}. It is not sent "
+                        "again, so that nobody gets it twice. To see all, write anomalies to the bot."
+                    ),
+                ],
+                now,
+            )
+            return
+        except ConversationGoneError as error:
+            await self._save(alert, now, state="failed", error=str(error))
+            raise
+        except AgentError as error:
+            await self._save(alert, now, state="pending", error=str(error))
+            raise
+        told = news.anomaly.excess if isinstance(news, AnomalyNews) else Decimal(0)
+        await self._save(
+            alert,
+            now,
+            state="posted",
+            activity_id=activity_id,
+            shown=_shown(news),
+            excess_told=told,
+            error=None,
+        )
+
+    async def _gone(
+        self, conversation: Conversation, error: ConversationGoneError, now: datetime
+    ) -> None:
+        """Marks a conversation that takes no messages any more, and tells the admins by mail."""
+        gone = {"state": error.state, "updated_at": now}
+        await self._conversations.replace(conversation.model_copy(update=gone))
+        await self._notices.tell(
+            f"gone:{conversation.id}",
+            "a channel cannot be reached",
+            [
+                (
+                    f"{_title(conversation)} takes no messages any more ({error.state}). No alerts "
+                    "are sent there."
+                ),
+                "Add the app there again and write alerts here, or choose another channel.",
+            ],
+            now,
+        )
+
+    async def _save(self, alert: Alert, now: datetime, **changes: object) -> None:
+        await self._alerts.replace(alert.model_copy(update={**changes, "updated_at": now}))
+
+    def _alert(self, subject: str, conversation: Conversation, now: datetime) -> Alert:
+        return Alert(
+            id=f"{subject}|{conversation.id}",
+            subject=subject,
+            source=self._source,
+            conversation_id=conversation.id,
+            created_at=now,
+            updated_at=now,
+        )
+
+    # What cards say
+
+    async def _knowledge(self, anomalies: Sequence[Anomaly], now: datetime) -> _Known:
+        """Teams and figures of all accounts concerned, read together."""
+        teams = {team.aws_account_id: team for team in await self._teams.list()}
+        accounts = sorted({one.account_id for one in anomalies})
+        if not accounts:
+            return _Known(teams, {}, now)
+        config = await self._config.stored(now)
+        try:
+            basis = await self._maker.basis(config, period_of(now, config.schedule_timezone), now)
+        except AgentError:
+            return _Known(teams, {}, now)
+        thresholds = {
+            account: teams[account].anomaly_threshold or config.anomaly_threshold
+            for account in accounts
+            if account in teams
+        }
+        figures = await self._maker.figures(basis, accounts, thresholds)
+        return _Known(teams, figures, now)
+
+    def _news(self, anomaly: Anomaly, facts: _Known) -> AnomalyNews:
+        return AnomalyNews(
+            anomaly=anomaly,
+            team=facts.teams.get(anomaly.account_id),
+            figures=facts.figures.get(anomaly.account_id),
+            sample=self._source == "sample",
+        )
+
+
+def fingerprint_of(anomaly: Anomaly) -> str:
+    """What a card shows of an anomaly, in short."""
+    at = anomaly.answer.at.isoformat() if anomaly.answer else ""
+    return f"{anomaly.status}|{cents(anomaly.excess)}|{anomaly.service}|{anomaly.end}|{at}"
+
+
+def _shown(news: News) -> str:
+    if isinstance(news, AnomalyNews):
+        return fingerprint_of(news.anomaly)
+    if isinstance(news, RunNews):
+        return f"{news.run.state.value}|{news.sent}|{len(news.failed)}|{news.run.last_error}"
+    return ""
+
+
+def _did_not_go_out(run: Run) -> bool:
+    if run.state in {RunState.FAILED, RunState.EXPIRED}:
+        return True
+    tried = run.last_error is not None and run.attempts >= TELL_AFTER_ATTEMPTS
+    return tried and run.state is RunState.OPEN
+
+
+def _name(team: Team | None, anomaly: Anomaly) -> str:
+    return team.team_name if team else anomaly.account_id
+
+
+def _title(conversation: Conversation) -> str:
+    name = neutral(conversation.title, 80)
+    return f"The {conversation.kind} {name}" if name else f"A {conversation.kind}"
+
+
+def _grown_words(news: AnomalyNews, before: Decimal) -> str:
+    currency = news.anomaly.currency
+    now = money(news.anomaly.excess, currency)
+    name = neutral(_name(news.team, news.anomaly), 60)
+    return f"Grown: {name} is now {now} over expected, {money(before, currency)} when told."

@@ -1,0 +1,28 @@
+"""The anomalies as people look through them: open ones first."""
+
+from services.model import AnomalyLine, SourceName, Team
+from services.ports import AnomalyStore
+from services.teams import Teams
+
+MOST_CLOSED = 100
+
+
+class AnomalyList:
+    """Lists anomalies with the names of their teams."""
+
+    def __init__(self, store: AnomalyStore, teams: Teams, source: SourceName) -> None:
+        self._store = store
+        self._teams = teams
+        self._source = source
+
+    async def list(self, team: Team | None = None) -> list[AnomalyLine]:
+        """Open ones by excess, then the newest others."""
+        accounts = [team.aws_account_id] if team else None
+        names = {one.aws_account_id: one.team_name for one in await self._teams.list()}
+        open_ones = await self._store.open_of(self._source, accounts)
+        newest = await self._store.newest(self._source, accounts, MOST_CLOSED)
+        others = [one for one in newest if one.status != "open"]
+        return [
+            AnomalyLine(team_name=names.get(one.account_id, one.account_id), anomaly=one)
+            for one in (*open_ones, *others)
+        ]

@@ -1,0 +1,96 @@
+"""Mails to the admins about the agent itself, kept in the ledger as any other mail.
+
+The key of a notice makes it unique: told twice, it is sent once.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime
+
+import structlog
+
+from services.config import Config
+from services.model import Actor, Delivery, FrozenReport, Run, RunKind, SourceName
+from services.ports import DeliveryLedger, RunStore
+from services.rendering.message import message_id_for
+from services.rendering.reports import render_notice
+from services.runs import KEEP_TRYING, run_id
+from services.transports import Transports
+
+log = structlog.get_logger()
+CLOCK = Actor(door="clock", name="notice")
+
+
+class Notices:
+    """Sends notices to the global admin addresses."""
+
+    def __init__(
+        self,
+        *,
+        runs: RunStore,
+        ledger: DeliveryLedger,
+        config: Config,
+        transports: Transports,
+        source: SourceName,
+    ) -> None:
+        self._runs = runs
+        self._ledger = ledger
+        self._config = config
+        self._transports = transports
+        self._source = source
+
+    async def tell(self, key: str, title: str, lines: Sequence[str], now: datetime) -> None:
+        """Mails a notice, once for its key and day; without admin addresses it is only logged.
+
+        Report and deliveries are stored before the run that owns them, so that a run is never
+        seen without its mails.
+        """
+        log.warning("admins_told", title=title, key=key)
+        addresses = (await self._config.stored(now)).global_admin_emails
+        if not addresses:
+            return
+        name = hashlib.sha256(key.encode()).hexdigest()[:12]
+        period = f"{now.date().isoformat()}-{name}"
+        transport = await self._transports.choose(now)
+        sender = (await self._transports.named(transport, now)).sender
+        run = Run(
+            id=run_id(self._source, RunKind.NOTICE, period),
+            kind=RunKind.NOTICE,
+            source=self._source,
+            period=period,
+            planned=True,
+            transport=transport,
+            requested_by=CLOCK,
+            created_at=now,
+            not_after=now + KEEP_TRYING,
+        )
+        report = FrozenReport(
+            id=f"{run.id}|notice",
+            run_id=run.id,
+            kind="notice",
+            source=self._source,
+            made_at=now,
+            rendered=render_notice(title, lines),
+            preview={},
+        )
+        await self._runs.freeze([report])
+        await self._ledger.plan([_delivery(run, report, to, sender) for to in addresses])
+        await self._runs.begin(run)
+
+
+def _delivery(run: Run, report: FrozenReport, recipient: str, sender: str) -> Delivery:
+    at = run.created_at.replace(microsecond=0)
+    domain = sender.rpartition("@")[2]
+    key = hashlib.sha256(recipient.casefold().encode()).hexdigest()[:20]
+    return Delivery(
+        id=f"{report.id}|mail|{key}",
+        run_id=run.id,
+        report_id=report.id,
+        source=run.source,
+        recipient=recipient,
+        not_before=at,
+        not_after=run.not_after,
+        message_id=message_id_for(run.id, report.id, recipient, domain),
+        date=at,
+        updated_at=at,
+    )
