@@ -5,12 +5,14 @@ is asked for. Random numbers come from SHA-256, so that they are the same on eve
 Every month has its events, so that there is something to see on any day.
 """
 
+import asyncio
 import hashlib
 import math
 from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import cache
 from typing import Literal
 
 from services.model import Category, CostSeries, CostTable, DaySpan, Month, SourceName, Team
@@ -67,6 +69,7 @@ def _chance(*parts: object) -> float:
     return int.from_bytes(digest[:7], "big") / (1 << 56)
 
 
+@cache
 def account_of(number: int) -> str:
     """The account id of a sample team; some begin with zeros."""
     return f"{int(_chance('account', number) * 10 ** (9 if number % 7 == SHORT_IDS else 12)):012d}"
@@ -157,7 +160,7 @@ class SampleSource:
     ) -> CostTable:
         """The daily sum over all accounts."""
         table = await self.by_account(metric, span, accounts)
-        return CostTable(span, "USD", _added(table.series, lambda one: ("", "", None)))
+        return await asyncio.to_thread(_added_table, table, lambda one: ("", "", None))
 
     async def by_account(
         self, metric: str, span: DaySpan, accounts: Sequence[str] | None = None
@@ -166,10 +169,13 @@ class SampleSource:
         table = await self.by_service(
             metric, span, self.accounts if accounts is None else accounts
         )
-        return CostTable(span, "USD", _added(table.series, lambda one: (one.account_id, "", None)))
+        return await asyncio.to_thread(_added_table, table, lambda one: (one.account_id, "", None))
 
     async def by_service(self, metric: str, span: DaySpan, accounts: Sequence[str]) -> CostTable:
-        """Daily amounts by service and charge category."""
+        """Daily amounts by service and charge category; made in a thread, as it takes a while."""
+        return await asyncio.to_thread(self._table, span, accounts)
+
+    def _table(self, span: DaySpan, accounts: Sequence[str]) -> CostTable:
         series = [one for account in accounts for one in self._account(account, span)]
         return CostTable(span, "USD", series)
 
@@ -246,6 +252,10 @@ def _has_data(account: str, day: date) -> bool:
 def _factor(day: date, events: Sequence[Event]) -> float:
     """What the events make of a day's usage."""
     return math.prod(event.factor for event in events if event.first <= day <= event.last)
+
+
+def _added_table(table: CostTable, key: Key) -> CostTable:
+    return CostTable(table.span, table.currency, _added(table.series, key))
 
 
 def _added(series: Sequence[CostSeries], key: Key) -> list[CostSeries]:
