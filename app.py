@@ -43,8 +43,10 @@ from cli.wired import Wired
 from services.adapters.background import Background
 from services.adapters.datadog import DatadogSource
 from services.adapters.embedded import start_embedded
+from services.adapters.graph import GraphTransport
 from services.adapters.logs import configure_logging
 from services.adapters.mail import SmtpTransport
+from services.adapters.mail_oauth import MailTokens
 from services.adapters.outbox import OutboxTransport
 from services.adapters.processes import surely_gone, worker_name
 from services.adapters.sample import SampleSource, sample_teams
@@ -113,6 +115,7 @@ class Outside:
     store: MongoStore
     source: CostSource
     http: aiohttp.ClientSession
+    mail_tokens: MailTokens
     background: Background
     clock: Clock
 
@@ -135,7 +138,9 @@ async def open_agent(
         source = make_source(settings)
         stack.push_async_callback(source.aclose)
         http = await stack.enter_async_context(aiohttp.ClientSession())
-        outside = Outside(store, source, http, Background(), clock)
+        tokens = MailTokens(clock)
+        stack.push_async_callback(tokens.aclose)
+        outside = Outside(store, source, http, tokens, Background(), clock)
         agent = _wire(settings, outside, mail_sample_data)
         if source.name == "sample":
             await store.teams.seed_samples(sample_teams(clock()))
@@ -163,7 +168,14 @@ def _wire(settings: Settings, outside: Outside, mail_sample_data: bool) -> Agent
     config = Config(store.config, audit, box, settings.smtp)
     outbox = OutboxTransport(settings.server.data_dir / "outbox")
     transports = Transports(
-        config, source.name, outbox, SmtpTransport, sample_confirmed=mail_sample_data
+        config,
+        source.name,
+        outbox,
+        {
+            "smtp": lambda chosen: SmtpTransport(chosen, tokens=outside.mail_tokens),
+            "graph": lambda chosen: GraphTransport(chosen, outside.mail_tokens),
+        },
+        sample_confirmed=mail_sample_data,
     )
     costs = Costs(source, store.costs, settings.datadog.accounts_per_query, hours)
     plans = Plans(store.plans, audit)

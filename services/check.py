@@ -89,7 +89,9 @@ class Check:
             await reach(transport)
         except AgentError as error:
             return Finding("Mail", ok=False, text=str(error))
-        return Finding("Mail", ok=True, text=f"signed in; mails are sent from {transport.sender}")
+        said = f"signed in; mails are sent from {transport.sender}"
+        warning = await self._transports.warning(now)
+        return Finding("Mail", ok=True, text=f"{said}. {warning}" if warning else said)
 
     def _teams(self) -> Finding:
         if self._app_id is None:

@@ -174,7 +174,14 @@ class Config:
         """
         update: dict[str, Any] = {}
         if config.smtp_host is not None:
-            update = {"host": config.smtp_host, "user": None, "password": None}
+            update = {
+                "host": config.smtp_host,
+                "user": None,
+                "password": None,
+                "auth": "password",
+                "oauth_client_secret": None,
+                "transport": "smtp",
+            }
         for name, value in (
             ("port", config.smtp_port),
             ("user", config.smtp_user),

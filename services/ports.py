@@ -34,6 +34,7 @@ from services.model import (
     StoredConfig,
     Team,
 )
+from services.settings import SmtpSettings
 
 Clock = Callable[[], datetime]
 """The present instant, aware, UTC."""
@@ -474,6 +475,17 @@ class MailConnection(Protocol):
         ...
 
     async def aclose(self) -> None: ...
+
+
+class MailTokens(Protocol):
+    """Access tokens for mail."""
+
+    async def get(self, settings: SmtpSettings, scope: str, *, stale: str | None = None) -> str:
+        """A token for a scope; ``stale``: one that was refused and must not come back.
+
+        Raises MailConnectError with the cure.
+        """
+        ...
 
 
 class MailTransport(Protocol):

@@ -67,6 +67,10 @@ def _comma_list(value: Any) -> Any:
 
 
 WebAddress = Annotated[str, BeforeValidator(_https_or_loopback)]
+GUID = r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
+TENANT = r"^[0-9A-Za-z][0-9A-Za-z.-]{0,253}$"
+"""A tenant's id or one of its domains."""
+PUBLIC_LOGIN = "https://login.microsoftonline.com"
 
 
 class Group(BaseModel):
@@ -176,6 +180,46 @@ class SmtpSettings(Group):
         ge=1,
         le=50,
     )
+    auth: Literal["password", "oauth2"] = Field(
+        "password",
+        alias="SMTP_AUTH",
+        description="How to sign in: oauth2 (client credentials, for Exchange Online) or "
+        "password.",
+    )
+    oauth_tenant_id: str | None = Field(
+        None,
+        alias="SMTP_OAUTH_TENANT_ID",
+        description="Entra tenant of the app that sends mail.",
+        pattern=TENANT,
+    )
+    oauth_client_id: str | None = Field(
+        None,
+        alias="SMTP_OAUTH_CLIENT_ID",
+        description="Client id of the app that sends mail.",
+    )
+    oauth_client_secret: SecretStr | None = Field(
+        None, alias="SMTP_OAUTH_CLIENT_SECRET", description="Client secret of that app."
+    )
+    oauth_authority: WebAddress = Field(
+        PUBLIC_LOGIN,
+        alias="SMTP_OAUTH_AUTHORITY",
+        description="Where that app signs in, for sovereign clouds and tests.",
+    )
+    oauth_scope: str = Field(
+        "https://outlook.office365.com/.default",
+        alias="SMTP_OAUTH_SCOPE",
+        description="Scope of its tokens for SMTP.",
+    )
+    transport: Literal["smtp", "graph"] = Field(
+        "smtp",
+        alias="MAIL_TRANSPORT",
+        description="smtp, or graph (Microsoft Graph, with the SMTP_OAUTH_ settings).",
+    )
+    graph_url: WebAddress = Field(
+        "https://graph.microsoft.com",
+        alias="GRAPH_URL",
+        description="Microsoft Graph, for sovereign clouds and tests.",
+    )
     when_unsure: Literal["resend", "hold"] = Field(
         "resend",
         alias="MAIL_WHEN_UNSURE",
@@ -189,16 +233,41 @@ class SmtpSettings(Group):
         return None if sender is None else mail_address(sender)
 
     @model_validator(mode="after")
+    def _signs_in_whole(self) -> Self:
+        if self.transport == "smtp" and self.auth == "password":
+            return self
+        wanted = {
+            "SMTP_OAUTH_TENANT_ID": self.oauth_tenant_id,
+            "SMTP_OAUTH_CLIENT_ID": self.oauth_client_id,
+            "SMTP_OAUTH_CLIENT_SECRET": self.oauth_client_secret,
+        }
+        if self.transport == "graph":
+            wanted["SENDER_EMAIL"] = self.sender or self.user
+        elif self.host:
+            wanted["SMTP_USER"] = self.user or self.sender
+        missing = [name for name, value in wanted.items() if not value]
+        if missing:
+            why = "MAIL_TRANSPORT=graph" if self.transport == "graph" else "SMTP_AUTH=oauth2"
+            raise ValueError(f"{', '.join(missing)} missing, needed by {why}")
+        return self
+
+    @property
+    def oauth_token_url(self) -> str:
+        """Where the app that sends mail gets its tokens."""
+        return f"{self.oauth_authority}/{self.oauth_tenant_id}/oauth2/v2.0/token"
+
+    @property
+    def sends(self) -> bool:
+        """Whether mail leaves this machine at all."""
+        return self.transport == "graph" or self.host is not None
+
+    @model_validator(mode="after")
     def _plain_only_here(self) -> Self:
         if self.host and self.tls == "none" and not is_loopback(self.host):
             raise ValueError(
                 "SMTP_TLS=none is allowed towards this machine only; use starttls or implicit"
             )
         return self
-
-
-GUID = r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
-PUBLIC_LOGIN = "https://login.microsoftonline.com"
 
 
 class TeamsAppSettings(Group):

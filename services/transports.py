@@ -1,6 +1,6 @@
-"""Which way mail goes: over SMTP, or into the local outbox."""
+"""Which way mail goes: over SMTP, through Microsoft Graph, or into the local outbox."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from services.config import Config
@@ -8,6 +8,8 @@ from services.errors import SettingsError
 from services.model import SourceName
 from services.ports import MailTransport
 from services.settings import SmtpSettings
+
+EXCHANGE_ONLINE = ("office365.com", "outlook.com", "office365.us", "partner.outlook.cn")
 
 
 class Transports:
@@ -18,20 +20,21 @@ class Transports:
         config: Config,
         source: SourceName,
         outbox: MailTransport,
-        make_smtp: Callable[[SmtpSettings], MailTransport],
+        makers: Mapping[str, Callable[[SmtpSettings], MailTransport]],
         *,
         sample_confirmed: bool = False,
     ) -> None:
         self._config = config
         self._source = source
         self._outbox = outbox
-        self._make_smtp = make_smtp
+        self._makers = makers
         self._sample_confirmed = sample_confirmed
-        self._made: tuple[SmtpSettings, MailTransport] | None = None
+        self._made: dict[str, tuple[SmtpSettings, MailTransport]] = {}
 
     async def configured(self, now: datetime) -> str:
-        """``smtp`` when a mail server is set, else ``outbox``."""
-        return "smtp" if (await self._settings(now)).host else self._outbox.name
+        """``smtp`` or ``graph`` when one is set, else ``outbox``."""
+        settings = await self._settings(now)
+        return settings.transport if settings.sends else self._outbox.name
 
     async def choose(self, now: datetime) -> str:
         """The transport of a new run.
@@ -47,14 +50,29 @@ class Transports:
         if name == self._outbox.name:
             return self._outbox
         settings = await self._settings(now)
-        if not settings.host:
+        if name != settings.transport or not settings.sends:
+            wanted = "MAIL_TRANSPORT=graph" if name == "graph" else "SMTP_HOST"
             raise SettingsError(
-                "This run is to be mailed and SMTP_HOST is not set any more. Set SMTP_HOST and "
-                "run it again."
+                f"This run is to be mailed and {wanted} is not set any more. Set it again and "
+                "repeat the run."
             )
-        if self._made is None or self._made[0] != settings:
-            self._made = settings, self._make_smtp(settings)
-        return self._made[1]
+        made = self._made.get(name)
+        if made is None or made[0] != settings:
+            made = settings, self._makers[name](settings)
+            self._made[name] = made
+        return made[1]
+
+    async def warning(self, now: datetime) -> str:
+        """What will stop working; empty when nothing is known."""
+        settings = await self._settings(now)
+        host = (settings.host or "").lower()
+        signs_in = settings.transport == "smtp" and settings.auth == "password" and settings.user
+        if not signs_in or not host.endswith(EXCHANGE_ONLINE):
+            return ""
+        return (
+            "Exchange Online switches password sign-in off by default at the end of December "
+            "2026. Set SMTP_AUTH=oauth2 before."
+        )
 
     async def _settings(self, now: datetime) -> SmtpSettings:
         return self._config.smtp_settings(await self._config.stored(now))

@@ -9,6 +9,7 @@ import aiosmtplib
 from aiosmtplib import SMTPException, SMTPResponseException, SMTPServerDisconnected
 
 from services.errors import MailConnectError, MailError, MailFateUnknownError, SettingsError
+from services.ports import MailTokens
 from services.settings import SmtpSettings
 
 START_INPUT = 354
@@ -18,6 +19,8 @@ CLOSING = 421
 LONGEST_REPLY = 300
 QUIT_SECONDS = 2.0
 NET_ERRORS = (SMTPServerDisconnected, aiosmtplib.SMTPTimeoutError, OSError)
+PASSWORDS_ARE_OFF = "5.7.30"
+"""Exchange Online: basic authentication is not supported for client submission."""
 LINE_START_DOT = re.compile(rb"(?m)^\.")
 
 
@@ -41,20 +44,45 @@ class SmtpTransport:
         settings: SmtpSettings,
         timeouts: Timeouts | None = None,
         tls_context: ssl.SSLContext | None = None,
+        tokens: MailTokens | None = None,
     ) -> None:
-        """``tls_context``: certificates to trust; the system's when None."""
+        """``tls_context``: certificates to trust; the system's when None.
+
+        ``tokens``: needed for SMTP_AUTH=oauth2.
+        """
         if settings.host is None:
             raise SettingsError("SMTP_HOST is not set. Set it to your mail server.")
         self._settings = settings
         self._host = settings.host
         self._timeouts = timeouts or Timeouts()
         self._tls = tls_context or ssl.create_default_context()
+        self._tokens = tokens
         self.sender = _sender(settings)
         self.lanes = settings.max_connections
         self.per_minute = settings.rate_per_minute
 
     async def connect(self) -> "SmtpConnection":
-        """Connects, secures and signs in; MailConnectError with the cure."""
+        """Connects, secures and signs in; MailConnectError with the cure.
+
+        A token that the server refuses is renewed once: it may have been withdrawn, or the
+        server's clock be ahead.
+        """
+        if self._settings.auth == "password" or self._tokens is None:
+            return await self._connected(None)
+        token = await self._token()
+        try:
+            return await self._connected(token)
+        except MailConnectError as error:
+            if not error.permanent or error.code is None:
+                raise
+            return await self._connected(await self._token(stale=token))
+
+    async def _token(self, stale: str | None = None) -> str | None:
+        if self._tokens is None:
+            return None
+        return await self._tokens.get(self._settings, self._settings.oauth_scope, stale=stale)
+
+    async def _connected(self, token: str | None) -> "SmtpConnection":
         settings = self._settings
         client = aiosmtplib.SMTP(
             hostname=self._host,
@@ -70,7 +98,9 @@ class SmtpTransport:
             await client.ehlo()
             if settings.tls == "starttls":
                 await self._start_tls(client)
-            if settings.user and settings.password:
+            if token is not None:
+                await client.auth_xoauth2(settings.user or self.sender, token)
+            elif settings.user and settings.password:
                 await client.login(settings.user, settings.password.get_secret_value())
         except (SMTPException, OSError, ValueError) as error:
             client.close()
@@ -98,12 +128,11 @@ class SmtpTransport:
     def _explained(self, error: Exception) -> MailConnectError:
         """Why there is no connection, with the setting that cures it."""
         if isinstance(error, aiosmtplib.SMTPAuthenticationError):
-            busy = error.code in TRANSIENT
             return MailConnectError(
-                f"The mail server {self._where} refused the sign-in of {self._settings.user} "
-                f"({_reply(error.code, error.message)}). Check SMTP_USER and SMTP_PASSWORD, and "
-                "that the account may send by SMTP.",
-                permanent=not busy,
+                f"The mail server {self._where} refused the sign-in of "
+                f"{self._settings.user or self.sender} ({_reply(error.code, error.message)}). "
+                f"{self._sign_in_cure(error)}",
+                permanent=error.code not in TRANSIENT,
                 code=error.code,
             )
         cause = error.__cause__ or error
@@ -139,6 +168,16 @@ class SmtpTransport:
             "network.",
             permanent=False,
         )
+
+    def _sign_in_cure(self, error: SMTPResponseException) -> str:
+        if self._settings.auth == "oauth2":
+            return (
+                "Give the app the permission SMTP.SendAsApp with the admin's consent, register its "
+                "service principal in Exchange, and give it access to the mailbox."
+            )
+        if PASSWORDS_ARE_OFF in error.message or "basic authentication" in error.message.lower():
+            return "The server takes no passwords any more. Set SMTP_AUTH=oauth2 (docs/mail.md)."
+        return "Check SMTP_USER and SMTP_PASSWORD, and that the account may send by SMTP."
 
 
 def _sender(settings: SmtpSettings) -> str:

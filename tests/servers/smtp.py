@@ -77,6 +77,8 @@ class FakeSmtp:
     """Seconds before every answer."""
     password: str | None = None
     """Needed to sign in as anybody; None: no sign-in is offered."""
+    tokens: set[str] | None = None
+    """Access tokens that are good for XOAUTH2; None: it is not offered."""
     tls: ssl.SSLContext | None = None
     """Offers STARTTLS with this."""
     on_accept: Callable[[Mail], None] | None = None
@@ -158,7 +160,7 @@ class _Session:
         self._writer = writer
         self._number = number
         self._sender = self._recipient = ""
-        self._signed_in = server.password is None
+        self._signed_in = server.password is None and server.tokens is None
         self._secure = False
         self._mails = 0
 
@@ -191,6 +193,8 @@ class _Session:
             offers.append("STARTTLS")
         if self._server.password is not None:
             offers.append("AUTH PLAIN LOGIN")
+        elif self._server.tokens is not None:
+            offers.append("AUTH XOAUTH2")
         lines = [f"250-{offer}" for offer in offers]
         await self._say("\r\n".join([*lines, "250 8BITMIME"]))
 
@@ -202,6 +206,9 @@ class _Session:
 
     async def _auth(self, rest: str) -> None:
         kind, _, token = rest.partition(" ")
+        if kind.upper() == "XOAUTH2":
+            await self._xoauth2(base64.b64decode(token).decode())
+            return
         if kind.upper() == "LOGIN":
             if not token:
                 await self._say("334 VXNlcm5hbWU6")
@@ -212,6 +219,21 @@ class _Session:
             given = base64.b64decode(token).decode().split("\0")[2]
         self._signed_in = given == self._server.password
         await self._say("235 ok" if self._signed_in else "535 5.7.3 Authentication unsuccessful")
+
+    async def _xoauth2(self, given: str) -> None:
+        user, bearer, *_ = given.split("\x01")
+        self._signed_in = (
+            user.startswith("user=") and bearer.removeprefix("auth=Bearer ") in self._good_tokens
+        )
+        if not self._signed_in:
+            challenge = base64.b64encode(b'{"status":"401","schemes":"bearer"}').decode()
+            await self._say(f"334 {challenge}")
+            await self._reader.readline()
+        await self._say("235 ok" if self._signed_in else "535 5.7.3 Authentication unsuccessful")
+
+    @property
+    def _good_tokens(self) -> set[str]:
+        return self._server.tokens or set()
 
     async def _mail(self, rest: str) -> bool | None:
         faults = self._server.faults
