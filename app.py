@@ -10,7 +10,7 @@ import secrets
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -104,6 +104,8 @@ class Agent:
     api: web.Application
     background: Background
     ticker: Ticker
+    tick: Callable[[], Awaitable[None]]
+    """What the clock does at each tick, for whoever brings a clock of its own."""
     roles: Roles
     long_work: LongWork
 
@@ -349,7 +351,7 @@ def _wire(settings: Settings, outside: Outside, mail_sample_data: bool) -> Agent
         endpoint.handle,
         messages_authenticate=not local,
     )
-    return Agent(settings, wired, api, background, ticker, roles, long_work)
+    return Agent(settings, wired, api, background, ticker, clockwork.tick, roles, long_work)
 
 
 def log_as_set(settings: Settings, *, beside_progress: bool = False) -> None:

@@ -9,8 +9,10 @@ from cli.progress import RunProgress
 from cli.wired import Wired
 from services.errors import InvalidError
 from services.model import Actor, DeliveryState, Run, RunKind, RunState, RunSummary, Team
+from services.planning import Progress
 from services.runs import RunView
 from services.wording import day_range, money, percent_of
+from services.worker import quiet
 
 PATIENCE = timedelta(minutes=10)
 """How long a command waits for another worker's lease and for retries."""
@@ -28,22 +30,42 @@ async def run_report(
     actor: Actor = ACTOR,
 ) -> int:
     """Does one run; 0 only if every delivery was sent."""
-    chosen = await _chosen(wired, team) if team else None
-    kind = RunKind.TEAM if chosen else RunKind.WEEKLY
-    team_id = chosen.id if chosen else None
-    started = time.monotonic()
     if dry_run:
-        return await _rehearse(wired, kind, period, team_id)
+        return await _rehearse(wired, period, team)
+    started = time.monotonic()
+    with RunProgress() as progress:
+        view, worked = await work_on_report(
+            wired, period=period, team=team, again=again, actor=actor, progress=progress
+        )
+    show(view, seconds=time.monotonic() - started if worked else None)
+    return 0 if all_sent(view) else 1
+
+
+async def work_on_report(
+    wired: Wired,
+    *,
+    period: str | None = None,
+    team: str | None = None,
+    again: bool = False,
+    actor: Actor = ACTOR,
+    patience: timedelta = PATIENCE,
+    progress: Progress = quiet,
+) -> tuple[RunView, bool]:
+    """Begins or goes on with a run: what became of it, and whether there was anything to do."""
+    kind, team_id = await _wanted(wired, team)
     run = await wired.runs.request(
         kind, actor, wired.clock(), period=period, team_id=team_id, again=again
     )
-    finished_before = run.state is not RunState.OPEN
-    if not finished_before:
-        with RunProgress() as progress:
-            await wired.worker.work(run.id, patience=PATIENCE, progress=progress)
-    view = await wired.runs.view(run.id)
-    show(view, seconds=None if finished_before else time.monotonic() - started)
-    return 0 if _all_sent(view) else 1
+    is_open = run.state is RunState.OPEN
+    if is_open:
+        await wired.worker.work(run.id, patience=patience, progress=progress)
+    return await wired.runs.view(run.id), is_open
+
+
+async def _wanted(wired: Wired, team: str | None) -> tuple[RunKind, str | None]:
+    if team is None:
+        return RunKind.WEEKLY, None
+    return RunKind.TEAM, (await _chosen(wired, team)).id
 
 
 async def _chosen(wired: Wired, text: str) -> Team:
@@ -56,7 +78,8 @@ async def _chosen(wired: Wired, text: str) -> Team:
     return found[0]
 
 
-async def _rehearse(wired: Wired, kind: RunKind, period: str | None, team_id: str | None) -> int:
+async def _rehearse(wired: Wired, period: str | None, team: str | None) -> int:
+    kind, team_id = await _wanted(wired, team)
     draft = await wired.runs.draft(kind, ACTOR, wired.clock(), period=period, team_id=team_id)
     with RunProgress() as progress:
         plan = await wired.planner.rehearse(draft, progress)
@@ -89,7 +112,7 @@ def show(view: RunView, seconds: float | None) -> None:
         out.print(f"  {one.recipient}: {one.state.value}. {one.error or ''}", markup=False)
     if len(unsent) > MOST_LINES:
         out.print(f"  and {len(unsent) - MOST_LINES} more")
-    if run.last_error and not _all_sent(view):
+    if run.last_error and not all_sent(view):
         out.print(f"Error: {run.last_error}", markup=False)
 
 
@@ -112,5 +135,6 @@ def _ordered(counts: dict[DeliveryState, int]) -> list[tuple[DeliveryState, int]
     return [(state, counts[state]) for state in DeliveryState if counts.get(state)]
 
 
-def _all_sent(view: RunView) -> bool:
+def all_sent(view: RunView) -> bool:
+    """Whether the run is over and everybody got it."""
     return view.run.state is RunState.DONE and set(view.counts) <= {DeliveryState.SENT}

@@ -431,12 +431,14 @@ def _with_files(values: Mapping[str, str]) -> dict[str, str]:
         plain = name.removesuffix("_FILE")
         if plain in _names() and plain not in found:
             try:
-                found[plain] = Path(found[name]).read_text("utf-8").strip()
+                content = Path(found[name]).read_text("utf-8").strip()
             except (OSError, UnicodeDecodeError) as error:
                 raise SettingsError(
                     f"{name}: cannot read {found[name]} ({_reason(error)}). "
                     f"Make the file readable, or set {plain} itself."
                 ) from error
+            if content:
+                found[plain] = content
     return found
 
 

@@ -1,0 +1,98 @@
+"""AWS Lambda: one run per event, with an external MongoDB.
+
+An event of an EventBridge schedule does the weekly run of the current week; a run is unique by its
+period, so that an event which comes twice, or a second try after an error, goes on with the same run
+and mails nobody twice. ``{"job": "tick"}`` does what the clock of a serving agent does at each tick:
+the weekly run when its slot is due, the daily check, alerts.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, Protocol
+
+from app import Agent, log_as_set, open_agent
+from cli.run_report import all_sent, work_on_report
+from services.errors import InvalidError, SettingsError
+from services.model import Actor
+from services.settings import load_settings
+
+ACTOR = Actor(door="clock", name="EventBridge")
+SPARE_SECONDS = 20.0
+"""Kept back from the time that Lambda gives, so that work in hand can end."""
+
+
+class LambdaContext(Protocol):
+    """What Lambda tells of the invocation."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Milliseconds until the function is ended."""
+        ...
+
+
+class NotAllSentError(Exception):
+    """Some mail was not sent; Lambda shows it as an error, and tries asynchronous events again."""
+
+
+def handler(event: Any, context: LambdaContext) -> dict[str, object]:
+    """The function's handler: ``deploy.lambda_entry.handler``.
+
+    Answers what became of the run. Raises NotAllSentError, or AgentError with the cure.
+    """
+    if not isinstance(event, Mapping):
+        raise InvalidError("The event must be a JSON object, such as {} for the weekly report.")
+    if event.get("job") not in {None, "tick"}:
+        raise InvalidError('The event\'s job must be "tick". Leave it out for the weekly report.')
+    seconds = max(context.get_remaining_time_in_millis() / 1000 - SPARE_SECONDS, 1.0)
+    return asyncio.run(_handled(event, seconds))
+
+
+async def _handled(event: Mapping[str, Any], seconds: float) -> dict[str, object]:
+    settings = load_settings(env_file=None)
+    if settings.mongo.url is None:
+        raise SettingsError("MONGO_URL is not set. Lambda keeps nothing: give it a MongoDB.")
+    log_as_set(settings)
+    async with open_agent(settings) as agent:
+        if event.get("job") == "tick":
+            return await _ticked(agent, seconds)
+        return await _reported(agent, event, seconds)
+
+
+async def _ticked(agent: Agent, seconds: float) -> dict[str, object]:
+    await agent.tick()
+    await agent.background.drain(seconds)
+    return {"job": "tick"}
+
+
+async def _reported(agent: Agent, event: Mapping[str, Any], seconds: float) -> dict[str, object]:
+    period, team = _text(event, "period"), _text(event, "team")
+    try:
+        view, _ = await work_on_report(
+            agent.wired,
+            period=period,
+            team=team,
+            again=event.get("again") is True,
+            actor=ACTOR,
+            patience=timedelta(seconds=seconds),
+        )
+    finally:
+        agent.wired.sender.stop()
+        await agent.background.drain(SPARE_SECONDS / 2)
+    counts = {state.value: number for state, number in view.counts.items()}
+    outcome: dict[str, object] = {
+        "run": view.run.id,
+        "state": view.run.state.value,
+        "mails": counts,
+    }
+    if not all_sent(view):
+        raise NotAllSentError(f"{view.run.id}: {counts}. See the run's deliveries.")
+    return outcome
+
+
+def _text(event: Mapping[str, Any], name: str) -> str | None:
+    value = event.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, str) or not value.strip():
+        raise InvalidError(f"The event's {name} must be text. Leave it out for the default.")
+    return value.strip()
