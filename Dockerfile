@@ -14,9 +14,10 @@ COPY cards cards
 COPY cli cli
 COPY services services
 COPY manifest manifest
+COPY deploy deploy
 COPY app.py pyproject.toml ./
 # Compiled here, as the image is read-only later: a first start is four times quicker.
-RUN python -m compileall -q -j 0 /venv/lib api bot cards cli services manifest app.py
+RUN python -m compileall -q -j 0 /venv/lib api bot cards cli services manifest deploy app.py
 
 FROM python:3.13-slim-trixie
 

@@ -2,7 +2,7 @@
 
 VENV := .venv
 BIN := $(VENV)/bin
-CODE := api bot cards cli services tests app.py
+CODE := api bot cards cli deploy services tests app.py
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test lint fmt bench clean
