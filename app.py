@@ -79,6 +79,7 @@ from services.sending import Sender, SenderSettings
 from services.settings import Settings, is_loopback, load_settings
 from services.teams import Teams
 from services.transports import Transports
+from services.watchdog import Watchdog
 from services.what_if import WhatIfs
 from services.worker import Worker
 
@@ -245,7 +246,7 @@ def _wire(settings: Settings, outside: Outside, mail_sample_data: bool) -> Agent
         maker=maker,
         teams=teams,
         config=config,
-        runs=runs,
+        watchdog=Watchdog(store.runs, store.deliveries, source.name),
         source=source.name,
     )
     clockwork = Clockwork(

@@ -24,6 +24,7 @@ from services.model import (
     AnomalyLine,
     AnomalyNews,
     DigestNews,
+    RunKind,
     RunNews,
     RunState,
 )
@@ -243,6 +244,13 @@ def digest(news: DigestNews) -> Element:
     )
 
 
+TROUBLES = {
+    RunKind.WEEKLY: ("The weekly reports", "were not sent"),
+    RunKind.TEAM: ("The report of one team", "was not sent"),
+    RunKind.DAILY: ("The daily check", "did not run"),
+}
+
+
 def run_trouble(news: RunNews) -> Element:
     """A run that did not go out, or not in full."""
     run = news.run
@@ -257,8 +265,15 @@ def run_trouble(news: RunNews) -> Element:
         return card([sample_notice(news.sample), heading(title), *reasons], retry)
     if run.state is RunState.DONE:
         return card([text(f"**{run.period}** went out after all.")])
-    what = "The weekly reports" if run.kind.value == "weekly" else "The daily check"
-    outcome = "were not sent" if run.kind.value == "weekly" else "did not run"
+    if news.waiting:
+        total = news.sent + len(news.failed) + news.waiting
+        title = f"{run.period}: {news.sent:,} of {total:,} mails sent, {news.waiting:,} wait"
+        why = f"{plain(run.last_error, 400)} " if run.last_error else ""
+        words = text(f"{why}No mail has gone out for a while. It is tried again by itself.")
+        return card(
+            [sample_notice(news.sample), heading(title), words], [execute("Status", "status")]
+        )
+    what, outcome = TROUBLES.get(run.kind, ("The reports", "were not sent"))
     again = (
         " It is tried again by itself."
         if run.state is RunState.OPEN

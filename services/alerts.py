@@ -1,11 +1,15 @@
 """Tells channels of anomalies: one card for each, brought up to date in place.
 
-Cards are claimed in the store before they are posted, so that two workers post none twice. A
-message whose fate is unknown is not sent again; the admins get a mail instead. A conversation gets
-at most ``MOST_AN_HOUR`` new cards in an hour, and a digest for the rest.
+Cards go through the stages of mails: stored as pending, as ``posting`` before Teams gets them, as
+posted with Teams' answer; each change names the one before, so that two workers post none twice
+and a stale one writes nothing. A message whose fate is unknown is not sent again, as Teams shows
+a copy twice; the admins get a mail instead. A conversation gets at most ``MOST_AN_HOUR`` new
+cards in an hour, and a digest for the rest.
 """
 
-from collections.abc import Sequence
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -16,8 +20,10 @@ from services.config import Config
 from services.errors import (
     AgentError,
     ConversationGoneError,
+    LostLeaseError,
     MessageFateUnknownError,
     NotFoundError,
+    StoreUnavailableError,
 )
 from services.model import (
     AccountFigures,
@@ -28,8 +34,6 @@ from services.model import (
     Conversation,
     DigestNews,
     News,
-    Run,
-    RunKind,
     RunNews,
     RunState,
     SourceName,
@@ -38,23 +42,26 @@ from services.model import (
 from services.notices import Notices
 from services.ports import AlertStore, AnomalyStore, ConversationStore, Notifier
 from services.reports import ReportMaker
-from services.runs import RETRIED, Runs
 from services.schedule import period_of
 from services.teams import Teams
+from services.timing import PRODUCTION, Timing
+from services.watchdog import Watchdog
 from services.wording import cents, money, neutral
 
 log = structlog.get_logger()
 
 MOST_AN_HOUR = 8
-POSTING = timedelta(minutes=2)
-"""A card that is still not posted after this long was claimed by somebody who is gone."""
+UNREACHABLE = timedelta(minutes=30)
+"""A card that could not be posted for so long is told by mail."""
 GIVE_UP = timedelta(days=1)
 KEPT_CURRENT = timedelta(days=45)
 """How long cards follow their anomaly."""
+MOST_LINES = 20
 GROWN = 2
 """An excess that is so many times what people were told is told again."""
 DIGEST, RUN = "digest:", "run:"
-TELL_AFTER_ATTEMPTS = 2
+TO_BE_POSTED = {"pending", "posting"}
+WENT_OUT = "went out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +87,11 @@ class Alerts:
         maker: ReportMaker,
         teams: Teams,
         config: Config,
-        runs: Runs,
+        watchdog: Watchdog,
         source: SourceName,
+        timing: Timing = PRODUCTION,
+        timer: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
         self._alerts = alerts
         self._anomalies = anomalies
@@ -91,25 +101,46 @@ class Alerts:
         self._maker = maker
         self._teams = teams
         self._config = config
-        self._runs = runs
+        self._watchdog = watchdog
         self._source = source
+        self._timing = timing
+        self._timer = timer
+        self._sleep = sleep
 
     async def tick(self, now: datetime) -> None:
         """One round over all conversations; one that fails does not stop the others."""
         conversations = [
             one for one in await self._conversations.with_alerts() if one.state == "active"
         ]
+        troubled = await self._watchdog.troubled(now)
         if not conversations:
+            await self._mail_of_runs(troubled, now)
             return
         open_ones = await self._anomalies.open_of(self._source)
-        troubled = await self._troubled_runs()
         for conversation in conversations:
             try:
-                await self._round(conversation, open_ones, troubled, now)
-            except ConversationGoneError as error:
-                await self._gone(conversation, error, now)
+                await self._round_or_mail(conversation, open_ones, troubled, now)
             except AgentError as error:
                 log.warning("alerts_delayed", conversation=conversation.id, error=str(error))
+
+    async def _round_or_mail(
+        self,
+        conversation: Conversation,
+        open_ones: Sequence[Anomaly],
+        troubled: Sequence[RunNews],
+        now: datetime,
+    ) -> None:
+        """A round; the admins get a mail when the conversation cannot be reached."""
+        try:
+            await self._round(conversation, open_ones, troubled, now)
+        except ConversationGoneError as error:
+            await self._gone(conversation, error, now)
+            await self._mail_of_runs(troubled, now)
+        except (LostLeaseError, StoreUnavailableError):
+            raise
+        except AgentError as error:
+            log.warning("alerts_delayed", conversation=conversation.id, error=str(error))
+            await self._unreachable(conversation, error, now)
 
     async def news_of(self, anomaly: Anomaly, now: datetime) -> AnomalyNews:
         """What a card says of an anomaly now."""
@@ -136,7 +167,7 @@ class Alerts:
     ) -> None:
         known = await self._alerts.newest_of(self._source, conversation.id, now - KEPT_CURRENT)
         by_subject = {one.subject: one for one in known}
-        followed = [one.subject for one in known if one.activity_id or one.state == "pending"]
+        followed = [one.subject for one in known if one.activity_id or one.state in TO_BE_POSTED]
         anomalies = {one.id: one for one in await self._anomalies.get_many(followed)}
         new = [one for one in open_ones if one.id not in by_subject]
         facts = await self._knowledge([*anomalies.values(), *new], now)
@@ -144,10 +175,14 @@ class Alerts:
             anomaly = anomalies.get(alert.subject)
             if anomaly is not None:
                 await self._follow(conversation, alert, anomaly, facts)
-            elif alert.subject.startswith(DIGEST) and alert.state == "pending":
+            elif alert.subject.startswith(DIGEST) and alert.state in TO_BE_POSTED:
                 await self._stale_digest(conversation, alert, known, facts)
         for run in troubled:
             await self._tell_of_run(conversation, by_subject.get(RUN + run.run.id), run, now)
+        told = {RUN + run.run.id for run in troubled}
+        for alert in known:
+            if alert.subject.startswith(RUN) and alert.subject not in told:
+                await self._went_out(conversation, alert, now)
         await self._tell_of_new(conversation, known, new, facts)
 
     # New anomalies
@@ -191,14 +226,15 @@ class Alerts:
     async def _stale_digest(
         self, conversation: Conversation, alert: Alert, known: Sequence[Alert], facts: _Known
     ) -> None:
-        if not await self._take_over(alert, facts.now):
+        taken = await self._taken_up(conversation, alert, facts.now)
+        if taken is None:
             return
         members = [one.subject for one in known if one.shown == alert.subject]
         listed = await self._anomalies.get_many(members)
         if listed:
-            await self._post(conversation, alert, self._digest(listed, facts), facts.now)
+            await self._post(conversation, taken, self._digest(listed, facts), facts.now)
         else:
-            await self._save(alert, facts.now, state="failed", error="nothing to tell")
+            await self._save(taken, facts.now, state="failed", error="nothing to tell")
 
     def _digest(self, anomalies: Sequence[Anomaly], facts: _Known) -> DigestNews:
         lines = [
@@ -215,17 +251,25 @@ class Alerts:
         news = self._news(anomaly, facts)
         if alert.activity_id is not None:
             await self._update(conversation, alert, news, facts.now)
-        elif alert.state == "pending" and await self._take_over(alert, facts.now):
-            await self._post(conversation, alert, news, facts.now)
+        elif (taken := await self._taken_up(conversation, alert, facts.now)) is not None:
+            await self._post(conversation, taken, news, facts.now)
 
-    async def _take_over(self, alert: Alert, now: datetime) -> bool:
-        """Whether a card that nobody has posted for a while is this worker's to post now."""
-        if now - alert.updated_at < POSTING:
-            return False
+    async def _taken_up(
+        self, conversation: Conversation, alert: Alert, now: datetime
+    ) -> Alert | None:
+        """A card that nobody has posted for a while, if it is this worker's to post now.
+
+        One whose posting had begun may have been shown: it is settled as unknown.
+        """
+        idle = (now - alert.updated_at).total_seconds()
+        if alert.state == "posting" and idle >= self._timing.alert_lease:
+            await self._unsure(conversation, alert, "the posting process has ended", now)
+        if alert.state != "pending" or idle < self._timing.alert_claim:
+            return None
         if now - alert.created_at > GIVE_UP:
             await self._save(alert, now, state="failed", error=alert.error or "never posted")
-            return False
-        return await self._alerts.claim(alert, now)
+            return None
+        return await self._alerts.replace(alert.model_copy(update={"updated_at": now}))
 
     async def _update(
         self, conversation: Conversation, alert: Alert, news: AnomalyNews, now: datetime
@@ -246,31 +290,14 @@ class Alerts:
             and anomaly.excess >= GROWN * alert.excess_told
         )
         told = anomaly.excess if grown else alert.excess_told
-        # Stored before the reply: a reply that is lost is better than one at every tick.
-        await self._save(alert, now, shown=fingerprint, excess_told=told)
-        if grown:
+        # Stored before the reply: a reply that is lost is better than one at every tick, or one
+        # from each worker.
+        stored = await self._changed(alert, now, shown=fingerprint, excess_told=told)
+        if grown and stored is not None:
             words = _grown_words(news, alert.excess_told)
             await self._notifier.reply(conversation, alert.activity_id, words)
 
     # Runs
-
-    async def _troubled_runs(self) -> list[RunNews]:
-        found = []
-        for run in await self._runs.newest(10):
-            if run.kind not in {RunKind.WEEKLY, RunKind.DAILY}:
-                continue
-            view = await self._runs.view(run.id) if run.planned else None
-            failed = tuple(
-                (one.recipient, one.error or one.state.value)
-                for one in (view.deliveries if view else ())
-                if one.state in RETRIED
-            )
-            sent = sum(one.state.value == "sent" for one in view.deliveries) if view else 0
-            over = run.state is not RunState.OPEN
-            if (over and failed) or _did_not_go_out(run):
-                sample = self._source == "sample"
-                found.append(RunNews(run=run, sent=sent, failed=failed, sample=sample))
-        return found
 
     async def _tell_of_run(
         self, conversation: Conversation, known: Alert | None, news: RunNews, now: datetime
@@ -282,32 +309,54 @@ class Alerts:
             alert = self._alert(RUN + news.run.id, conversation, now)
             if await self._alerts.create_once(alert):
                 await self._post(conversation, alert, news, now)
-        elif known.state == "pending" and await self._take_over(known, now):
-            await self._post(conversation, known, news, now)
-        elif known.activity_id is not None and known.shown != _shown(news):
-            await self._notifier.update(conversation, known.activity_id, news)
-            await self._save(known, now, shown=_shown(news))
+        elif known.activity_id is not None:
+            if known.shown != _shown(news):
+                await self._notifier.update(conversation, known.activity_id, news)
+                await self._changed(known, now, shown=_shown(news))
+        elif (taken := await self._taken_up(conversation, known, now)) is not None:
+            await self._post(conversation, taken, news, now)
+
+    async def _went_out(self, conversation: Conversation, alert: Alert, now: datetime) -> None:
+        """Says on the card of a run that its trouble is over, once."""
+        if alert.activity_id is None or alert.shown == WENT_OUT:
+            return
+        news = await self._watchdog.news_of(alert.subject.removeprefix(RUN))
+        if news is None or news.run.state is RunState.OPEN:
+            return
+        await self._notifier.update(conversation, alert.activity_id, news)
+        await self._changed(alert, now, shown=WENT_OUT)
+
+    async def _mail_of_runs(self, troubled: Sequence[RunNews], now: datetime) -> None:
+        """Mails the admins of what did not go out, once for each run: no channel takes it."""
+        for news in troubled:
+            await self._mail(
+                f"run:{news.run.id}",
+                f"{news.run.period} did not go out in full",
+                _lines_of(news),
+                now,
+                once=True,
+            )
 
     # Posting
 
     async def _post(
         self, conversation: Conversation, alert: Alert, news: News, now: datetime
     ) -> None:
+        """Posts a card that is this worker's; what came of it is in the store when this returns.
+
+        Raises LostLeaseError when another worker has taken it up.
+        """
+        began = self._timer()
+        alert = await self._save(alert, now, state="posting")
+        if self._timer() - began > self._timing.alert_lease - self._timing.alert_answer:
+            # Frozen for a while: another worker may take it up before Teams answers.
+            await self._save(alert, now, state="pending", error="paused before the post")
+            return
         try:
-            activity_id = await self._notifier.post(conversation, news)
-        except MessageFateUnknownError as error:
-            await self._save(alert, now, state="failed", error=str(error))
-            await self._notices.tell(
-                f"alert:{alert.id}",
-                "an alert may not have reached its channel",
-                [
-                    (
-                        f"Teams did not confirm an alert in {_title(conversation)}. It is not sent "
-                        "again, so that nobody gets it twice. To see all, write anomalies to the bot."
-                    ),
-                ],
-                now,
-            )
+            async with asyncio.timeout(self._timing.alert_answer):
+                activity_id = await self._notifier.post(conversation, news)
+        except (MessageFateUnknownError, TimeoutError) as error:
+            await self._unsure(conversation, alert, str(error) or "no answer", now)
             return
         except ConversationGoneError as error:
             await self._save(alert, now, state="failed", error=str(error))
@@ -326,13 +375,60 @@ class Alerts:
             error=None,
         )
 
+    async def _unsure(
+        self, conversation: Conversation, alert: Alert, reason: str, now: datetime
+    ) -> None:
+        """Leaves a card that may have been shown to people; the mail is told first, as it is
+        told once however often this is repeated.
+        """
+        await self._mail(
+            f"alert:{alert.id}",
+            "an alert may not have reached its channel",
+            [
+                (
+                    f"Teams did not confirm an alert in {_title(conversation)}. It is not sent "
+                    "again, so that nobody gets it twice. To see all, write anomalies to the bot."
+                ),
+            ],
+            now,
+            once=True,
+        )
+        await self._save(alert, now, state="unknown", error=reason)
+
+    async def _unreachable(
+        self, conversation: Conversation, error: AgentError, now: datetime
+    ) -> None:
+        """Tells the admins by mail, once a day, of cards that wait for a channel too long."""
+        known = await self._alerts.newest_of(self._source, conversation.id, now - GIVE_UP)
+        waiting = [one for one in known if one.state == "pending"]
+        if not any(now - one.created_at > UNREACHABLE for one in waiting):
+            return
+        await self._mail(
+            f"late:{conversation.id}",
+            "alerts do not reach a channel",
+            [
+                f"{_title(conversation)} has taken no alert for half an hour: {error}",
+                f"{len(waiting)} alerts wait. They are tried again for a day.",
+            ],
+            now,
+        )
+
+    async def _mail(
+        self, key: str, title: str, lines: Sequence[str], now: datetime, *, once: bool = False
+    ) -> None:
+        """Mails the admins; mail that is wrongly set up stops no alert."""
+        try:
+            await self._notices.tell(key, title, lines, now, once=once)
+        except StoreUnavailableError:
+            raise
+        except AgentError as error:
+            log.error("admins_not_told", title=title, error=str(error))  # noqa: TRY400 - no trace
+
     async def _gone(
         self, conversation: Conversation, error: ConversationGoneError, now: datetime
     ) -> None:
-        """Marks a conversation that takes no messages any more, and tells the admins by mail."""
-        gone = {"state": error.state, "updated_at": now}
-        await self._conversations.replace(conversation.model_copy(update=gone))
-        await self._notices.tell(
+        """Tells the admins by mail, and marks a conversation that takes no messages any more."""
+        await self._mail(
             f"gone:{conversation.id}",
             "a channel cannot be reached",
             [
@@ -344,9 +440,27 @@ class Alerts:
             ],
             now,
         )
+        gone = {"state": error.state, "updated_at": now}
+        await self._conversations.replace(conversation.model_copy(update=gone))
 
-    async def _save(self, alert: Alert, now: datetime, **changes: object) -> None:
-        await self._alerts.replace(alert.model_copy(update={**changes, "updated_at": now}))
+    async def _save(self, alert: Alert, now: datetime, **changes: object) -> Alert:
+        """Stores what came of a card, waiting for MongoDB; LostLeaseError if it is another's."""
+        until = self._timer() + self._timing.store_patience
+        while True:
+            try:
+                stored = await self._changed(alert, now, **changes)
+            except StoreUnavailableError:
+                if self._timer() > until:
+                    raise
+                await self._sleep(self._timing.store_retry)
+                continue
+            if stored is None:
+                raise LostLeaseError(f"Another worker has taken up the card {alert.id}.")
+            return stored
+
+    async def _changed(self, alert: Alert, now: datetime, **changes: object) -> Alert | None:
+        """The card as stored; None when another worker has changed it."""
+        return await self._alerts.replace(alert.model_copy(update={**changes, "updated_at": now}))
 
     def _alert(self, subject: str, conversation: Conversation, now: datetime) -> Alert:
         return Alert(
@@ -398,15 +512,17 @@ def _shown(news: News) -> str:
     if isinstance(news, AnomalyNews):
         return fingerprint_of(news.anomaly)
     if isinstance(news, RunNews):
-        return f"{news.run.state.value}|{news.sent}|{len(news.failed)}|{news.run.last_error}"
+        return f"{news.run.state.value}|{news.waiting}|{len(news.failed)}|{news.run.last_error}"
     return ""
 
 
-def _did_not_go_out(run: Run) -> bool:
-    if run.state in {RunState.FAILED, RunState.EXPIRED}:
-        return True
-    tried = run.last_error is not None and run.attempts >= TELL_AFTER_ATTEMPTS
-    return tried and run.state is RunState.OPEN
+def _lines_of(news: RunNews) -> list[str]:
+    """A run's trouble, for a mail."""
+    lines = [f"{news.sent:,} mails were sent, {len(news.failed):,} failed, {news.waiting:,} wait."]
+    if news.run.last_error:
+        lines.append(news.run.last_error)
+    lines += [f"{recipient}: {reason}" for recipient, reason in news.failed[:MOST_LINES]]
+    return lines
 
 
 def _name(team: Team | None, anomaly: Anomaly) -> str:

@@ -276,7 +276,11 @@ class Alert(Value):
     """The anomaly's id, or ``run:`` and the id of a run that did not go out."""
     source: SourceName
     conversation_id: str
-    state: Literal["pending", "posted", "failed"] = "pending"
+    state: Literal["pending", "posting", "posted", "failed", "unknown"] = "pending"
+    """``posting``: handed to Teams, whose answer is not stored; ``unknown``: it never came, and
+    the card is not posted again."""
+    fence: int = 0
+    """Raised by each change, which names the one before: a stale worker changes nothing."""
     activity_id: str | None = None
     """The message, once it is posted."""
     shown: str = ""
@@ -802,6 +806,8 @@ class RunNews(Value):
 
     run: Run
     sent: int = 0
+    waiting: int = 0
+    """Mails that are still to be sent."""
     failed: tuple[tuple[str, str], ...] = ()
     """(recipient, reason)"""
     sample: bool = False

@@ -38,23 +38,33 @@ class Notices:
         self._config = config
         self._transports = transports
         self._source = source
+        self._logged: set[str] = set()
 
-    async def tell(self, key: str, title: str, lines: Sequence[str], now: datetime) -> None:
-        """Mails a notice, once for its key and day; without admin addresses it is only logged.
+    async def tell(
+        self, key: str, title: str, lines: Sequence[str], now: datetime, *, once: bool = False
+    ) -> None:
+        """Mails a notice, once for its key and day, or once for its key alone if ``once``.
+
+        Without admin addresses it is only logged.
 
         Report and deliveries are stored before the run that owns them, so that a run is never
         seen without its mails.
         """
-        log.warning("admins_told", title=title, key=key)
+        name = hashlib.sha256(key.encode()).hexdigest()[:12]
+        period = f"once-{name}" if once else f"{now.date().isoformat()}-{name}"
+        notice_id = run_id(self._source, RunKind.NOTICE, period)
+        if await self._runs.get(notice_id) is not None:
+            return
+        if key not in self._logged:
+            log.warning("admins_told", title=title, key=key)
+            self._logged.add(key)
         addresses = (await self._config.stored(now)).global_admin_emails
         if not addresses:
             return
-        name = hashlib.sha256(key.encode()).hexdigest()[:12]
-        period = f"{now.date().isoformat()}-{name}"
         transport = await self._transports.choose(now)
         sender = (await self._transports.named(transport, now)).sender
         run = Run(
-            id=run_id(self._source, RunKind.NOTICE, period),
+            id=notice_id,
             kind=RunKind.NOTICE,
             source=self._source,
             period=period,

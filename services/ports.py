@@ -267,12 +267,11 @@ class AlertStore(Protocol):
         """Stores it unless its id is there; True when this call stored it."""
         ...
 
-    async def replace(self, alert: Alert) -> None:
-        """Stores a changed one."""
-        ...
+    async def replace(self, alert: Alert) -> Alert | None:
+        """Stores a changed one with its fence raised, if the stored fence is still the given.
 
-    async def claim(self, alert: Alert, now: datetime) -> bool:
-        """Sets ``updated_at`` of one that is stored as given: True for one caller only."""
+        None when somebody else was faster; then nothing is written.
+        """
         ...
 
     async def get(self, alert_id: str) -> Alert | None: ...
@@ -440,6 +439,10 @@ class DeliveryLedger(Protocol):
 
     async def next_due(self, run_id: str) -> datetime | None:
         """When the next pending one is due, or a sending one's lease ends; None: all final."""
+        ...
+
+    async def last_sent(self, run_id: str) -> datetime | None:
+        """When a delivery was last stored as sent; None while none was."""
         ...
 
     async def list_deliveries(

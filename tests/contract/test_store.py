@@ -295,16 +295,38 @@ async def test_an_alert_is_created_once_for_a_conversation(any_store: Store) -> 
     assert await alerts.create_once(one)
     assert not await alerts.create_once(one.model_copy(update={"activity_id": "late"}))
     assert await alerts.create_once(other)
-    posted = one.model_copy(update={"state": "posted", "activity_id": "m1"})
-    await alerts.replace(posted)
+    posted = await alerts.replace(one.model_copy(update={"state": "posted", "activity_id": "m1"}))
+    assert posted is not None
+    assert (posted.state, posted.activity_id, posted.fence) == ("posted", "m1", 1)
     assert await alerts.get("a|c") == posted
     assert await alerts.get("x") is None
     assert await alerts.of_subjects(["b", "a"]) == [posted, other]
     assert await alerts.newest_of("datadog", "c", NOW) == [other, posted]
     assert await alerts.newest_of("datadog", "c", later(minutes=1)) == [other]
     assert await alerts.newest_of("sample", "c", NOW) == []
-    assert await alerts.claim(other, later(hours=3))
-    assert not await alerts.claim(other, later(hours=4))
+
+
+async def test_an_alert_is_changed_by_one_of_two_and_never_by_a_stale_one(
+    any_store: Store,
+) -> None:
+    alerts = any_store.alerts
+    one = Alert(
+        id="a|c",
+        subject="a",
+        source="datadog",
+        conversation_id="c",
+        created_at=NOW,
+        updated_at=NOW,
+    )
+    assert await alerts.create_once(one)
+    tries = (alerts.replace(one.model_copy(update={"shown": str(i)})) for i in range(8))
+    (won,) = [found for found in await asyncio.gather(*tries) if found is not None]
+    assert await alerts.get("a|c") == won
+    assert await alerts.replace(one.model_copy(update={"state": "failed"})) is None
+    again = await alerts.replace(won)
+    assert again is not None
+    assert again.fence == 2
+    assert await alerts.replace(one.model_copy(update={"id": "x|c"})) is None
 
 
 async def test_announced_changes_are_found_by_account_and_days(any_store: Store) -> None:

@@ -384,18 +384,12 @@ class MemoryAlerts:
         self._alerts[alert.id] = alert
         return True
 
-    async def replace(self, alert: Alert) -> None:
-        if alert.id in self._alerts:
-            self._alerts[alert.id] = alert
-
-    async def claim(self, alert: Alert, now: datetime) -> bool:
+    async def replace(self, alert: Alert) -> Alert | None:
         stored = self._alerts.get(alert.id)
-        if stored is None or stored.updated_at == now:
-            return False
-        if (stored.state, stored.updated_at) != (alert.state, alert.updated_at):
-            return False
-        self._alerts[alert.id] = stored.model_copy(update={"updated_at": now})
-        return True
+        if stored is None or stored.fence != alert.fence:
+            return None
+        self._alerts[alert.id] = alert.model_copy(update={"fence": alert.fence + 1})
+        return self._alerts[alert.id]
 
     async def get(self, alert_id: str) -> Alert | None:
         return self._alerts.get(alert_id)
@@ -718,6 +712,10 @@ class MemoryDeliveries:
             one.lease_until for one in self._of(run_id, DeliveryState.SENDING) if one.lease_until
         ]
         return min(times, default=None)
+
+    async def last_sent(self, run_id: str) -> datetime | None:
+        sent = self._of(run_id, DeliveryState.SENT)
+        return max((one.updated_at for one in sent), default=None)
 
     async def list_deliveries(
         self, run_id: str, *, states: Sequence[DeliveryState] | None = None

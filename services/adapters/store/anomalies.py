@@ -122,17 +122,12 @@ class MongoAlerts:
         return done.upserted_id is not None
 
     @guarded
-    async def replace(self, alert: Alert) -> None:
-        doc = plain(alert.model_dump(exclude={"id"}))
-        await self._alerts.replace_one({"_id": alert.id}, doc)
-
-    @guarded
-    async def claim(self, alert: Alert, now: datetime) -> bool:
-        done = await self._alerts.update_one(
-            {"_id": alert.id, "state": alert.state, "updated_at": alert.updated_at},
-            {"$set": {"updated_at": now}},
+    async def replace(self, alert: Alert) -> Alert | None:
+        raised = alert.model_copy(update={"fence": alert.fence + 1})
+        done = await self._alerts.replace_one(
+            {"_id": alert.id, "fence": alert.fence}, plain(raised.model_dump(exclude={"id"}))
         )
-        return done.modified_count == 1
+        return raised if done.matched_count == 1 else None
 
     @guarded
     async def get(self, alert_id: str) -> Alert | None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from pymongo import ASCENDING, ReturnDocument, UpdateOne
+from pymongo import ASCENDING, DESCENDING, ReturnDocument, UpdateOne
 
 from services.adapters.store.client import Database, guarded, plain
 from services.model import Delivery, DeliveryPhase, DeliveryState
@@ -211,6 +211,15 @@ class MongoDeliveries:
             if doc is not None:
                 times.append(doc[field])
         return min(times, default=None)
+
+    @guarded
+    async def last_sent(self, run_id: str) -> datetime | None:
+        doc = await self._deliveries.find_one(
+            {"run_id": run_id, "state": DeliveryState.SENT.value},
+            {"updated_at": 1},
+            sort=[("updated_at", DESCENDING)],
+        )
+        return doc["updated_at"] if doc else None
 
     @guarded
     async def list_deliveries(

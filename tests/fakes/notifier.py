@@ -1,0 +1,32 @@
+"""A notifier in memory that misbehaves as told."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from services.model import Conversation, News
+
+
+@dataclass
+class MemoryNotifier:
+    """Implements ``services.ports.Notifier``; errors are used up one by one."""
+
+    on_post: list[Exception] = field(default_factory=list)
+    before_post: Callable[[], None] = lambda: None
+    posts: list[tuple[str, News]] = field(default_factory=list)
+    """(conversation, news) of every message that is shown."""
+    updates: list[tuple[str, News]] = field(default_factory=list)
+    """(message, news)"""
+    replies: list[tuple[str, str]] = field(default_factory=list)
+
+    async def post(self, conversation: Conversation, news: News) -> str:
+        self.before_post()
+        if self.on_post:
+            raise self.on_post.pop(0)
+        self.posts.append((conversation.id, news))
+        return f"m{len(self.posts)}"
+
+    async def update(self, conversation: Conversation, activity_id: str, news: News) -> None:
+        self.updates.append((activity_id, news))
+
+    async def reply(self, conversation: Conversation, activity_id: str, words: str) -> None:
+        self.replies.append((activity_id, words))

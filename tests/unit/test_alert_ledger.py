@@ -1,0 +1,393 @@
+"""Cards under faults: none twice, none lost without a mail, and nothing written by the stale."""
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from services.adapters.secrets import FernetBox
+from services.alerts import GIVE_UP, UNREACHABLE, Alerts
+from services.audit import Audit
+from services.config import Config
+from services.errors import (
+    AgentError,
+    ConversationGoneError,
+    MessageFateUnknownError,
+    StoreUnavailableError,
+)
+from services.model import Alert, Anomaly, Conversation, RunKind, RunNews, RunState
+from services.notices import Notices
+from services.plans import Plans
+from services.reports import ReportMaker
+from services.settings import SmtpSettings
+from services.teams import Teams
+from services.timing import Timing
+from services.transports import Transports
+from services.watchdog import Watchdog
+from tests.fakes.mail import MemoryTransport
+from tests.fakes.notifier import MemoryNotifier
+from tests.fakes.store import MemoryStore
+from tests.makers import NOW, delivery, run
+
+ACCOUNT = "1" * 12
+TIMING = Timing()
+
+
+class KilledError(BaseException):
+    """The process ends here."""
+
+
+@dataclass
+class World:
+    """Alerts over a store in memory, with one channel and one open anomaly."""
+
+    store: MemoryStore = field(default_factory=MemoryStore)
+    notifier: MemoryNotifier = field(default_factory=MemoryNotifier)
+    now: datetime = NOW
+    transport: MemoryTransport = field(default_factory=MemoryTransport)
+
+    def alerts(self) -> Alerts:
+        audit = Audit(self.store.audit)
+        box = FernetBox(SecretStr("k" * 20), Path(), key_file_allowed=False)
+        config = Config(self.store.config, audit, box, SmtpSettings(host="mail.example.org"))
+        transports = Transports(
+            config, "datadog", self.transport, {"smtp": lambda _: self.transport}
+        )
+        return Alerts(
+            alerts=self.store.alerts,
+            anomalies=self.store.anomalies,
+            conversations=self.store.conversations,
+            notifier=self.notifier,
+            notices=Notices(
+                runs=self.store.runs,
+                ledger=self.store.deliveries,
+                config=config,
+                transports=transports,
+                source="datadog",
+            ),
+            maker=ReportMaker(
+                costs=self.store.costs,
+                anomalies=self.store.anomalies,
+                plans=Plans(self.store.plans, audit),
+                source="datadog",
+                complete_after_hours=48,
+                teams_app=True,
+            ),
+            teams=Teams(self.store.teams, audit, source="datadog"),
+            config=config,
+            watchdog=Watchdog(self.store.runs, self.store.deliveries, "datadog"),
+            source="datadog",
+            timer=self.timer,
+            sleep=self.sleep,
+        )
+
+    def timer(self) -> float:
+        return self.now.timestamp()
+
+    async def sleep(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+    async def tick(self, **later: float) -> None:
+        self.now += timedelta(**later)
+        await self.alerts().tick(self.now)
+
+    async def alert(self) -> Alert:
+        found = await self.store.alerts.get("a|19:c")
+        assert found is not None
+        return found
+
+    async def mails(self) -> list[str]:
+        """The subjects of the notices that were told by mail."""
+        reports = self.store.runs.reports.values()
+        return [one.rendered.subject for one in reports if one.kind == "notice"]
+
+
+@pytest.fixture
+async def world() -> World:
+    found = World()
+    config = await found.store.config.get(NOW)
+    told = {"global_admin_emails": ("cfo@example.org",), "version": config.version + 1}
+    assert await found.store.config.replace(config.model_copy(update=told))
+    await found.store.conversations.seen(
+        Conversation(
+            id="19:c",
+            kind="channel",
+            service_url="https://smba.example.com/",
+            tenant_id="t",
+            bot_id="28:b",
+            alerts_since=NOW - timedelta(days=9),
+            updated_at=NOW,
+        )
+    )
+    await found.store.anomalies.raise_once(
+        Anomaly(
+            id="a",
+            kind="threshold",
+            source="datadog",
+            account_id=ACCOUNT,
+            service="EC2",
+            start=NOW.date(),
+            excess=Decimal(120),
+            raised_at=NOW,
+            updated_at=NOW,
+        )
+    )
+    return found
+
+
+async def test_a_card_is_posted_once_by_however_many_workers(world: World) -> None:
+    await asyncio.gather(*(world.alerts().tick(world.now) for _ in range(5)))
+    await world.tick(minutes=30)
+    assert len(world.notifier.posts) == 1
+    assert (await world.alert()).state == "posted"
+
+
+async def test_a_worker_that_dies_before_the_post_leaves_the_card_to_the_next(
+    world: World,
+) -> None:
+    keep = world.store.alerts.replace
+
+    async def dying(alert: Alert) -> Alert | None:
+        raise KilledError
+
+    world.store.alerts.replace = dying  # type: ignore[method-assign]
+    with pytest.raises(KilledError):
+        await world.tick()
+    world.store.alerts.replace = keep  # type: ignore[method-assign]
+    await world.tick(seconds=TIMING.alert_claim - 1)
+    assert world.notifier.posts == []
+    await world.tick(seconds=1)
+    assert len(world.notifier.posts) == 1
+
+
+async def test_a_worker_that_dies_after_the_post_began_leaves_it_unknown_and_mailed(
+    world: World,
+) -> None:
+    def die() -> None:
+        raise KilledError
+
+    world.notifier.before_post = die
+    with pytest.raises(KilledError):
+        await world.tick()
+    world.notifier.before_post = lambda: None
+    await world.tick(seconds=TIMING.alert_lease - 1)
+    assert (await world.alert()).state == "posting"
+    await world.tick(seconds=1)
+    await world.tick(days=1)
+    assert world.notifier.posts == []
+    assert (await world.alert()).state == "unknown"
+    (subject,) = await world.mails()
+    assert "may not have reached" in subject
+
+
+async def test_an_answer_that_is_lost_is_never_repeated(world: World) -> None:
+    world.notifier.on_post = [MessageFateUnknownError("no answer")]
+    await world.tick()
+    await world.tick(hours=2)
+    assert world.notifier.posts == []
+    assert (await world.alert()).state == "unknown"
+    assert len(await world.mails()) == 1
+
+
+async def test_an_answer_that_cannot_be_stored_is_kept_in_hand(world: World) -> None:
+    keep, away = world.store.alerts.replace, [3]
+
+    async def replace(alert: Alert) -> Alert | None:
+        if alert.state == "posted" and away[0]:
+            away[0] -= 1
+            raise StoreUnavailableError("away")
+        return await keep(alert)
+
+    world.store.alerts.replace = replace  # type: ignore[method-assign]
+    await world.tick()
+    assert (await world.alert()).state == "posted"
+    assert len(world.notifier.posts) == 1
+
+
+async def test_a_worker_frozen_before_the_post_does_not_begin_it(world: World) -> None:
+    keep = world.store.alerts.replace
+
+    async def slow(alert: Alert) -> Alert | None:
+        stored = await keep(alert)
+        if alert.state == "posting" and not world.notifier.posts and alert.fence == 0:
+            world.now += timedelta(seconds=TIMING.alert_lease - TIMING.alert_answer + 1)
+        return stored
+
+    world.store.alerts.replace = slow  # type: ignore[method-assign]
+    await world.tick()
+    assert world.notifier.posts == []
+    assert (await world.alert()).state == "pending"
+    await world.tick(seconds=TIMING.alert_claim)
+    assert len(world.notifier.posts) == 1
+
+
+async def test_a_stale_worker_writes_nothing_over_the_one_that_took_its_card(
+    world: World,
+) -> None:
+    async def zombie_post(*_: Any) -> str:
+        world.now += timedelta(seconds=TIMING.alert_lease)
+        await world.alerts().tick(world.now)  # the other worker
+        return "late"
+
+    world.notifier.post = zombie_post  # type: ignore[method-assign, assignment]
+    await world.tick()
+    found = await world.alert()
+    assert (found.state, found.activity_id) == ("unknown", None)
+    assert len(await world.mails()) == 1
+
+
+async def test_a_worker_that_was_frozen_before_its_card_was_taken_up_posts_nothing(
+    world: World,
+) -> None:
+    keep = world.store.alerts.replace
+    frozen_once: list[Alert] = []
+
+    async def replace(alert: Alert) -> Alert | None:
+        if not frozen_once:
+            frozen_once.append(alert)
+            world.now += timedelta(seconds=TIMING.alert_claim)
+            await world.alerts().tick(world.now)  # the other worker
+        return await keep(alert)
+
+    world.store.alerts.replace = replace  # type: ignore[method-assign]
+    await world.tick()
+    assert len(world.notifier.posts) == 1
+    assert (await world.alert()).activity_id == "m1"
+
+
+async def test_growth_is_told_by_one_of_two_workers(world: World) -> None:
+    await world.tick()
+    (grown,) = await world.store.anomalies.open_of("datadog")
+    await world.store.anomalies.update(grown.model_copy(update={"excess": Decimal(500)}))
+    keep = world.store.alerts.newest_of
+
+    async def read_together(*args: Any) -> list[Alert]:
+        found = await keep(*args)
+        await asyncio.sleep(0.01)
+        return found
+
+    world.store.alerts.newest_of = read_together  # type: ignore[method-assign, assignment]
+    await asyncio.gather(*(world.alerts().tick(world.now) for _ in range(2)))
+    assert len(world.notifier.replies) == 1
+
+
+async def test_a_channel_that_takes_nothing_for_half_an_hour_is_told_by_mail(
+    world: World,
+) -> None:
+    world.notifier.on_post = [AgentError("503 busy") for _ in range(99)]
+    await world.tick()
+    for _ in range(int(UNREACHABLE.total_seconds() // 60)):
+        assert await world.mails() == []
+        await world.tick(minutes=1)
+    for _ in range(20):
+        await world.tick(minutes=1)
+    (subject,) = await world.mails()
+    assert "do not reach a channel" in subject
+    await world.tick(seconds=GIVE_UP.total_seconds())
+    assert (await world.alert()).state == "failed"
+
+
+async def test_a_channel_that_is_gone_is_told_by_mail_before_it_is_marked(world: World) -> None:
+    world.notifier.on_post = [ConversationGoneError("gone", "uninstalled")]
+    await world.tick()
+    (subject,) = await world.mails()
+    assert "cannot be reached" in subject
+    found = await world.store.conversations.get("19:c")
+    assert found is not None
+    assert found.state == "uninstalled"
+
+
+async def test_mail_that_is_wrongly_set_up_stops_no_alert(world: World) -> None:
+    config = await world.store.config.get(NOW)
+    odd = {"smtp_password_encrypted": "not a token", "version": config.version + 1}
+    assert await world.store.config.replace(config.model_copy(update=odd))
+    world.notifier.on_post = [MessageFateUnknownError("no answer")]
+    await world.tick()
+    assert (await world.alert()).state == "unknown"
+
+
+# Runs that did not go out
+
+
+async def failed_run(world: World, **more: Any) -> None:
+    await world.store.runs.begin(
+        run("w", state=RunState.DONE, planned=True, created_at=NOW, **more)
+    )
+    await world.store.deliveries.plan(
+        [
+            delivery("x", run_id="w", state="sent"),
+            delivery("y", run_id="w", state="failed", error="550 no such mailbox"),
+        ]
+    )
+
+
+async def run_cards(world: World) -> list[RunNews]:
+    return [news for _, news in world.notifier.posts if isinstance(news, RunNews)]
+
+
+async def test_mails_that_failed_are_told_in_the_channel_once_and_so_is_their_going_out(
+    world: World,
+) -> None:
+    await failed_run(world)
+    await world.tick()
+    await world.tick(minutes=1)
+    (news,) = await run_cards(world)
+    assert (news.sent, news.failed) == (1, (("y@example.org", "550 no such mailbox"),))
+    await world.store.deliveries.retry("w", NOW, NOW + timedelta(days=9))
+    claimed = await world.store.deliveries.claim("w", "me", world.now, timedelta(minutes=1))
+    assert claimed is not None
+    world.store.deliveries.deliveries["y"] = claimed.model_copy(update={"state": "sent"})
+    await world.tick(minutes=1)
+    await world.tick(minutes=1)
+    (news,) = [news for _, news in world.notifier.updates if isinstance(news, RunNews)]
+    assert (news.sent, news.failed) == (2, ())
+    assert await world.mails() == []
+
+
+async def test_without_a_channel_they_are_told_by_mail_once(world: World) -> None:
+    found = await world.store.conversations.get("19:c")
+    assert found is not None
+    await world.store.conversations.replace(found.model_copy(update={"alerts_since": None}))
+    await failed_run(world)
+    await world.tick()
+    await world.tick(days=2)
+    (subject,) = await world.mails()
+    assert "2026-W48 did not go out in full" in subject
+
+
+@pytest.mark.parametrize("kind", [RunKind.WEEKLY, RunKind.TEAM])
+async def test_mails_that_wait_while_nothing_goes_out_are_told_within_the_hour(
+    world: World, kind: RunKind
+) -> None:
+    await world.store.runs.begin(run("w", planned=True, kind=kind, team_id="t1"))
+    await world.store.deliveries.plan([delivery("x", run_id="w")])
+    await world.tick(minutes=30)
+    assert await run_cards(world) == []
+    await world.tick(minutes=1)
+    (news,) = await run_cards(world)
+    assert news.waiting == 1
+
+
+async def test_a_slow_run_that_sends_is_not_late(world: World) -> None:
+    await world.store.runs.begin(run("w", planned=True))
+    await world.store.deliveries.plan([delivery("x", run_id="w")])
+    sent = delivery("y", run_id="w", state="sent", updated_at=NOW + timedelta(minutes=40))
+    await world.store.deliveries.plan([sent])
+    await world.tick(minutes=69)
+    assert await run_cards(world) == []
+    await world.tick(minutes=2)
+    assert len(await run_cards(world)) == 1
+
+
+async def test_a_run_that_fails_again_and_again_is_told_while_it_is_tried(world: World) -> None:
+    await world.store.runs.begin(run("w", attempts=1, last_error="Datadog 500"))
+    await world.tick()
+    assert await run_cards(world) == []
+    world.store.runs.runs["w"] = run("w", attempts=2, last_error="Datadog 500")
+    await world.tick()
+    assert len(await run_cards(world)) == 1
