@@ -2,10 +2,11 @@
 
 VENV := .venv
 BIN := $(VENV)/bin
-CODE := api bot cards cli deploy services tests app.py
+NODE := tests/node/node_modules
+CODE := api bot cards cli deploy manifest services tests app.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint fmt bench clean
+.PHONY: help setup run test lint fmt docs manifest bench clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -15,7 +16,7 @@ setup: $(VENV)/.run-ready ## make the environment (.venv) from the lock files
 run: setup ## start the agent on 127.0.0.1:8001, with sample costs unless Datadog keys are set
 	@$(BIN)/python app.py serve --first-report
 
-test: lint ## run all checks and tests
+test: lint $(NODE)/.ready ## run all checks and tests
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 lint: $(VENV)/.test-ready ## ruff, mypy and the import contracts
@@ -27,6 +28,12 @@ lint: $(VENV)/.test-ready ## ruff, mypy and the import contracts
 fmt: $(VENV)/.test-ready ## format the code
 	$(BIN)/ruff format $(CODE)
 	$(BIN)/ruff check --fix $(CODE)
+
+docs: $(VENV)/.test-ready ## make the tables of commands and settings in the docs from the code
+	$(BIN)/python -m tests.docs.tables
+
+manifest: $(VENV)/.run-ready ## write the Teams app, dist/manifest.zip
+	@$(BIN)/python -m manifest
 
 bench: $(VENV)/.test-ready ## measure a weekly run of 84 and of 1,000 accounts
 	$(BIN)/python -m tests.bench.weekly_run
@@ -53,3 +60,8 @@ $(VENV)/.test-ready: $(VENV)/.run-ready requirements-dev.lock
 	@echo "Installing the locked packages for tests …"
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	@touch $@
+
+$(NODE)/.ready: tests/node/package-lock.json
+	@if node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null && command -v npm >/dev/null; then \
+	  echo "Installing the locked Node packages for tests …"; cd tests/node && npm ci --silent && touch node_modules/.ready; \
+	else echo "Node.js 20 or newer with npm is not here: the tests that need it will be skipped." >&2; fi

@@ -229,7 +229,8 @@ def _wire(settings: Settings, outside: Outside, mail_sample_data: bool) -> Agent
         clock=clock,
         gone=surely_gone,
     )
-    connector = Connector(outside.http, Tokens(settings.teams_app, outside.http, clock))
+    tokens = Tokens(settings.teams_app, outside.http, clock)
+    connector = Connector(outside.http, tokens)
     notifier = TeamsNotifier(connector)
     alerts = Alerts(
         alerts=store.alerts,
@@ -277,6 +278,7 @@ def _wire(settings: Settings, outside: Outside, mail_sample_data: bool) -> Agent
             transports=transports,
             source=source.name,
             app_id=settings.teams_app.app_id,
+            bot=tokens,
         ),
         clock=clock,
         outbox_folder=str(settings.server.data_dir / "outbox"),

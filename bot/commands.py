@@ -17,41 +17,41 @@ async def show_help(chat: Chat, turn: Turn, rest: str) -> Reply:
 
 
 COMMANDS: tuple[Command, ...] = (
-    Command("help", "help", "what you can do", "viewer", show_help, ("hi", "hello", "?"), menu=True),
+    Command("help", "help", "what you can do", "viewer", show_help, ("hi", "hello", "?"), menu="everywhere"),
     Command(
         "teams", "teams [text]", "list and search teams", "viewer", teams.list_teams,
-        ("list teams", "list"), menu=True,
+        ("list teams", "list"), menu="everywhere",
     ),
     Command(
         "team", "team <team>", "one team: costs, threshold, contacts, open anomalies", "viewer",
-        teams.show_team, ("show", "show team"), menu=True,
+        teams.show_team, ("show", "show team"), menu="everywhere",
     ),
     Command(
         "preview", "preview <team>, preview admin", "the report as a card, before it is mailed",
-        "viewer", reports.preview, menu=True,
+        "viewer", reports.preview, menu="everywhere",
     ),
     Command(
         "costs", "costs <team> [month | last 30 days]", "daily costs", "viewer", costs.show_costs,
-        ("cost",), menu=True,
+        ("cost",), menu="everywhere",
     ),
     Command(
         "explain", "explain <team> [period]", "why costs changed, service by service", "viewer",
-        costs.explain, ("why",), menu=True,
+        costs.explain, ("why",), menu="everywhere",
     ),
     Command(
         "anomalies", "anomalies [team]", "what grew past its threshold, open first", "viewer",
-        anomalies.list_anomalies, ("anomaly",), menu=True,
+        anomalies.list_anomalies, ("anomaly",), menu="everywhere",
     ),
     Command(
         "status", "status", "health, data, runs, failed mails", "viewer", general.show_status,
-        ("health",), menu=True,
+        ("health",), menu="everywhere",
     ),
     Command(
         "whoami", "whoami", "who you are for the agent", "viewer", people.whoami,
     ),
     Command(
         "add team", 'add team, add team "Name" 012345678901 mail@x [admin@x …]',
-        "add a team, by form or typed", "admin", teams.add_team, ("add",), menu=True,
+        "add a team, by form or typed", "admin", teams.add_team, ("add",), menu="personal",
     ),
     Command(
         "edit team", "edit team <team>", "change a team", "admin", teams.edit_team,
@@ -72,7 +72,7 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         "threshold", "threshold, threshold 25, threshold 35 for <team>, threshold min 50",
         "thresholds, and what another would have marked in the last 90 days", "viewer",
-        thresholds.show_threshold, ("thresholds", "set threshold"), menu=True,
+        thresholds.show_threshold, ("thresholds", "set threshold"), menu="everywhere",
     ),
     Command(
         "send", "send <team>", "mail a team's report; asks first", "admin", reports.send,
@@ -88,7 +88,7 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command(
         "alerts here", "alerts here", "send anomaly alerts to this conversation", "admin",
-        settings.alerts_here,
+        settings.alerts_here, menu="shared",
     ),
     Command(
         "alerts off", "alerts off", "send no more alerts here", "admin", settings.alerts_off,

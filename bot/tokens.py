@@ -17,7 +17,15 @@ EARLY = timedelta(minutes=5)
 MACHINE_IDENTITY = "http://169.254.169.254/metadata/identity/oauth2/token"
 TRIES = 3
 OK = 200
+BUSY = 429
 SERVER_SIDE = 500
+CURES = {
+    90002: "Entra knows no such tenant: check MicrosoftAppTenantId.",
+    700016: "The app is not in this tenant: check MicrosoftAppId and MicrosoftAppTenantId.",
+    7000215: "The secret is wrong: set MicrosoftAppPassword to its value, not to its id.",
+    7000222: "The secret has expired: make a new one and set MicrosoftAppPassword to its value.",
+}
+"""What to do, by the number that Entra gives (AADSTS)."""
 
 
 class TokenError(AgentError):
@@ -126,11 +134,15 @@ class Tokens:
         return "Check MicrosoftAppId, MicrosoftAppPassword and MicrosoftAppTenantId."
 
     def _refused(self, status: int, body: Any) -> TokenError:
-        said = str(body.get("error", "")) if isinstance(body, dict) else ""
+        answer = body if isinstance(body, dict) else {}
+        said = str(answer.get("error", ""))
         words = f", {said[:80]}" if said else ""
+        codes = answer.get("error_codes")
+        listed = codes if isinstance(codes, list) else []
+        known = [cure for code, cure in CURES.items() if code in listed]
         return TokenError(
-            f"Entra gives the bot no token ({status}{words}). {self._cure()}",
-            permanent=status < SERVER_SIDE,
+            f"Entra gives the bot no token ({status}{words}). {(known or [self._cure()])[0]}",
+            permanent=status < SERVER_SIDE and status != BUSY,
         )
 
     def _away(self, error: Exception) -> TokenError:

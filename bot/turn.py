@@ -3,13 +3,14 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from bot.chat import Chat
 from bot.press import Press
 from services.model import Actor, Conversation, Person, Role
 
 Card = dict[str, Any]
+Menu = Literal["", "personal", "shared", "everywhere"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +75,8 @@ class Command:
     role: Role
     handler: Handler
     aliases: tuple[str, ...] = ()
-    menu: bool = False
-    """Listed in the manifest's menu (at most 10)."""
+    menu: Menu = ""
+    """Where Teams' own menu lists it: chats with the bot alone, shared ones, everywhere."""
     admin_to_set: bool = False
     """With text after it, the command is for admins."""
     listed: bool = True

@@ -29,6 +29,14 @@ class CostCheck(Protocol):
         ...
 
 
+class BotSignIn(Protocol):
+    """The bot's own tokens."""
+
+    async def get(self) -> str | None:
+        """A token, None in local mode; raises AgentError with the cure."""
+        ...
+
+
 class Check:
     """Tries each outside system once."""
 
@@ -40,12 +48,14 @@ class Check:
         transports: Transports,
         source: SourceName,
         app_id: str | None,
+        bot: BotSignIn,
     ) -> None:
         self._store = store
         self._costs = costs
         self._transports = transports
         self._source = source
         self._app_id = app_id
+        self._bot = bot
 
     async def all(self, now: datetime) -> list[Finding]:
         """MongoDB, Datadog, mail and Teams, in this order; never raises for an ill system."""
@@ -53,7 +63,7 @@ class Check:
             await self._mongodb(),
             await self._datadog(now),
             await self._mail(now),
-            self._teams(),
+            await self._teams(),
         ]
 
     async def _mongodb(self) -> Finding:
@@ -93,9 +103,13 @@ class Check:
         warning = await self._transports.warning(now)
         return Finding("Mail", ok=True, text=f"{said}. {warning}" if warning else said)
 
-    def _teams(self) -> Finding:
-        if self._app_id is None:
+    async def _teams(self) -> Finding:
+        try:
+            token = await self._bot.get()
+        except AgentError as error:
+            return Finding("Teams", ok=False, text=str(error))
+        if token is None:
             return Finding(
                 "Teams", ok=True, text="not set (local mode). Set MicrosoftAppId to use Teams."
             )
-        return Finding("Teams", ok=True, text=f"app id {self._app_id}")
+        return Finding("Teams", ok=True, text=f"signed in as app {self._app_id}")

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from dotenv import dotenv_values
 from email_validator import EmailNotValidError, validate_email
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -67,6 +68,8 @@ def _comma_list(value: Any) -> Any:
 
 
 WebAddress = Annotated[str, BeforeValidator(_https_or_loopback)]
+EXAMPLE_PAGE = "https://example.com/aws-cost-agent"
+"""A domain that is kept for examples: it belongs to nobody and shows nothing private."""
 GUID = r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
 TENANT = r"^[0-9A-Za-z][0-9A-Za-z.-]{0,253}$"
 """A tenant's id or one of its domains."""
@@ -109,7 +112,7 @@ class DatadogSettings(Group):
     api_url: WebAddress | None = Field(
         None,
         alias="DATADOG_API_URL",
-        description="Overrides https://api.<site>, for proxies and tests.",
+        description="Overrides `https://api.<site>`, for proxies and tests.",
     )
     cost_metric: str | None = Field(
         None,
@@ -388,6 +391,54 @@ class CostSettings(Group):
     )
 
 
+def _https(url: str) -> str:
+    if urlsplit(url).scheme != "https" or not urlsplit(url).hostname:
+        raise ValueError("must be an address such as https://example.com")
+    return url
+
+
+Page = Annotated[str, AfterValidator(_https), Field(max_length=2048)]
+
+
+class ManifestSettings(Group):
+    """What ``make manifest`` alone reads; the agent itself has no use for it."""
+
+    app_id: str | None = Field(None, alias="MicrosoftAppId", pattern=GUID)
+    developer: str = Field(
+        "AWS Cost Agent",
+        alias="TEAMS_DEVELOPER_NAME",
+        description="Who offers the app, as Teams shows it; at most 32 characters.",
+        max_length=32,
+    )
+    website: Page = Field(
+        EXAMPLE_PAGE,
+        alias="TEAMS_WEBSITE_URL",
+        description="Page about the app, for the people who use it (https).",
+    )
+    privacy_page: Page | None = Field(
+        None,
+        alias="TEAMS_PRIVACY_URL",
+        description="Page about privacy (https); unset: TEAMS_WEBSITE_URL.",
+    )
+    terms_page: Page | None = Field(
+        None,
+        alias="TEAMS_TERMS_URL",
+        description="Page with the terms of use (https); unset: TEAMS_WEBSITE_URL.",
+    )
+
+    @property
+    def privacy(self) -> str:
+        return self.privacy_page or self.website
+
+    @property
+    def terms(self) -> str:
+        return self.terms_page or self.website
+
+    @property
+    def uses_example_pages(self) -> bool:
+        return self.website == EXAMPLE_PAGE
+
+
 class Settings(Group):
     mongo: MongoSettings
     datadog: DatadogSettings
@@ -452,11 +503,13 @@ def _names() -> set[str]:
 
 def setting_fields() -> list[tuple[str, Any]]:
     """All settings as (group name, pydantic field), for the docs and the checks of them."""
+    groups = {name: info.annotation for name, info in Settings.model_fields.items()}
     return [
-        (group, field)
-        for group, info in Settings.model_fields.items()
-        if isinstance(info.annotation, type) and issubclass(info.annotation, Group)
-        for field in info.annotation.model_fields.values()
+        (name, field)
+        for name, group in [*groups.items(), ("manifest", ManifestSettings)]
+        if isinstance(group, type) and issubclass(group, Group)
+        for field in group.model_fields.values()
+        if field.description  # the app id has one where it is first declared
     ]
 
 
@@ -467,9 +520,7 @@ def load_settings(
 
     Raises SettingsError that names each wrong setting and what it should be.
     """
-    stored = dotenv_values(env_file) if env_file is not None and env_file.is_file() else {}
-    given = os.environ if environ is None else environ  # noqa: TID251 - the one place
-    values = _with_files({**_set(stored), **_set(given)})
+    values = _values(environ, env_file)
     groups: dict[str, Group] = {}
     problems: list[str] = []
     for name, info in Settings.model_fields.items():
@@ -483,6 +534,27 @@ def load_settings(
     if problems:
         raise SettingsError("; ".join(problems))
     return Settings.model_validate(groups)
+
+
+def load_manifest_settings(
+    environ: Mapping[str, str] | None = None, env_file: Path | None = Path(".env")
+) -> ManifestSettings:
+    """What ``make manifest`` needs, from the same places; no other setting has to be right.
+
+    Raises SettingsError that names each wrong setting and what it should be.
+    """
+    try:
+        return ManifestSettings.model_validate(_values(environ, env_file))
+    except ValidationError as error:
+        problems = [_problem(item["loc"], item["msg"]) for item in error.errors()]
+        raise SettingsError("; ".join(problems)) from error
+
+
+def _values(environ: Mapping[str, str] | None, env_file: Path | None) -> dict[str, str]:
+    """What is set, the environment over the file."""
+    stored = dotenv_values(env_file) if env_file is not None and env_file.is_file() else {}
+    given = os.environ if environ is None else environ  # noqa: TID251 - the one place
+    return _with_files({**_set(stored), **_set(given)})
 
 
 def _problem(loc: tuple[int | str, ...], message: str) -> str:

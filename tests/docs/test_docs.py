@@ -8,10 +8,12 @@ import pytest
 
 from api.outbox import pages
 from api.routes import routes
+from bot.commands import COMMANDS
 from cli.parser import build_parser
 from services.config import ConfigPatch
 from services.settings import setting_fields
 from tests.conftest import ROOT
+from tests.docs.tables import DOCUMENTS, made
 
 DOCS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 LINK = re.compile(r"\]\(([^)#]+)(?:#[^)]*)?\)")
@@ -21,13 +23,36 @@ def text(name: str) -> str:
     return (ROOT / name).read_text("utf-8")
 
 
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_the_tables_in_the_docs_are_what_make_docs_makes(name: str) -> None:
+    assert text(name) == made(text(name)), "run: make docs"
+
+
 def test_every_setting_is_described_with_its_default() -> None:
     found = text("docs/settings.md")
     for _, field in setting_fields():
         (line,) = [row for row in found.splitlines() if row.startswith(f"| `{field.alias}` |")]
-        assert str(field.description).split("<")[0] in line.replace("`https", "https")
+        assert str(field.description) in line
         if isinstance(field.default, str | int | Path):
             assert f"| `{field.default}` |" in line
+
+
+def test_every_typed_command_is_described() -> None:
+    rows = [row for row in text("docs/commands.md").splitlines() if row.startswith("| `")]
+    for command in COMMANDS:
+        (row,) = [row for row in rows if f"| {command.does} |" in row]
+        for words in (command.usage.split(", ")[0], *command.aliases):
+            assert f"`{words}`".replace("|", "\\|") in row
+
+
+def test_a_table_is_made_anew_and_the_rest_is_kept() -> None:
+    before = "Above.\n<!-- table: settings costs -->\n| old |\n<!-- end -->\nBelow.\n"
+    after = made(before)
+    assert after.startswith("Above.\n<!-- table: settings costs -->\n| setting | default |")
+    assert after.endswith("\n<!-- end -->\nBelow.\n")
+    assert "COST_DAY_COMPLETE_AFTER_HOURS" in after
+    assert "old" not in after
+    assert made(after) == after
 
 
 def test_no_setting_is_described_that_is_none() -> None:

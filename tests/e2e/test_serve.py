@@ -15,6 +15,7 @@ from tests.conftest import AgentProcess
 from tests.e2e.test_weekly_run import costs_of, dollars, expected_window, text_of, write_teams
 from tests.servers.datadog import FakeDatadog, account_ids
 from tests.servers.smtp import FakeSmtp
+from tests.servers.teams import APP_ID, SECRET, TENANT, TeamsSim
 
 
 def free_port() -> int:
@@ -164,6 +165,27 @@ async def test_check_says_what_works_and_what_to_do(agent: AgentProcess) -> None
     assert ill.returncode == 1
     assert "DATADOG_APP_KEY" in ill.stdout
     assert "SMTP_HOST" in ill.stdout
+
+
+async def test_check_says_whether_the_bot_can_sign_in(agent: AgentProcess) -> None:
+    async with TeamsSim() as sim:
+        found = {
+            name: await agent.run("check", **{**sim.environment(), **wrong})
+            for name, wrong in {
+                "well": {},
+                "secret": {"MicrosoftAppPassword": "old"},
+                "app": {"MicrosoftAppId": TENANT},
+            }.items()
+        }
+    lines = {name: result.stdout.splitlines()[-1] for name, result in found.items()}
+    assert found["well"].returncode == 0
+    assert lines["well"] == f"ok     Teams    signed in as app {APP_ID}"
+    assert sim.messages == {}
+    for name, setting in {"secret": "MicrosoftAppPassword", "app": "MicrosoftAppId"}.items():
+        assert found[name].returncode == 1
+        assert lines[name].startswith("ERROR  Teams    Entra gives the bot no token (4")
+        assert setting in lines[name]
+        assert SECRET not in found[name].stdout + found[name].stderr
 
 
 async def test_a_malformed_csv_names_each_row_and_keeps_the_good_ones(

@@ -299,8 +299,12 @@ class TeamsSim:
     async def _token(self, request: web.Request) -> web.Response:
         form = await request.post()
         self.tokens_given += 1
+        if form.get("client_id") != APP_ID:
+            answer = {"error": "unauthorized_client", "error_codes": [700016]}
+            return web.json_response(answer, status=400)
         if form.get("client_secret") != SECRET:
-            return web.json_response({"error": "invalid_client"}, status=401)
+            answer = {"error": "invalid_client", "error_codes": [7000215]}
+            return web.json_response(answer, status=401)
         return web.json_response({"access_token": "connector-token", "expires_in": 3600})
 
     async def _msi(self, request: web.Request) -> web.Response:

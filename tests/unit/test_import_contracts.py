@@ -12,6 +12,8 @@ from tests.conftest import ROOT
 PLANTED = [
     ("services/teams.py", "import api.app", "doors speak"),
     ("cards/__init__.py", "import bot", "doors speak"),
+    ("cli/check.py", "import manifest.build", "doors speak"),
+    ("manifest/build.py", "import bot.commands", "the manifest is pure"),
     ("services/rendering/reports.py", "import services.runs", "inside services"),
     ("services/analysis/windows.py", "import services.settings", "analysis is pure"),
     ("services/model.py", "import services.analysis.windows", "values know nothing"),
@@ -28,7 +30,7 @@ PLANTED = [
 @pytest.fixture(scope="module")
 def copied(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("copy")
-    for name in ("api", "bot", "cards", "cli", "services"):
+    for name in ("api", "bot", "cards", "cli", "manifest", "services"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", folder)
     return folder

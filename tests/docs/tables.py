@@ -1,0 +1,89 @@
+"""Makes the tables of commands and settings in the docs: ``python -m tests.docs.tables``.
+
+A table stands between ``<!-- table: name -->`` and ``<!-- end -->``; the rest of a document is
+written by hand. The suite is red when a document differs from what this makes.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from bot.commands import COMMANDS
+from bot.turn import Command
+from services.settings import setting_fields
+from tests.conftest import ROOT
+
+DOCUMENTS = ("README.md", "docs/commands.md", "docs/settings.md")
+PLACE = re.compile(r"(<!-- table: ([\w ]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table; bars inside a cell are escaped."""
+    first, *others = (
+        f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n"
+        for line in (head, *rows)
+    )
+    return "".join([first, f"|{'---|' * len(head)}\n", *others])
+
+
+def commands(listed: Callable[[Command], object]) -> str:
+    """Typed commands: how to write them, who may, what they do."""
+    rows = [(_code(one.usage.split(", ")), _who(one), one.does) for one in COMMANDS if listed(one)]
+    return table(("you write", "who", "and get"), rows)
+
+
+def all_commands() -> str:
+    """The same with all that the parser understands."""
+    rows = [
+        (_code(one.usage.split(", ")), _code(one.aliases), _who(one), one.does) for one in COMMANDS
+    ]
+    return table(("you write", "or", "who", "and get"), rows)
+
+
+def _code(words: Sequence[str]) -> str:
+    return ", ".join(f"`{word}`" for word in words)
+
+
+def _who(command: Command) -> str:
+    if command.role == "viewer" and command.admin_to_set:
+        return "everybody; admins to set"
+    return {"viewer": "everybody", "admin": "admins"}[command.role]
+
+
+def settings(group: str) -> str:
+    """The settings of one group with their defaults."""
+    rows = [
+        (f"`{field.alias}`", _default(field.default), field.description)
+        for name, field in setting_fields()
+        if name == group
+    ]
+    return table(("setting", "default", "meaning"), rows)
+
+
+def _default(value: Any) -> str:
+    return f"`{value}`" if isinstance(value, str | int | Path) else ""
+
+
+def made(text: str) -> str:
+    """The document with its tables as they should be. Raises KeyError for an unknown table."""
+    tables: dict[str, Callable[[], str]] = {
+        "menu": lambda: commands(lambda one: one.menu),
+        "commands": all_commands,
+        **{
+            f"settings {group}": lambda group=group: settings(group)  # type: ignore[misc]
+            for group, _ in setting_fields()
+        },
+    }
+    return PLACE.sub(lambda place: place[1] + tables[place[2]]() + place[3], text)
+
+
+def main() -> None:
+    """Rewrites the documents."""
+    for name in DOCUMENTS:
+        path = ROOT / name
+        path.write_text(made(path.read_text("utf-8")), "utf-8")
+
+
+if __name__ == "__main__":
+    main()
