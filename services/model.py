@@ -8,7 +8,7 @@ from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
 from typing import Literal
 
@@ -26,6 +26,24 @@ class Value(BaseModel):
     """A frozen value; equal when its fields are."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+# Amounts
+
+CENT = Decimal("0.01")
+
+
+def cents(amount: Decimal) -> Decimal:
+    """An amount rounded half up to two places; never a negative zero."""
+    return amount.quantize(CENT, ROUND_HALF_UP) + 0
+
+
+def moved(current: Decimal, previous: Decimal) -> Decimal:
+    """The change between two amounts as people read them: both are rounded first.
+
+    Whoever subtracts the printed amounts gets the printed change, to the cent.
+    """
+    return cents(current) - cents(previous)
 
 
 # Days and windows
@@ -498,7 +516,7 @@ class Breach(Value):
     service: str
     """The service with the largest usage increase."""
     excess: Decimal
-    """Usage current − previous."""
+    """Usage current − previous, of the amounts as they are printed."""
     usage_percent: Decimal | None
     """None: there was no usage before."""
     threshold: float

@@ -7,19 +7,16 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 
+from services.model import cents as cents  # noqa: PLC0414 - words and analysis round alike
+from services.model import moved as moved  # noqa: PLC0414
+
 MINUS = "−"
 SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£"}
-CENT = Decimal("0.01")
 WHOLE_FROM = 100
 SPARKS = "▁▂▃▄▅▆▇█"
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 NEW_SPEND = "new spend"
 NO_CHANGE = "no change"
-
-
-def cents(amount: Decimal) -> Decimal:
-    """An amount rounded half up to two places; never a negative zero."""
-    return amount.quantize(CENT, ROUND_HALF_UP) + 0
 
 
 def money(amount: Decimal, currency: str) -> str:
@@ -73,16 +70,43 @@ def one_decimal(value: Decimal) -> Decimal:
     return value.quantize(Decimal("0.1"), ROUND_HALF_UP) + 0
 
 
+def percent_moved(current: Decimal, previous: Decimal) -> Decimal | None:
+    """The change between two amounts as they are printed, in percent of the first.
+
+    None from zero: what was nothing has not grown by a percentage.
+    """
+    now, before = cents(current), cents(previous)
+    if before == 0:
+        return None
+    return (now - before) / abs(before) * 100
+
+
 def percent_of(current: Decimal, previous: Decimal) -> str:
-    """The change from ``previous`` to ``current`` as ``percent`` says it."""
-    if previous == 0:
-        return percent(None) if current > 0 else percent(Decimal(0))
-    return percent((current - previous) / abs(previous) * 100)
+    """That as ``percent`` says it; empty where no percentage means anything (from zero to less)."""
+    share = percent_moved(current, previous)
+    if share is None and moved(current, previous) <= 0:
+        return "" if moved(current, previous) else percent(Decimal(0))
+    return percent(share)
+
+
+def change_line(current: Decimal, previous: Decimal, currency: str) -> str:
+    """``▲ +$3,539.16 (+23.8%)``; "no change" when the printed amounts are equal."""
+    difference = moved(current, previous)
+    if difference == 0:
+        return NO_CHANGE
+    arrow = "▲" if difference > 0 else "▼"
+    share = percent_of(current, previous)
+    return f"{arrow} {change(difference, currency)}{f' ({share})' if share else ''}"
 
 
 def threshold(value: float) -> str:
-    """A threshold: ``20%``, ``12.5%``."""
-    return f"{value:g}%"
+    """A threshold: ``20%``, ``12.5%``, ``1,000%``."""
+    return f"{plain_number(value)}%"
+
+
+def plain_number(value: float) -> str:
+    """A number that somebody has set, as short as it can be told: ``20``, ``12.5``, ``1,000``."""
+    return f"{value:,.6f}".rstrip("0").rstrip(".")
 
 
 def day(value: date) -> str:

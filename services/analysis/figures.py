@@ -26,6 +26,7 @@ from services.model import (
     WeekFigures,
     Window,
     WindowDays,
+    moved,
 )
 
 ZERO = Decimal(0)
@@ -180,7 +181,12 @@ def _breach(
     if percent is not None and percent <= Decimal(repr(threshold)):
         return None
     driver = max(usages, key=lambda name: (usages[name].current - usages[name].previous, name))
-    return Breach(service=driver, excess=excess, usage_percent=percent, threshold=threshold)
+    return Breach(
+        service=driver,
+        excess=moved(usage.current, usage.previous),
+        usage_percent=percent,
+        threshold=threshold,
+    )
 
 
 def _service_changes(services: dict[str, _Pair]) -> tuple[ServiceChange, ...]:

@@ -22,11 +22,10 @@ from services.rendering.blocks import (
 from services.wording import (
     bare_percent,
     cents,
-    change,
+    change_line,
     day,
     money,
     neutral,
-    percent_of,
     plural,
     round_money,
 )
@@ -93,7 +92,7 @@ def admin_view(report: AdminReport) -> AdminView:
         notices=_notices(report),
         scope=f"All teams, {plural(report.accounts, 'account')}",
         figure=money(current, currency),
-        change=_change_line(current, previous, currency),
+        change=change_line(current, previous, currency),
         window=window_line(report.window, previous, currency),
         days=days_line(report.window, report.data_through, currency),
         to_do=_to_do(report),
@@ -163,14 +162,6 @@ def _notices(report: AdminReport) -> list[str]:
         late_notice(report.data_through, report.expected_through),
     ]
     return [notice for notice in found if notice]
-
-
-def _change_line(current: Decimal, previous: Decimal, currency: str) -> str:
-    moved = current - previous
-    if moved == 0:
-        return change(moved, currency)
-    arrow = "▲" if moved > 0 else "▼"
-    return f"{arrow} {change(moved, currency)} ({percent_of(current, previous)})"
 
 
 def _to_do(report: AdminReport) -> list[str]:

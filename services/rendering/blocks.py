@@ -9,8 +9,16 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from services.model import Category, CategoryAmounts, ServiceChange, WindowDays
+from services.model import (
+    AccountFigures,
+    Category,
+    CategoryAmounts,
+    ServiceChange,
+    WeekFigures,
+    WindowDays,
+)
 from services.wording import (
+    bare_percent,
     cents,
     change,
     day,
@@ -18,8 +26,11 @@ from services.wording import (
     listed,
     money,
     neutral,
+    one_decimal,
+    percent_moved,
     percent_of,
     plural,
+    threshold,
 )
 
 CATEGORY_NAMES = {
@@ -106,6 +117,28 @@ def category_line(
         sign = "−" if amount < 0 else "+"
         parts.append(f"{sign} {name} {money(abs(amount), currency)}")
     return " ".join(parts)
+
+
+def crossing(figures: AccountFigures, whose: str = "your") -> str:
+    """``Usage up 23.5%, above your 20% threshold``; empty when no threshold was crossed."""
+    if figures.breach is None:
+        return ""
+    limit = f"{whose} {threshold(figures.threshold)} threshold"
+    share = percent_moved(figures.usage_current, figures.usage_previous)
+    if share is None:
+        return f"Usage is new spend, above {limit}"
+    if one_decimal(share) <= Decimal(repr(figures.threshold)):
+        return f"Usage up by just over {limit}"
+    return f"Usage up {bare_percent(share)}, above {limit}"
+
+
+def week_line(week: WeekFigures, currency: str) -> str:
+    """``Last 7 days: $7,860.16 vs $5,390.18 (+45.8%)``."""
+    share = percent_of(week.current, week.previous)
+    return (
+        f"Last 7 days: {money(week.current, currency)} vs {money(week.previous, currency)}"
+        f"{f' ({share})' if share else ''}"
+    )
 
 
 def window_line(window: WindowDays, previous_total: Decimal, currency: str) -> str:

@@ -11,34 +11,37 @@ from services.model import (
     Restatement,
     TeamReport,
     WeekFigures,
+    moved,
 )
 from services.rendering.blocks import (
     SAMPLE_NOTICE,
     Row,
     category_line,
     change_row,
+    crossing,
     days_line,
     drivers,
     headline,
     late_notice,
     period_names,
     service_rows,
+    week_line,
     window_line,
 )
 from services.wording import (
     bare_percent,
     cents,
-    change,
+    change_line,
     day,
     day_range,
     money,
     neutral,
     percent,
+    percent_moved,
     percent_of,
     plural,
     round_money,
     sparkline,
-    threshold,
     weekday,
 )
 
@@ -153,7 +156,6 @@ def _figures(report: TeamReport, *, teams_app: bool) -> dict[str, object]:
     figures, currency = report.figures, report.figures.currency
     quiet = _is_quiet(report)
     current, previous = cents(figures.current_total), cents(figures.previous_total)
-    moved = current - previous
     names = period_names(figures.window)
     open_ones = plural(len(report.anomalies), "anomaly", "anomalies")
     preheader = f"{money(current, currency)} vs {money(previous, currency)}."
@@ -162,10 +164,10 @@ def _figures(report: TeamReport, *, teams_app: bool) -> dict[str, object]:
         "preheader": f"{preheader} {open_ones} open." if report.anomalies else preheader,
         "title": headline("No unusual change" if quiet else _title(report)),
         "figure": money(current, currency),
-        "change": _change_line(current, previous, currency),
-        "rising": moved > 0,
-        "crossing": _crossing(figures),
-        "planned": plan_line(report.plan, figures.usage_percent) if report.plan else "",
+        "change": change_line(current, previous, currency),
+        "rising": current > previous,
+        "crossing": crossing(figures),
+        "planned": plan_line(report.plan, figures) if report.plan else "",
         "window": window_line(figures.window, previous, currency),
         "days": days_line(figures.window, figures.data_through, currency),
         "anomalies_heading": f"Needs a look ({open_ones.replace(' ', ' open ', 1)})",
@@ -180,7 +182,7 @@ def _figures(report: TeamReport, *, teams_app: bool) -> dict[str, object]:
         ),
         "total": change_row("Total", current, previous, currency),
         "categories": category_line(figures.categories, current, currency),
-        "week": _week_line(figures.week, currency) if figures.week else "",
+        "week": week_line(figures.week, currency) if figures.week else "",
         "bars": [] if quiet or not figures.week else _bars(figures.week, report),
         "spark": sparkline([one.amount for one in figures.week.days]) if figures.week else "",
         "month_end": _month_end(figures),
@@ -189,21 +191,33 @@ def _figures(report: TeamReport, *, teams_app: bool) -> dict[str, object]:
 
 def _is_quiet(report: TeamReport) -> bool:
     figures = report.figures
-    new = figures.previous_total == 0 and figures.current_total > 0
-    return not (report.anomalies or figures.breach or new or _is_drop(figures))
+    return not (report.anomalies or figures.breach or _is_new_spend(figures) or _is_drop(figures))
+
+
+def _is_new_spend(figures: AccountFigures) -> bool:
+    return cents(figures.previous_total) == 0 and cents(figures.current_total) > 0
 
 
 def _is_drop(figures: AccountFigures) -> bool:
     """A large drop is worth a subject, and no more than that."""
-    if figures.change_percent is None:
+    if figures.change_percent is None or _moved(figures) >= 0:
         return False
     return figures.change_percent < -Decimal(repr(figures.threshold))
+
+
+def _moved(figures: AccountFigures) -> Decimal:
+    return moved(figures.current_total, figures.previous_total)
+
+
+def _share(current: Decimal, previous: Decimal) -> str:
+    """`` (23.8%)``; empty from zero."""
+    share = percent_moved(current, previous)
+    return f" ({bare_percent(share)})" if share is not None else ""
 
 
 def _news(report: TeamReport) -> str:
     """The subject after the team's name: the first that applies."""
     figures, currency = report.figures, report.figures.currency
-    moved = figures.current_total - figures.previous_total
     detected = [one for one in report.anomalies if one.kind != "threshold"]
     if detected:
         first = detected[0]
@@ -211,30 +225,26 @@ def _news(report: TeamReport) -> str:
             f"{neutral(first.service, 30)} {round_money(first.excess, currency)} over expected "
             f"since {day(first.start)}"
         )
-    if figures.previous_total == 0 and figures.current_total > 0:
+    if _is_new_spend(figures):
         names = drivers(figures.services, up=True).replace("new ", "")
         return f"new spend {round_money(figures.current_total, currency)} ({names})"
     if figures.breach is not None:
         return f"{_rise(figures)}, mostly {_driver(figures)}"
     if _is_drop(figures):
-        percents = bare_percent(figures.change_percent or Decimal(0))
+        share = _share(figures.current_total, figures.previous_total)
         names = drivers(figures.services, up=False)
-        return f"down {round_money(-moved, currency)} ({percents}), mostly {names}"
+        return f"down {round_money(-_moved(figures), currency)}{share}, mostly {names}"
     total = round_money(figures.current_total, currency)
     return f"{total} for {period_names(figures.window)[0]}, no unusual change"
 
 
 def _rise(figures: AccountFigures) -> str:
     """What went up: the net total, or usage alone where credits hide it."""
-    moved = figures.current_total - figures.previous_total
-    if moved > 0:
-        share = figures.change_percent
-        amount, what = moved, "up"
-    else:
-        share = figures.usage_percent
-        amount, what = figures.usage_current - figures.usage_previous, "usage up"
-    percents = f" ({bare_percent(share)})" if share is not None else ""
-    return f"{what} {round_money(amount, figures.currency)}{percents}"
+    current, previous, what = figures.current_total, figures.previous_total, "up"
+    if _moved(figures) <= 0:
+        current, previous, what = figures.usage_current, figures.usage_previous, "usage up"
+    amount = round_money(moved(current, previous), figures.currency)
+    return f"{what} {amount}{_share(current, previous)}"
 
 
 def _driver(figures: AccountFigures) -> str:
@@ -244,45 +254,29 @@ def _driver(figures: AccountFigures) -> str:
 
 def _title(report: TeamReport) -> str:
     figures, currency = report.figures, report.figures.currency
-    moved = figures.current_total - figures.previous_total
-    if figures.previous_total == 0 and figures.current_total > 0:
-        return f"New spend of {round_money(moved, currency)}"
-    if moved > 0:
+    difference = _moved(figures)
+    if _is_new_spend(figures):
+        return f"New spend of {round_money(difference, currency)}"
+    if difference > 0:
         names = drivers(figures.services, up=True)
-        return f"Costs up {round_money(moved, currency)}, mostly {names}"
+        return f"Costs up {round_money(difference, currency)}, mostly {names}"
+    down = f"down {round_money(-difference, currency)}" if difference else "unchanged"
     if figures.breach is not None:
         usage = round_money(figures.breach.excess, currency)
-        down = round_money(-moved, currency)
-        return f"Usage up {usage}, mostly {_driver(figures)}; net costs down {down}"
-    if moved < 0:
+        return f"Usage up {usage}, mostly {_driver(figures)}; net costs {down}"
+    if difference < 0:
         names = drivers(figures.services, up=False)
-        return f"Costs down {round_money(-moved, currency)}, mostly {names}"
+        return f"Costs {down}, mostly {names}"
     return "Costs unchanged in total"
 
 
-def _change_line(current: Decimal, previous: Decimal, currency: str) -> str:
-    moved = current - previous
-    if moved == 0:
-        return change(moved, currency)
-    arrow = "▲" if moved > 0 else "▼"
-    return f"{arrow} {change(moved, currency)} ({percent_of(current, previous)})"
-
-
-def _crossing(figures: AccountFigures) -> str:
-    if figures.breach is None:
-        return ""
-    limit = f"above your {threshold(figures.threshold)} threshold"
-    if figures.usage_percent is None:
-        return f"Usage is new spend, {limit}"
-    return f"Usage up {bare_percent(figures.usage_percent)}, {limit}"
-
-
-def plan_line(plan: PlannedChange, actual: Decimal | None) -> str:
+def plan_line(plan: PlannedChange, figures: AccountFigures) -> str:
     """``Planned +30.0% 3–20 Nov (Ana: migration); actual +26.1%``."""
     reason = f": {neutral(plan.reason, 120)}" if plan.reason else ""
     days = day_range(plan.first, plan.last)
     said = f"Planned {percent(plan.percent)} {days} ({neutral(plan.by, 40)}{reason})"
-    return f"{said}; actual {percent(actual)}"
+    actual = percent_of(figures.usage_current, figures.usage_previous)
+    return f"{said}; actual {actual}" if actual else said
 
 
 def _box(report: TeamReport, anomaly: Anomaly, teams_app: bool) -> AnomalyBox:
@@ -302,13 +296,6 @@ def _box(report: TeamReport, anomaly: Anomaly, teams_app: bool) -> AnomalyBox:
     name = neutral(report.team.team_name, NAME)
     explain = f"In Teams, write: explain {name}" if teams_app else ""
     return AnomalyBox(what=what, state=state, explain=explain)
-
-
-def _week_line(week: WeekFigures, currency: str) -> str:
-    return (
-        f"Last 7 days: {money(week.current, currency)} vs {money(week.previous, currency)} "
-        f"({percent_of(week.current, week.previous)})"
-    )
 
 
 def _bars(week: WeekFigures, report: TeamReport) -> list[Bar]:

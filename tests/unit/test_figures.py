@@ -229,3 +229,9 @@ def test_all_accounts_together_are_the_sum_of_each() -> None:
         ("S3", Decimal(5), Decimal(10)),
     }
     assert sum(c.current for c in totals.categories) == totals.current_total
+
+
+def test_the_excess_of_a_breach_is_the_difference_of_the_printed_usage() -> None:
+    found = figures(months(100.004, 150.0051))
+    assert found.breach is not None
+    assert found.breach.excess == Decimal("50.01")

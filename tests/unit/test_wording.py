@@ -52,6 +52,38 @@ def test_percent(value: str | None, text: str) -> None:
     assert wording.percent(None if value is None else D(value)) == text
 
 
+@given(st.decimals(-1000, 1000, places=5), st.decimals(-1000, 1000, places=5))
+def test_a_printed_change_is_the_difference_of_the_printed_amounts(now: D, before: D) -> None:
+    printed = [D(wording.plain_money(one)) for one in (now, before)]
+    assert wording.moved(now, before) == printed[0] - printed[1]
+    assert wording.change(printed[0] - printed[1], "USD") in wording.change_line(
+        now, before, "USD"
+    )
+
+
+@pytest.mark.parametrize(
+    ("now", "before", "text"),
+    [
+        ("100.004", "100.00", "±0.0%"),
+        ("0.004", "0.001", "±0.0%"),
+        ("5", "0.001", "new spend"),
+        ("-5", "0", ""),
+        ("10", "-20", "+150.0%"),
+    ],
+)
+def test_a_percentage_is_that_of_the_printed_amounts(now: str, before: str, text: str) -> None:
+    assert wording.percent_of(D(now), D(before)) == text
+    assert "()" not in wording.change_line(D(now), D(before), "USD")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(20.0, "20%"), (12.5, "12.5%"), (1_000_000.0, "1,000,000%"), (0.000001, "0.000001%")],
+)
+def test_a_threshold_is_told_as_it_was_set(value: float, text: str) -> None:
+    assert wording.threshold(value) == text
+
+
 @pytest.mark.parametrize(
     ("amount", "text"),
     [("-0.001", "0.00"), ("-1.005", "-1.01"), ("1234567.8", "1234567.80")],
