@@ -140,7 +140,9 @@ async def open_agent(
         await store.prepare()
         source = make_source(settings)
         stack.push_async_callback(source.aclose)
-        http = await stack.enter_async_context(aiohttp.ClientSession())
+        http = await stack.enter_async_context(
+            aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
+        )
         tokens = MailTokens(clock)
         stack.push_async_callback(tokens.aclose)
         outside = Outside(store, source, http, tokens, Background(), clock)
@@ -196,6 +198,7 @@ def _wire(settings: Settings, outside: Outside, mail_sample_data: bool) -> Agent
         teams=store.teams,
         config=config,
         transports=transports,
+        audit=audit,
         source=source.name,
     )
     planner = Planner(
@@ -263,7 +266,21 @@ def _wire(settings: Settings, outside: Outside, mail_sample_data: bool) -> Agent
         start=background.start,
         tell=alerts.tick,
     )
-    ticker = Ticker(clockwork.tick, background.start, clock)
+    long_work = LongWork(
+        connector=connector,
+        cards=store.open_cards,
+        runs=runs,
+        start=background.start,
+        clock=clock,
+        owner=owner,
+        gone=surely_gone,
+    )
+
+    async def tick() -> None:
+        background.start("cards", long_work.resume())
+        await clockwork.tick()
+
+    ticker = Ticker(tick, background.start, clock)
     wired = Wired(
         source=source.name,
         teams=teams,
@@ -314,16 +331,8 @@ def _wire(settings: Settings, outside: Outside, mail_sample_data: bool) -> Agent
         poster=notifier,
         work=clockwork.work,
         tell=clockwork.tell,
-        source=source.name,
-    )
-    long_work = LongWork(
-        connector=connector,
-        cards=store.open_cards,
-        runs=runs,
         start=background.start,
-        clock=clock,
-        owner=owner,
-        gone=surely_gone,
+        source=source.name,
     )
     turn_services = TurnServices(
         roles=roles,
@@ -338,6 +347,7 @@ def _wire(settings: Settings, outside: Outside, mail_sample_data: bool) -> Agent
         TeamsAdapter(connector),
         Authenticator(settings.teams_app, outside.http, clock),
         CostBot(COMMANDS, turn_services).on_turn,
+        background.start,
     )
     api = build_api(
         ApiServices(
@@ -354,7 +364,7 @@ def _wire(settings: Settings, outside: Outside, mail_sample_data: bool) -> Agent
         endpoint.handle,
         messages_authenticate=not local,
     )
-    return Agent(settings, wired, api, background, ticker, clockwork.tick, roles, long_work)
+    return Agent(settings, wired, api, background, ticker, tick, roles, long_work)
 
 
 def log_as_set(settings: Settings, *, beside_progress: bool = False) -> None:

@@ -10,12 +10,16 @@ from services.errors import (
     AgentError,
     ConversationGoneError,
     MessageFateUnknownError,
+    MessageRefusedError,
     NotFoundError,
 )
-from services.model import AnomalyNews, Conversation, DigestNews, News
+from services.model import AnomalyNews, Conversation, DigestNews, News, PostedMessage
 from services.wording import neutral
 
-NO_SUCH_MESSAGE = "ActivityNotFoundInConversation"
+NOT_THERE = {"ActivityNotFoundInConversation", "ConversationNotFound"}
+"""What Teams says of a message, or of the thread it began, that somebody has deleted."""
+UNAUTHORISED = 401
+"""Concerns the bot's registration, not the message; it may be mended."""
 
 
 class TeamsNotifier:
@@ -24,37 +28,65 @@ class TeamsNotifier:
     def __init__(self, connector: Connector) -> None:
         self._connector = connector
 
-    async def post(self, conversation: Conversation, news: News) -> str:
-        """The id of the new message; in a channel it begins a thread of its own."""
-        return await self._sent(conversation, conversation.id, card_message(card_of(news)))
+    async def post(self, conversation: Conversation, news: News) -> PostedMessage:
+        """A new message; in a channel it begins a thread of its own."""
+        return await self._posted(conversation, card_message(card_of(news)))
 
-    async def update(self, conversation: Conversation, activity_id: str, news: News) -> None:
+    async def update(self, conversation: Conversation, message: PostedMessage, news: News) -> None:
         """Replaces a message in place."""
-        body = card_message(card_of(news), activity_id)
+        body = card_message(card_of(news), message.activity_id)
         try:
             await self._connector.update(
-                conversation.service_url, conversation.id, activity_id, body
+                conversation.service_url, message.conversation_id, message.activity_id, body
             )
         except ConnectorError as error:
+            if error.code in NOT_THERE:
+                raise NotFoundError("The message was deleted.") from error
             raise _explained(error) from error
 
-    async def reply(self, conversation: Conversation, activity_id: str, words: str) -> None:
+    async def reply(self, conversation: Conversation, message: PostedMessage, words: str) -> None:
         """One sentence in the thread of a message; in a chat, after it."""
-        where = conversation.id
-        if conversation.kind == "channel":
-            where = f"{where};messageid={activity_id}"
-        await self._sent(conversation, where, {"type": "message", "text": neutral(words, 500)})
+        body = {"type": "message", "text": neutral(words, 500)}
+        try:
+            await self._connector.send(conversation.service_url, message.conversation_id, body)
+        except ConnectorError as error:
+            raise _explained(error) from error
 
     async def test(self, conversation: Conversation) -> None:
         """Says that alerts reach the conversation."""
         body = card_message(general.closed("Test: alerts reach this conversation."))
-        await self._sent(conversation, conversation.id, body)
+        await self._posted(conversation, body)
 
-    async def _sent(self, conversation: Conversation, where: str, body: dict[str, Any]) -> str:
+    async def _posted(self, conversation: Conversation, body: dict[str, Any]) -> PostedMessage:
         try:
-            return await self._connector.send(conversation.service_url, where, body)
+            if conversation.kind == "channel":
+                return await self._new_thread(conversation, body)
+            sent = await self._connector.send(conversation.service_url, conversation.id, body)
         except ConnectorError as error:
             raise _explained(error) from error
+        return PostedMessage(sent, conversation.id)
+
+    async def _new_thread(self, conversation: Conversation, body: dict[str, Any]) -> PostedMessage:
+        """In a channel a post is a conversation of its own, in which it is changed later."""
+        answer = await self._connector.create(
+            conversation.service_url,
+            {
+                "isGroup": True,
+                "bot": {"id": conversation.bot_id},
+                "tenantId": conversation.tenant_id,
+                "channelData": {
+                    "channel": {"id": conversation.id},
+                    "tenant": {"id": conversation.tenant_id},
+                },
+                "activity": body,
+            },
+            within=conversation.id,
+        )
+        activity_id = str(answer.get("activityId") or "")
+        thread = str(answer.get("id") or "")
+        if not thread.startswith(f"{conversation.id};"):
+            thread = f"{conversation.id};messageid={activity_id}"
+        return PostedMessage(activity_id, thread)
 
 
 def card_of(news: News) -> Card:
@@ -71,6 +103,6 @@ def _explained(error: ConnectorError) -> AgentError:
         return ConversationGoneError(str(error), error.gone)
     if error.fate_unknown:
         return MessageFateUnknownError(str(error))
-    if error.code == NO_SUCH_MESSAGE:
-        return NotFoundError("The message was deleted.")
+    if error.permanent and error.status != UNAUTHORISED:
+        return MessageRefusedError(str(error))
     return error

@@ -3,7 +3,9 @@
 Rules of the Bot Connector authentication document: Bearer scheme; RS256; issuer and audience;
 validity within five minutes of skew; the key endorses the activity's channel; the claim
 ``serviceurl`` is the activity's. Stricter than that where a lax token has no reason to exist: an
-expiry, endorsements and a service address are always needed.
+expiry, endorsements and a service address are always needed, and the channel must be Teams. Other
+channels of the same bot (Web Chat and Direct Line are on by default) let whoever has their secret
+write any tenant and any person into an activity.
 """
 
 import asyncio
@@ -26,6 +28,8 @@ KEYS_LAST = timedelta(hours=24)
 FETCH_AT_MOST_EVERY = timedelta(minutes=1)
 TIMEOUT = aiohttp.ClientTimeout(total=10)
 LONGEST_TOKEN = 10_000
+TEAMS = "msteams"
+UNREADABLE = (ValueError, KeyError, TypeError, AttributeError)
 NEEDED = ["exp", "nbf", "iss", "aud"]
 
 
@@ -66,12 +70,17 @@ class Authenticator:
         if self._settings.app_id is None:
             _must_be_here(activity)
             return
-        claims = await self._claims(_bearer(header), activity.get("channelId"))
+        channel = activity.get("channelId")
+        claims = await self._claims(_bearer(header), channel)
+        if channel != TEAMS:
+            raise ForbiddenError("the activity does not come from Teams")
         service_url = activity.get("serviceUrl")
         if not isinstance(service_url, str) or not service_url:
             raise UnauthenticatedError("the activity has no serviceUrl")
         if claims.get("serviceurl", claims.get("serviceUrl")) != service_url:
             raise UnauthenticatedError("the token is for another serviceUrl")
+        if not _is_trusted(service_url):
+            raise ForbiddenError("the serviceUrl is not reached over https")
         if tenant_of(activity) != (self._settings.tenant_id or "").lower():
             raise ForbiddenError("the activity comes from another tenant")
 
@@ -120,7 +129,7 @@ class Authenticator:
             self._tried = now
             try:
                 self._keys = _Keys(await self._fetch(), now)
-            except (aiohttp.ClientError, TimeoutError, ValueError, KeyError, TypeError) as error:
+            except (aiohttp.ClientError, TimeoutError, *UNREADABLE) as error:
                 # Keys that are known go on being good; a token with another key is refused.
                 reason = str(error) or type(error).__name__
                 log.warning("bot_keys_unavailable", reason=reason)
@@ -139,17 +148,11 @@ class Authenticator:
         return found
 
     async def _json(self, url: str) -> Any:
-        if not url.startswith("https://"):
-            self._must_be_trusted(url)
+        if not _is_trusted(url):
+            raise ValueError("keys are fetched over https")
         async with self._http.get(url, timeout=TIMEOUT) as response:
             response.raise_for_status()
             return await response.json(content_type=None)
-
-    @staticmethod
-    def _must_be_trusted(url: str) -> None:
-        host = url.removeprefix("http://").partition("/")[0].rpartition(":")[0]
-        if not url.startswith("http://") or not is_loopback(host):
-            raise ValueError("keys are fetched over https")
 
 
 def _bearer(header: str | None) -> str:
@@ -171,10 +174,19 @@ def tenant_of(activity: Mapping[str, Any]) -> str:
 
 
 def _must_be_here(activity: Mapping[str, Any]) -> None:
-    url = activity.get("serviceUrl")
-    host = None
-    if isinstance(url, str) and url.startswith(("http://", "https://")):
-        host = url.partition("://")[2].partition("/")[0]
-        host = host.rpartition("]")[0].lstrip("[") if "]" in host else host.partition(":")[0]
-    if not host or "@" in str(url) or not is_loopback(host):
+    if not _is_here(activity.get("serviceUrl")):
         raise ForbiddenError("local mode answers this machine only; the serviceUrl is elsewhere")
+
+
+def _is_trusted(url: str) -> bool:
+    """Keys come, and the bot's token goes, over https, or they stay on this machine."""
+    return url.startswith("https://") or _is_here(url)
+
+
+def _is_here(url: Any) -> bool:
+    """Whether an address is one of this machine, and nothing but that."""
+    if not isinstance(url, str) or not url.startswith(("http://", "https://")) or "@" in url:
+        return False
+    host = url.partition("://")[2].partition("/")[0]
+    host = host.rpartition("]")[0].lstrip("[") if "]" in host else host.partition(":")[0]
+    return bool(host) and is_loopback(host)

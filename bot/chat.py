@@ -1,8 +1,8 @@
 """What the handlers of commands and buttons work with, wired by the composition root."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from bot.files import Files
 from bot.people import People
@@ -62,6 +62,8 @@ class Chat:
     """Starts to work on a run in the background."""
     tell: Callable[[], None]
     """Starts a round of alerts in the background."""
+    start: Callable[[str, Coroutine[Any, Any, None]], object]
+    """Starts other background work."""
     source: SourceName
 
     @property

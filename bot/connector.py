@@ -21,13 +21,18 @@ from services.errors import AgentError
 
 RETRIED = frozenset({412, 429, 502, 503, 504})
 TRIES = 5
+TRIES_TO_READ = 2
+"""Somebody waits for the answer of a turn that needs to know who asks."""
 LONGEST_WAIT = 30.0
+"""Where Teams says to wait longer, it is left for another time."""
 TIMEOUT = aiohttp.ClientTimeout(total=30, connect=10)
+QUICK = aiohttp.ClientTimeout(total=4, connect=3)
 PER_CONVERSATION = ((6, 1.0), (7, 2.0), (55, 30.0))
 """(messages, seconds): a little below what Teams allows a bot in one conversation."""
 PER_TENANT = ((45, 1.0),)
 MOST_CONVERSATIONS = 5000
-GONE = {
+Gone = Literal["uninstalled", "blocked"]
+GONE: dict[str, Gone] = {
     "BotNotInConversationRoster": "uninstalled",
     "ForbiddenOperationException": "uninstalled",
     "ConversationNotFound": "uninstalled",
@@ -53,7 +58,7 @@ class ConnectorError(AgentError):
         self.permanent = status is not None and status not in RETRIED
 
     @property
-    def gone(self) -> str | None:
+    def gone(self) -> Gone | None:
         """``uninstalled`` or ``blocked`` when the conversation takes no message any more."""
         return GONE.get(self.code)
 
@@ -155,7 +160,7 @@ class Connector:
             f"/v3/conversations/{quote(conversation.partition(';')[0], safe='')}"
             f"/members/{quote(user_id, safe='')}"
         )
-        return await self._tried("GET", service_url, path, None)
+        return await self._tried("GET", service_url, path, None, TRIES_TO_READ, QUICK)
 
     async def _in_turn(
         self,
@@ -189,13 +194,19 @@ class Connector:
         return found
 
     async def _tried(
-        self, method: Method, service_url: str, path: str, body: Mapping[str, Any] | None
+        self,
+        method: Method,
+        service_url: str,
+        path: str,
+        body: Mapping[str, Any] | None,
+        tries: int = TRIES,
+        limit: aiohttp.ClientTimeout = TIMEOUT,
     ) -> dict[str, Any]:
         data = None if body is None else json.dumps(body, separators=(",", ":")).encode()
-        for attempt in range(1, TRIES + 1):
+        for attempt in range(1, tries + 1):
             try:
                 status, answer, told = await self._once(
-                    method, service_url.rstrip("/") + path, data
+                    method, service_url.rstrip("/") + path, data, limit
                 )
             except (aiohttp.ClientError, TimeoutError) as error:
                 problem, told = _lost(method, error), None
@@ -207,25 +218,25 @@ class Connector:
                 problem = _refused(status, answer)
                 if status not in RETRIED:
                     raise problem
-            if attempt == TRIES:
+            if attempt == tries or (told is not None and told > LONGEST_WAIT):
                 raise problem
             await self._sleep(self._wait(attempt, told))
         raise AssertionError("the last try returns or raises")
 
     def _wait(self, attempt: int, told: float | None) -> float:
         if told is not None:
-            return min(told, LONGEST_WAIT) + self._chance.uniform(0.05, 0.5)
+            return told + self._chance.uniform(0.05, 0.5)
         return min(float(2**attempt) / 2, LONGEST_WAIT) * self._chance.uniform(0.8, 1.2)
 
     async def _once(
-        self, method: Method, url: str, data: bytes | None
+        self, method: Method, url: str, data: bytes | None, limit: aiohttp.ClientTimeout
     ) -> tuple[int, dict[str, Any], float | None]:
         headers = {"Content-Type": "application/json; charset=utf-8"}
         token = await self._tokens.get()
         if token is not None:
             headers["Authorization"] = f"Bearer {token}"
         async with self._http.request(
-            method, url, data=data, headers=headers, timeout=TIMEOUT, allow_redirects=False
+            method, url, data=data, headers=headers, timeout=limit, allow_redirects=False
         ) as response:
             raw = await response.read()
             return response.status, _object(raw), _seconds(response.headers.get("Retry-After"))
@@ -260,7 +271,7 @@ def _refused(status: int, answer: Mapping[str, Any]) -> ConnectorError:
 
 def _lost(method: Method, error: Exception) -> ConnectorError:
     """Only a message that never left may be sent again; reads and updates always may."""
-    never_left = isinstance(error, aiohttp.ClientConnectorError)
+    never_left = isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
     reason = str(error) or type(error).__name__
     return ConnectorError(
         f"Teams cannot be reached or did not answer ({reason}).",

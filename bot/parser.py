@@ -1,10 +1,13 @@
 """From typed text to a command of the table, or to the closest one."""
 
 import difflib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.turn import Command
+
+ENDED = re.compile(r"[A-Za-z ]{1,40}[!?.]{1,5}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +20,12 @@ class Parsed:
 
 
 def parse(text: str, commands: Sequence[Command]) -> Parsed:
-    """The command with the longest name that the text begins with, letter case aside."""
+    """The command with the longest name that the text begins with, letter case aside.
+
+    ``Hello!`` is ``hello``.
+    """
+    if ENDED.fullmatch(text):
+        text = text.rstrip("!?.") or text
     folded = text.casefold()
     best: tuple[int, Command] | None = None
     for command in commands:

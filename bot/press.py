@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
+from bot.words import whole
 from services.errors import InvalidError
 
 LONGEST = 20_000
@@ -17,7 +18,7 @@ def _text(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, int | float):
         return f"{value:g}" if isinstance(value, float) else str(value)
-    if not isinstance(value, str) or len(value) > LONGEST:
+    if not isinstance(value, str) or len(value) > LONGEST or "\0" in value:
         raise ValueError("must be text")
     return value.strip()
 
@@ -62,7 +63,7 @@ class Press(BaseModel):
     @property
     def page_number(self) -> int:
         """From 1; what is no number is the first page."""
-        return max(int(self.page), 1) if self.page.isascii() and self.page.isdigit() else 1
+        return max(whole(self.page, 1), 1)
 
 
 def pressed(payload: Any) -> Press:

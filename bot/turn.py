@@ -21,17 +21,26 @@ class Turn:
     role: Role
     conversation: Conversation
     now: datetime
+    id: str = ""
+    """Of what was written or pressed: the same when Teams sends it twice."""
+    thread: str = ""
+    """The conversation with the thread that is answered in."""
+    written: str = ""
+    """What stands after the command, with its lines."""
     mentions: Sequence[tuple[str, str]] = ()
     """(user id, name) of people who were mentioned."""
     files: Sequence[tuple[str, str]] = ()
     """(name, download address) of attached files."""
     pressed: str | None = None
     """The message whose button was pressed."""
+    by_button: bool = False
+    """Not typed; ``pressed`` is the message, where Teams names it."""
 
     @property
     def actor(self) -> Actor:
         """For the audit trail."""
-        return Actor(door="chat", name=self.person.name or self.person.object_id)
+        name = self.person.name or self.person.object_id
+        return Actor(door="chat", name=name, id=self.person.object_id)
 
     @property
     def is_admin(self) -> bool:

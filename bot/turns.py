@@ -1,9 +1,11 @@
 """One Teams turn: identify, authorise, parse, use case, card."""
 
 import asyncio
+import hashlib
+import secrets
 from collections.abc import Awaitable, Coroutine, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Protocol
 
 import structlog
 from botbuilder.core import TurnContext
@@ -15,10 +17,10 @@ from bot.adapter import CARD
 from bot.authenticator import tenant_of
 from bot.chat import Chat
 from bot.parser import parse
-from bot.people import OutsiderError, People
+from bot.people import People
 from bot.press import pressed
 from bot.turn import Card, ChooseError, Command, Reply, Turn
-from bot.words import mentioned_people, said_to_bot
+from bot.words import after_words, mentioned_people, said_to_bot, written_to_bot
 from cards import general
 from services.conversations import Conversations
 from services.errors import AgentError
@@ -28,26 +30,34 @@ from services.roles import Roles
 
 log = structlog.get_logger()
 
+PRESS = "adaptiveCard/action"
 WORDS = "application/vnd.microsoft.activity.message"
 FILE = "application/vnd.microsoft.teams.file.download.info"
 ANSWER_SECONDS = 0.8
 """After this long a card says that the answer is being worked on."""
-KINDS = {"personal": "personal", "groupChat": "group", "channel": "channel"}
+WORKING = "Working on it…"
+MOST_NAMES = 10
+Kind = Literal["personal", "group", "channel"]
+KINDS: dict[str, Kind] = {"personal": "personal", "groupChat": "group", "channel": "channel"}
 
 
 class LongWork(Protocol):
     """Cards that change after the turn."""
 
-    async def begun(self, turn: Turn, activity_id: str) -> None:
-        """A card says that an answer is being worked on."""
+    async def send(self, turn: Turn, reply: Reply) -> str:
+        """Shows an answer as a new message; its id."""
+        ...
+
+    async def begun(self, turn: Turn) -> str:
+        """Shows a card that says that an answer is being worked on; its id, empty without one."""
         ...
 
     async def finish(self, turn: Turn, activity_id: str, reply: Reply) -> None:
         """Shows the answer in the place of that card, and goes on with a run if it has one."""
         ...
 
-    def follow(self, turn: Turn, activity_id: str, reply: Reply) -> None:
-        """Keeps the card of a run up to date."""
+    async def replace(self, turn: Turn, reply: Reply) -> None:
+        """Shows the answer in the place of the pressed card, for all."""
         ...
 
     def start(self, name: str, work: Coroutine[Any, Any, None]) -> object:
@@ -81,71 +91,80 @@ class CostBot(TeamsActivityHandler):  # type: ignore[misc] # the SDK ships no ty
     async def on_message_activity(self, turn_context: TurnContext) -> None:
         """A typed command, or a button of a client that knows no Action.Execute."""
         activity = _raw(turn_context)
-        turn = await self._turn(turn_context, activity)
+        pressed = isinstance(activity.get("value"), dict)
+        turn = await self._turn(turn_context, activity, pressed=pressed)
         if turn is None:
             return
-        if isinstance(activity.get("value"), dict):
+        if pressed:
             work = self._press(turn, activity["value"])
-            await self._show_press(turn_context, turn, await self._guarded(turn, work))
-        else:
-            words = said_to_bot(activity.get("text"), activity.get("entities"), _bot_id(activity))
-            await self._answer(turn_context, turn, self._command(turn, words))
+            reply = await self._in_time(turn, work)
+            if reply is not None:
+                fresh = reply.fresh or reply.card is None
+                await self._show(turn, replace(reply, fresh=fresh))
+            return
+        said = (activity.get("text"), activity.get("entities"), activity["recipient"])
+        turn = replace(turn, written=written_to_bot(*said))
+        reply = await self._in_time(turn, self._command(turn, said_to_bot(*said)))
+        if reply is not None:
+            await self._show(turn, reply)
 
     async def on_invoke_activity(self, turn_context: TurnContext) -> None:
         """A button. The answer of the invoke is for the presser, the card's update for all."""
         activity = _raw(turn_context)
+        if activity.get("name") != PRESS:
+            await _respond(turn_context, WORDS, "This is not known here.", status=400)
+            return
         value = activity.get("value")
         action = value.get("action") if isinstance(value, dict) else None
-        if activity.get("name") != "adaptiveCard/action" or not isinstance(action, dict):
-            await _respond(turn_context, 200, WORDS, "This is not known here.", status=400)
-            return
-        turn = await self._turn(turn_context, activity, toast=True)
+        turn = await self._turn(turn_context, activity, pressed=True)
         if turn is None:
             return
-        data = action.get("data")
-        payload = {"verb": action.get("verb"), **(data if isinstance(data, dict) else {})}
-        task = asyncio.ensure_future(self._guarded(turn, self._press(turn, payload)))
-        done, _ = await asyncio.wait({task}, timeout=ANSWER_SECONDS)
-        if not done:
-            self._services.long_work.start(
-                f"press {activity.get('id')}", self._late_press(turn, task)
-            )
-            await _respond(turn_context, 200, WORDS, "Working on it…")
+        data = action.get("data") if isinstance(action, dict) else None
+        verb = action.get("verb") if isinstance(action, dict) else None
+        payload = {"verb": verb, **(data if isinstance(data, dict) else {})}
+        reply = await self._in_time(turn, self._press(turn, payload))
+        if reply is None:
+            await _respond(turn_context, WORDS, WORKING)
             return
-        reply = task.result()
-        await self._show_press(turn_context, turn, reply)
         if reply.card is not None and not reply.fresh:
-            await _respond(turn_context, 200, CARD, reply.card)
+            await _respond(turn_context, CARD, reply.card)
         else:
-            await _respond(turn_context, 200, WORDS, reply.words or "Done.")
+            await _respond(turn_context, WORDS, reply.words or "Done.")
+        if reply.card is not None:
+            await self._show(turn, reply)
 
     async def on_installation_update(self, turn_context: TurnContext) -> None:
         """The app was added or removed."""
         activity = _raw(turn_context)
-        conversation = conversation_of(activity, self._services.clock)
         if str(activity.get("action", "")).startswith("remove"):
-            await self._services.conversations.left(conversation.id, self._services.clock())
+            await self._left(activity)
         else:
-            await self._welcome(turn_context, conversation)
+            await self._welcome(turn_context, activity)
 
     async def on_conversation_update_activity(self, turn_context: TurnContext) -> None:
-        """The bot was added to a conversation, or something else about it changed."""
+        """The bot was added to a conversation or removed, or something else about it changed."""
         activity = _raw(turn_context)
-        added = activity.get("membersAdded")
-        bot = _bot_id(activity)
-        members = added if isinstance(added, list) else []
-        if any(isinstance(one, dict) and one.get("id") == bot for one in members):
-            await self._welcome(turn_context, conversation_of(activity, self._services.clock))
+        if _is_among(activity.get("membersAdded"), _bot_id(activity)):
+            await self._welcome(turn_context, activity)
+        elif _is_among(activity.get("membersRemoved"), _bot_id(activity)):
+            await self._left(activity)
 
-    async def _welcome(self, turn_context: TurnContext, conversation: Conversation) -> None:
-        known = await self._services.conversations.seen(conversation)
+    async def _welcome(self, turn_context: TurnContext, activity: dict[str, Any]) -> None:
+        found = conversation_of(activity, self._services.clock)
+        known = await self._services.conversations.seen(found)
         if await self._services.conversations.welcome_once(known.id):
             await _send(turn_context, general.welcome(known.kind, self._services.sample))
+
+    async def _left(self, activity: dict[str, Any]) -> None:
+        conversation = conversation_of(activity, self._services.clock)
+        await self._services.chat.alerts.gone(
+            conversation.id, "uninstalled", self._services.clock()
+        )
 
     # Who, and what
 
     async def _turn(
-        self, turn_context: TurnContext, activity: dict[str, Any], *, toast: bool = False
+        self, turn_context: TurnContext, activity: dict[str, Any], *, pressed: bool
     ) -> Turn | None:
         """The turn, or None when the person has been told that it cannot be."""
         services = self._services
@@ -155,20 +174,24 @@ class CostBot(TeamsActivityHandler):  # type: ignore[misc] # the SDK ships no ty
                 conversation_of(activity, services.clock)
             )
             role = await services.roles.role_of(person)
-        except (OutsiderError, AgentError) as error:
-            if toast:
-                await _respond(turn_context, 200, WORDS, str(error))
+        except AgentError as error:
+            if turn_context.activity.type == "invoke":
+                await _respond(turn_context, WORDS, str(error))
             else:
                 await _send(turn_context, general.closed(str(error)))
             return None
+        target = activity.get("replyToId")
         return Turn(
             person=person,
             role=role,
             conversation=conversation,
             now=services.clock(),
+            id=_id_of(activity),
+            thread=activity["conversation"]["id"],
             mentions=mentioned_people(activity.get("entities"), _bot_id(activity)),
             files=_files(activity),
-            pressed=activity.get("replyToId"),
+            pressed=target if pressed and isinstance(target, str) and target else None,
+            by_button=pressed,
         )
 
     async def _command(self, turn: Turn, words: str) -> Reply:
@@ -185,13 +208,15 @@ class CostBot(TeamsActivityHandler):  # type: ignore[misc] # the SDK ships no ty
         )
         if for_admins and not turn.is_admin:
             return Reply(await self._denied(parsed.command.does))
+        before = len(words.split()) - len(parsed.rest.split())
+        turn = replace(turn, written=after_words(turn.written, before))
         return await parsed.command.handler(self._services.chat, turn, parsed.rest)
 
     async def _press(self, turn: Turn, payload: Any) -> Reply:
         press = pressed(payload)
         if role_of(press.verb) == "admin" and not turn.is_admin:
             names = await self._services.roles.names()
-            listed = f" Admins: {', '.join(names)}." if names else ""
+            listed = f" Admins: {', '.join(names[:MOST_NAMES])}." if names else ""
             return Reply(words=f"Only admins can do this.{listed}")
         return await handle(self._services.chat, turn, press)
 
@@ -203,55 +228,64 @@ class CostBot(TeamsActivityHandler):  # type: ignore[misc] # the SDK ships no ty
         try:
             return await work
         except ChooseError as error:
-            return Reply(error.card, fresh=turn.pressed is not None)
+            return Reply(error.card, fresh=turn.by_button)
         except AgentError as error:
-            if turn.pressed is not None:
-                return Reply(words=str(error))
-            return Reply(general.error(str(error)))
+            words = str(error)
+        except Exception:
+            reference = secrets.token_hex(2)
+            log.exception("command_failed", reference=reference)
+            words = (
+                "The agent failed at this; it stands in its log. See with status and history what "
+                f"was done. Ref {reference}"
+            )
+        return Reply(words=words) if turn.by_button else Reply(general.error(words))
 
     # Showing
 
-    async def _answer(
-        self, turn_context: TurnContext, turn: Turn, work: Coroutine[Any, Any, Reply]
-    ) -> None:
-        """Shows the answer, or within a second that it is being worked on."""
+    async def _in_time(self, turn: Turn, work: Coroutine[Any, Any, Reply]) -> Reply | None:
+        """The answer; None when it takes longer: then a card says so until it is there."""
         task = asyncio.ensure_future(self._guarded(turn, work))
         done, _ = await asyncio.wait({task}, timeout=ANSWER_SECONDS)
-        long_work = self._services.long_work
         if done:
-            reply = task.result()
-            activity_id = await _send(turn_context, reply.card or general.closed(reply.words))
-            long_work.follow(turn, activity_id, reply)
-            return
-        activity_id = await _send(turn_context, general.working("Working on it…"))
-        await long_work.begun(turn, activity_id)
-        long_work.start(f"answer {activity_id}", self._late_answer(turn, activity_id, task))
+            return task.result()
+        self._services.long_work.start("answer", self._late(turn, task))
+        return None
 
-    async def _late_answer(
-        self, turn: Turn, activity_id: str, task: "asyncio.Future[Reply]"
-    ) -> None:
-        reply = await task
-        shown = Reply(reply.card or general.closed(reply.words), run_id=reply.run_id)
-        await self._services.long_work.finish(turn, activity_id, shown)
+    async def _late(self, turn: Turn, task: "asyncio.Future[Reply]") -> None:
+        activity_id = await self._services.long_work.begun(turn)
+        await self._services.long_work.finish(turn, activity_id, await task)
 
-    async def _late_press(self, turn: Turn, task: "asyncio.Future[Reply]") -> None:
-        reply = await task
-        card = reply.card or general.closed(reply.words)
-        target = None if reply.fresh or reply.card is None else turn.pressed
-        await self._services.long_work.finish(turn, target or "", Reply(card, run_id=reply.run_id))
+    async def _show(self, turn: Turn, reply: Reply) -> None:
+        """Shows an answer; whatever Teams makes of that, what was done is done.
 
-    async def _show_press(self, turn_context: TurnContext, turn: Turn, reply: Reply) -> None:
-        """A new message, or the pressed card replaced for all."""
-        if reply.card is None:
-            if turn_context.activity.type == "message" and reply.words:
-                await _send(turn_context, general.closed(reply.words))
-            return
-        if reply.fresh or turn.pressed is None:
-            activity_id = await _send(turn_context, reply.card)
-        else:
-            activity_id = turn.pressed
-            await turn_context.update_activity(_message(reply.card, activity_id))
-        self._services.long_work.follow(turn, activity_id, reply)
+        What takes longer to show goes on behind the turn.
+        """
+        long_work = self._services.long_work
+        replaced = turn.by_button and not reply.fresh
+        work = long_work.replace(turn, reply) if replaced else long_work.send(turn, reply)
+        task: asyncio.Future[object] = asyncio.ensure_future(work)
+        done, _ = await asyncio.wait({task}, timeout=ANSWER_SECONDS)
+        if not done:
+            long_work.start("showing", _awaited(task))
+        elif error := task.exception():
+            raise error
+
+
+async def _awaited(task: "asyncio.Future[object]") -> None:
+    await task
+
+
+def _is_among(members: Any, bot_id: str) -> bool:
+    found = members if isinstance(members, list) else []
+    return any(isinstance(one, dict) and one.get("id") == bot_id for one in found)
+
+
+def _id_of(activity: dict[str, Any]) -> str:
+    """The same for every copy of an activity, and for no other one."""
+    given = activity.get("id")
+    if not isinstance(given, str) or not given:
+        return secrets.token_hex(12)
+    return hashlib.sha256(f"{activity['conversation']['id']}|{given}".encode()).hexdigest()[:24]
 
 
 def _raw(turn_context: TurnContext) -> dict[str, Any]:
@@ -267,17 +301,35 @@ def conversation_of(activity: dict[str, Any], clock: Clock) -> Conversation:
     """The conversation of an activity, without its thread."""
     given = activity["conversation"]
     channel_data = activity.get("channelData")
-    channel = channel_data.get("channel") if isinstance(channel_data, dict) else None
-    title = given.get("name") or (channel.get("name") if isinstance(channel, dict) else None)
+    data = channel_data if isinstance(channel_data, dict) else {}
+    found = given["id"].partition(";")[0]
     return Conversation(
-        id=given["id"].partition(";")[0],
-        kind=KINDS.get(str(given.get("conversationType")), "personal"),
+        id=found,
+        kind=_kind(given.get("conversationType"), found, data),
         service_url=str(activity.get("serviceUrl") or "").rstrip("/"),
         tenant_id=tenant_of(activity),
         bot_id=_bot_id(activity),
-        title=str(title or "")[:100],
+        title=_title(given, data, found),
         updated_at=clock(),
     )
+
+
+def _kind(said: Any, conversation_id: str, data: dict[str, Any]) -> Kind:
+    """Where Teams does not say it, the shape of the id and the team do."""
+    if isinstance(said, str) and said in KINDS:
+        return KINDS[said]
+    if not conversation_id.startswith("19:"):
+        return "personal"
+    return "channel" if data.get("team") else "group"
+
+
+def _title(given: dict[str, Any], data: dict[str, Any], conversation_id: str) -> str:
+    """What people call it; of a team's first channel, whose id is the team's, the team's name."""
+    channel, team = data.get("channel"), data.get("team")
+    names = [given.get("name"), channel.get("name") if isinstance(channel, dict) else None]
+    if isinstance(team, dict) and team.get("id") == conversation_id:
+        names.append(team.get("name"))
+    return next((name[:100] for name in names if isinstance(name, str) and name), "")
 
 
 def _files(activity: dict[str, Any]) -> list[tuple[str, str]]:
@@ -292,23 +344,19 @@ def _files(activity: dict[str, Any]) -> list[tuple[str, str]]:
     return found
 
 
-def _message(card: Card, activity_id: str | None = None) -> Activity:
+def _message(card: Card) -> Activity:
     return Activity(
         type="message",
-        id=activity_id,
         attachments=[Attachment(content_type=CARD, content=card)],
         summary=str(card.get("fallbackText") or "")[:200],
     )
 
 
-async def _send(turn_context: TurnContext, card: Card) -> str:
-    sent = await turn_context.send_activity(_message(card))
-    return str(sent.id) if sent is not None else ""
+async def _send(turn_context: TurnContext, card: Card) -> None:
+    await turn_context.send_activity(_message(card))
 
 
-async def _respond(
-    turn_context: TurnContext, code: int, kind: str, value: Any, *, status: int = 200
-) -> None:
-    body = {"statusCode": code, "type": kind, "value": value}
+async def _respond(turn_context: TurnContext, kind: str, value: Any, *, status: int = 200) -> None:
+    body = {"statusCode": status, "type": kind, "value": value}
     response = InvokeResponse(status=status, body=body)
     await turn_context.send_activity(Activity(type="invokeResponse", value=response))

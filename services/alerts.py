@@ -9,10 +9,11 @@ cards in an hour, and a digest for the rest.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Literal
 
 import structlog
 
@@ -22,6 +23,7 @@ from services.errors import (
     ConversationGoneError,
     LostLeaseError,
     MessageFateUnknownError,
+    MessageRefusedError,
     NotFoundError,
     StoreUnavailableError,
 )
@@ -108,7 +110,7 @@ class Alerts:
         self._sleep = sleep
 
     async def tick(self, now: datetime) -> None:
-        """One round over all conversations; one that fails does not stop the others."""
+        """One round over all conversations at once; none waits for another, or stops it."""
         conversations = [
             one for one in await self._conversations.with_alerts() if one.state == "active"
         ]
@@ -117,11 +119,22 @@ class Alerts:
             await self._mail_of_runs(troubled, now)
             return
         open_ones = await self._anomalies.open_of(self._source)
-        for conversation in conversations:
-            try:
-                await self._round_or_mail(conversation, open_ones, troubled, now)
-            except AgentError as error:
-                log.warning("alerts_delayed", conversation=conversation.id, error=str(error))
+        rounds = (self._guarded(one, open_ones, troubled, now) for one in conversations)
+        for ended in await asyncio.gather(*rounds, return_exceptions=True):
+            if ended is not None:
+                raise ended
+
+    async def _guarded(
+        self,
+        conversation: Conversation,
+        open_ones: Sequence[Anomaly],
+        troubled: Sequence[RunNews],
+        now: datetime,
+    ) -> None:
+        try:
+            await self._round_or_mail(conversation, open_ones, troubled, now)
+        except AgentError as error:
+            log.warning("alerts_delayed", conversation=conversation.id, error=str(error))
 
     async def _round_or_mail(
         self,
@@ -134,7 +147,7 @@ class Alerts:
         try:
             await self._round(conversation, open_ones, troubled, now)
         except ConversationGoneError as error:
-            await self._gone(conversation, error, now)
+            await self.gone(conversation.id, error.state, now)
             await self._mail_of_runs(troubled, now)
         except (LostLeaseError, StoreUnavailableError):
             raise
@@ -151,12 +164,34 @@ class Alerts:
         news = await self.news_of(anomaly, now)
         for alert in await self._alerts.of_subjects([anomaly.id]):
             conversation = await self._conversations.get(alert.conversation_id)
-            if conversation is None or alert.activity_id is None:
+            if conversation is None:
                 continue
             try:
                 await self._update(conversation, alert, news, now)
             except AgentError as error:
                 log.warning("alert_not_updated", alert=alert.id, error=str(error))
+
+    async def gone(
+        self, conversation_id: str, state: Literal["uninstalled", "blocked"], now: datetime
+    ) -> None:
+        """Tells the admins by mail, and marks a conversation that takes no messages any more."""
+        known = await self._conversations.get(conversation_id)
+        if known is None or known.state == state:
+            return
+        if known.alerts_since is not None:
+            await self._mail(
+                f"gone:{known.id}",
+                "a channel cannot be reached",
+                [
+                    (
+                        f"{_title(known)} takes no messages any more ({state}). No alerts are "
+                        "sent there."
+                    ),
+                    "Add the app there again, or write alerts here in another channel.",
+                ],
+                now,
+            )
+        await self._conversations.lost(conversation_id, state, now)
 
     async def _round(
         self,
@@ -166,24 +201,33 @@ class Alerts:
         now: datetime,
     ) -> None:
         known = await self._alerts.newest_of(self._source, conversation.id, now - KEPT_CURRENT)
-        by_subject = {one.subject: one for one in known}
-        followed = [one.subject for one in known if one.activity_id or one.state in TO_BE_POSTED]
+        followed = [one.subject for one in known if one.message or one.state in TO_BE_POSTED]
         anomalies = {one.id: one for one in await self._anomalies.get_many(followed)}
-        new = [one for one in open_ones if one.id not in by_subject]
-        facts = await self._knowledge([*anomalies.values(), *new], now)
+        new = await self._untold(conversation, open_ones)
+        behind = [anomalies[one.subject] for one in known if _is_behind(one, anomalies)]
+        facts = _Known({}, {}, now)
+        if behind or new or any(one.state in TO_BE_POSTED for one in known):
+            facts = await self._knowledge([*behind, *new[:MOST_AN_HOUR]], now)
         for alert in known:
             anomaly = anomalies.get(alert.subject)
             if anomaly is not None:
                 await self._follow(conversation, alert, anomaly, facts)
             elif alert.subject.startswith(DIGEST) and alert.state in TO_BE_POSTED:
                 await self._stale_digest(conversation, alert, known, facts)
-        for run in troubled:
-            await self._tell_of_run(conversation, by_subject.get(RUN + run.run.id), run, now)
-        told = {RUN + run.run.id for run in troubled}
-        for alert in known:
-            if alert.subject.startswith(RUN) and alert.subject not in told:
-                await self._went_out(conversation, alert, now)
-        await self._tell_of_new(conversation, known, new, facts)
+        await self._tell_of_runs(conversation, known, troubled, now)
+        if not any(one.state == "pending" for one in known):
+            await self._tell_of_new(conversation, known, new, facts)
+
+    async def _untold(
+        self, conversation: Conversation, open_ones: Sequence[Anomaly]
+    ) -> list[Anomaly]:
+        """The open anomalies that this conversation has never been told of."""
+        told = {
+            one.subject
+            for one in await self._alerts.of_subjects([one.id for one in open_ones])
+            if one.conversation_id == conversation.id
+        }
+        return [one for one in open_ones if one.id not in told]
 
     # New anomalies
 
@@ -217,11 +261,13 @@ class Alerts:
         digest = self._alert(f"{DIGEST}{hour}", conversation, facts.now)
         if not await self._alerts.create_once(digest):
             return
+        listed = []
         for anomaly in rest:
             one = self._alert(anomaly.id, conversation, facts.now)
             shown = {"state": "posted", "shown": digest.subject, "excess_told": anomaly.excess}
-            await self._alerts.create_once(one.model_copy(update=shown))
-        await self._post(conversation, digest, self._digest(rest, facts), facts.now)
+            if await self._alerts.create_once(one.model_copy(update=shown)):
+                listed.append(anomaly)
+        await self._post_digest(conversation, digest, listed, facts)
 
     async def _stale_digest(
         self, conversation: Conversation, alert: Alert, known: Sequence[Alert], facts: _Known
@@ -231,10 +277,19 @@ class Alerts:
             return
         members = [one.subject for one in known if one.shown == alert.subject]
         listed = await self._anomalies.get_many(members)
+        await self._post_digest(conversation, taken, listed, facts)
+
+    async def _post_digest(
+        self,
+        conversation: Conversation,
+        digest: Alert,
+        listed: Sequence[Anomaly],
+        facts: _Known,
+    ) -> None:
         if listed:
-            await self._post(conversation, taken, self._digest(listed, facts), facts.now)
+            await self._post(conversation, digest, self._digest(listed, facts), facts.now)
         else:
-            await self._save(taken, facts.now, state="failed", error="nothing to tell")
+            await self._save(digest, facts.now, state="failed", error="nothing to tell")
 
     def _digest(self, anomalies: Sequence[Anomaly], facts: _Known) -> DigestNews:
         lines = [
@@ -249,8 +304,10 @@ class Alerts:
         self, conversation: Conversation, alert: Alert, anomaly: Anomaly, facts: _Known
     ) -> None:
         news = self._news(anomaly, facts)
-        if alert.activity_id is not None:
+        if alert.message is not None:
             await self._update(conversation, alert, news, facts.now)
+        elif alert.state == "pending" and anomaly.status != "open":
+            await self._changed(alert, facts.now, state="failed", error="over before it was told")
         elif (taken := await self._taken_up(conversation, alert, facts.now)) is not None:
             await self._post(conversation, taken, news, facts.now)
 
@@ -275,14 +332,10 @@ class Alerts:
         self, conversation: Conversation, alert: Alert, news: AnomalyNews, now: datetime
     ) -> None:
         """Replaces the card where it shows something else now, and tells once of growth."""
-        anomaly, fingerprint = news.anomaly, fingerprint_of(news.anomaly)
-        if alert.shown == fingerprint or alert.activity_id is None:
+        anomaly, fingerprint, message = news.anomaly, fingerprint_of(news.anomaly), alert.message
+        if alert.shown == fingerprint or message is None:
             return
-        try:
-            await self._notifier.update(conversation, alert.activity_id, news)
-        except NotFoundError as error:
-            # Somebody has deleted the message; it is not posted again.
-            await self._save(alert, now, state="failed", activity_id=None, error=str(error))
+        if not await self._replaced(conversation, alert, news, fingerprint, now):
             return
         grown = (
             anomaly.status == "open"
@@ -295,9 +348,41 @@ class Alerts:
         stored = await self._changed(alert, now, shown=fingerprint, excess_told=told)
         if grown and stored is not None:
             words = _grown_words(news, alert.excess_told)
-            await self._notifier.reply(conversation, alert.activity_id, words)
+            await self._notifier.reply(conversation, message, words)
+
+    async def _replaced(
+        self, conversation: Conversation, alert: Alert, news: News, shown: str, now: datetime
+    ) -> bool:
+        """Whether the message shows the news now; one that never will is not tried again."""
+        if alert.message is None:
+            return False
+        try:
+            await self._notifier.update(conversation, alert.message, news)
+        except NotFoundError as error:
+            # Somebody has deleted the message; it is not posted again.
+            await self._changed(alert, now, state="failed", activity_id=None, error=str(error))
+            return False
+        except MessageRefusedError as error:
+            await self._changed(alert, now, shown=shown, error=str(error))
+            return False
+        return True
 
     # Runs
+
+    async def _tell_of_runs(
+        self,
+        conversation: Conversation,
+        known: Sequence[Alert],
+        troubled: Sequence[RunNews],
+        now: datetime,
+    ) -> None:
+        by_subject = {one.subject: one for one in known}
+        for run in troubled:
+            await self._tell_of_run(conversation, by_subject.get(RUN + run.run.id), run, now)
+        told = {RUN + run.run.id for run in troubled}
+        for alert in known:
+            if alert.subject.startswith(RUN) and alert.subject not in told:
+                await self._went_out(conversation, alert, now)
 
     async def _tell_of_run(
         self, conversation: Conversation, known: Alert | None, news: RunNews, now: datetime
@@ -309,22 +394,26 @@ class Alerts:
             alert = self._alert(RUN + news.run.id, conversation, now)
             if await self._alerts.create_once(alert):
                 await self._post(conversation, alert, news, now)
-        elif known.activity_id is not None:
-            if known.shown != _shown(news):
-                await self._notifier.update(conversation, known.activity_id, news)
-                await self._changed(known, now, shown=_shown(news))
+        elif known.message is not None:
+            shown = _shown(news)
+            if known.shown != shown and await self._replaced(
+                conversation, known, news, shown, now
+            ):
+                await self._changed(known, now, shown=shown)
         elif (taken := await self._taken_up(conversation, known, now)) is not None:
             await self._post(conversation, taken, news, now)
 
     async def _went_out(self, conversation: Conversation, alert: Alert, now: datetime) -> None:
         """Says on the card of a run that its trouble is over, once."""
-        if alert.activity_id is None or alert.shown == WENT_OUT:
+        if alert.shown == WENT_OUT or (alert.message is None and alert.state != "pending"):
             return
         news = await self._watchdog.news_of(alert.subject.removeprefix(RUN))
         if news is None or news.run.state is RunState.OPEN:
             return
-        await self._notifier.update(conversation, alert.activity_id, news)
-        await self._changed(alert, now, shown=WENT_OUT)
+        if alert.message is None:
+            await self._changed(alert, now, state="failed", error="over before it was told")
+        elif await self._replaced(conversation, alert, news, WENT_OUT, now):
+            await self._changed(alert, now, shown=WENT_OUT)
 
     async def _mail_of_runs(self, troubled: Sequence[RunNews], now: datetime) -> None:
         """Mails the admins of what did not go out, once for each run: no channel takes it."""
@@ -354,13 +443,13 @@ class Alerts:
             return
         try:
             async with asyncio.timeout(self._timing.alert_answer):
-                activity_id = await self._notifier.post(conversation, news)
+                message = await self._notifier.post(conversation, news)
         except (MessageFateUnknownError, TimeoutError) as error:
             await self._unsure(conversation, alert, str(error) or "no answer", now)
             return
-        except ConversationGoneError as error:
-            await self._save(alert, now, state="failed", error=str(error))
-            raise
+        except MessageRefusedError as error:
+            await self._refused(conversation, alert, error, now)
+            return
         except AgentError as error:
             await self._save(alert, now, state="pending", error=str(error))
             raise
@@ -369,7 +458,8 @@ class Alerts:
             alert,
             now,
             state="posted",
-            activity_id=activity_id,
+            activity_id=message.activity_id or None,
+            thread=message.conversation_id,
             shown=_shown(news),
             excess_told=told,
             error=None,
@@ -394,6 +484,21 @@ class Alerts:
             once=True,
         )
         await self._save(alert, now, state="unknown", error=reason)
+
+    async def _refused(
+        self, conversation: Conversation, alert: Alert, error: AgentError, now: datetime
+    ) -> None:
+        """Leaves a card that Teams will never take; the others may go well."""
+        await self._mail(
+            f"refused:{conversation.id}",
+            "alerts do not reach a channel",
+            [
+                f"{_title(conversation)} got no card of an alert: {neutral(str(error), 300)}",
+                "To see all, write anomalies to the bot.",
+            ],
+            now,
+        )
+        await self._save(alert, now, state="failed", error=str(error))
 
     async def _unreachable(
         self, conversation: Conversation, error: AgentError, now: datetime
@@ -423,25 +528,6 @@ class Alerts:
             raise
         except AgentError as error:
             log.error("admins_not_told", title=title, error=str(error))  # noqa: TRY400 - no trace
-
-    async def _gone(
-        self, conversation: Conversation, error: ConversationGoneError, now: datetime
-    ) -> None:
-        """Tells the admins by mail, and marks a conversation that takes no messages any more."""
-        await self._mail(
-            f"gone:{conversation.id}",
-            "a channel cannot be reached",
-            [
-                (
-                    f"{_title(conversation)} takes no messages any more ({error.state}). No alerts "
-                    "are sent there."
-                ),
-                "Add the app there again and write alerts here, or choose another channel.",
-            ],
-            now,
-        )
-        gone = {"state": error.state, "updated_at": now}
-        await self._conversations.replace(conversation.model_copy(update=gone))
 
     async def _save(self, alert: Alert, now: datetime, **changes: object) -> Alert:
         """Stores what came of a card, waiting for MongoDB; LostLeaseError if it is another's."""
@@ -506,6 +592,16 @@ def fingerprint_of(anomaly: Anomaly) -> str:
     """What a card shows of an anomaly, in short."""
     at = anomaly.answer.at.isoformat() if anomaly.answer else ""
     return f"{anomaly.status}|{cents(anomaly.excess)}|{anomaly.service}|{anomaly.end}|{at}"
+
+
+def _is_behind(alert: Alert, anomalies: Mapping[str, Anomaly]) -> bool:
+    """Whether a card has something to show that it does not show yet."""
+    anomaly = anomalies.get(alert.subject)
+    if anomaly is None:
+        return False
+    if alert.message is None:
+        return alert.state in TO_BE_POSTED
+    return alert.shown != fingerprint_of(anomaly)
 
 
 def _shown(news: News) -> str:

@@ -1,6 +1,6 @@
 """The stored settings: partial changes, validated as a whole, audited without secrets."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -108,15 +108,21 @@ class Config:
         return _view(await self.stored(now))
 
     async def change(
-        self, body: Mapping[str, Any], actor: Actor, now: datetime, *, entry_id: str | None = None
+        self,
+        body: Mapping[str, Any] | Callable[[StoredConfig], Mapping[str, Any]],
+        actor: Actor,
+        now: datetime,
+        *,
+        entry_id: str | None = None,
     ) -> dict[str, object]:
         """Changes the fields that are given; InvalidError names each wrong one.
 
-        ``entry_id``: the id of the change in the audit trail.
+        ``body`` may be made from what is stored at the moment of the change. ``entry_id``: the id
+        of the change in the audit trail.
         """
-        given = _checked(body)
         for _ in range(MOST_TRIES):
             before = await self.stored(now)
+            given = _checked(body(before) if callable(body) else body)
             after = self._changed(before, given, now)
             self.smtp_settings(after)
             if after == before:

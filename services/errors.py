@@ -5,6 +5,8 @@ tells whether trying again without a change can help. Doors turn these into word
 place each: the command line into one line, REST into problem+json.
 """
 
+from typing import Literal
+
 
 class AgentError(Exception):
     """Base of all errors with a sentence for people."""
@@ -26,6 +28,10 @@ class NotFoundError(AgentError):
 
 class ConflictError(AgentError):
     """The input clashes with what is stored, such as a second team on an account."""
+
+
+class NotAllowedError(AgentError):
+    """Whoever asks may not do this."""
 
 
 class SettingsError(AgentError):
@@ -67,9 +73,13 @@ class LostLeaseError(AgentError):
 class ConversationGoneError(AgentError):
     """Teams takes no message for this conversation any more; ``state`` says why."""
 
-    def __init__(self, message: str, state: str) -> None:
+    def __init__(self, message: str, state: Literal["uninstalled", "blocked"]) -> None:
         super().__init__(message)
         self.state = state
+
+
+class MessageRefusedError(AgentError):
+    """Teams will never take this message, whoever sends it; others may go well."""
 
 
 class MessageFateUnknownError(AgentError):

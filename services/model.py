@@ -226,6 +226,9 @@ class Actor(Value):
 
     door: Literal["cli", "rest", "chat", "clock"]
     name: str = ""
+    """For reading."""
+    id: str = ""
+    """What identifies the person: in chat the Entra object id."""
 
 
 class AuditEntry(Value):
@@ -301,6 +304,8 @@ class Alert(Value):
     """Raised by each change, which names the one before: a stale worker changes nothing."""
     activity_id: str | None = None
     """The message, once it is posted."""
+    thread: str | None = None
+    """The conversation that the message is changed in: in a channel, the thread it began."""
     shown: str = ""
     """Fingerprint of what the card shows, so that it is updated only when that changes."""
     excess_told: Decimal = Decimal(0)
@@ -308,6 +313,22 @@ class Alert(Value):
     error: str | None = None
     created_at: datetime
     updated_at: datetime
+
+    @property
+    def message(self) -> "PostedMessage | None":
+        """The message, where there is one that can be changed."""
+        if not self.activity_id:
+            return None
+        return PostedMessage(self.activity_id, self.thread or self.conversation_id)
+
+
+@dataclass(frozen=True, slots=True)
+class PostedMessage:
+    """A message of ours in Teams: what is needed to change it, or to answer below it."""
+
+    activity_id: str
+    conversation_id: str
+    """With the thread it stands in."""
 
 
 class WhatIfEvent(Value):
@@ -436,14 +457,19 @@ class OpenCard(Value):
     id: str
     """Conversation and message."""
     conversation_id: str
+    """With the thread it stands in."""
     service_url: str
     activity_id: str
     run_id: str | None = None
     """The run whose progress it shows; None: a command that was being worked on."""
+    last: dict[str, object] | None = None
+    """How it is to look in the end, when that could not be shown yet."""
     asked_by: str = ""
     owner: str = ""
     """The worker that keeps it up to date."""
     created_at: datetime
+    touched_at: datetime | None = None
+    """When its owner was last there."""
 
 
 # Figures: what the analysis says of one account or of all

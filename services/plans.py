@@ -1,12 +1,11 @@
 """Announced changes: no alert while usage stays within the plan, and a report against it."""
 
-import secrets
 from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
 
-from services.audit import Audit
-from services.errors import InvalidError
+from services.audit import Audit, new_entry_id
+from services.errors import InvalidError, NotFoundError
 from services.model import Actor, DaySpan, PlannedChange, SpanDays, Team
 from services.ports import PlanStore
 from services.wording import day_range, percent
@@ -34,13 +33,16 @@ class Plans:
         *,
         plan_id: str | None = None,
     ) -> PlannedChange:
-        """Stores a planned change of usage, in percent above the month before. InvalidError."""
+        """Stores a planned change of usage, in percent above the month before. InvalidError.
+
+        ``plan_id``: asked twice with the same id, it is one change.
+        """
         if not -100 < change <= MOST_PERCENT or change == 0:  # noqa: PLR2004 - percent
             raise InvalidError("The change must be a percentage above −100 and not 0.")
         if len(span) > LONGEST_DAYS:
             raise InvalidError("A planned change lasts a year at most.")
         plan = PlannedChange(
-            id=plan_id or secrets.token_hex(12),
+            id=plan_id or new_entry_id(),
             account_id=team.aws_account_id,
             percent=change,
             first=span.first,
@@ -52,16 +54,20 @@ class Plans:
         await self._store.add(plan)
         words = f"{percent(change)} {day_range(span.first, span.last, year=True)}"
         facts: dict[str, object] = {"plan": words, "reason": plan.reason}
-        await self._audit.record(actor, "plan.add", team.id, now, after=facts)
+        await self._audit.record(
+            actor, "plan.add", team.aws_account_id, now, after=facts, entry_id=plan.id
+        )
         return plan
 
-    async def cancel(self, plan_id: str, team_id: str, actor: Actor, now: datetime) -> None:
-        """Takes a plan back; one that is gone already is gone."""
+    async def cancel(self, plan_id: str, actor: Actor, now: datetime) -> PlannedChange:
+        """The plan that was taken back. Raises NotFoundError when it was before."""
         plan = await self._store.remove(plan_id)
-        if plan is not None:
-            words = f"{percent(plan.percent)} {day_range(plan.first, plan.last, year=True)}"
-            facts: dict[str, object] = {"plan": words, "reason": plan.reason}
-            await self._audit.record(actor, "plan.remove", team_id, now, before=facts)
+        if plan is None:
+            raise NotFoundError("This planned change was cancelled already. See `history`.")
+        words = f"{percent(plan.percent)} {day_range(plan.first, plan.last, year=True)}"
+        facts: dict[str, object] = {"plan": words, "reason": plan.reason}
+        await self._audit.record(actor, "plan.remove", plan.account_id, now, before=facts)
+        return plan
 
     async def of_accounts(
         self, accounts: Sequence[str], span: SpanDays

@@ -5,7 +5,7 @@ The docstrings are the contract that ``tests/contract`` runs against every imple
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import date, datetime, timedelta
-from typing import Protocol
+from typing import Literal, Protocol
 
 from services.model import (
     Actor,
@@ -26,6 +26,7 @@ from services.model import (
     OpenCard,
     PendingImport,
     PlannedChange,
+    PostedMessage,
     Run,
     RunKind,
     RunSummary,
@@ -210,7 +211,9 @@ class ConfigStore(Protocol):
 class AuditLog(Protocol):
     """Who changed what; append only."""
 
-    async def append(self, entry: AuditEntry) -> None: ...
+    async def append(self, entry: AuditEntry) -> None:
+        """Stores an entry, once for its id."""
+        ...
 
     async def newest(self, limit: int, subject: str | None = None) -> list[AuditEntry]:
         """Newest first; ``subject``: only those of one thing."""
@@ -521,18 +524,19 @@ class Notifier(Protocol):
     """Tells conversations of news, by cards that can be updated.
 
     Each raises ConversationGoneError when the conversation takes no message any more,
-    MessageFateUnknownError, and AgentError for what may go well another time.
+    MessageFateUnknownError, MessageRefusedError for a message that Teams will never take, and
+    AgentError for what may go well another time.
     """
 
-    async def post(self, conversation: Conversation, news: News) -> str:
-        """The id of the new message."""
+    async def post(self, conversation: Conversation, news: News) -> PostedMessage:
+        """A new message; in a channel it begins a thread."""
         ...
 
-    async def update(self, conversation: Conversation, activity_id: str, news: News) -> None:
+    async def update(self, conversation: Conversation, message: PostedMessage, news: News) -> None:
         """Replaces a message in place; NotFoundError when somebody has deleted it."""
         ...
 
-    async def reply(self, conversation: Conversation, activity_id: str, words: str) -> None:
+    async def reply(self, conversation: Conversation, message: PostedMessage, words: str) -> None:
         """One sentence below a message."""
         ...
 
@@ -567,15 +571,27 @@ class ConversationStore(Protocol):
     """Conversations that the app is in."""
 
     async def seen(self, conversation: Conversation) -> Conversation:
-        """Stores a new one, or renews address, title and kind of a known one, which becomes
-        active again; the stored one.
+        """Stores a new one, or renews address, kind and title (unless empty) of a known one,
+        which becomes active again; the stored one.
         """
         ...
 
     async def get(self, conversation_id: str) -> Conversation | None: ...
 
-    async def replace(self, conversation: Conversation) -> None:
-        """Stores a changed one."""
+    async def lost(
+        self, conversation_id: str, state: Literal["uninstalled", "blocked"], now: datetime
+    ) -> bool:
+        """Marks one that takes no messages any more; after an uninstallation the next one is
+        welcomed again. True for the first caller only.
+        """
+        ...
+
+    async def alerts_on(self, conversation_id: str, by: str, now: datetime) -> bool:
+        """Sends alerts there from now on; False when they are sent there already."""
+        ...
+
+    async def alerts_off(self, conversation_id: str, now: datetime) -> bool:
+        """Sends no more alerts there; False when none are sent there."""
         ...
 
     async def welcome_once(self, conversation_id: str) -> bool:
@@ -604,9 +620,9 @@ class PendingImportStore(Protocol):
 
     async def put(self, pending: PendingImport) -> None: ...
 
-    async def get(self, pending_id: str) -> PendingImport | None: ...
-
-    async def remove(self, pending_id: str) -> None: ...
+    async def take(self, pending_id: str) -> PendingImport | None:
+        """One of them, which then waits no longer: it is given to one caller only."""
+        ...
 
 
 class OpenCardStore(Protocol):
@@ -614,9 +630,19 @@ class OpenCardStore(Protocol):
 
     async def put(self, card: OpenCard) -> None: ...
 
+    async def touch(self, owner: str, now: datetime) -> None:
+        """Says of all cards of a worker that it is still there."""
+        ...
+
+    async def take(self, card: OpenCard, owner: str, now: datetime) -> bool:
+        """Gives a card to another worker; False when it is not stored as given any more."""
+        ...
+
     async def remove(self, card_id: str) -> None: ...
 
-    async def list_cards(self) -> list[OpenCard]: ...
+    async def list_cards(self) -> list[OpenCard]:
+        """Oldest first."""
+        ...
 
 
 class Store(Protocol):

@@ -1,14 +1,16 @@
 """What people say of anomalies: expected, no anomaly, too small, snoozed, the new normal.
 
 Any member of a conversation that the alert went to may say what an anomaly is; what changes what
-is marked from now on is for admins.
+is marked from now on is for admins. An answer is taken back (reopened) by whoever may give it: a
+member cannot undo what only an admin may decide.
 """
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
+from services.anomalies import PLAN
 from services.audit import Audit
-from services.errors import ConflictError, InvalidError, NotFoundError
-from services.model import Actor, Anomaly, AnomalyStatus, Answer, Role, SourceName
+from services.errors import ConflictError, InvalidError, NotAllowedError, NotFoundError
+from services.model import Actor, Anomaly, AnomalyStatus, Answer, SourceName
 from services.ports import AlertStore, AnomalyStore
 
 ANSWERS: dict[str, str] = {
@@ -22,6 +24,7 @@ ANSWERS: dict[str, str] = {
 SNOOZE_DAYS = (7, 30)
 SHORT_SNOOZE = 7
 FOR_ADMINS = {"too_small", "accepted"}
+MOST_TRIES = 5
 
 
 class Resolutions:
@@ -42,17 +45,6 @@ class Resolutions:
             raise NotFoundError("There is no such anomaly any more. See `anomalies`.")
         return anomaly
 
-    async def may_answer(
-        self, anomaly_id: str, role: Role, conversation_id: str, answer: str, days: int
-    ) -> bool:
-        """Whether somebody in this role may give this answer from this conversation."""
-        if role == "admin":
-            return True
-        if answer in FOR_ADMINS or (answer == "snoozed" and days != SHORT_SNOOZE):
-            return False
-        alerts = await self._alerts.of_subjects([anomaly_id])
-        return any(one.conversation_id == conversation_id for one in alerts)
-
     async def answer(
         self,
         anomaly_id: str,
@@ -63,36 +55,93 @@ class Resolutions:
         *,
         days: int = SHORT_SNOOZE,
         reason: str = "",
+        from_conversation: str | None = None,
     ) -> Anomaly:
         """The anomaly with the answer of ``by`` (name, object id).
 
-        The same answer again changes nothing; another one than the one it has must be preceded
-        by reopening it, so that two people who press at once do not overwrite each other.
-        Raises ConflictError naming who was first, and InvalidError.
+        ``from_conversation``: the answer is that of a member of this conversation; None: of an
+        admin. The same answer again changes nothing; another one than the one it has must be
+        preceded by reopening it, so that two people who press at once do not overwrite each
+        other. Raises NotAllowedError, InvalidError, and ConflictError naming who was first or
+        that it is over.
         """
         if answer not in ANSWERS or (answer == "snoozed" and days not in SNOOZE_DAYS):
             raise InvalidError("This is no answer to an anomaly.")
-        anomaly = await self.get(anomaly_id)
-        if anomaly.status == answer:
-            return anomaly
-        if answer != "open" and anomaly.status not in {"open", "ended"} and anomaly.answer:
-            said = ANSWERS[anomaly.status].lower()
-            raise ConflictError(
-                f"{anomaly.answer.by} has answered already: {said}. Reopen it to answer again."
-            )
         until = now.date() + timedelta(days=days) if answer == "snoozed" else None
-        given = Answer(
-            by=by[0], by_id=by[1], at=now, until=until, reason=reason, excess=anomaly.excess
-        )
-        changed = anomaly.model_copy(update={"status": answer, "answer": given, "updated_at": now})
-        if not await self._anomalies.settle(changed, anomaly.status):
-            raise ConflictError("Somebody else has answered at the same moment. See the card.")
+        for _ in range(MOST_TRIES):
+            anomaly = await self.get(anomaly_id)
+            if from_conversation is not None:
+                await self._must_be_allowed(anomaly, answer, days, from_conversation)
+            if anomaly.status == answer and (answer != "snoozed" or _lasts_until(anomaly, until)):
+                return anomaly
+            _must_take(anomaly, answer)
+            given = Answer(
+                by=by[0], by_id=by[1], at=now, until=until, reason=reason, excess=anomaly.excess
+            )
+            changed = anomaly.model_copy(
+                update={"status": answer, "answer": given, "updated_at": now}
+            )
+            if await self._anomalies.settle(changed, anomaly.status):
+                await self._record(anomaly, changed, actor, now)
+                return changed
+        raise ConflictError("Somebody else is answering at this moment. Try again.")
+
+    async def _must_be_allowed(
+        self, anomaly: Anomaly, answer: str, days: int, conversation_id: str
+    ) -> None:
+        """Raises NotAllowedError unless a member of the conversation may say this."""
+        reserved = answer in FOR_ADMINS or (answer == "snoozed" and days != SHORT_SNOOZE)
+        if reserved or (answer == "open" and _by_admins_only(anomaly)):
+            raise NotAllowedError("Only admins can say this of an anomaly.")
+        alerts = await self._alerts.of_subjects([anomaly.id])
+        if not any(one.conversation_id == conversation_id for one in alerts):
+            raise NotAllowedError(
+                "Members of the conversation that the alert went to can answer it there, and "
+                "admins anywhere."
+            )
+
+    async def _record(self, was: Anomaly, anomaly: Anomaly, actor: Actor, now: datetime) -> None:
+        facts: dict[str, object] = {
+            "anomaly": anomaly.id,
+            "status": anomaly.status,
+            "service": anomaly.service,
+        }
+        if anomaly.answer is not None and anomaly.answer.until is not None:
+            facts["until"] = anomaly.answer.until.isoformat()
         await self._audit.record(
             actor,
-            f"anomaly.{answer}",
+            f"anomaly.{anomaly.status}",
             anomaly.account_id,
             now,
-            before={"anomaly": anomaly.id, "status": anomaly.status},
-            after={"anomaly": anomaly.id, "status": answer, "service": anomaly.service},
+            before={"anomaly": anomaly.id, "status": was.status},
+            after=facts,
         )
-        return changed
+
+
+def _must_take(anomaly: Anomaly, answer: AnomalyStatus) -> None:
+    """Raises ConflictError when the anomaly cannot be given this answer now."""
+    if answer == "open":
+        if anomaly.status == "ended":
+            raise ConflictError("This anomaly has ended. It opens by itself if it comes back.")
+    elif anomaly.status not in {"open", "ended"} and anomaly.answer:
+        said = ANSWERS[anomaly.status].lower()
+        raise ConflictError(
+            f"{anomaly.answer.by} has answered already: {said}. Reopen it to answer again."
+        )
+
+
+def _lasts_until(anomaly: Anomaly, until: date | None) -> bool:
+    """Whether a snooze goes on at least so long already."""
+    known = anomaly.answer.until if anomaly.answer else None
+    return known is not None and until is not None and known >= until
+
+
+def _by_admins_only(anomaly: Anomaly) -> bool:
+    """Whether the answer that an anomaly has is one that only admins give."""
+    answer = anomaly.answer
+    if answer is None:
+        return False
+    if anomaly.status == "snoozed":
+        longest = answer.at.date() + timedelta(days=SHORT_SNOOZE)
+        return answer.until is not None and answer.until > longest
+    return anomaly.status in FOR_ADMINS or answer.by_id == PLAN

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from services.audit import Audit
-from services.errors import ConflictError, InvalidError, NotFoundError
+from services.errors import AgentError, ConflictError, InvalidError, NotFoundError
 from services.model import Actor, AdminEntry, Person, Role
 from services.ports import AdminStore
 
@@ -68,15 +68,21 @@ class Roles:
 
     async def claim(self, code: str, person: Person, actor: Actor, now: datetime) -> None:
         """Makes the person the first admin. Raises ConflictError or InvalidError."""
-        if self._code is None or not await self.needs_first_admin():
+        wanted = self._code if await self.needs_first_admin() else None
+        if wanted is None:
             raise ConflictError("There is an admin already. Ask one to grant you the role.")
         if self._wrong >= MOST_WRONG_CODES:
             raise ConflictError("Too many wrong codes. Restart the agent to get another one.")
-        if not hmac.compare_digest(code.strip().encode(), self._code.encode()):
+        if not hmac.compare_digest(code.strip().encode("utf-8", "replace"), wanted.encode()):
             self._wrong += 1
-            raise InvalidError("This is not the code. It stands in the agent's log.")
+            raise InvalidError("This is not the code. It was printed when the agent started.")
+        # Nobody else gets in with it, also when storing the first admin takes a while or fails.
         self._code = None
-        await self._add(person, "the first code", actor, now)
+        try:
+            await self._add(person, "the first code", actor, now)
+        except AgentError:
+            self._code = wanted
+            raise
 
     async def grant(self, person: Person, by: str, actor: Actor, now: datetime) -> bool:
         """Makes somebody an admin; False when the person is one already."""
@@ -113,6 +119,10 @@ class Roles:
         removed = await self._store.remove(person.tenant_id, person.object_id)
         if removed is None:
             raise NotFoundError(f"{person.name or person.object_id} is no admin.")
+        if await self.needs_first_admin():
+            # Two admins have revoked each other at the same moment.
+            await self._store.add(removed)
+            raise ConflictError("This is the last admin. Grant the role to somebody else first.")
         facts: dict[str, object] = {"name": removed.name}
         await self._audit.record(actor, "role.revoke", removed.object_id, now, before=facts)
         return removed

@@ -6,6 +6,7 @@ The work itself is in ``worker``; a request only stores what is wanted, once per
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from services.audit import Audit
 from services.config import Config
 from services.errors import ConflictError, InvalidError, NotFoundError
 from services.model import (
@@ -67,8 +68,10 @@ class Runs:
         teams: TeamStore,
         config: Config,
         transports: Transports,
+        audit: Audit,
         source: SourceName,
     ) -> None:
+        self._audit = audit
         self._runs = runs
         self._deliveries = deliveries
         self._teams = teams
@@ -103,7 +106,10 @@ class Runs:
         if latest is not None and not self._over(latest, again=again):
             return await self._reopened_if_failed(latest, actor, now)
         repeat = latest.repeat + 1 if latest is not None else 1
-        run, _ = await self._runs.begin(await self._new(kind, actor, now, period, team_id, repeat))
+        new = await self._new(kind, actor, now, period, team_id, repeat)
+        run, begun = await self._runs.begin(new)
+        if begun:
+            await self._record(actor, "run.start", run, now)
         return run
 
     async def outlook(
@@ -189,7 +195,15 @@ class Runs:
         if run.state is not RunState.FAILED:
             return run
         await self._runs.reopen(run.id, actor, now, now + KEEP_TRYING)
+        await self._record(actor, "run.retry", run, now)
         return await self._get(run.id)
+
+    async def _record(self, actor: Actor, action: str, run: Run, now: datetime) -> None:
+        """In the audit trail, where somebody has asked; what the clock does is in the runs."""
+        if actor.door == "clock":
+            return
+        facts: dict[str, object] = {"run": run.id, "period": run.period, "kind": run.kind.value}
+        await self._audit.record(actor, action, run.team_id or run.id, now, after=facts)
 
     async def _get(self, run_id: str) -> Run:
         run = await self._runs.get(run_id)
@@ -207,15 +221,30 @@ class Runs:
         )
 
     async def progress(self, run_id: str) -> RunView:
-        """The run with its counts; with its deliveries only once it is over."""
+        """The run with its counts; once it is over with the deliveries that can be retried."""
         run = await self._get(run_id)
         over = run.state is not RunState.OPEN
-        deliveries = await self._deliveries.list_deliveries(run_id) if over else []
+        deliveries = await self.failures(run_id) if over else []
         return RunView(run, await self._deliveries.counts(run_id), deliveries)
 
-    async def newest(self, limit: int = 100) -> list[Run]:
-        """The newest runs of the active source."""
-        return await self._runs.list_runs(self._source, limit=limit)
+    async def unsettled(self, run_id: str) -> RunView:
+        """The run with the deliveries that have not gone out."""
+        run = await self._get(run_id)
+        states = (*RETRIED, DeliveryState.PENDING)
+        found = await self._deliveries.list_deliveries(run_id, states=states)
+        return RunView(run, await self._deliveries.counts(run_id), found)
+
+    async def counts(self, run_id: str) -> dict[DeliveryState, int]:
+        """How many of a run's deliveries are in each state."""
+        return await self._deliveries.counts(run_id)
+
+    async def failures(self, run_id: str) -> list[Delivery]:
+        """The deliveries of a run that a person may send back to work."""
+        return await self._deliveries.list_deliveries(run_id, states=RETRIED)
+
+    async def newest(self, limit: int = 100, kind: RunKind | None = None) -> list[Run]:
+        """The newest runs of the active source, of all kinds or of one."""
+        return await self._runs.list_runs(self._source, kind=kind, limit=limit)
 
     async def retry(self, run_id: str, actor: Actor, now: datetime) -> int:
         """Opens a run's failed, expired and unknown deliveries again; their number.
@@ -225,12 +254,14 @@ class Runs:
         run = await self._get(run_id)
         if run.state is RunState.OPEN:
             raise ConflictError("The run is still open and retries by itself. See its deliveries.")
-        view = await self.view(run_id)
-        if not any(view.counts.get(state) for state in RETRIED):
+        counts = await self._deliveries.counts(run_id)
+        if not any(counts.get(state) for state in RETRIED):
             return 0
         # The run first: pending deliveries of a closed run would be worked on by nobody.
         await self._runs.reopen(run_id, actor, now, now + KEEP_TRYING)
         number = await self._deliveries.retry(run_id, now, now + KEEP_TRYING)
         # A worker may have closed it in between, seeing nothing to do.
         await self._runs.reopen(run_id, actor, now, now + KEEP_TRYING)
+        if number:
+            await self._record(actor, "run.retry", run, now)
         return number

@@ -1,5 +1,7 @@
 """Teams: who has which account and who gets its report."""
 
+import asyncio
+import re
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -15,6 +17,9 @@ from services.team_import import ImportResult, ImportRow, RowProblem
 from services.validation import AccountId, Address, Addresses, Input, Name, Percent, problems_of
 
 MOST_TRIES = 5
+ROWS_AT_ONCE = 100
+DASHED = re.compile(r"\d{4}-\d{4}-\d{4}", re.ASCII)
+"""An account id as AWS's own pages show it."""
 FIELDS = ("team_name", "aws_account_id", "team_email", "admin_emails", "anomaly_threshold")
 
 
@@ -66,6 +71,8 @@ class Teams:
     async def find(self, text: str) -> Sequence[Team]:
         """Teams by exact name or account id, else by prefix of either; letter case is ignored."""
         wanted = text.strip().casefold()
+        if DASHED.fullmatch(wanted):
+            wanted = wanted.replace("-", "")
         teams = await self.list()
         exact = [t for t in teams if wanted in {t.team_name.casefold(), t.aws_account_id, t.id}]
         if exact or not wanted:
@@ -164,7 +171,9 @@ class Teams:
         stored = {t.aws_account_id: t for t in await self._store.list_teams(sample=False)}
         result = ImportResult()
         seen: dict[str, ImportRow] = {}
-        for row in rows:
+        for number, row in enumerate(rows):
+            if number % ROWS_AT_ONCE == 0:
+                await asyncio.sleep(0)  # other requests get their turn
             try:
                 await self._import_row(row, stored, seen, result, actor, now, dry_run=dry_run)
             except InvalidError as error:

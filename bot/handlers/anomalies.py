@@ -4,14 +4,11 @@ from bot.chat import Chat
 from bot.handlers.common import paged, pick
 from bot.press import Press
 from bot.turn import Card, Reply, Turn
+from bot.words import whole
 from cards import anomalies as cards
-from services.errors import AgentError, InvalidError
+from services.errors import InvalidError
 from services.model import AnomalyStatus, Team
 from services.resolutions import SHORT_SNOOZE
-
-
-class NotYoursError(AgentError):
-    """Somebody may not say what this anomaly is."""
 
 
 async def list_anomalies(chat: Chat, turn: Turn, rest: str) -> Reply:
@@ -43,19 +40,15 @@ async def answer(chat: Chat, turn: Turn, press: Press) -> Reply:
     """Stores what somebody says; every card of the anomaly then shows it."""
     if not press.answer:
         raise InvalidError("This button is from an older card. Ask for a new one.")
-    days = int(press.days) if press.days.isdecimal() else SHORT_SNOOZE
     given: AnomalyStatus = press.answer
-    allowed = await chat.resolutions.may_answer(
-        press.anomaly, turn.role, turn.conversation.id, given, days
-    )
-    if not allowed:
-        raise NotYoursError(
-            "Only admins can give this answer here. Members of the channel that the alert went "
-            "to can say Expected, Not an anomaly, or Snooze 7 days there."
-        )
-    person = (turn.actor.name, turn.person.object_id)
     anomaly = await chat.resolutions.answer(
-        press.anomaly, given, person, turn.actor, turn.now, days=days
+        press.anomaly,
+        given,
+        (turn.actor.name, turn.person.object_id),
+        turn.actor,
+        turn.now,
+        days=whole(press.days, SHORT_SNOOZE),
+        from_conversation=None if turn.is_admin else turn.conversation.id,
     )
-    await chat.alerts.refresh(anomaly, turn.now)
+    chat.start(f"refresh {turn.id}", chat.alerts.refresh(anomaly, turn.now))
     return Reply(cards.alert(await chat.alerts.news_of(anomaly, turn.now)))

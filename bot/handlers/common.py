@@ -31,6 +31,10 @@ async def pick(chat: Chat, text: str, verb: str, **data: str) -> Team:
     """
     wanted = unquoted(text)
     found = list(await chat.teams.find(wanted)) if wanted else []
+    if not any(_is_exactly(team, wanted) for team in found):
+        # "edit Team 1" is read as "edit team", of a team that is called "1".
+        meant = await chat.teams.find(f"team {wanted}") if wanted else []
+        found = [team for team in meant if _is_exactly(team, f"team {wanted}")] or found
     if len(found) == 1:
         return found[0]
     choices = [
@@ -38,6 +42,10 @@ async def pick(chat: Chat, text: str, verb: str, **data: str) -> Team:
         for team in found
     ]
     raise ChooseError(general.which(wanted, choices))
+
+
+def _is_exactly(team: Team, wanted: str) -> bool:
+    return wanted.casefold() in {team.team_name.casefold(), team.aws_account_id, team.id}
 
 
 def number(text: str, what: str) -> float:

@@ -13,6 +13,7 @@ from cards.plans import planned
 from services.errors import InvalidError
 from services.histories import Span
 from services.model import DaySpan, Team
+from services.wording import clock_time
 
 SPANS: tuple[tuple[str, Span], ...] = (
     ("last 30 days", "30 days"),
@@ -21,6 +22,7 @@ SPANS: tuple[tuple[str, Span], ...] = (
     ("month", "month"),
 )
 PERIOD = re.compile(r"(?P<team>.*?)\s*(?P<period>\d{4}-W\d{2})", re.IGNORECASE | re.ASCII)
+LONGEST_PLAN = 600
 EXPECTED = re.compile(
     r"(?P<team>.+?)\s+(?P<sign>[+\-−])?\s*(?P<percent>\d+(?:[.,]\d+)?)\s*%\s+from\s+(?P<first>.+?)"
     r"\s+to\s+(?P<last>.+?)(?:\s+because\s+(?P<reason>.+))?",
@@ -69,7 +71,7 @@ async def press_explain(chat: Chat, turn: Turn, press: Press) -> Reply:
 
 async def expect(chat: Chat, turn: Turn, rest: str) -> Reply:
     """Announces a change, so that nobody is alerted of it."""
-    typed = EXPECTED.fullmatch(rest)
+    typed = EXPECTED.fullmatch(rest) if len(rest) <= LONGEST_PLAN else None
     if typed is None:
         raise InvalidError(
             "Write expect <team> +30% from 3 Nov to 20 Nov because <reason>, "
@@ -82,14 +84,22 @@ async def expect(chat: Chat, turn: Turn, rest: str) -> Reply:
     change = Decimal(repr(number(typed["percent"], "percentage"))) * sign
     team = await pick(chat, typed["team"], "team")
     plan = await chat.plans.announce(
-        team, change, DaySpan(first, last), typed["reason"] or "", turn.actor, turn.now
+        team,
+        change,
+        DaySpan(first, last),
+        typed["reason"] or "",
+        turn.actor,
+        turn.now,
+        plan_id=turn.id,
     )
     return Reply(planned(plan, team))
 
 
 async def cancel_plan(chat: Chat, turn: Turn, press: Press) -> Reply:
     """Takes an announced change back."""
-    team = await chat.teams.get(press.team)
-    await chat.plans.cancel(press.entry, team.id, turn.actor, turn.now)
-    words = f"The planned change of {team.team_name} was cancelled by {turn.actor.name}."
+    plan = await chat.plans.cancel(press.entry, turn.actor, turn.now)
+    names = {team.aws_account_id: team.team_name for team in await chat.teams.list()}
+    whose = names.get(plan.account_id, plan.account_id)
+    at = clock_time(turn.now)
+    words = f"The planned change of {whose} was cancelled by {turn.actor.name}, {at}."
     return Reply(general.closed(words))

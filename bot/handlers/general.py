@@ -93,7 +93,7 @@ async def _retryable(chat: Chat, runs: list[Run]) -> tuple[Run | None, int]:
     for run in runs:
         if run.state is RunState.OPEN:
             continue
-        counts = (await chat.runs.view(run.id)).counts
+        counts = await chat.runs.counts(run.id)
         failed = sum(counts.get(state, 0) for state in RETRIED)
         if failed:
             return run, failed
@@ -101,7 +101,7 @@ async def _retryable(chat: Chat, runs: list[Run]) -> tuple[Run | None, int]:
 
 
 async def _run_words(chat: Chat, run: Run) -> str:
-    counts = (await chat.runs.view(run.id)).counts
+    counts = await chat.runs.counts(run.id)
     sent = counts.get(DeliveryState.SENT, 0)
     total = sum(counts.values())
     state = "at work" if run.state is RunState.OPEN else run.state.value

@@ -1,7 +1,6 @@
 """Roles: who may do what."""
 
 from bot.chat import Chat
-from bot.connector import ConnectorError
 from bot.press import Press
 from bot.turn import Reply, Turn
 from bot.words import unquoted
@@ -60,15 +59,9 @@ async def _mentioned(chat: Chat, turn: Turn) -> Person:
         raise InvalidError("Mention one person: grant @name, or revoke @name.")
     user_id, name = turn.mentions[0]
     here = turn.conversation
-    try:
-        return await chat.people.somebody(
-            here.service_url, here.id, user_id, name, turn.person.tenant_id
-        )
-    except ConnectorError as error:
-        raise InvalidError(
-            f"Teams does not know {name or 'this person'} here. Mention a member of this "
-            "conversation."
-        ) from error
+    return await chat.people.somebody(
+        here.service_url, here.id, user_id, name, turn.person.tenant_id
+    )
 
 
 async def _granted(chat: Chat, turn: Turn, wanted: str) -> Person:

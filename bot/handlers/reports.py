@@ -4,10 +4,11 @@ from bot.chat import Chat
 from bot.handlers.common import pick, role_in
 from bot.press import Press
 from bot.turn import Reply, Turn
+from bot.words import whole
 from cards import general
 from cards import reports as cards
 from services.errors import AgentError, InvalidError
-from services.model import DeliveryState, RunKind, RunState, Team
+from services.model import RunKind, RunState, Team
 from services.planning import SAMPLE_ADMIN, team_recipients
 from services.runs import RETRIED, RunView
 
@@ -110,13 +111,13 @@ async def send_now(chat: Chat, turn: Turn, press: Press) -> Reply:
     kind = RunKind.WEEKLY if press.team == WEEKLY else RunKind.TEAM
     team_id = None if press.team == WEEKLY else press.team
     outlook = await chat.runs.outlook(kind, turn.now, team_id=team_id)
-    repeat = int(press.value) if press.value.isdecimal() else 1
-    if press.period != outlook.period or repeat > outlook.repeat:
+    repeat = whole(press.value, 1)
+    if press.period != outlook.period or not 0 < repeat <= outlook.repeat:
         raise InvalidError("This question is from another week. Ask again: run report.")
     run = await chat.runs.request(kind, turn.actor, turn.now, team_id=team_id, repeat=repeat)
     if run.state is RunState.OPEN:
         chat.work(run.id)
-    view = await chat.runs.view(run.id)
+    view = await chat.runs.progress(run.id)
     return Reply(run_card(view), run_id=run.id if run.state is RunState.OPEN else None)
 
 
@@ -133,19 +134,15 @@ def run_card(view: RunView) -> dict[str, object]:
 async def retry_run(chat: Chat, turn: Turn, press: Press) -> Reply:
     """Tries again what failed."""
     number = await chat.runs.retry(press.run, turn.actor, turn.now)
-    view = await chat.runs.view(press.run)
+    view = await chat.runs.progress(press.run)
     if not number and view.run.state is not RunState.OPEN:
         return Reply(run_card(view))
     chat.work(press.run)
-    return Reply(run_card(await chat.runs.view(press.run)), run_id=press.run)
+    return Reply(run_card(view), run_id=press.run)
 
 
 async def show_run(chat: Chat, turn: Turn, press: Press) -> Reply:
     """A run's facts."""
-    view = await chat.runs.view(press.run)
-    failed = [
-        one
-        for one in view.deliveries
-        if one.state in {*RETRIED, DeliveryState.PENDING} and one.error
-    ]
+    view = await chat.runs.unsettled(press.run)
+    failed = [one for one in view.deliveries if one.error]
     return Reply(cards.run_details(view.run, view.counts, failed), fresh=True)

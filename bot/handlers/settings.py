@@ -1,6 +1,7 @@
 """Schedule, recipients, and where alerts go."""
 
 import re
+from collections.abc import Callable, Sequence
 
 from bot.chat import Chat
 from bot.handlers.common import role_in
@@ -11,6 +12,7 @@ from cards import general
 from cards import settings as cards
 from services.audit import new_entry_id
 from services.errors import InvalidError
+from services.model import StoredConfig
 from services.schedule import WEEKDAYS, next_slots
 
 HOUR = re.compile(r"(\d{1,2})(?::00)?(?:h)?", re.ASCII)
@@ -71,27 +73,35 @@ async def show_recipients(chat: Chat, turn: Turn, rest: str) -> Reply:
         return Reply(cards.recipients(config, role_in(turn)))
     verb, _, address = rest.partition(" ")
     address = address.strip().strip("<>").removeprefix("mailto:")
-    current = list(config.global_admin_emails)
     if verb.casefold() == "add" and address:
-        return await _save_recipients(chat, turn, [*current, address])
+        return await _save_recipients(chat, turn, lambda known: [*known, address])
     if verb.casefold() in {"remove", "delete"} and address:
-        left = [one for one in current if one.casefold() != address.casefold()]
-        if len(left) == len(current):
-            raise InvalidError(f"{address} is not one of the addresses. Write recipients.")
-        return await _save_recipients(chat, turn, left)
+        return await _save_recipients(chat, turn, lambda known: _without(known, address))
     raise InvalidError("Write recipients, recipients add mail@x or recipients remove mail@x.")
+
+
+def _without(known: Sequence[str], address: str) -> list[str]:
+    left = [one for one in known if one.casefold() != address.casefold()]
+    if len(left) == len(known):
+        raise InvalidError(f"{address} is not one of the addresses. Write recipients.")
+    return left
 
 
 async def save_recipients(chat: Chat, turn: Turn, press: Press) -> Reply:
     """Stores the form."""
-    return await _save_recipients(
-        chat, turn, [one for one in re.split(r"[,;\s]+", press.mails) if one]
-    )
+    addresses = [one for one in re.split(r"[,;\s]+", press.mails) if one]
+    return await _save_recipients(chat, turn, lambda _: addresses)
 
 
-async def _save_recipients(chat: Chat, turn: Turn, addresses: list[str]) -> Reply:
+async def _save_recipients(
+    chat: Chat, turn: Turn, changed: Callable[[Sequence[str]], list[str]]
+) -> Reply:
+    """``changed``: from the addresses as they are stored at the moment of the change."""
     entry = new_entry_id()
-    body = {"global_admin_emails": addresses}
+
+    def body(stored: StoredConfig) -> dict[str, object]:
+        return {"global_admin_emails": changed(stored.global_admin_emails)}
+
     await chat.config.change(body, turn.actor, turn.now, entry_id=entry)
     stored = (await chat.config.stored(turn.now)).global_admin_emails
     words = f"The admins' report goes to {', '.join(stored) or 'nobody'}."
@@ -122,7 +132,7 @@ async def press_alerts_here(chat: Chat, turn: Turn, press: Press) -> Reply:
 
 async def alerts_off(chat: Chat, turn: Turn, rest: str) -> Reply:
     """No more alerts come here."""
-    await chat.conversations.stop(turn.conversation.id, turn.actor, turn.now)
+    await chat.conversations.stop(turn.conversation, turn.actor, turn.now)
     return Reply(general.closed(f"No more alerts come here. Turned off by {turn.actor.name}."))
 
 

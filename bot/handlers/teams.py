@@ -1,10 +1,10 @@
 """Teams: list, show, add, change, remove, import, export."""
 
+import asyncio
 import csv
 import io
 import json
 import re
-import secrets
 from typing import Any
 
 from bot.chat import Chat
@@ -15,7 +15,7 @@ from bot.words import parts
 from cards import general
 from cards import teams as cards
 from services.audit import new_entry_id
-from services.errors import InvalidError, NotFoundError
+from services.errors import AgentError, InvalidError, NotFoundError
 from services.model import PendingImport, Team
 from services.team_import import (
     OPTIONAL,
@@ -95,6 +95,8 @@ async def add_team(chat: Chat, turn: Turn, rest: str) -> Reply:
     """A form; or, with everything typed, stored at once and Undo offered."""
     if not rest:
         return await _form(chat, turn, {}, None)
+    if rest.count('"') % 2:
+        raise InvalidError('A quotation mark is open. Write the name as "Checkout".')
     words = parts(rest)
     at = next((i for i, word in enumerate(words) if ACCOUNT.fullmatch(word)), None)
     if at is None or at == 0 or len(words) < at + 2:
@@ -224,9 +226,10 @@ async def import_teams(chat: Chat, turn: Turn, rest: str) -> Reply:
     if turn.files:
         _, address = turn.files[0]
         data = await chat.files.fetch(address, turn.conversation.service_url)
-        return await _checked(chat, turn, file_text(data))
+        text = await asyncio.to_thread(file_text, data)
+        return await _checked(chat, turn, text)
     if rest:
-        return await _checked(chat, turn, rest)
+        return await _checked(chat, turn, turn.written or rest)
     return Reply(cards.import_form("", ""))
 
 
@@ -244,11 +247,9 @@ async def check_import(chat: Chat, turn: Turn, press: Press) -> Reply:
 
 
 async def _checked(chat: Chat, turn: Turn, text: str) -> Reply:
-    rows, problems = _rows(text)
+    rows, problems = await asyncio.to_thread(_rows, text)
     result = await chat.teams.import_rows(rows, turn.actor, turn.now, dry_run=True)
-    pending = PendingImport(
-        id=secrets.token_hex(12), text=text, by_id=turn.person.object_id, at=turn.now
-    )
+    pending = PendingImport(id=turn.id, text=text, by_id=turn.person.object_id, at=turn.now)
     if result.created or result.updated:
         await chat.pending.put(pending)
     failed = _problems(problems, result)
@@ -281,14 +282,17 @@ def _rows(text: str) -> tuple[list[ImportRow], list[RowProblem]]:
 
 async def apply_import(chat: Chat, turn: Turn, press: Press) -> Reply:
     """Stores what was checked; once."""
-    pending = await chat.pending.get(press.pending)
+    pending = await chat.pending.take(press.pending)
     if pending is None:
         raise NotFoundError(
             "This import was applied already, or is over a day old. Import the teams again."
         )
-    rows, problems = _rows(pending.text)
-    result = await chat.teams.import_rows(rows, turn.actor, turn.now, dry_run=False)
-    await chat.pending.remove(pending.id)
+    try:
+        rows, problems = await asyncio.to_thread(_rows, pending.text)
+        result = await chat.teams.import_rows(rows, turn.actor, turn.now, dry_run=False)
+    except AgentError:
+        await chat.pending.put(pending)
+        raise
     failed = len(_problems(problems, result))
     return Reply(
         cards.import_done(

@@ -6,22 +6,96 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
+from pymongo import MongoClient
 
 from app import Agent, open_agent
+from services.model import Actor, Team
 from services.settings import load_settings
 from tests.makers import NOW
-from tests.servers.teams import TeamsSim
+from tests.servers.teams import Message, TeamsSim, Turn, texts_of
+
+WORKING = "Working on it…"
+NAMES = ("Checkout", "Checkout Beta", "Search", "R&D", "Team 1", "help")
+
+
+ACK_SECONDS = 3.0
+"""Within a second by design; more on a machine that is busy with other things."""
+
+
+def said(turn: Turn) -> str:
+    """What the answer of a press says."""
+    assert turn.status == 200
+    value = turn.body["value"]
+    return value if isinstance(value, str) else "\n".join(texts_of(value))
 
 
 @dataclass
-class Teams:
+class World:
     """The agent and Teams around it."""
 
     sim: TeamsSim
     agent: Agent
     environment: dict[str, str]
+    database: dict[str, Any]
+    """Collections, read by pymongo."""
+
+    async def says(self, text: str, *args: Any, **more: Any) -> Message:
+        """What the agent answers to a text."""
+        return await self.answer(self.sim.written(text, *args, **more))
+
+    async def answer(self, activity: dict[str, Any]) -> Message:
+        """The one new message that an activity brings, once it is finished."""
+        before = set(self.sim.messages)
+        turn = await self.sim.post(activity)
+        assert turn.status in {200, 201}
+        assert turn.seconds < ACK_SECONDS
+        where = activity["conversation"]["id"]
+
+        def answered() -> Message | None:
+            new = [one for name, one in self.sim.messages.items() if name not in before]
+            return next((one for one in new if one.conversation == where), None)
+
+        message: Message = await self.sim.until(answered)
+        await self.sim.until(lambda: message.text != WORKING)
+        return message
+
+    async def press(self, message: Message, title: str, *args: Any, **more: Any) -> str:
+        """What a press shows: the answer to the presser, or the card in the pressed one's place."""
+        turn = await self.sim.press(message, title, *args, **more)
+        return said(turn)
+
+    async def add_teams(self, *names: str) -> list[Team]:
+        """Stores teams."""
+        known = len(await self.agent.wired.teams.list())
+        return [
+            await self.agent.wired.teams.add(
+                {
+                    "team_name": name,
+                    "aws_account_id": f"{70_000 + known + number:012d}",
+                    "team_email": f"team{known + number}@example.org",
+                },
+                Actor(door="cli", name="test"),
+                NOW,
+            )
+            for number, name in enumerate(names)
+        ]
+
+    def state(self) -> dict[str, Any]:
+        """All that people can change, as it is stored."""
+        names = ("teams", "notification_config", "audit", "admins", "plans", "runs", "anomalies")
+        found: dict[str, Any] = {
+            name: sorted(repr(doc) for doc in self.database[name].find())
+            for name in (*names, "pending_imports")
+        }
+        found["alerts"] = sorted(
+            (doc["_id"], str(doc["alerts_since"]))
+            for doc in self.database["conversations"].find()
+            if doc["alerts_since"]
+        )
+        return found
 
 
 @asynccontextmanager
@@ -45,14 +119,15 @@ async def serving(
 
 
 @asynccontextmanager
-async def teams(
+async def world(
     folder: Path,
     mongo_url: str,
     *,
     authenticated: bool = True,
     clock: Callable[[], datetime] = lambda: NOW,
+    teams: tuple[str, ...] = NAMES,
     **more: str,
-) -> AsyncIterator[Teams]:
+) -> AsyncIterator[World]:
     """The agent on a database of its own, with sample costs, and people who talk to it."""
     async with TeamsSim(authenticated=authenticated) as sim:
         environment = {
@@ -63,4 +138,11 @@ async def teams(
             **more,
         }
         async with serving(sim, environment, clock) as agent:
-            yield Teams(sim, agent, environment)
+            client: MongoClient[dict[str, Any]] = MongoClient(mongo_url, tz_aware=True)
+            try:
+                found = World(sim, agent, environment, client[environment["DB_NAME"]])  # type: ignore[arg-type]
+                await found.add_teams(*teams)
+                yield found
+            finally:
+                client.drop_database(environment["DB_NAME"])
+                client.close()

@@ -15,6 +15,7 @@ from bot.authenticator import Authenticator
 from bot.connector import Connector
 from bot.endpoint import Endpoint
 from bot.tokens import Tokens
+from services.adapters.background import Background
 from services.settings import TeamsAppSettings
 from tests.makers import NOW
 from tests.servers.teams import TeamsSim
@@ -45,6 +46,7 @@ async def opened(
     turn: Callable[[TurnContext], Awaitable[None]],
     *,
     authenticated: bool = True,
+    patience: float = 8.0,
     **settings: str,
 ) -> AsyncIterator[Door]:
     """The endpoint with a turn, and a simulator that knows its address."""
@@ -58,7 +60,14 @@ async def opened(
         values = {**(sim.environment() if authenticated else {}), **settings}
         group, clock = TeamsAppSettings.model_validate(values), Clock()
         connector = Connector(http, Tokens(group, http, clock), sleep=sleep)
-        endpoint = Endpoint(TeamsAdapter(connector), Authenticator(group, http, clock), turn)
+        background = Background()
+        endpoint = Endpoint(
+            TeamsAdapter(connector),
+            Authenticator(group, http, clock),
+            turn,
+            background.start,
+            patience=patience,
+        )
         app = web.Application()
         app.router.add_post("/api/messages", endpoint.handle)
         runner = web.AppRunner(app, access_log=None)
@@ -68,6 +77,7 @@ async def opened(
         sim.bot_url = f"http://{host}:{port}"
         yield Door(sim, clock, connector, slept)
         await runner.cleanup()
+        await background.drain(5)
 
 
 async def echo(context: TurnContext) -> None:

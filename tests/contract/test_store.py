@@ -269,6 +269,7 @@ async def test_an_entry_of_the_trail_is_found_and_undone_once(any_store: Store) 
         id="e", at=NOW, actor=Actor(door="chat", name="Ana"), action="team.add", subject="t1"
     )
     await audit.append(entry)
+    await audit.append(entry.model_copy(update={"action": "team.remove"}))
     await audit.append(entry.model_copy(update={"id": "f", "subject": "t2"}))
     assert [one.id for one in await audit.newest(9, "t2")] == ["f"]
     assert await audit.get("e") == entry
@@ -357,11 +358,10 @@ async def test_announced_changes_are_found_by_account_and_days(any_store: Store)
 async def test_an_import_waits_for_confirm(any_store: Store) -> None:
     pending = PendingImport(id="i", text="team_name,…", by_id="a", at=later(days=3650))
     await any_store.pending_imports.put(pending)
-    assert await any_store.pending_imports.get("i") == pending
-    assert await any_store.pending_imports.get("j") is None
-    await any_store.pending_imports.remove("i")
-    await any_store.pending_imports.remove("i")
-    assert await any_store.pending_imports.get("i") is None
+    assert await any_store.pending_imports.take("j") is None
+    taken = await asyncio.gather(*(any_store.pending_imports.take("i") for _ in range(8)))
+    assert [one for one in taken if one is not None] == [pending]
+    assert await any_store.pending_imports.take("i") is None
 
 
 async def test_an_anomaly_is_raised_once_and_then_changed(any_store: Store) -> None:
@@ -714,23 +714,40 @@ async def test_admins_are_known_by_tenant_and_object_id(any_store: Store) -> Non
 
 async def test_a_conversation_keeps_what_was_decided_of_it(any_store: Store) -> None:
     conversations = any_store.conversations
-    first = await conversations.seen(conversation())
+    await conversations.seen(conversation(title="alerts"))
     assert await conversations.welcome_once("19:a")
     assert not await conversations.welcome_once("19:a")
     assert not await conversations.welcome_once("19:unknown")
-    registered = first.model_copy(
-        update={"alerts_since": NOW, "alerts_by": "Ana", "welcomed": True, "state": "blocked"}
-    )
-    await conversations.replace(registered)
+    assert await conversations.alerts_on("19:a", "Ana", NOW)
+    assert not await conversations.alerts_on("19:a", "Bob", NOW)
+    assert not await conversations.alerts_on("19:unknown", "Ana", NOW)
+    assert await conversations.lost("19:a", "blocked", NOW)
+    assert not await conversations.lost("19:a", "blocked", NOW)
+    assert not await conversations.lost("19:unknown", "blocked", NOW)
 
     again = await conversations.seen(conversation(service_url="https://new.example.com/"))
 
     assert (again.state, again.welcomed, again.alerts_by) == ("active", True, "Ana")
-    assert again.service_url == "https://new.example.com/"
+    assert (again.service_url, again.title) == ("https://new.example.com/", "alerts")
+    assert (await conversations.seen(conversation(title="renamed"))).title == "renamed"
     await conversations.seen(conversation("19:b"))
     assert [one.id for one in await conversations.with_alerts()] == ["19:a"]
-    assert await conversations.get("19:a") == again
     assert await conversations.get("19:c") is None
+    assert await conversations.alerts_off("19:a", NOW)
+    assert not await conversations.alerts_off("19:a", NOW)
+    assert await conversations.with_alerts() == []
+
+
+async def test_a_conversation_that_was_left_is_welcomed_again(any_store: Store) -> None:
+    conversations = any_store.conversations
+    await conversations.seen(conversation())
+    assert await conversations.welcome_once("19:a")
+    assert await conversations.lost("19:a", "uninstalled", NOW)
+    left = await conversations.get("19:a")
+    assert left is not None
+    assert (left.state, left.welcomed) == ("uninstalled", False)
+    await conversations.seen(conversation())
+    assert await conversations.welcome_once("19:a")
 
 
 async def test_cards_that_still_change_are_remembered(any_store: Store) -> None:
@@ -746,6 +763,30 @@ async def test_cards_that_still_change_are_remembered(any_store: Store) -> None:
     await cards.remove("c|2")
     (left,) = await cards.list_cards()
     assert left.run_id == "r"
+
+
+async def test_a_card_that_still_changes_is_taken_over_by_one_worker(any_store: Store) -> None:
+    cards = any_store.open_cards
+    card = OpenCard(
+        id="c|1",
+        conversation_id="c",
+        service_url="https://x",
+        activity_id="1",
+        owner="a",
+        created_at=NOW,
+        touched_at=NOW,
+        last={"type": "AdaptiveCard"},
+    )
+    await cards.put(card)
+    await cards.touch("b", later(minutes=1))
+    assert await cards.list_cards() == [card]
+    await cards.touch("a", later(minutes=1))
+    assert not await cards.take(card, "b", later(minutes=9))
+    touched = card.model_copy(update={"touched_at": later(minutes=1)})
+    taken = await asyncio.gather(*(cards.take(touched, "b", later(minutes=9)) for _ in range(8)))
+    assert taken.count(True) == 1
+    (left,) = await cards.list_cards()
+    assert (left.owner, left.touched_at) == ("b", later(minutes=9))
 
 
 # The rate budget

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from services.model import Conversation, News
+from services.model import Conversation, News, PostedMessage
 
 
 @dataclass
@@ -11,6 +11,7 @@ class MemoryNotifier:
     """Implements ``services.ports.Notifier``; errors are used up one by one."""
 
     on_post: list[Exception] = field(default_factory=list)
+    on_update: list[Exception] = field(default_factory=list)
     before_post: Callable[[], None] = lambda: None
     posts: list[tuple[str, News]] = field(default_factory=list)
     """(conversation, news) of every message that is shown."""
@@ -18,15 +19,17 @@ class MemoryNotifier:
     """(message, news)"""
     replies: list[tuple[str, str]] = field(default_factory=list)
 
-    async def post(self, conversation: Conversation, news: News) -> str:
+    async def post(self, conversation: Conversation, news: News) -> PostedMessage:
         self.before_post()
         if self.on_post:
             raise self.on_post.pop(0)
         self.posts.append((conversation.id, news))
-        return f"m{len(self.posts)}"
+        return PostedMessage(f"m{len(self.posts)}", conversation.id)
 
-    async def update(self, conversation: Conversation, activity_id: str, news: News) -> None:
-        self.updates.append((activity_id, news))
+    async def update(self, conversation: Conversation, message: PostedMessage, news: News) -> None:
+        if self.on_update:
+            raise self.on_update.pop(0)
+        self.updates.append((message.activity_id, news))
 
-    async def reply(self, conversation: Conversation, activity_id: str, words: str) -> None:
-        self.replies.append((activity_id, words))
+    async def reply(self, conversation: Conversation, message: PostedMessage, words: str) -> None:
+        self.replies.append((message.activity_id, words))

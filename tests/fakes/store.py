@@ -5,6 +5,7 @@ from array import array
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from typing import Literal
 
 from services.errors import ConflictError
 from services.model import (
@@ -259,7 +260,8 @@ class MemoryAudit:
         self._entries: list[AuditEntry] = []
 
     async def append(self, entry: AuditEntry) -> None:
-        self._entries.append(entry)
+        if entry.id not in {one.id for one in self._entries}:
+            self._entries.append(entry)
 
     async def newest(self, limit: int, subject: str | None = None) -> list[AuditEntry]:
         found = [one for one in self._entries if subject in {None, one.subject}]
@@ -365,11 +367,8 @@ class MemoryPendingImports:
     async def put(self, pending: PendingImport) -> None:
         self._pending[pending.id] = pending
 
-    async def get(self, pending_id: str) -> PendingImport | None:
-        return self._pending.get(pending_id)
-
-    async def remove(self, pending_id: str) -> None:
-        self._pending.pop(pending_id, None)
+    async def take(self, pending_id: str) -> PendingImport | None:
+        return self._pending.pop(pending_id, None)
 
 
 class MemoryAlerts:
@@ -772,6 +771,7 @@ class MemoryConversations:
             kept = {
                 name: getattr(known, name) for name in ("welcomed", "alerts_since", "alerts_by")
             }
+            kept["title"] = conversation.title or known.title
             conversation = conversation.model_copy(update={**kept, "state": "active"})
         self._conversations[conversation.id] = conversation
         return conversation
@@ -779,9 +779,31 @@ class MemoryConversations:
     async def get(self, conversation_id: str) -> Conversation | None:
         return self._conversations.get(conversation_id)
 
-    async def replace(self, conversation: Conversation) -> None:
-        if conversation.id in self._conversations:
-            self._conversations[conversation.id] = conversation
+    def _change(self, conversation_id: str, **changes: object) -> bool:
+        known = self._conversations[conversation_id]
+        self._conversations[conversation_id] = known.model_copy(update=changes)
+        return True
+
+    async def lost(
+        self, conversation_id: str, state: Literal["uninstalled", "blocked"], now: datetime
+    ) -> bool:
+        known = self._conversations.get(conversation_id)
+        if known is None or known.state == state:
+            return False
+        welcomed = known.welcomed and state != "uninstalled"
+        return self._change(conversation_id, state=state, welcomed=welcomed, updated_at=now)
+
+    async def alerts_on(self, conversation_id: str, by: str, now: datetime) -> bool:
+        known = self._conversations.get(conversation_id)
+        if known is None or known.alerts_since is not None:
+            return False
+        return self._change(conversation_id, alerts_since=now, alerts_by=by, updated_at=now)
+
+    async def alerts_off(self, conversation_id: str, now: datetime) -> bool:
+        known = self._conversations.get(conversation_id)
+        if known is None or known.alerts_since is None:
+            return False
+        return self._change(conversation_id, alerts_since=None, alerts_by="", updated_at=now)
 
     async def welcome_once(self, conversation_id: str) -> bool:
         known = self._conversations.get(conversation_id)
@@ -803,6 +825,18 @@ class MemoryOpenCards:
 
     async def put(self, card: OpenCard) -> None:
         self._cards[card.id] = card
+
+    async def touch(self, owner: str, now: datetime) -> None:
+        for card in list(self._cards.values()):
+            if card.owner == owner:
+                self._cards[card.id] = card.model_copy(update={"touched_at": now})
+
+    async def take(self, card: OpenCard, owner: str, now: datetime) -> bool:
+        stored = self._cards.get(card.id)
+        if stored is None or (stored.owner, stored.touched_at) != (card.owner, card.touched_at):
+            return False
+        self._cards[card.id] = stored.model_copy(update={"owner": owner, "touched_at": now})
+        return True
 
     async def remove(self, card_id: str) -> None:
         self._cards.pop(card_id, None)

@@ -2,14 +2,16 @@
 
 It speaks to the agent over HTTP exactly as the Bot Framework does: activities with a signed token
 in, and the Bot Connector's REST calls back. Messages that the bot sends are kept as a live view,
-updates folded in.
+updates folded in. In a channel every post begins a thread, which is a conversation of its own
+(``<channel>;messageid=<post>``): what is written there comes from it, and a message is changed
+in it alone.
 """
 
 import asyncio
 import itertools
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
@@ -44,9 +46,13 @@ class Person:
 
 ANA = Person("Ana", "aaaaaaaa-0000-0000-0000-000000000001")
 BOB = Person("Bob", "aaaaaaaa-0000-0000-0000-000000000002")
+CARA = Person("Cara", "aaaaaaaa-0000-0000-0000-000000000005")
+"""Of the same organisation, in neither the group nor the channel."""
 GUEST = Person("Gil", "aaaaaaaa-0000-0000-0000-000000000003", role="guest")
 STRANGER = Person("Sam", "aaaaaaaa-0000-0000-0000-000000000004", tenant="3" * 8)
-PEOPLE = {person.id: person for person in (ANA, BOB, GUEST, STRANGER)}
+PEOPLE = {person.id: person for person in (ANA, BOB, CARA, GUEST, STRANGER)}
+TOGETHER = {person.id for person in (ANA, BOB, GUEST)}
+"""Members of the group and of the channel."""
 
 
 @dataclass
@@ -86,6 +92,12 @@ class Fault:
     """Ends the connection without an answer."""
     shown: bool = False
     """The message is shown all the same."""
+    path: str = ""
+    """A regular expression that the path must hold."""
+    delay: float = 0.0
+    """Seconds before the answer."""
+    usual: bool = False
+    """Only late; the answer itself is the usual one."""
 
 
 @dataclass
@@ -105,10 +117,15 @@ class TeamsSim:
         self.bot_url = bot_url
         self.authenticated = authenticated
         self.messages: dict[str, Message] = {}
+        self.history: list[tuple[str, dict[str, Any]]] = []
+        """(message, body) of every update."""
+        self.files: dict[str, bytes] = {}
         self.calls: list[tuple[str, str, int]] = []
         self.faults: list[Fault] = []
         self.tokens_given = 0
         self.key_fetches = 0
+        self.members: dict[str, set[str]] = {}
+        """User ids by conversation, where they are not the usual ones."""
         self.key = _new_key()
         self.kid = "key-1"
         self.endorsements: list[str] | None = ["msteams"]
@@ -121,6 +138,7 @@ class TeamsSim:
         app.router.add_post("/login/oauth2/v2.0/token", self._token)
         app.router.add_get("/msi", self._msi)
         app.router.add_post("/v3/conversations", self._create)
+        app.router.add_get("/files/{name}", self._file)
         app.router.add_get("/v3/conversations/{cid}/members/{uid}", self._member)
         app.router.add_route("*", "/v3/conversations/{cid}/activities", self._activities)
         app.router.add_route("*", "/v3/conversations/{cid}/activities/{aid}", self._activities)
@@ -150,16 +168,41 @@ class TeamsSim:
     # What people do
 
     async def say(
-        self, text: str, person: Person = ANA, where: Where = "personal", **more: Any
+        self,
+        text: str,
+        person: Person = ANA,
+        where: Where = "personal",
+        mentions: Sequence[Person] = (),
+        **more: Any,
     ) -> Turn:
-        """Somebody writes; in a group or channel with a mention of the bot."""
-        entities: list[dict[str, Any]] = []
+        """Somebody writes; in a group or channel with a mention of the bot.
+
+        ``mentions``: the people whose ``<at>name</at>`` stands in the text.
+        """
+        return await self.post(self.written(text, person, where, mentions, **more))
+
+    def written(
+        self,
+        text: str,
+        person: Person = ANA,
+        where: Where = "personal",
+        mentions: Sequence[Person] = (),
+        **more: Any,
+    ) -> dict[str, Any]:
+        """The activity of what somebody writes."""
+        entities: list[dict[str, Any]] = [
+            {
+                "type": "mention",
+                "mentioned": {"id": one.id, "name": one.name},
+                "text": f"<at>{one.name}</at>",
+            }
+            for one in mentions
+        ]
         if where != "personal":
             mention = f"<at>{BOT['name']}</at>"
             entities.append({"type": "mention", "mentioned": BOT, "text": mention})
             text = f"{mention} {text}"
-        activity = self.activity("message", person, where, text=text, entities=entities, **more)
-        return await self.post(activity)
+        return self.activity("message", person, where, text=text, entities=entities, **more)
 
     async def press(
         self,
@@ -172,26 +215,45 @@ class TeamsSim:
     ) -> Turn:
         """Somebody presses the button with this title, after filling in the inputs."""
         action = action_of(message.card, title)
-        where = where_of(message.conversation)
         if as_submit:
-            fallback = action["fallback"]
-            value = {**fallback.get("data", {}), **(inputs or {})}
-            activity = self.activity("message", person, where, value=value, replyToId=message.id)
+            data = action["fallback"].get("data", {})
         else:
-            data = {**action.get("data", {}), **(inputs or {})}
-            value = {
-                "action": {"type": "Action.Execute", "verb": action["verb"], "data": data},
-                "trigger": "manual",
-            }
-            activity = self.activity(
-                "invoke",
-                person,
-                where,
-                name="adaptiveCard/action",
-                value=value,
-                replyToId=message.id,
-            )
-        return await self.post(activity)
+            data = {"verb": action["verb"], **action.get("data", {})}
+        return await self.press_raw(
+            message, {**data, **(inputs or {})}, person, as_submit=as_submit
+        )
+
+    async def press_raw(
+        self,
+        message: Message,
+        payload: Any,
+        person: Person = ANA,
+        *,
+        as_submit: bool = False,
+        **more: Any,
+    ) -> Turn:
+        """A press with any payload, on a message."""
+        return await self.post(self.pressed(message, payload, person, as_submit=as_submit, **more))
+
+    def pressed(
+        self,
+        message: Message,
+        payload: Any,
+        person: Person = ANA,
+        *,
+        as_submit: bool = False,
+        **more: Any,
+    ) -> dict[str, Any]:
+        """The activity of a press."""
+        where = where_of(message.conversation)
+        thread = {"thread": message.conversation, "replyToId": message.id, **more}
+        if as_submit:
+            return self.activity("message", person, where, value=payload, **thread)
+        verb = payload.get("verb") if isinstance(payload, Mapping) else None
+        action = {"type": "Action.Execute", "verb": verb, "data": payload}
+        value = {"action": action, "trigger": "manual"}
+        name = "adaptiveCard/action"
+        return self.activity("invoke", person, where, name=name, value=value, **thread)
 
     async def install(self, where: Where = "personal", person: Person = ANA) -> Turn:
         """The app is added."""
@@ -201,18 +263,31 @@ class TeamsSim:
         second = await self.post(members)
         return Turn(second.status, None, 0.0, [*first.replies, *second.replies])
 
+    async def uninstall(self, where: Where = "personal", person: Person = ANA) -> None:
+        """The app is removed."""
+        await self.post(self.activity("conversationUpdate", person, where, membersRemoved=[BOT]))
+        await self.post(self.activity("installationUpdate", person, where, action="remove"))
+
     def activity(
-        self, kind: str, person: Person = ANA, where: Where = "personal", **more: Any
+        self,
+        kind: str,
+        person: Person = ANA,
+        where: Where = "personal",
+        thread: str | None = None,
+        **more: Any,
     ) -> dict[str, Any]:
-        """An activity as Teams sends it."""
-        conversation = conversation_of(where, person)
+        """An activity as Teams sends it; a channel message begins a thread unless it is in one."""
+        conversation = thread or conversation_of(where, person)
+        activity_id = f"{time.time_ns()}{next(self._numbers)}"
+        if where == "channel" and kind == "message" and thread is None:
+            conversation = f"{conversation};messageid={activity_id}"
         kinds = {"personal": "personal", "group": "groupChat", "channel": "channel"}
         channel_data: dict[str, Any] = {"tenant": {"id": person.tenant}}
         if where == "channel":
             channel_data |= {"team": {"id": "19:team"}, "channel": {"id": CHANNEL_ID}}
         return {
             "type": kind,
-            "id": f"{time.time_ns()}{next(self._numbers)}",
+            "id": activity_id,
             "timestamp": "2026-11-24T09:00:00Z",
             "channelId": "msteams",
             "serviceUrl": self.url,
@@ -313,28 +388,29 @@ class TeamsSim:
             return web.json_response({"error": "invalid"}, status=400)
         return web.json_response({"access_token": "connector-token", "expires_in": "3600"})
 
-    def _fault(self, method: str) -> Fault | None:
+    def _fault(self, request: web.Request) -> Fault | None:
         for fault in self.faults:
-            if fault.method == method and fault.times > 0:
+            fits = fault.method == request.method and re.search(fault.path, request.path)
+            if fits and fault.times > 0:
                 fault.times -= 1
                 return fault
         return None
 
-    def _refused(self, request: web.Request) -> web.Response | None:
-        if self.authenticated and request.headers.get("Authorization") != "Bearer connector-token":
-            return web.json_response({"error": {"code": "Unauthorized"}}, status=401)
-        return None
-
-    async def _activities(self, request: web.Request) -> web.StreamResponse:
-        conversation = request.match_info["cid"]
-        body = await request.json() if request.can_read_body else {}
-        fault = self._fault(request.method)
+    async def _faulty(
+        self, request: web.Request, usual: Callable[[], web.Response]
+    ) -> web.Response:
+        """The usual answer, or that of a fault."""
+        fault = self._fault(request)
+        if fault is not None and fault.delay:
+            await asyncio.sleep(fault.delay)
         refused = self._refused(request)
-        if refused is None and (fault is None or fault.shown):
-            answer = self._take(request, conversation, body)
+        if refused is not None:
+            answer = refused
+        elif fault is None or fault.shown or fault.usual:
+            answer = usual()
         else:
-            answer = refused or web.json_response({})
-        if fault is not None:
+            answer = web.json_response({})
+        if fault is not None and not fault.usual:
             if fault.drop:
                 assert request.transport is not None
                 request.transport.close()
@@ -344,40 +420,64 @@ class TeamsSim:
         self.calls.append((request.method, request.path, answer.status))
         return answer
 
+    def _refused(self, request: web.Request) -> web.Response | None:
+        if self.authenticated and request.headers.get("Authorization") != "Bearer connector-token":
+            return web.json_response({"error": {"code": "Unauthorized"}}, status=401)
+        return None
+
+    async def _activities(self, request: web.Request) -> web.Response:
+        conversation = request.match_info["cid"]
+        body = await request.json() if request.can_read_body else {}
+        return await self._faulty(request, lambda: self._take(request, conversation, body))
+
     def _take(self, request: web.Request, conversation: str, body: dict[str, Any]) -> web.Response:
         activity_id = request.match_info.get("aid")
         if request.method == "POST":
             if body.get("type") == "typing":
                 return web.json_response({})
-            new = Message(f"m{next(self._numbers)}", conversation, body, reply_to=activity_id)
-            self.messages[new.id] = new
-            return web.json_response({"id": new.id}, status=201)
+            name = f"m{next(self._numbers)}"
+            if conversation == CHANNEL_ID:
+                conversation = f"{CHANNEL_ID};messageid={name}"
+            self.messages[name] = Message(name, conversation, body, reply_to=activity_id)
+            return web.json_response({"id": name}, status=201)
         known = self.messages.get(activity_id or "")
-        if known is None:
+        if known is None or known.conversation != conversation:
             error = {"error": {"code": "ActivityNotFoundInConversation"}}
             return web.json_response(error, status=404)
         if request.method == "PUT":
             known.body, known.version = body, known.version + 1
+            self.history.append((known.id, body))
         elif request.method == "DELETE":
             del self.messages[known.id]
         return web.json_response({"id": known.id})
 
     async def _create(self, request: web.Request) -> web.Response:
         body = await request.json()
-        refused = self._refused(request)
-        if refused is not None:
-            return refused
+        return await self._faulty(request, lambda: self._created(body))
+
+    def _created(self, body: dict[str, Any]) -> web.Response:
         channel = body.get("channelData", {}).get("channel", {}).get("id")
-        number = next(self._numbers)
-        conversation = f"{channel};messageid=m{number}" if channel else f"a:new{number}"
-        new = Message(f"m{number}", conversation, body.get("activity") or {})
-        self.messages[new.id] = new
-        return web.json_response({"id": conversation, "activityId": new.id}, status=201)
+        tenant = body.get("channelData", {}).get("tenant", {}).get("id")
+        if channel != CHANNEL_ID or not body.get("isGroup") or tenant != TENANT:
+            return web.json_response({"error": {"code": "BadSyntax"}}, status=400)
+        name = f"m{next(self._numbers)}"
+        thread = f"{channel};messageid={name}"
+        self.messages[name] = Message(name, thread, body.get("activity") or {})
+        return web.json_response({"id": thread, "activityId": name}, status=201)
+
+    async def _file(self, request: web.Request) -> web.Response:
+        found = self.files.get(request.match_info["name"])
+        return web.Response(status=404) if found is None else web.Response(body=found)
 
     async def _member(self, request: web.Request) -> web.Response:
-        person = PEOPLE.get(request.match_info["uid"])
-        self.calls.append(("GET", request.path, 200 if person else 404))
-        if person is None:
+        return await self._faulty(
+            request, lambda: self._known(request.match_info["cid"], request.match_info["uid"])
+        )
+
+    def _known(self, conversation: str, user_id: str) -> web.Response:
+        usual = TOGETHER if conversation.startswith("19:") else {f"29:{conversation[2:]}"}
+        person = PEOPLE.get(user_id)
+        if person is None or user_id not in self.members.get(conversation, usual):
             return web.json_response({"error": {"code": "MemberNotFound"}}, status=404)
         return web.json_response(
             {

@@ -20,7 +20,15 @@ from services.errors import (
     MessageFateUnknownError,
     StoreUnavailableError,
 )
-from services.model import Alert, Anomaly, Conversation, RunKind, RunNews, RunState
+from services.model import (
+    Alert,
+    Anomaly,
+    Conversation,
+    PostedMessage,
+    RunKind,
+    RunNews,
+    RunState,
+)
 from services.notices import Notices
 from services.plans import Plans
 from services.reports import ReportMaker
@@ -229,10 +237,10 @@ async def test_a_worker_frozen_before_the_post_does_not_begin_it(world: World) -
 async def test_a_stale_worker_writes_nothing_over_the_one_that_took_its_card(
     world: World,
 ) -> None:
-    async def zombie_post(*_: Any) -> str:
+    async def zombie_post(*_: Any) -> PostedMessage:
         world.now += timedelta(seconds=TIMING.alert_lease)
         await world.alerts().tick(world.now)  # the other worker
-        return "late"
+        return PostedMessage("late", "19:c")
 
     world.notifier.post = zombie_post  # type: ignore[method-assign, assignment]
     await world.tick()
@@ -350,9 +358,7 @@ async def test_mails_that_failed_are_told_in_the_channel_once_and_so_is_their_go
 
 
 async def test_without_a_channel_they_are_told_by_mail_once(world: World) -> None:
-    found = await world.store.conversations.get("19:c")
-    assert found is not None
-    await world.store.conversations.replace(found.model_copy(update={"alerts_since": None}))
+    assert await world.store.conversations.alerts_off("19:c", NOW)
     await failed_run(world)
     await world.tick()
     await world.tick(days=2)

@@ -48,7 +48,7 @@ class MongoAudit:
     @guarded
     async def append(self, entry: AuditEntry) -> None:
         doc = plain(entry.model_dump(exclude={"id"}))
-        await self._audit.insert_one({"_id": entry.id, **doc})
+        await self._audit.update_one({"_id": entry.id}, {"$setOnInsert": doc}, upsert=True)
 
     @guarded
     async def newest(self, limit: int, subject: str | None = None) -> list[AuditEntry]:

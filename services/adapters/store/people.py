@@ -1,6 +1,7 @@
 """Admins, conversations, cards that still change, imports that wait."""
 
-from typing import Any
+from datetime import datetime
+from typing import Any, Literal
 
 from pymongo import ASCENDING, ReturnDocument
 
@@ -47,6 +48,8 @@ class MongoConversations:
         doc = plain(conversation.model_dump(exclude={"id"}))
         kept = {name: doc.pop(name) for name in KEPT_WHEN_SEEN - {"state"}}
         doc["state"] = "active"
+        if not doc["title"]:
+            kept["title"] = doc.pop("title")
         stored = await self._conversations.find_one_and_update(
             {"_id": conversation.id},
             {"$set": doc, "$setOnInsert": kept},
@@ -61,9 +64,32 @@ class MongoConversations:
         return _conversation(doc) if doc else None
 
     @guarded
-    async def replace(self, conversation: Conversation) -> None:
-        doc = plain(conversation.model_dump(exclude={"id"}))
-        await self._conversations.replace_one({"_id": conversation.id}, doc)
+    async def lost(
+        self, conversation_id: str, state: Literal["uninstalled", "blocked"], now: datetime
+    ) -> bool:
+        change: dict[str, Any] = {"state": state, "updated_at": now}
+        if state == "uninstalled":
+            change["welcomed"] = False
+        done = await self._conversations.update_one(
+            {"_id": conversation_id, "state": {"$ne": state}}, {"$set": change}
+        )
+        return done.modified_count == 1
+
+    @guarded
+    async def alerts_on(self, conversation_id: str, by: str, now: datetime) -> bool:
+        done = await self._conversations.update_one(
+            {"_id": conversation_id, "alerts_since": None},
+            {"$set": {"alerts_since": now, "alerts_by": by, "updated_at": now}},
+        )
+        return done.modified_count == 1
+
+    @guarded
+    async def alerts_off(self, conversation_id: str, now: datetime) -> bool:
+        done = await self._conversations.update_one(
+            {"_id": conversation_id, "alerts_since": {"$ne": None}},
+            {"$set": {"alerts_since": None, "alerts_by": "", "updated_at": now}},
+        )
+        return done.modified_count == 1
 
     @guarded
     async def welcome_once(self, conversation_id: str) -> bool:
@@ -90,6 +116,18 @@ class MongoOpenCards:
         await self._cards.replace_one({"_id": card.id}, doc, upsert=True)
 
     @guarded
+    async def touch(self, owner: str, now: datetime) -> None:
+        await self._cards.update_many({"owner": owner}, {"$set": {"touched_at": now}})
+
+    @guarded
+    async def take(self, card: OpenCard, owner: str, now: datetime) -> bool:
+        done = await self._cards.update_one(
+            {"_id": card.id, "owner": card.owner, "touched_at": card.touched_at},
+            {"$set": {"owner": owner, "touched_at": now}},
+        )
+        return done.matched_count == 1
+
+    @guarded
     async def remove(self, card_id: str) -> None:
         await self._cards.delete_one({"_id": card_id})
 
@@ -111,13 +149,9 @@ class MongoPendingImports:
         await self._pending.replace_one({"_id": pending.id}, doc, upsert=True)
 
     @guarded
-    async def get(self, pending_id: str) -> PendingImport | None:
-        doc = await self._pending.find_one({"_id": pending_id})
+    async def take(self, pending_id: str) -> PendingImport | None:
+        doc = await self._pending.find_one_and_delete({"_id": pending_id})
         return PendingImport(id=doc.pop("_id"), **doc) if doc else None
-
-    @guarded
-    async def remove(self, pending_id: str) -> None:
-        await self._pending.delete_one({"_id": pending_id})
 
 
 def _key(tenant_id: str, object_id: str) -> str:
