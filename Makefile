@@ -2,11 +2,13 @@
 
 VENV := .venv
 BIN := $(VENV)/bin
-NODE := tests/node/node_modules
+PLAYGROUND := deploy/playground
 CODE := api bot cards cli deploy manifest services tests app.py
+HAS_NODE := command -v npm >/dev/null && node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)'
+NODE_READY := tests/node/node_modules/.ready $(PLAYGROUND)/node_modules/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint fmt docs manifest bench clean
+.PHONY: help setup run playground test node lint fmt docs manifest bench clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -16,8 +18,15 @@ setup: $(VENV)/.run-ready ## make the environment (.venv) from the lock files
 run: setup ## start the agent on 127.0.0.1:8001, with sample costs unless Datadog keys are set
 	@$(BIN)/python app.py serve --first-report
 
-test: lint $(NODE)/.ready ## run all checks and tests
+playground: $(PLAYGROUND)/node_modules/.ready ## talk to the running agent in the browser, as in Teams
+	@node $(PLAYGROUND)/start.mjs
+
+test: lint node ## run all checks and tests
 	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+node: # what the tests run in Node; without it they say what they leave out
+	@if $(HAS_NODE); then $(MAKE) -s $(NODE_READY) || echo "WARNING: npm could not install the packages of the tests." >&2; \
+	else echo "WARNING: there is no Node.js 20 with npm: the bot is not tried in a browser." >&2; fi
 
 lint: $(VENV)/.test-ready ## ruff, mypy and the import contracts
 	$(BIN)/ruff format --check $(CODE)
@@ -61,7 +70,9 @@ $(VENV)/.test-ready: $(VENV)/.run-ready requirements-dev.lock
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	@touch $@
 
-$(NODE)/.ready: tests/node/package-lock.json
-	@if node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null && command -v npm >/dev/null; then \
-	  echo "Installing the locked Node packages for tests …"; cd tests/node && npm ci --silent && touch node_modules/.ready; \
-	else echo "Node.js 20 or newer with npm is not here: the tests that need it will be skipped." >&2; fi
+%/node_modules/.ready: %/package-lock.json
+	@if ! { $(HAS_NODE); }; then \
+	  echo "Node.js 20 or newer with npm is needed here; install them and run make again." >&2; exit 1; fi
+	@echo "Installing the locked packages of $* …"
+	@cd $* && npm ci --silent
+	@touch $@

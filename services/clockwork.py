@@ -95,8 +95,12 @@ class Clockwork:
         self._start("alerts", self._tell(self._clock()))
 
     def work(self, run_id: str) -> None:
-        """Works on a run in the background."""
-        self._start(f"run {run_id}", self._worker.work(run_id))
+        """Works on a run in the background, then tells of what it has found."""
+        self._start(f"run {run_id}", self._work(run_id))
+
+    async def _work(self, run_id: str) -> None:
+        await self._worker.work(run_id)
+        self.tell()
 
     async def _begin(self, kind: RunKind, period: str, now: datetime) -> Run:
         run = await self._runs.request(kind, CLOCK, now, period=period)

@@ -5,6 +5,7 @@ import os
 import secrets
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -16,6 +17,17 @@ from services.adapters.store import MongoStore
 from services.settings import setting_fields
 
 ROOT = Path(__file__).parent.parent
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Says aloud what was left out, and why: dots would hide it."""
+    reasons = Counter(
+        report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        for report in terminalreporter.stats.get("skipped", [])
+    )
+    for reason, number in reasons.items():
+        text = f"WARNING: {number} not run. {reason.removeprefix('Skipped: ')}"
+        terminalreporter.write_line(text, yellow=True, bold=True)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -28,7 +28,7 @@ async def serving(
     agent: AgentProcess, *arguments: str, **more: str
 ) -> AsyncIterator[tuple[str, "subprocess.Popen[str]", list[str]]]:
     """(address, process, lines printed so far) of an agent that has said where it serves."""
-    process = agent.start("serve", *arguments, PORT=str(free_port()), **more)
+    process = agent.start("serve", *arguments, **{"PORT": str(free_port()), **more})
     lines: list[str] = []
 
     def read() -> str:
