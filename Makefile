@@ -8,7 +8,7 @@ HAS_NODE := command -v npm >/dev/null && node -e 'process.exit(parseInt(process.
 NODE_READY := tests/node/node_modules/.ready $(PLAYGROUND)/node_modules/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run playground test node lint fmt docs manifest bench clean
+.PHONY: help setup run playground test node lint fmt docs manifest bench prove-install clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -46,6 +46,9 @@ manifest: $(VENV)/.run-ready ## write the Teams app, dist/manifest.zip
 
 bench: $(VENV)/.test-ready ## measure a weekly run of 84 and of 1,000 accounts
 	$(BIN)/python -m tests.bench.weekly_run
+
+prove-install: $(VENV)/.test-ready ## walk docs/install-linux.md in a clean Debian (root, debootstrap)
+	$(BIN)/python -m tests.install.prove
 
 clean: ## remove the environment and the caches; DATA_DIR stays
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -552,7 +552,9 @@ def load_manifest_settings(
 
 def _values(environ: Mapping[str, str] | None, env_file: Path | None) -> dict[str, str]:
     """What is set, the environment over the file."""
-    stored = dotenv_values(env_file) if env_file is not None and env_file.is_file() else {}
+    there = env_file is not None and env_file.is_file()
+    # Taken as written: a password may well hold a dollar sign.
+    stored = dotenv_values(env_file, interpolate=False) if there else {}
     given = os.environ if environ is None else environ  # noqa: TID251 - the one place
     return _with_files({**_set(stored), **_set(given)})
 

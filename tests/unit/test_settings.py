@@ -81,3 +81,18 @@ def test_every_setting_has_a_name_and_a_sentence() -> None:
     assert all(
         field.description and field.description.endswith(".") for _, field in setting_fields()
     )
+
+
+def test_a_password_in_the_env_file_is_taken_as_written(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    file.write_text("SMTP_HOST=mail.example.org\nSMTP_PASSWORD=pa$$w${HOME}rd\n")
+    password = load_settings({}, file).smtp.password
+    assert password is not None
+    assert password.get_secret_value() == "pa$$w${HOME}rd"
+
+
+def test_an_empty_secret_file_counts_as_unset(tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_text("\n")
+    given = {"DATADOG_API_KEY_FILE": str(file), "DATADOG_APP_KEY_FILE": str(file)}
+    assert not load_settings(given, None).datadog.active
