@@ -11,6 +11,7 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -23,16 +24,16 @@ from tests.servers.datadog import API_KEY, APP_KEY, account_ids
 
 ROOT = Path(__file__).parent.parent.parent
 PAGE = ROOT / "docs" / "install-linux.md"
-BLOCK = re.compile(r"^```\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 DATADOG_PORT, SMTP_PORT = 18126, 18025
 ACCOUNTS, SEED = 84, 7
-PASSED_ON = ("PIP_CERT", "SSL_CERT_FILE", "PIP_DEFAULT_TIMEOUT", "http_proxy", "https_proxy")
 TRUST = Path("/etc/ssl/certs/ca-certificates.crt")
+TRUST_THERE = "/etc/ssl/trusted-here.crt"
 
 
 def blocks(page: Path) -> list[str]:
     """The command blocks of a page, in order; those of another language are left out."""
-    return BLOCK.findall(page.read_text("utf-8"))
+    return [text for language, text in BLOCK.findall(page.read_text("utf-8")) if not language]
 
 
 def prepared(block: str) -> str:
@@ -56,8 +57,11 @@ def prepared(block: str) -> str:
 
 def docker_steps() -> list[str]:
     """The build stage's RUN lines of the Dockerfile, as they are."""
-    text = (ROOT / "Dockerfile").read_text().partition("\nFROM ")[0].replace("\\\n", " ")
-    return re.findall(r"^RUN (.*)$", text, re.MULTILINE)
+    build = (ROOT / "Dockerfile").read_text().split("\nFROM ")[1]
+    steps = re.findall(r"^RUN (.*)$", build.replace("\\\n", " "), re.MULTILINE)
+    if not steps:
+        raise SystemExit("The Dockerfile has no build steps.")
+    return steps
 
 
 class Debian:
@@ -75,8 +79,10 @@ class Debian:
         )
         if TRUST.is_file():
             # Where a proxy of a company stands before the package registries.
-            (self.folder / "etc/ssl/certs").mkdir(parents=True, exist_ok=True)
-            shutil.copy(TRUST, self.folder / "etc/ssl/certs/trusted-here.crt")
+            (self.folder / "etc/ssl").mkdir(parents=True, exist_ok=True)
+            shutil.copy(TRUST, self.folder / TRUST_THERE.lstrip("/"))
+            (self.folder / "etc/pip.conf").write_text(f"[global]\ncert = {TRUST_THERE}\n")
+        (self.folder / "etc/hosts").write_text(f"127.0.0.1 localhost {socket.gethostname()}\n")
         git = self.folder / "srv/aws-cost-agent.git"
         subprocess.run(["git", "clone", "-q", "--bare", ROOT, git], check=True)
         subprocess.run(["git", "-C", git, "config", "safe.directory", "*"], check=True)
@@ -86,11 +92,10 @@ class Debian:
     @contextmanager
     def mounted(self) -> Iterator[None]:
         """With /proc and /dev, as a running system has them."""
-        points = [("proc", "proc"), ("devtmpfs", "dev")]
         done = []
         try:
-            for kind, name in points:
-                subprocess.run(["mount", "-t", kind, kind, self.folder / name], check=True)
+            for name in ("proc", "dev", "dev/pts"):
+                subprocess.run(["mount", "--bind", f"/{name}", self.folder / name], check=True)
                 done.append(name)
             yield
         finally:
@@ -104,12 +109,7 @@ class Debian:
             "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
             "HOME": "/root",
             "LANG": "C.UTF-8",
-            "DEBIAN_FRONTEND": "noninteractive",
-            **{name: os.environ[name] for name in PASSED_ON if name in os.environ},
         }
-        for name in ("PIP_CERT", "SSL_CERT_FILE"):
-            if name in environment:
-                environment[name] = "/etc/ssl/certs/trusted-here.crt"
         subprocess.run(
             ["chroot", self.folder, "/bin/bash", "-euo", "pipefail", "-c", f"cd {home}\n{script}"],
             env=environment,
