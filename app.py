@@ -27,7 +27,7 @@ from bot.alerts import TeamsNotifier
 from bot.authenticator import Authenticator
 from bot.chat import Chat
 from bot.commands import COMMANDS
-from bot.connector import Connector
+from bot.connector import TEAMS_PACE, Connector, Pace
 from bot.endpoint import Endpoint
 from bot.files import Files
 from bot.long_work import LongWork
@@ -109,6 +109,7 @@ class Agent:
     """What the clock does at each tick, for whoever brings a clock of its own."""
     roles: Roles
     long_work: LongWork
+    alerts: Alerts
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +122,7 @@ class Outside:
     mail_tokens: MailTokens
     background: Background
     clock: Clock
+    pace: Pace
 
 
 def make_source(settings: Settings) -> CostSource:
@@ -130,7 +132,11 @@ def make_source(settings: Settings) -> CostSource:
 
 @asynccontextmanager
 async def open_agent(
-    settings: Settings, *, clock: Clock = utc_now, mail_sample_data: bool = False
+    settings: Settings,
+    *,
+    clock: Clock = utc_now,
+    mail_sample_data: bool = False,
+    pace: Pace = TEAMS_PACE,
 ) -> AsyncIterator[Agent]:
     """Connects to everything and wires it; closes it in the reverse order."""
     async with AsyncExitStack() as stack:
@@ -145,7 +151,7 @@ async def open_agent(
         )
         tokens = MailTokens(clock)
         stack.push_async_callback(tokens.aclose)
-        outside = Outside(store, source, http, tokens, Background(), clock)
+        outside = Outside(store, source, http, tokens, Background(), clock, pace)
         agent = _wire(settings, outside, mail_sample_data)
         if source.name == "sample":
             await store.teams.seed_samples(sample_teams(clock()))
@@ -233,7 +239,7 @@ def _wire(settings: Settings, outside: Outside, mail_sample_data: bool) -> Agent
         gone=surely_gone,
     )
     tokens = Tokens(settings.teams_app, outside.http, clock)
-    connector = Connector(outside.http, tokens)
+    connector = Connector(outside.http, tokens, pace=outside.pace)
     notifier = TeamsNotifier(connector)
     alerts = Alerts(
         alerts=store.alerts,
@@ -364,7 +370,7 @@ def _wire(settings: Settings, outside: Outside, mail_sample_data: bool) -> Agent
         endpoint.handle,
         messages_authenticate=not local,
     )
-    return Agent(settings, wired, api, background, ticker, tick, roles, long_work)
+    return Agent(settings, wired, api, background, ticker, tick, roles, long_work, alerts)
 
 
 def log_as_set(settings: Settings, *, beside_progress: bool = False) -> None:

@@ -11,6 +11,7 @@ import random
 import time
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import quote
 
@@ -27,9 +28,6 @@ LONGEST_WAIT = 30.0
 """Where Teams says to wait longer, it is left for another time."""
 TIMEOUT = aiohttp.ClientTimeout(total=30, connect=10)
 QUICK = aiohttp.ClientTimeout(total=4, connect=3)
-PER_CONVERSATION = ((6, 1.0), (7, 2.0), (55, 30.0))
-"""(messages, seconds): a little below what Teams allows a bot in one conversation."""
-PER_TENANT = ((45, 1.0),)
 MOST_CONVERSATIONS = 5000
 Gone = Literal["uninstalled", "blocked"]
 GONE: dict[str, Gone] = {
@@ -63,12 +61,23 @@ class ConnectorError(AgentError):
         return GONE.get(self.code)
 
 
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast messages go, as (messages, seconds): a little below what Teams allows a bot."""
+
+    per_conversation: tuple[tuple[int, float], ...] = ((6, 1.0), (7, 2.0), (55, 30.0))
+    per_tenant: tuple[tuple[int, float], ...] = ((45, 1.0),)
+
+
+TEAMS_PACE = Pace()
+
+
 class Window:
     """Sliding windows of (number, seconds); says how long to wait before the next."""
 
     def __init__(self, rules: tuple[tuple[int, float], ...]) -> None:
         self._rules = rules
-        self._sent: deque[float] = deque(maxlen=max(number for number, _ in rules))
+        self._sent: deque[float] = deque(maxlen=max((number for number, _ in rules), default=0))
 
     def wait(self, now: float) -> float:
         """Seconds until the next may go; 0.0 when it may go now."""
@@ -84,13 +93,16 @@ class Window:
 
 
 class Connector:
-    """One for the process; conversations take turns, as Teams refuses parallel changes."""
+    """One for the process; in a conversation one thing is sent after the other, as Teams refuses
+    parallel changes. What nobody waits for keeps to the pace, and lets answers pass meanwhile.
+    """
 
     def __init__(
         self,
         http: aiohttp.ClientSession,
         tokens: Tokens,
         *,
+        pace: Pace = TEAMS_PACE,
         sleep: Sleep = asyncio.sleep,
         timer: Callable[[], float] = time.monotonic,
         chance: random.Random | None = None,
@@ -100,8 +112,9 @@ class Connector:
         self._sleep = sleep
         self._timer = timer
         self._chance = chance or random.Random()  # noqa: S311 - spreads retries, hides nothing
-        self._tenant = Window(PER_TENANT)
-        self._conversations: OrderedDict[str, tuple[asyncio.Lock, Window]] = OrderedDict()
+        self._pace = pace
+        self._tenant = Window(pace.per_tenant)
+        self._conversations: OrderedDict[str, _Conversation] = OrderedDict()
 
     async def send(
         self,
@@ -172,24 +185,38 @@ class Connector:
         *,
         at_once: bool = False,
     ) -> dict[str, Any]:
-        lock, window = self._of(conversation)
-        async with lock:
-            while (
-                not at_once
-                and (wait := max(window.wait(self._timer()), self._tenant.wait(self._timer()))) > 0
-            ):
+        place = self._of(conversation)
+        if at_once:
+            return await self._in_order(place, method, service_url, path, body)
+        async with place.queue:
+            while (wait := max(self._wait_of(place.window), self._wait_of(self._tenant))) > 0:
                 await self._sleep(wait)
-            window.note(self._timer())
+            return await self._in_order(place, method, service_url, path, body)
+
+    def _wait_of(self, window: Window) -> float:
+        return window.wait(self._timer())
+
+    async def _in_order(
+        self,
+        place: "_Conversation",
+        method: Method,
+        service_url: str,
+        path: str,
+        body: Mapping[str, Any] | None,
+    ) -> dict[str, Any]:
+        async with place.sending:
+            place.window.note(self._timer())
             self._tenant.note(self._timer())
             return await self._tried(method, service_url, path, body)
 
-    def _of(self, conversation: str) -> tuple[asyncio.Lock, Window]:
+    def _of(self, conversation: str) -> "_Conversation":
         key = conversation.partition(";")[0]
-        found = self._conversations.pop(key, None) or (asyncio.Lock(), Window(PER_CONVERSATION))
+        found = self._conversations.pop(key, None)
+        found = found or _Conversation(Window(self._pace.per_conversation))
         self._conversations[key] = found
         if len(self._conversations) > MOST_CONVERSATIONS:
             oldest = next(iter(self._conversations))
-            if not self._conversations[oldest][0].locked():
+            if not self._conversations[oldest].busy:
                 del self._conversations[oldest]
         return found
 
@@ -240,6 +267,18 @@ class Connector:
         ) as response:
             raw = await response.read()
             return response.status, _object(raw), _seconds(response.headers.get("Retry-After"))
+
+
+@dataclass(slots=True)
+class _Conversation:
+    window: Window
+    queue: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Of those that keep to the pace."""
+    sending: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    @property
+    def busy(self) -> bool:
+        return self.queue.locked() or self.sending.locked()
 
 
 def _object(raw: bytes) -> dict[str, Any]:

@@ -121,7 +121,7 @@ class LongWork:
         card = reply.card or general.closed(reply.words)
         open_card = self._open_card(turn, turn.pressed, None)
         await self.follow(turn, turn.pressed, reply)
-        outcome = await self._show(open_card, card)
+        outcome = await self._show(open_card, card, at_once=True)
         if outcome == REFUSED:
             await self.send(turn, reply)
         elif reply.run_id is None and outcome == LATER:
@@ -153,7 +153,7 @@ class LongWork:
 
     async def _end(self, open_card: OpenCard, card: Card) -> None:
         """Shows how a card is to look in the end; if Teams does not take it now, later."""
-        if await self._show(open_card, card) == LATER:
+        if await self._show(open_card, card, at_once=True) == LATER:
             await self._cards.put(open_card.model_copy(update={"last": card}))
         else:
             await self._cards.remove(open_card.id)
@@ -225,7 +225,7 @@ class LongWork:
 
     # Showing
 
-    async def _show(self, open_card: OpenCard, card: Card) -> str:
+    async def _show(self, open_card: OpenCard, card: Card, *, at_once: bool = False) -> str:
         """What came of it: SHOWN, REFUSED for good, or LATER when Teams does not answer now."""
         try:
             await self._connector.update(
@@ -233,6 +233,7 @@ class LongWork:
                 open_card.conversation_id,
                 open_card.activity_id,
                 card_message(card, open_card.activity_id),
+                at_once=at_once,
             )
         except ConnectorError as error:
             log.warning("card_not_updated", card=open_card.id, error=str(error))

@@ -4,7 +4,8 @@ import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +13,19 @@ from aiohttp import web
 from pymongo import MongoClient
 
 from app import Agent, open_agent
-from services.model import Actor, Team
+from bot.connector import Pace
+from services.adapters.store.client import plain
+from services.model import Actor, Anomaly, Team
 from services.settings import load_settings
 from tests.makers import NOW
-from tests.servers.teams import Message, TeamsSim, Turn, texts_of
+from tests.servers.teams import ANA, Message, TeamsSim, Turn, Where, texts_of, where_of
 
 WORKING = "Working on it…"
 NAMES = ("Checkout", "Checkout Beta", "Search", "R&D", "Team 1", "help")
 
 
+NO_PACE = Pace((), ())
+"""The simulator bears everything; the pace has tests of its own."""
 ACK_SECONDS = 3.0
 """Within a second by design; more on a machine that is busy with other things."""
 
@@ -61,6 +66,55 @@ class World:
         message: Message = await self.sim.until(answered)
         await self.sim.until(lambda: message.text != WORKING)
         return message
+
+    async def quiet(self) -> None:
+        """Waits until nothing goes on behind the turns."""
+        await self.sim.until(lambda: not self.agent.background.running)
+
+    async def tick(self) -> None:
+        """One round of alerts, as the clock makes it."""
+        await self.agent.alerts.tick(NOW)
+
+    def raise_anomaly(self, team: Team, excess: int = 500, **more: Any) -> str:
+        """An open anomaly of a team's account; its id."""
+        values: dict[str, Any] = {
+            "id": f"made-up:{secrets.token_hex(4)}",
+            "kind": "spike",
+            "source": "sample",
+            "account_id": team.aws_account_id,
+            "service": "EC2",
+            "start": date(2026, 11, 17),
+            "excess": Decimal(excess),
+            "raised_at": NOW,
+            "updated_at": NOW,
+        }
+        anomaly = Anomaly(**{**values, **more})
+        doc = plain(anomaly.model_dump(exclude={"id"}))
+        self.database["anomalies"].insert_one({"_id": anomaly.id, **doc})
+        return anomaly.id
+
+    def anomaly(self, anomaly_id: str) -> dict[str, Any]:
+        """An anomaly as it is stored."""
+        return dict(self.database["anomalies"].find_one({"_id": anomaly_id}))
+
+    async def alert(
+        self, team: Team, where: Where = "channel", excess: int = 500
+    ) -> tuple[str, Message]:
+        """A new anomaly and its card in a conversation that gets alerts."""
+        await self.says("alerts here", ANA, where)
+        await self.quiet()
+        # Cards of before were told an hour ago, so that there is room for another one.
+        past = {"$set": {"created_at": NOW - timedelta(hours=2)}}
+        self.database["alerts"].update_many({}, past)
+        anomaly_id, known = self.raise_anomaly(team, excess), set(self.sim.messages)
+        await self.tick()
+        new = [one for name, one in self.sim.messages.items() if name not in known]
+        (message,) = [
+            one
+            for one in new
+            if where_of(one.conversation) == where and f"{excess:,}.00" in one.text
+        ]
+        return anomaly_id, message
 
     async def press(self, message: Message, title: str, *args: Any, **more: Any) -> str:
         """What a press shows: the answer to the presser, or the card in the pressed one's place."""
@@ -105,7 +159,7 @@ async def serving(
     clock: Callable[[], datetime] = lambda: NOW,
 ) -> AsyncIterator[Agent]:
     """The agent with these settings, served on a free port that the simulator then knows."""
-    async with open_agent(load_settings(environment), clock=clock) as agent:
+    async with open_agent(load_settings(environment), clock=clock, pace=NO_PACE) as agent:
         runner = web.AppRunner(agent.api, access_log=None)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()

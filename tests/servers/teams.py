@@ -48,10 +48,11 @@ ANA = Person("Ana", "aaaaaaaa-0000-0000-0000-000000000001")
 BOB = Person("Bob", "aaaaaaaa-0000-0000-0000-000000000002")
 CARA = Person("Cara", "aaaaaaaa-0000-0000-0000-000000000005")
 """Of the same organisation, in neither the group nor the channel."""
+DAN = Person("Dan", "aaaaaaaa-0000-0000-0000-000000000006")
 GUEST = Person("Gil", "aaaaaaaa-0000-0000-0000-000000000003", role="guest")
 STRANGER = Person("Sam", "aaaaaaaa-0000-0000-0000-000000000004", tenant="3" * 8)
-PEOPLE = {person.id: person for person in (ANA, BOB, CARA, GUEST, STRANGER)}
-TOGETHER = {person.id for person in (ANA, BOB, GUEST)}
+PEOPLE = {person.id: person for person in (ANA, BOB, CARA, DAN, GUEST, STRANGER)}
+TOGETHER = {person.id for person in (ANA, BOB, DAN, GUEST)}
 """Members of the group and of the channel."""
 
 
@@ -64,6 +65,13 @@ class Message:
     body: dict[str, Any]
     version: int = 1
     reply_to: str | None = None
+    before: list[dict[str, Any]] = field(default_factory=list)
+    """Its bodies before, oldest first."""
+
+    def as_it_was(self, number: int = 0) -> "Message":
+        """The message as somebody's client may still show it."""
+        body = [*self.before, self.body][number]
+        return Message(self.id, self.conversation, body, reply_to=self.reply_to)
 
     @property
     def card(self) -> dict[str, Any]:
@@ -445,6 +453,7 @@ class TeamsSim:
             error = {"error": {"code": "ActivityNotFoundInConversation"}}
             return web.json_response(error, status=404)
         if request.method == "PUT":
+            known.before.append(known.body)
             known.body, known.version = body, known.version + 1
             self.history.append((known.id, body))
         elif request.method == "DELETE":
