@@ -1,9 +1,12 @@
 """Cards about anomalies: the alert, the list, the digest, and a run that did not go out."""
 
 from collections.abc import Sequence
+from decimal import Decimal
 
+from cards.days import week_chart
 from cards.elements import (
     Element,
+    bold,
     box,
     card,
     choice_input,
@@ -11,7 +14,6 @@ from cards.elements import (
     execute,
     facts,
     heading,
-    line_chart,
     note,
     plain,
     show_card,
@@ -30,17 +32,19 @@ from services.model import (
 )
 from services.rendering.blocks import period_names
 from services.wording import (
-    bare_percent,
     clock_time,
     day,
-    day_range,
     money,
+    moved,
+    percent_of,
     plural,
-    sparkline,
     threshold,
 )
 
 MOST_DIGEST = 10
+MOST_FAILED = 5
+PLAN = "plan"
+"""Who answers, when usage has grown by no more than somebody had announced."""
 STATES = {
     "open": "open",
     "ended": "ended",
@@ -54,18 +58,18 @@ STATES = {
 
 def alert(news: AnomalyNews) -> Element:
     """The card of an anomaly: what, how much, and buttons for what it is; or who answered."""
-    anomaly = news.anomaly
+    figures = news.figures
     return card(
         [
             sample_notice(news.sample),
-            *_state(news),
+            _state(news.anomaly),
             heading(_title(news)),
             *_amounts(news),
-            *_chart(news),
-            *_owner(news),
+            _owner(news),
+            *(week_chart(figures.week, figures.currency) if figures and figures.week else []),
         ],
         _actions(news),
-        speak=f"{_title(news)}: {money(anomaly.excess, anomaly.currency)}",
+        speak=f"{_title(news)}: {money(_excess(news), news.anomaly.currency)}",
     )
 
 
@@ -75,48 +79,65 @@ def _title(news: AnomalyNews) -> str:
     return f"{name} {anomaly.account_id}: {plain(anomaly.service, 60)}"
 
 
-def _state(news: AnomalyNews) -> list[Element]:
-    anomaly, answer = news.anomaly, news.anomaly.answer
+def _state(anomaly: Anomaly) -> Element:
+    answer = anomaly.answer
     if anomaly.status == "open":
         kind = "ABOVE THRESHOLD" if anomaly.kind == "threshold" else "NEW ANOMALY"
-        return [box([crossing(kind)], "attention")]
+        return box([crossing(kind)], "attention")
     if anomaly.status == "ended":
         last = anomaly.end or anomaly.start
         days = (last - anomaly.start).days + 1
-        return [box([text(f"**ENDED** after {plural(days, 'day')}")])]
+        return box([text(bold("ENDED"), f" after {plural(days, 'day')}")])
     if answer is None:
-        return [box([text(f"**{STATES[anomaly.status].upper()}**")])]
+        return box([text(STATES[anomaly.status].upper(), weight="Bolder")])
     by, at = plain(answer.by, 60), clock_time(answer.at)
-    reason = f": {plain(answer.reason, 200)}" if answer.reason else ""
-    words = {
-        "expected": f"**EXPECTED** by {by}, {at}{reason}",
-        "not_an_anomaly": f"**NOT AN ANOMALY**, says {by}, {at}{reason}",
-        "too_small": f"**TOO SMALL**, says {by}, {at}",
-        "snoozed": f"**SNOOZED** until {day(answer.until) if answer.until else ''} by {by}, "
-        "or doubled",
-        "accepted": f"**NEW NORMAL**, accepted by {by}, {at}",
+    reason = f": {plain(answer.reason, 300)}" if answer.reason else ""
+    until = day(answer.until) if answer.until else ""
+    if answer.by_id == PLAN and anomaly.status == "expected":
+        return box([text(bold("PLANNED"), f" until {until} by {by}{reason}")])
+    marks = {
+        "expected": ("EXPECTED", f" by {by}, {at}{reason}"),
+        "not_an_anomaly": ("NOT AN ANOMALY", f", says {by}, {at}{reason}"),
+        "too_small": ("TOO SMALL", f", says {by}, {at}{reason}"),
+        "snoozed": ("SNOOZED", f" until {until} by {by}, or doubled"),
+        "accepted": ("NEW NORMAL", f", accepted by {by}, {at}"),
     }
-    return [box([text(words[anomaly.status])])]
+    mark, who = marks[anomaly.status]
+    return box([text(bold(mark), who)])
+
+
+def _has_month(news: AnomalyNews) -> bool:
+    """Whether the figures compare the month of a threshold anomaly."""
+    figures = news.figures
+    return (
+        news.anomaly.kind == "threshold"
+        and figures is not None
+        and figures.window.current.first == news.anomaly.start
+    )
+
+
+def _excess(news: AnomalyNews) -> Decimal:
+    """What the card prints: with the amounts beside it, their difference."""
+    figures = news.figures
+    if figures is None or not _has_month(news):
+        return news.anomaly.excess
+    return moved(figures.usage_current, figures.usage_previous)
 
 
 def _amounts(news: AnomalyNews) -> list[Element]:
     anomaly, figures = news.anomaly, news.figures
-    excess = money(anomaly.excess, anomaly.currency)
+    excess = bold(money(_excess(news), anomaly.currency))
     if anomaly.kind != "threshold":
-        return [text(f"**{excess}** more than expected since {day(anomaly.start)}")]
-    if figures is None or figures.window.current.first != anomaly.start:
-        month = f"{anomaly.start:%B %Y}"
-        return [text(f"Usage in {month}: **{excess}** above the month before")]
+        return [text(excess, f" more than expected since {day(anomaly.start)}")]
+    if figures is None or not _has_month(news):
+        return [text(f"Usage in {anomaly.start:%B %Y}: ", excess, " above the month before")]
     now, before = period_names(figures.window)
-    grown = (
-        f"up {bare_percent(figures.usage_percent)}"
-        if figures.usage_percent is not None
-        else "new spend"
-    )
+    share = percent_of(figures.usage_current, figures.usage_previous)
+    grown = f", {share}" if share else ""
     usage = money(figures.usage_current, figures.currency)
     was = money(figures.usage_previous, figures.currency)
     return [
-        text(f"Usage **{excess}** above {before}, {grown}", size="Medium"),
+        text("Usage ", excess, f" above {before}{grown}"),
         facts(
             [
                 (now, f"{usage} usage"),
@@ -128,21 +149,10 @@ def _amounts(news: AnomalyNews) -> list[Element]:
     ]
 
 
-def _chart(news: AnomalyNews) -> list[Element]:
-    week = news.figures.week if news.figures else None
-    if week is None:
-        return []
-    days = (*week.days_before, *week.days)
-    points = [(one.day.isoformat(), float(one.amount)) for one in days if one.amount is not None]
-    spark = sparkline([one.amount for one in days])
-    label = day_range(days[0].day, days[-1].day)
-    return [line_chart(f"Cost per day, {label}", [("Cost", points)], spark)]
-
-
-def _owner(news: AnomalyNews) -> list[Element]:
+def _owner(news: AnomalyNews) -> Element:
     anomaly = news.anomaly
     owner = f"Owner {plain(news.team.team_email, 80)}" if news.team else "No team has this account"
-    return [note(f"{owner} · since {day(anomaly.start)} · raised {clock_time(anomaly.raised_at)}")]
+    return note(f"{owner} · since {day(anomaly.start)} · raised {clock_time(anomaly.raised_at)}")
 
 
 def _actions(news: AnomalyNews) -> list[Element]:
@@ -181,16 +191,17 @@ def anomaly_list(
     team: tuple[str, str] | None,
     sample: bool,
 ) -> Element:
-    """A page of anomalies, open ones first; one of them can be opened."""
+    """A page of anomalies, open ones first; one of them can be opened.
+
+    All pages but the last are equally long, so that the last one's place is counted from the end.
+    """
     whose = f" of {plain(team[1], 60)}" if team else ""
     if not lines:
         return card([sample_notice(sample), text(f"No anomalies{whose}.")])
     choices = [
         (
-            (
-                f"{one.team_name[:50]}: {one.anomaly.service[:40]}, "
-                f"{money(one.anomaly.excess, one.anomaly.currency)}"
-            ),
+            f"{plain(one.team_name, 50)}: {plain(one.anomaly.service, 40)}, "
+            f"{money(one.anomaly.excess, one.anomaly.currency)}",
             one.anomaly.id,
         )
         for one in lines
@@ -201,14 +212,15 @@ def anomaly_list(
         actions.append(execute("Next", "anomalies", {**data, "page": str(page + 1)}))
     if page > 1:
         actions.append(execute("Back", "anomalies", {**data, "page": str(page - 1)}))
-    first = (page - 1) * len(lines) + 1 if page < pages else total - len(lines) + 1
+    last = page * len(lines) if page < pages else total
+    first = last - len(lines) + 1
     return card(
         [
             sample_notice(sample),
             heading(f"{plural(total, 'anomaly', 'anomalies')}{whose}"),
             _table(lines),
-            note(f"{first}–{first + len(lines) - 1} of {total}"),
-            choice_input("anomaly", "Which one?", choices),
+            note(f"{first:,}–{last:,} of {total:,}") if pages > 1 else None,
+            choice_input("anomaly", "Which one?", choices, value=lines[0].anomaly.id),
         ],
         actions,
     )
@@ -217,9 +229,9 @@ def anomaly_list(
 def _table(lines: Sequence[AnomalyLine]) -> Element:
     rows = [
         [
-            f"**{plain(one.team_name, 50)}**  \n{plain(one.anomaly.service, 50)}",
+            (plain(one.team_name, 60), plain(one.anomaly.service, 60)),
             money(one.anomaly.excess, one.anomaly.currency),
-            f"{day(one.anomaly.start)}, {STATES[one.anomaly.status]}",
+            (day(one.anomaly.start), STATES[one.anomaly.status]),
         ]
         for one in lines
     ]
@@ -235,10 +247,10 @@ def digest(news: DigestNews) -> Element:
     return card(
         [
             sample_notice(news.sample),
-            heading(f"{plural(len(news.lines), 'more anomaly', 'more anomalies')}"),
+            heading(plural(len(news.lines), "more anomaly", "more anomalies")),
             note("Together in one message, as many came at once."),
             _table(shown),
-            note(f"and {more} more") if more > 0 else None,
+            note(f"and {more:,} more") if more > 0 else None,
         ],
         [execute("See all", "anomalies")],
     )
@@ -254,36 +266,37 @@ TROUBLES = {
 def run_trouble(news: RunNews) -> Element:
     """A run that did not go out, or not in full."""
     run = news.run
+    status = [execute("Status", "status")]
     if news.failed and run.state in {RunState.DONE, RunState.EXPIRED}:
         reasons = [
-            text(f"{plain(to, 100)}: {plain(why, 200)}", spacing="Small")
-            for to, why in news.failed[:5]
+            text(f"{plain(to, 100)}: {plain(why, 300)}", spacing="Small")
+            for to, why in news.failed[:MOST_FAILED]
         ]
+        more = len(news.failed) - len(reasons)
+        cut = note(f"and {more:,} more") if more else None
         total = news.sent + len(news.failed)
         title = f"{run.period}: {news.sent:,} of {total:,} mails sent"
-        retry = [execute(f"Retry {len(news.failed):,}", "run.retry", {"run": run.id})]
-        return card([sample_notice(news.sample), heading(title), *reasons], retry)
+        retry = execute(f"Retry {len(news.failed):,}", "run.retry", {"run": run.id})
+        head = [sample_notice(news.sample), heading(title)]
+        return card([*head, *reasons, cut], [retry, *status])
     if run.state is RunState.DONE:
-        return card([text(f"**{run.period}** went out after all.")])
+        return card(
+            [sample_notice(news.sample), text(bold(run.period), " went out after all.")], status
+        )
     if news.waiting:
         total = news.sent + len(news.failed) + news.waiting
         title = f"{run.period}: {news.sent:,} of {total:,} mails sent, {news.waiting:,} wait"
         why = f"{plain(run.last_error, 400)} " if run.last_error else ""
         words = text(f"{why}No mail has gone out for a while. It is tried again by itself.")
-        return card(
-            [sample_notice(news.sample), heading(title), words], [execute("Status", "status")]
-        )
+        return card([sample_notice(news.sample), heading(title), words], status)
     what, outcome = TROUBLES.get(run.kind, ("The reports", "were not sent"))
-    again = (
-        " It is tried again by itself."
-        if run.state is RunState.OPEN
-        else " Write status to see more."
-    )
+    reason = plain(run.last_error or "No reason is known.", 400)
+    again = "It is tried again by itself." if run.state is RunState.OPEN else ""
     return card(
         [
             sample_notice(news.sample),
             heading(f"{what} of {run.period} {outcome}"),
-            text(f"{plain(run.last_error or 'No reason is known.', 400)}{again}"),
+            text(f"{reason} {again}".strip()),
         ],
-        [execute("Status", "status")],
+        status,
     )

@@ -2,20 +2,22 @@
 
 from decimal import Decimal
 
+from cards.days import chart, day_words
 from cards.elements import (
+    Cell,
     Element,
     card,
     execute,
     figure,
     heading,
-    line_chart,
     note,
     plain,
+    show_card,
     table,
     text,
 )
 from cards.general import late, sample_notice
-from services.model import CostHistory, DayAmount, TeamReport
+from services.model import CostHistory, DayAmount, ServiceChange, TeamReport, WeekCost
 from services.rendering.blocks import (
     ROUNDING,
     change_row,
@@ -27,65 +29,80 @@ from services.rendering.blocks import (
 from services.wording import (
     cents,
     change,
+    day,
     day_range,
     money,
+    moved,
     percent_of,
     plural,
-    sparkline,
 )
 
 MOST_LINES = 10
+WEEK = 7
 
 
 def history(found: CostHistory, span: str) -> Element:
     """Daily costs as a chart and, week by week, as a table."""
     team, currency = found.team, found.currency
     label = day_range(found.span.first, found.span.last, year=True)
-    series = [("All services", _points(found.days))]
-    series += [(name[:60], _points(days)) for name, days in found.services]
-    spark = sparkline([one.amount for one in found.days])
-    rows = _week_rows(found)
+    head: list[Element | None] = [
+        sample_notice(found.sample),
+        note(f"{plain(team.team_name, 80)} · AWS account {team.aws_account_id}"),
+        heading(label),
+    ]
     other = ("Last 30 days", "30 days") if span == "month" else ("This month", "month")
-    known = any(one.amount is not None for one in found.days)
+    actions = [
+        execute(other[0], "costs", {"team": team.id, "span": other[1]}),
+        execute("Explain", "explain", {"team": team.id}),
+    ]
+    if all(one.amount is None for one in found.days):
+        return card([*head, text("No AWS cost data.")], actions)
+    series = [("All services", found.days)]
+    series += [(plain(name, 60), days) for name, days in found.services]
+    columns = [("Week", 4, False), ("Cost", 4, True), ("Change", 3, True)]
     return card(
         [
-            sample_notice(found.sample),
-            note(f"{plain(team.team_name, 80)} · AWS account {team.aws_account_id}"),
-            heading(label),
-            figure(money(found.total, currency)) if known else text("No AWS cost data."),
-            note(f"data through {found.data_through.isoformat()} (UTC) · {currency}, net"),
-            line_chart(f"Cost per day, {label}", series, spark) if known else None,
-            table(
-                [("Week", 4, False), ("Cost", 4, True), ("Change", 3, True)], rows, bold_last=True
-            )
-            if known
-            else None,
+            *head,
+            figure(money(found.total, currency)),
+            note(f"data through {day(found.data_through)} (UTC) · {currency}, net"),
+            chart(f"Cost per day, {label}", series),
+            table(columns, _week_rows(found), bold_last=True),
         ],
-        [
-            execute(other[0], "costs", {"team": team.id, "span": other[1]}),
-            execute("Explain", "explain", {"team": team.id}),
-        ],
+        [*actions, show_card("Daily numbers", _numbers(series, currency))],
     )
 
 
-def _points(days: tuple[DayAmount, ...]) -> list[tuple[str, float]]:
-    return [(one.day.isoformat(), float(one.amount)) for one in days if one.amount is not None]
+def _numbers(series: list[tuple[str, tuple[DayAmount, ...]]], currency: str) -> list[Element]:
+    """What the chart draws, as words."""
+    found = []
+    for name, days in series:
+        found.append(text(name, weight="Bolder"))
+        found += [note(words, isSubtle=False) for words in day_words(days, currency)]
+    return found
 
 
-def _week_rows(found: CostHistory) -> list[list[str]]:
+def _week_rows(found: CostHistory) -> list[list[Cell]]:
     """Weeks that add up to the printed total; a shorter last one is not compared."""
-    rows, before = [], None
+    rows: list[list[Cell]] = []
+    before: Decimal | None = None
     left = cents(found.total)
     for i, week in enumerate(found.weeks):
-        last = i == len(found.weeks) - 1
-        amount = left if last else cents(week.amount)
+        amount = left if i == len(found.weeks) - 1 else cents(week.amount)
         left -= amount
-        whole = (week.last - week.first).days == 6  # noqa: PLR2004 - a week
-        share = percent_of(amount, before) if before is not None and whole else ""
-        rows.append([day_range(week.first, week.last), money(amount, found.currency), share])
+        whole = (week.last - week.first).days + 1 == WEEK
+        step: Cell = ""
+        if before is not None and whole:
+            step = (change(amount - before, found.currency), percent_of(amount, before))
+        shown = money(amount, found.currency) if _has_data(found, week) else "no data"
+        rows.append([day_range(week.first, week.last), shown, step])
         before = amount
     rows.append(["Total", money(found.total, found.currency), ""])
     return rows
+
+
+def _has_data(found: CostHistory, week: WeekCost) -> bool:
+    days = (one for one in found.days if week.first <= one.day <= week.last)
+    return any(one.amount is not None for one in days)
 
 
 def explain(report: TeamReport) -> Element:
@@ -105,11 +122,12 @@ def explain(report: TeamReport) -> Element:
     if figures.silent:
         return card([*head, heading("No AWS cost data to explain")], actions)
     current, previous = cents(figures.current_total), cents(figures.previous_total)
-    moved = change(current - previous, currency)
+    step = change(current - previous, currency)
+    same = current == previous
     return card(
         [
             *head,
-            heading(f"Why costs changed: {moved}"),
+            heading("No change in total" if same else f"Why costs changed: {step}"),
             note(window_line(figures.window, previous, currency)),
             note(days_line(figures.window, figures.data_through, currency)),
             table(
@@ -117,11 +135,11 @@ def explain(report: TeamReport) -> Element:
                 [
                     [names[1], "", money(previous, currency)],
                     *_steps(report, current, previous),
-                    [names[0], moved, money(current, currency)],
+                    [names[0], step, money(current, currency)],
                 ],
                 bold_last=True,
             ),
-            text("Credits, refunds, tax and fees are in their services' lines.", isSubtle=True)
+            note("Credits, refunds, tax and fees are in their services' lines.")
             if len(figures.categories) > 1
             else None,
         ],
@@ -129,28 +147,28 @@ def explain(report: TeamReport) -> Element:
     )
 
 
-def _steps(report: TeamReport, current: Decimal, previous: Decimal) -> list[list[str]]:
+def _steps(report: TeamReport, current: Decimal, previous: Decimal) -> list[list[Cell]]:
     """A line for each large change, and one for all others; each with the sum so far."""
     figures, currency = report.figures, report.figures.currency
-    services = [one for one in figures.services if cents(one.current) != cents(one.previous)]
+    services = [one for one in figures.services if moved(one.current, one.previous)]
     shown = services[:MOST_LINES]
-    running, rows = previous, []
+    running = previous
+    rows: list[list[Cell]] = []
     for one in shown:
-        step = cents(one.current) - cents(one.previous)
+        step = moved(one.current, one.previous)
         running += step
-        new = " (new)" if one.previous == 0 else ""
-        gone = " (gone)" if one.current == 0 else ""
-        rows.append(
-            [
-                f"{plain(one.name, 60)}{new}{gone}",
-                change(step, currency),
-                money(running, currency),
-            ]
-        )
+        name = (plain(one.name, 60), _mark(one))
+        rows.append([name, change(step, currency), money(running, currency)])
     rest = remainder((current, previous), ((one.current, one.previous) for one in shown))
-    row = change_row("", *rest, currency)
     others = len(services) - len(shown)
     if others or rest[0] != rest[1]:
-        name = plural(others, "other") if others else ROUNDING
+        row = change_row("", *rest, currency)
+        name = (plural(others, "other") if others else ROUNDING, "")
         rows.append([name, row.change, money(current, currency)])
     return rows
+
+
+def _mark(service: ServiceChange) -> str:
+    if cents(service.previous) == 0:
+        return "new"
+    return "gone" if cents(service.current) == 0 else ""

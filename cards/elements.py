@@ -1,41 +1,89 @@
 """The elements that all cards are made of: plain dicts of Adaptive Cards 1.5, as Teams draws them.
 
-Text from outside goes through ``plain`` (Markdown-escaped, one visible line). What Teams on phones
-or the Agents Playground may not draw carries a ``fallback``.
+No words here are Markdown. Clients disagree about it (docs/decisions/0007-literal-words.md), so a
+text in which any of them would see markup is drawn as runs, which none of them reads; all others
+are ordinary text blocks. What phones or the Agents Playground do not draw carries a ``fallback``.
 """
 
+import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from services.wording import neutral
 
 Element = dict[str, Any]
+Words = str | Element
+"""A text, or a run of it that looks different (``bold``)."""
+Cell = str | Sequence[str | Element]
+"""What stands in a table: a text, with small ones below it, or elements."""
 Style = Literal["default", "emphasis", "good", "attention", "warning", "accent"]
 
 SCHEMA = "http://adaptivecards.io/schemas/adaptive-card.json"
 VERSION = "1.5"
-MARKDOWN = re.compile(r"([\\`*_\[\]#>~|])")
-LIST_START = re.compile(r"^(\d+)([.)])(\s)|^([-+])(\s)")
+MARKUP = re.compile(
+    r"[\\`*_\[\]<>&~|#{}^\n\r\t]|==|://|www\.|^\s|\s$"
+    # Starts of lists, of headings and of rules; phones look for them after a parenthesis, too.
+    r"|(?:^|\))(?:[-+](?:\s|$)|\d+[.)])|^[-=]"
+)
+"""What some client takes for something else than text."""
+SPLIT = re.compile(r"(?<=\{)(?=\{)|(?<=<)(?=/?at\b)", re.IGNORECASE)
+"""Inside ``{{DATE(…)}}`` and ``<at>``, which are looked for in runs, too."""
+LONG_WORD = re.compile(r"\S{17,}")
+BREAK = "\u200b"
+"""A place where a line may end; it has no width."""
+OF_BLOCK = ("spacing", "horizontalAlignment", "separator", "targetWidth", "id", "isVisible")
 PRIMARY_ACTIONS = 3
 """Buttons beyond these stand behind the overflow menu."""
+MOST_BYTES = 20_000
+"""Of a whole card; what is longer is paged or cut by whoever makes the card."""
 
 
 def plain(text: str, longest: int = 200) -> str:
-    """Text from outside as card Markdown shows it unchanged: one line, nothing obeyed."""
-    line = MARKDOWN.sub(r"\\\1", neutral(text, longest))
-    line = line.replace("{{", "{ {").replace("}}", "} }").replace("<at>", "< at>")
-    return LIST_START.sub(lambda m: "\\" + m[0] if m[4] else f"{m[1]}\\{m[2]}{m[3]}", line)
+    """Text from outside as one visible line. Every element shows it as it is."""
+    return neutral(text, longest)
 
 
-def text(words: str, **more: Any) -> Element:
-    """A paragraph; ``words`` is Markdown, so text from outside must be ``plain``."""
-    return {"type": "TextBlock", "text": words, "wrap": True, **more}
+def has_markup(words: str) -> bool:
+    """Whether some client would show anything but these very words."""
+    return MARKUP.search(words) is not None
 
 
-def heading(words: str) -> Element:
+def bold(words: str) -> Element:
+    """Words that stand out within a text."""
+    return {"type": "TextRun", "text": words, "weight": "Bolder"}
+
+
+def text(*words: Words, **look: Any) -> Element:
+    """A paragraph, shown letter by letter as it is."""
+    joined = "".join(one for one in words if isinstance(one, str))
+    if all(isinstance(one, str) for one in words) and not has_markup(joined):
+        return {"type": "TextBlock", "text": joined, "wrap": True, **look}
+    of_block = {key: value for key, value in look.items() if key in OF_BLOCK}
+    of_runs = {k: v for k, v in look.items() if k not in OF_BLOCK and k != "style"}
+    return {
+        "type": "RichTextBlock",
+        "inlines": [run for one in words for run in _runs(one, of_runs)],
+        **of_block,
+    }
+
+
+def _runs(words: Words, look: Mapping[str, Any]) -> Iterator[Element]:
+    """One run, or several where a client would read something into the whole."""
+    run = {"type": "TextRun", "text": words} if isinstance(words, str) else words
+    for part in SPLIT.split(LONG_WORD.sub(_breakable, run["text"])):
+        if part:
+            yield {**run, "text": part, **{key: look[key] for key in look if key not in run}}
+
+
+def _breakable(word: re.Match[str]) -> str:
+    """Runs, unlike text blocks, end no line inside a word; a phone would cut it off."""
+    return BREAK.join(re.findall(".{1,12}", word[0]))
+
+
+def heading(*words: Words) -> Element:
     """The headline of a card."""
-    return text(words, size="Large", weight="Bolder", style="heading")
+    return text(*words, size="Large", weight="Bolder", style="heading")
 
 
 def figure(words: str) -> Element:
@@ -43,19 +91,19 @@ def figure(words: str) -> Element:
     return text(words, size="ExtraLarge", weight="Bolder", spacing="Small")
 
 
-def section(words: str) -> Element:
+def section(*words: Words) -> Element:
     """The heading of a part."""
-    return text(words, size="Medium", weight="Bolder", spacing="Large")
+    return text(*words, size="Medium", weight="Bolder", spacing="Large")
 
 
-def note(words: str) -> Element:
+def note(*words: Words, **look: Any) -> Element:
     """Small print."""
-    return text(words, size="Small", isSubtle=True, spacing="Small")
+    return text(*words, **{"size": "Small", "isSubtle": True, "spacing": "Small", **look})
 
 
-def crossing(words: str) -> Element:
-    """What is past a threshold; the only red text."""
-    return text(words, color="Attention", weight="Bolder")
+def crossing(words: str, **look: Any) -> Element:
+    """What is past a threshold, or wrong; the only red text."""
+    return text(words, color="Attention", weight="Bolder", **look)
 
 
 def box(items: Sequence[Element], style: Style = "emphasis") -> Element:
@@ -69,52 +117,79 @@ def notice(words: str) -> Element:
 
 
 def facts(pairs: Iterable[tuple[str, str]]) -> Element:
-    """Titles and values below each other; both are Markdown."""
-    return {"type": "FactSet", "facts": [{"title": t, "value": v} for t, v in pairs]}
+    """Titles and values below each other."""
+    shown = list(pairs)
+    if any(has_markup(words) for pair in shown for words in pair):
+        return _drawn(
+            ((3, False), (5, False)), [[(text(t, weight="Bolder"),), v] for t, v in shown]
+        )
+    return {"type": "FactSet", "facts": [{"title": t, "value": v} for t, v in shown]}
 
 
 def table(
     columns: Sequence[tuple[str, int, bool]],
-    rows: Sequence[Sequence[str]],
+    rows: Sequence[Sequence[Cell]],
     *,
     bold_last: bool = False,
 ) -> Element:
-    """A table of at most three columns (heading, width, right-aligned); cells are Markdown."""
+    """A table of at most three columns (heading, width, right-aligned)."""
     if len(columns) > 3:  # noqa: PLR2004 - phones do not scroll sideways
         raise ValueError("a card's table has at most three columns")
-    head = _row([name for name, _, _ in columns], columns, isSubtle=True, size="Small")
-    body = [
-        _row(row, columns, **({"weight": "Bolder"} if bold_last and i == len(rows) - 1 else {}))
-        for i, row in enumerate(rows)
-    ]
+    head = [(text(name, isSubtle=True, size="Small"),) for name, _, _ in columns]
+    widths = [(width, right) for _, width, right in columns]
+    return _drawn(widths, [head, *rows], headers=True, bold_last=bold_last)
+
+
+def _drawn(
+    columns: Sequence[tuple[int, bool]],
+    rows: Sequence[Sequence[Cell]],
+    *,
+    headers: bool = False,
+    bold_last: bool = False,
+) -> Element:
     return {
         "type": "Table",
-        "columns": [{"width": width} for _, width, _ in columns],
-        "firstRowAsHeaders": True,
+        "columns": [{"width": width} for width, _ in columns],
+        "firstRowAsHeaders": headers,
         "showGridLines": False,
         "spacing": "Small",
-        "rows": [head, *body],
+        "rows": [
+            _row(row, columns, {"weight": "Bolder"} if bold_last and i == len(rows) - 1 else {})
+            for i, row in enumerate(rows)
+        ],
     }
 
 
-def _row(cells: Sequence[str], columns: Sequence[tuple[str, int, bool]], **look: Any) -> Element:
+def _row(
+    cells: Sequence[Cell], columns: Sequence[tuple[int, bool]], look: Mapping[str, Any]
+) -> Element:
     return {
         "type": "TableRow",
         "cells": [
-            {
-                "type": "TableCell",
-                "items": [text(cell, horizontalAlignment="Right" if right else "Left", **look)],
-            }
-            for cell, (_, _, right) in zip(cells, columns, strict=True)
+            {"type": "TableCell", "items": _cell(cell, look, right=right)}
+            for cell, (_, right) in zip(cells, columns, strict=True)
         ],
     }
+
+
+def _cell(cell: Cell, look: Mapping[str, Any], *, right: bool) -> list[Element]:
+    aligned = {"horizontalAlignment": "Right"} if right else {}
+    found: list[Element] = []
+    for line in (cell,) if isinstance(cell, str) else cell:
+        if not isinstance(line, str):
+            found.append({**line, **aligned})
+        elif not found:
+            found.append(text(line, **look, **aligned))
+        elif line:
+            found.append(note(line, spacing="None", **aligned))
+    return found
 
 
 def line_chart(
     title: str, series: Sequence[tuple[str, Sequence[tuple[str, float]]]], in_words: str
 ) -> Element:
     """Lines over days ((legend, [(ISO day, amount)])); ``in_words`` stands in where it is not
-    drawn, and on narrow screens.
+    drawn. Whoever draws a chart puts the same numbers as text beside it.
     """
     return {
         "type": "Chart.Line",
@@ -132,6 +207,28 @@ def line_chart(
         "targetWidth": "atLeast:Standard",
         "fallback": text(in_words, isSubtle=True),
     }
+
+
+def progress_bar(done: int, total: int) -> Element:
+    """How much is done; without a total only that something is."""
+    if not total:
+        return {"type": "ProgressBar", "fallback": note("At work…")}
+    return {
+        "type": "ProgressBar",
+        "value": done,
+        "max": total,
+        "fallback": note(f"{done * 100 // total}% done"),
+    }
+
+
+def monospace(words: str) -> Element:
+    """Text with its own line ends, such as a file or a mail."""
+    run = {"type": "TextRun", "text": words, "fontType": "Monospace", "size": "Small"}
+    return {"type": "RichTextBlock", "inlines": list(_split_only(run))}
+
+
+def _split_only(run: Element) -> Iterator[Element]:
+    return ({**run, "text": part} for part in SPLIT.split(run["text"]) if part)
 
 
 # Forms
@@ -166,29 +263,24 @@ def text_input(
 
 
 def choice_input(
-    name: str,
-    label: str,
-    choices: Sequence[tuple[str, str]],
-    *,
-    value: str = "",
-    expanded: bool = False,
+    name: str, label: str, choices: Sequence[tuple[str, str]], *, value: str = ""
 ) -> Element:
-    """One of several (title, value)."""
+    """One of several (title, value), from a list that opens."""
     return {
         "type": "Input.ChoiceSet",
         "id": name,
         "label": label,
-        "style": "expanded" if expanded else "compact",
+        "style": "compact",
         "isRequired": True,
-        "errorMessage": f"Choose: {label}.",
+        "errorMessage": "Choose one.",
         "choices": [{"title": title, "value": choice} for title, choice in choices],
         **({"value": value} if value else {}),
     }
 
 
-def problem(words: str) -> Element:
-    """Why a form was not taken; ``words`` is Markdown."""
-    return box([crossing(words)], "attention")
+def problem(lines: Sequence[str]) -> Element:
+    """Why a form was not taken."""
+    return box([crossing(line, spacing="Small") for line in lines], "attention")
 
 
 # Buttons
@@ -216,30 +308,67 @@ def execute(
     }
 
 
-def show_card(title: str, body: Sequence[Element], actions: Sequence[Element]) -> Element:
+def show_card(title: str, body: Sequence[Element], actions: Sequence[Element] = ()) -> Element:
     """A button that opens a small card inside the card."""
     return {
         "type": "Action.ShowCard",
         "title": title,
-        "card": {"type": "AdaptiveCard", "body": list(body), "actions": list(actions)},
+        "card": {
+            "type": "AdaptiveCard",
+            "version": VERSION,
+            "body": list(body),
+            **({"actions": list(actions)} if actions else {}),
+        },
     }
+
+
+# Whole cards
 
 
 def card(
     body: Sequence[Element | None], actions: Sequence[Element] = (), *, speak: str = ""
 ) -> Element:
-    """A whole card; empty elements are left out, buttons beyond three go behind the menu."""
-    shown = [
+    """A whole card; empty elements are left out, buttons beyond three go behind the menu.
+
+    ``speak`` is what a notification says, after the card's notices; else its headline does.
+    """
+    shown = [one for one in body if one is not None]
+    behind_menu = [
         {**action, "mode": "secondary"} if i >= PRIMARY_ACTIONS else action
         for i, action in enumerate(actions)
     ]
-    first = next((one["text"] for one in body if one and one["type"] == "TextBlock"), "")
     return {
         "type": "AdaptiveCard",
         "$schema": SCHEMA,
         "version": VERSION,
-        "fallbackText": speak or first,
-        "body": [one for one in body if one is not None],
-        **({"actions": shown} if shown else {}),
+        "fallbackText": neutral(_summary(shown, speak), 300),
+        "body": shown,
+        **({"actions": behind_menu} if behind_menu else {}),
         "msteams": {"width": "Full"},
     }
+
+
+def _summary(body: Sequence[Element], speak: str) -> str:
+    notices = [words_of(one) for one in body if one.get("style") == "warning"]
+    others = [one for one in body if one.get("style") != "warning"]
+    first = next((one for one in others if _is_headline(one)), others[0] if others else {})
+    return " ".join([*notices, speak or words_of(first)])
+
+
+def _is_headline(one: Element) -> bool:
+    looks = (one, *one.get("inlines", []))
+    return any(look.get("size") == "Large" for look in looks)
+
+
+def words_of(element: Element) -> str:
+    """The words that people see of an element, without its looks."""
+    if "inlines" in element:
+        return "".join(run["text"] for run in element["inlines"]).replace(BREAK, "")
+    if "items" in element:
+        return " ".join(words_of(one) for one in element["items"])
+    return str(element.get("text", ""))
+
+
+def size_of(element: Element) -> int:
+    """Bytes of UTF-8."""
+    return len(json.dumps(element, ensure_ascii=False, separators=(",", ":")).encode())

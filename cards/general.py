@@ -6,12 +6,15 @@ from typing import Any, Literal
 
 from cards.elements import (
     Element,
+    bold,
     card,
     choice_input,
     execute,
     heading,
+    note,
     notice,
     plain,
+    section,
     text,
 )
 from services.model import Role
@@ -19,7 +22,11 @@ from services.rendering.blocks import SAMPLE_NOTICE, late_notice
 from services.wording import listed
 
 MOST_BUTTONS = 5
+MOST_CHOICES = 50
+MOST_NAMES = 10
 Choice = tuple[str, str, Mapping[str, Any]]
+HelpLine = tuple[str, str]
+"""How a command is written, in all its forms, and what it does."""
 
 
 def sample_notice(sample: bool) -> Element | None:
@@ -36,11 +43,8 @@ def late(data_through: date, expected: date) -> Element | None:
 def welcome(kind: Literal["personal", "group", "channel"], sample: bool) -> Element:
     """The first card in a conversation."""
     here = "" if kind == "personal" else " Mention me before each command."
-    where = (
-        "To get anomaly alerts in this conversation, write `alerts here`."
-        if kind != "personal"
-        else "To get anomaly alerts in a channel, write `alerts here` there."
-    )
+    where = "in a channel, write " if kind == "personal" else "in this conversation, write "
+    there = " there." if kind == "personal" else "."
     return card(
         [
             sample_notice(sample),
@@ -49,7 +53,7 @@ def welcome(kind: Literal["personal", "group", "channel"], sample: bool) -> Elem
                 "I read what your AWS accounts cost from Datadog, mail every team its weekly "
                 f"report, and say when something grows that should not.{here}"
             ),
-            text(where),
+            text(f"To get anomaly alerts {where}", bold("alerts here"), there),
         ],
         [
             execute("See teams", "teams"),
@@ -59,12 +63,21 @@ def welcome(kind: Literal["personal", "group", "channel"], sample: bool) -> Elem
     )
 
 
-def help_card(commands: Sequence[tuple[str, str]], role: Role, sample: bool) -> Element:
-    """What the reader may do, a line each."""
-    lines = [text(f"**{usage}**  \n{does}", spacing="Small") for usage, does in commands]
-    who = "You are an admin." if role == "admin" else "You are a viewer; admins can do more."
+def help_card(
+    groups: Sequence[tuple[str, Sequence[HelpLine]]], role: Role, sample: bool
+) -> Element:
+    """What the reader may do, a line each, under the headings of their groups."""
+    body: list[Element | None] = [
+        sample_notice(sample),
+        heading("What you can write"),
+        note("You are an admin." if role == "admin" else "You are a viewer; admins can do more."),
+    ]
+    for title, lines in groups:
+        if lines:
+            body.append(section(title))
+            body += [_help_line(*line) for line in lines]
     return card(
-        [sample_notice(sample), heading("What you can write"), text(who, isSubtle=True), *lines],
+        body,
         [
             execute("Teams", "teams"),
             execute("Anomalies", "anomalies"),
@@ -73,19 +86,28 @@ def help_card(commands: Sequence[tuple[str, str]], role: Role, sample: bool) -> 
     )
 
 
+def _help_line(usage: str, does: str) -> Element:
+    forms = usage.split(", ")
+    run = {"type": "TextRun", "text": f"  {does}", "isSubtle": True}
+    return text(bold(forms[0]), *(f", {form}" for form in forms[1:]), run, spacing="Small")
+
+
 def unknown(typed: str, closest: str | None) -> Element:
     """No command fits; the closest one is offered."""
     said = f"I do not know “{plain(typed, 60)}”." if typed else "What can I do for you?"
     body = [text(said, weight="Bolder")]
     if closest:
-        body.append(text(f"Did you mean **{closest}**?"))
+        body.append(text("Did you mean ", bold(closest), "?"))
     return card(body, [execute("Help", "help"), execute("See teams", "teams")])
 
 
 def denied(what: str, admins: Sequence[str]) -> Element:
     """Only admins can do this; who they are."""
-    names = f" Admins: {', '.join(plain(name, 40) for name in admins[:10])}." if admins else ""
-    return card([text(f"Only admins can do this: {what}.{names}")])
+    names = [plain(name, 40) for name in admins[:MOST_NAMES]]
+    if more := len(admins) - len(names):
+        names.append(f"{more:,} more")
+    who = f" Admins: {', '.join(names)}." if names else ""
+    return card([text(f"Only admins can do this: {what}.{who}")])
 
 
 def error(words: str, reference: str = "") -> Element:
@@ -109,20 +131,24 @@ def which(typed: str, choices: Sequence[Choice]) -> Element:
     if not choices:
         said = f"No team fits “{plain(typed, 60)}”." if typed else "Say which team."
         return card([text(said)], [execute("See teams", "teams")])
-    title = f"“{plain(typed, 60)}” fits {len(choices)} teams:" if typed else "Which team?"
+    title = f"“{plain(typed, 60)}” fits {len(choices):,} teams:" if typed else "Which team?"
     if len(choices) <= MOST_BUTTONS:
-        return card([text(title)], [execute(name, verb, data) for name, verb, data in choices])
+        buttons = [execute(plain(name, 80), verb, data) for name, verb, data in choices]
+        return card([text(title)], buttons)
     _, verb, first = choices[0]
+    shown = choices[:MOST_CHOICES]
     listing = choice_input(
-        "team", "Team", [(name, str(data["team"])) for name, _, data in choices[:100]]
+        "team", "Team", [(plain(name, 80), str(data["team"])) for name, _, data in shown]
     )
     kept = {key: value for key, value in first.items() if key != "team"}
-    return card([text(title), listing], [execute("Show", verb, kept, inputs=True)])
+    more = len(choices) - len(shown)
+    cut = note(f"and {more:,} more; write more of the name to see them") if more else None
+    return card([text(title), listing, cut], [execute("Show", verb, kept, inputs=True)])
 
 
 def sentence_of(names: Sequence[str], most: int = 5) -> str:
-    """Names in a sentence, cut to the first few; Markdown."""
+    """Names in a sentence, cut to the first few."""
     shown = [plain(name, 60) for name in names[:most]]
     if len(names) > most:
-        shown.append(f"{len(names) - most} more")
+        shown.append(f"{len(names) - most:,} more")
     return listed(shown)

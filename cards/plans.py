@@ -1,6 +1,6 @@
 """Cards about announced changes."""
 
-from cards.elements import Element, card, execute, plain, text
+from cards.elements import Element, bold, card, execute, plain, text
 from services.model import PlannedChange, Team
 from services.wording import day_range, percent
 
@@ -12,8 +12,9 @@ def planned(plan: PlannedChange, team: Team) -> Element:
     return card(
         [
             text(
-                f"**PLANNED** {plain(team.team_name, 60)} {percent(plan.percent)} {days}, "
-                f"{plain(plan.by, 60)}{reason}"
+                bold("PLANNED"),
+                f" {plain(team.team_name, 60)} {percent(plan.percent)} {days}, "
+                f"{plain(plan.by, 60)}{reason}",
             ),
             text(
                 "Usage that grows by no more than this raises no alert; the report compares it "

@@ -2,18 +2,25 @@
 
 from collections.abc import Mapping, Sequence
 
+from cards.days import week_chart
 from cards.elements import (
+    Cell,
     Element,
+    bold,
+    box,
     card,
     crossing,
     execute,
     facts,
     figure,
     heading,
-    line_chart,
+    monospace,
     note,
+    notice,
     plain,
+    progress_bar,
     section,
+    size_of,
     table,
     text,
 )
@@ -31,12 +38,14 @@ from services.model import (
 )
 from services.rendering.admin_view import admin_view
 from services.rendering.blocks import Row
-from services.rendering.team_view import team_view
-from services.wording import clock_time, plural, sparkline
+from services.rendering.team_view import TeamView, team_view
+from services.wording import clock_time, day, plural
 
 MOST_MOVERS = 5
 MOST_FAILED = 5
-LONGEST_MAIL = 9_000
+MOST_DETAILS = 20
+MOST_ADDRESSES = 10
+MOST_MAIL_BYTES = 15_000
 
 
 def team_preview(report: TeamReport, role: Role) -> Element:
@@ -44,28 +53,11 @@ def team_preview(report: TeamReport, role: Role) -> Element:
     view = team_view(report, teams_app=False)
     target = {"team": report.team.id}
     body: list[Element | None] = [
-        sample_notice(report.sample),
-        late(report.figures.data_through, report.expected_through),
+        *(notice(words) for words in view.notices),
         note(f"{plain(view.name, 80)} · AWS account {view.account_id}"),
         heading(plain(view.title, 120)),
+        *([text(plain(view.no_data, 400))] if view.no_data else _figures(report, view)),
     ]
-    if view.no_data:
-        body.append(text(plain(view.no_data, 400)))
-    else:
-        body += [
-            figure(view.figure),
-            text(view.change, spacing="None"),
-            crossing(plain(view.crossing)) if view.crossing else None,
-            text(plain(view.planned)) if view.planned else None,
-            note(view.window),
-            note(view.days),
-            *_boxes(report),
-            section(view.changes_heading),
-            _change_table("Service", view.current_label, view.rows, view.total),
-            note(plain(view.categories)) if view.categories else None,
-            *_week(report, view.week),
-            text(view.month_end) if view.month_end else None,
-        ]
     actions = [execute("Send", "send", target)] if role == "admin" else []
     actions += [
         execute("Open e-mail", "email", target),
@@ -74,77 +66,72 @@ def team_preview(report: TeamReport, role: Role) -> Element:
     return card(body, actions, speak=view.subject)
 
 
-def _boxes(report: TeamReport) -> list[Element]:
-    view = team_view(report, teams_app=False)
+def _figures(report: TeamReport, view: TeamView) -> list[Element | None]:
+    figures = report.figures
+    return [
+        figure(view.figure),
+        text(view.change, spacing="None"),
+        crossing(view.crossing) if view.crossing else None,
+        text(plain(view.planned, 300)) if view.planned else None,
+        note(view.window),
+        note(view.days),
+        *_anomalies(view),
+        section(view.changes_heading),
+        _change_table("Service", view.current_label, view.rows, view.total),
+        note(view.categories) if view.categories else None,
+        section(view.week) if view.week else None,
+        *(week_chart(figures.week, figures.currency) if figures.week else []),
+        text(view.month_end) if view.month_end else None,
+    ]
+
+
+def _anomalies(view: TeamView) -> list[Element]:
     if not view.anomalies:
         return []
-    return [
-        section(view.anomalies_heading),
-        *(
-            {
-                "type": "Container",
-                "style": "attention",
-                "items": [crossing(plain(one.what, 300)), text(plain(one.state), spacing="None")],
-            }
-            for one in view.anomalies
-        ),
+    boxes = [
+        box([crossing(plain(one.what, 300)), note(plain(one.state), isSubtle=False)], "attention")
+        for one in view.anomalies
     ]
+    return [section(view.anomalies_heading), *boxes]
 
 
-def _change_table(first: str, current: str, rows: Sequence[Row], total: Row | None) -> Element:
-    cells = [
+def _change_table(first: str, current: str, rows: Sequence[Row], total: Row) -> Element:
+    cells: list[list[Cell]] = [
         [
-            f"{plain(row.name, 60)}{f'  {chr(10)}{plain(row.note, 60)}' if row.note else ''}",
-            f"{row.change}{f'  {chr(10)}{row.percent}' if row.percent else ''}",
-            f"{row.current}  \nwas {row.previous}",
+            (plain(row.name, 60), plain(row.note, 60)),
+            (row.change, row.percent),
+            (row.current, f"was {row.previous}"),
         ]
-        for row in (*rows, *((total,) if total else ()))
+        for row in (*rows, total)
     ]
-    return table(
-        [(first, 5, False), ("Change", 4, True), (current, 4, True)],
-        cells,
-        bold_last=total is not None,
-    )
-
-
-def _week(report: TeamReport, words: str) -> list[Element]:
-    week = report.figures.week
-    if week is None or not words:
-        return []
-    days = (*week.days_before, *week.days)
-    points = [(one.day.isoformat(), float(one.amount or 0)) for one in days]
-    spark = sparkline([one.amount for one in days])
-    return [section(words), line_chart("Cost per day, last two weeks", [("Cost", points)], spark)]
+    columns = [(first, 5, False), ("Change", 4, True), (current, 4, True)]
+    return table(columns, cells, bold_last=True)
 
 
 def admin_preview(report: AdminReport, role: Role) -> Element:
     """The consolidated report: what is to do, anomalies, movers."""
-    view = admin_view(report)
-    anomalies = [
-        [f"{plain(one.team, 60)}  \n{plain(one.driver, 60)}", one.excess, plain(one.since)]
+    view = admin_view(report, MOST_MOVERS)
+    anomalies: list[list[Cell]] = [
+        [(plain(one.team, 60), plain(one.driver, 60)), one.excess, plain(one.since)]
         for one in view.anomalies
     ]
-    rest = len(report.teams) - MOST_MOVERS
-    movers = view.movers[:MOST_MOVERS] if rest > 0 else view.movers
+    columns = [("Team: driver", 5, False), ("Excess", 4, True), ("Since", 4, False)]
     body: list[Element | None] = [
-        sample_notice(report.sample),
-        late(report.data_through, report.expected_through),
+        *(notice(words) for words in view.notices),
         note(view.scope),
         heading(plain(view.title, 120)),
         figure(view.figure),
         text(view.change, spacing="None"),
         note(view.window),
         note(view.days),
-        section(f"To do: {', '.join(view.to_do)}") if view.to_do else None,
+        section("To do") if view.to_do else None,
+        text(" · ".join(view.to_do), spacing="Small") if view.to_do else None,
         section(view.anomalies_heading) if anomalies else None,
-        table([("Team", 5, False), ("Excess", 4, True), ("Since", 4, False)], anomalies)
-        if anomalies
-        else None,
+        table(columns, anomalies) if anomalies else None,
         note(view.more_anomalies) if view.more_anomalies else None,
         section(view.movers_heading),
-        _change_table("Team", view.current_label, movers, None),
-        note(f"and {plural(rest, 'other team')} in the mail's CSV") if rest > 0 else None,
-        note(plain(view.categories)) if view.categories else None,
+        _change_table("Team", view.current_label, view.movers, view.total),
+        note(view.categories) if view.categories else None,
     ]
     actions = [execute("Send", "send", {"team": "weekly"})] if role == "admin" else []
     actions.append(execute("Open e-mail", "email", {"team": "admin"}))
@@ -153,28 +140,22 @@ def admin_preview(report: AdminReport, role: Role) -> Element:
 
 def mail_text(rendered: RenderedReport, recipients: Sequence[str]) -> Element:
     """The mail as its plain text, which says the same as its HTML."""
-    words = rendered.text
-    cut = len(words) > LONGEST_MAIL
-    lines = [
-        {
-            "type": "RichTextBlock",
-            "inlines": [
-                {
-                    "type": "TextRun",
-                    "text": words[:LONGEST_MAIL],
-                    "fontType": "Monospace",
-                    "size": "Small",
-                }
-            ],
-        }
-    ]
-    to = f"To {', '.join(plain(one, 80) for one in recipients[:10])}" if recipients else ""
+    lines, kept = rendered.text.splitlines(), []
+    left = MOST_MAIL_BYTES
+    for line in lines:
+        left -= size_of({"": line})
+        if left < 0:
+            break
+        kept.append(line)
+    addresses = [plain(one, 80) for one in recipients[:MOST_ADDRESSES]]
+    if more := len(recipients) - len(addresses):
+        addresses.append(f"{more:,} more")
     return card(
         [
             heading(plain(rendered.subject, 200)),
-            note(to) if to else None,
-            *lines,
-            note("The mail goes on; it is cut here.") if cut else None,
+            note(f"To {', '.join(addresses)}") if addresses else None,
+            monospace("\n".join(kept)),
+            note("The mail goes on; it is cut here.") if len(kept) < len(lines) else None,
         ]
     )
 
@@ -190,6 +171,8 @@ def send_question(
     who: str,
     transport: str,
     data: Mapping[str, str],
+    *,
+    sample: bool = False,
 ) -> Element:
     """Asks before anything is mailed: how many mails go to whom."""
     total = teams + admins
@@ -203,6 +186,7 @@ def send_question(
     )
     return card(
         [
+            sample_notice(sample),
             heading(f"{period}: {', '.join(parts)}"),
             text(f"{sent:,} sent before. {where}".strip()),
         ],
@@ -213,19 +197,21 @@ def send_question(
     )
 
 
-def progress(run: Run, counts: Mapping[DeliveryState, int], role_free_by: str) -> Element:
+def progress(run: Run, counts: Mapping[DeliveryState, int], asked_by: str) -> Element:
     """A run at work."""
     total = sum(counts.values())
-    by = f"by {plain(role_free_by, 60)}, {clock_time(run.created_at)}"
+    by = f"by {plain(asked_by, 60)}, {clock_time(run.created_at)}"
+    marked = sample_notice(run.source == "sample")
     if not run.planned:
-        said = "Reading costs and making reports…"
-        return card([text(f"**{run.period}** {said}"), _bar(0, 0), note(by)])
+        said = text(bold(run.period), " Reading costs and making reports…")
+        return card([marked, said, progress_bar(0, 0), note(f"{by}{_trouble(run)}")])
     sent = counts.get(DeliveryState.SENT, 0)
     failed = sum(counts.get(state, 0) for state in FAILED)
     return card(
         [
-            text(f"**{run.period}** {sent:,} of {total:,} sent · {failed:,} failed"),
-            _bar(sent + failed, total),
+            marked,
+            text(bold(run.period), f" {sent:,} of {total:,} sent · {failed:,} failed"),
+            progress_bar(sent + failed, total),
             note(f"{by}{_trouble(run)}"),
         ]
     )
@@ -238,12 +224,6 @@ def _trouble(run: Run) -> str:
     return f" · {plain(run.last_error, 200)}" if run.last_error else ""
 
 
-def _bar(done: int, total: int) -> Element:
-    """A progress bar; where it is not drawn, the line above says the same."""
-    value = {"value": done, "max": total} if total else {}
-    return {"type": "ProgressBar", **value, "fallback": "drop"}
-
-
 def done(
     run: Run,
     counts: Mapping[DeliveryState, int],
@@ -254,31 +234,43 @@ def done(
     total = sum(counts.values())
     sent = counts.get(DeliveryState.SENT, 0)
     by = f"by {plain(asked_by, 60)}, {clock_time(run.finished_at or run.created_at)}"
+    marked = sample_notice(run.source == "sample")
+    said = f" {sent:,} of {total:,} sent." if sent else " No mail was sent."
     if run.state is RunState.FAILED:
+        reason = f"{said} {plain(run.last_error or '', 400)}".rstrip()
         return card(
-            [
-                text(f"**{run.period}** No mail was sent. {plain(run.last_error or '', 400)}"),
-                note(by),
-            ],
+            [marked, text(bold(run.period), reason), note(by)],
             [
                 execute("Try again", "send", {"team": run.team_id or "weekly"}),
                 execute("Status", "status"),
             ],
         )
-    said = f"**{run.period}** {sent:,} of {total:,} sent."
-    if run.transport == "outbox":
+    if run.transport == "outbox" and sent:
         said += " They are in the outbox of this machine."
-    reasons = [
-        text(f"{plain(one.recipient, 100)}: {plain(one.error or one.state.value, 200)}")
-        for one in failed[:MOST_FAILED]
-    ]
     more = len(failed) - MOST_FAILED
     actions = [execute("Details", "run.details", {"run": run.id})]
     if failed:
         actions.insert(0, execute(f"Retry {len(failed):,}", "run.retry", {"run": run.id}))
     return card(
-        [text(said), *reasons, note(f"and {more} more") if more > 0 else None, note(by)], actions
+        [
+            marked,
+            text(bold(run.period), said),
+            *_reasons(failed[:MOST_FAILED]),
+            note(f"and {more:,} more") if more > 0 else None,
+            note(by),
+        ],
+        actions,
     )
+
+
+def _reasons(failed: Sequence[Delivery]) -> list[Element]:
+    return [
+        text(
+            f"{plain(one.recipient, 100)}: {plain(one.error or one.state.value, 300)}",
+            spacing="Small",
+        )
+        for one in failed
+    ]
 
 
 def run_details(
@@ -302,11 +294,10 @@ def run_details(
         ("Mails", ", ".join(f"{n:,} {state.value}" for state, n in counts.items()) or "none"),
     ]
     if run.summary:
-        pairs.append(("Data through", run.summary.data_through.isoformat()))
+        pairs.append(("Data through", f"{day(run.summary.data_through)} (UTC)"))
     if run.last_error:
         pairs.append(("Last error", plain(run.last_error, 300)))
-    reasons = [
-        text(f"{plain(one.recipient, 100)}: {plain(one.error or one.state.value, 200)}")
-        for one in failed[:20]
-    ]
-    return card([heading("Run"), facts(pairs), *reasons])
+    more = len(failed) - MOST_DETAILS
+    cut = note(f"and {more:,} more") if more > 0 else None
+    head = [sample_notice(run.source == "sample"), heading("Run"), facts(pairs)]
+    return card([*head, *_reasons(failed[:MOST_DETAILS]), cut])

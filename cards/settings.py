@@ -6,7 +6,9 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from cards.elements import (
+    Cell,
     Element,
+    bold,
     card,
     choice_input,
     crossing,
@@ -22,10 +24,12 @@ from cards.elements import (
 )
 from cards.general import sample_notice
 from services.model import AdminEntry, AuditEntry, Conversation, Person, Role, Run, StoredConfig
-from services.wording import clock_time, day, plural, threshold, weekday
+from services.wording import clock_time, day, listed, plain_number, plural, threshold, weekday
 
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 MOST_ADDRESSES = 30
+LONGEST_ADDRESSES = 5000
+MOST_ROWS = 20
 
 
 # Schedule and recipients
@@ -34,9 +38,9 @@ MOST_ADDRESSES = 30
 def schedule(config: StoredConfig, slots: Sequence[datetime], role: Role) -> Element:
     """When the weekly reports go out, and how to change it."""
     zone = ZoneInfo(config.schedule_timezone)
-    upcoming = ", ".join(
+    upcoming = [
         f"{weekday(slot.astimezone(zone).date())} {slot.astimezone(zone):%H:%M}" for slot in slots
-    )
+    ]
     form = [
         choice_input(
             "day", "Day", [(one.capitalize(), one) for one in DAYS], value=config.schedule_day
@@ -62,7 +66,7 @@ def schedule(config: StoredConfig, slots: Sequence[datetime], role: Role) -> Ele
                 f"{config.schedule_day.capitalize()} {config.schedule_hour:02d}:00 "
                 f"{config.schedule_timezone}"
             ),
-            text(f"Next: {upcoming}"),
+            text(f"Next: {listed(upcoming)}") if upcoming else None,
             *(form if role == "admin" else []),
         ],
         [execute("Change", "schedule.save", inputs=True)] if role == "admin" else [],
@@ -81,16 +85,9 @@ def schedule_saved(
 def recipients(config: StoredConfig, role: Role) -> Element:
     """Who gets the consolidated report."""
     addresses = config.global_admin_emails
-    listed = "  \n".join(plain(one, 120) for one in addresses[:MOST_ADDRESSES])
-    more = len(addresses) - MOST_ADDRESSES
-    form = text_input(
-        "mails",
-        "Addresses, separated by commas",
-        value=", ".join(addresses),
-        longest=5000,
-        lines=True,
-        error="Mail addresses, separated by commas.",
-    )
+    shown = [text(plain(one, 120), spacing="Small") for one in addresses[:MOST_ADDRESSES]]
+    more = len(addresses) - len(shown)
+    form, actions = _recipients_form(addresses) if role == "admin" else ([], [])
     return card(
         [
             heading(
@@ -98,12 +95,30 @@ def recipients(config: StoredConfig, role: Role) -> Element:
                 if addresses
                 else "Nobody gets the admins' report"
             ),
-            text(listed) if listed else text("Add an address to send the consolidated report."),
-            note(f"and {more} more") if more > 0 else None,
-            *([form] if role == "admin" else []),
+            None if addresses else text("Add an address to send the consolidated report."),
+            *([] if actions else shown),
+            note(f"and {more:,} more") if more and not actions else None,
+            *form,
         ],
-        [execute("Save", "recipients.save", inputs=True)] if role == "admin" else [],
+        actions,
     )
+
+
+def _recipients_form(addresses: Sequence[str]) -> tuple[list[Element], list[Element]]:
+    """A form with all addresses; with more than it can hold none, as it would drop the rest."""
+    value = ", ".join(addresses)
+    if len(value) > LONGEST_ADDRESSES:
+        one_by_one = "To change them, write recipients add mail@x or recipients remove mail@x."
+        return [note(one_by_one)], []
+    form = text_input(
+        "mails",
+        "Addresses, separated by commas",
+        value=value,
+        longest=LONGEST_ADDRESSES,
+        lines=True,
+        error="Mail addresses, separated by commas.",
+    )
+    return [form], [execute("Save", "recipients.save", inputs=True)]
 
 
 def saved(words: str, by: str, entry: str | None) -> Element:
@@ -121,21 +136,30 @@ def channel(conversation: Conversation) -> Element:
     """Alerts come to this conversation."""
     since = day(conversation.alerts_since.date()) if conversation.alerts_since else ""
     return card(
-        [text(f"**Alerts come here** since {since} ({plain(conversation.alerts_by, 60)}).")],
+        [
+            text(
+                bold("Alerts come here"),
+                f" since {since} ({plain(conversation.alerts_by, 60)}).",
+            )
+        ],
         [execute("Test", "alerts.test"), execute("Turn off", "alerts.off")],
     )
 
 
 def channels(registered: Sequence[Conversation], here: Conversation, role: Role) -> Element:
     """Where alerts go."""
-    rows = [
+    rows: list[list[Cell]] = [
         [
-            plain(one.title or one.kind, 60),
+            (
+                plain(one.title or one.kind, 60),
+                crossing(one.state, size="Small", spacing="None") if one.state != "active" else "",
+            ),
             day(one.alerts_since.date()) if one.alerts_since else "",
-            plain(one.alerts_by, 40) if one.state == "active" else f"**{one.state}**",
+            plain(one.alerts_by, 40),
         ]
-        for one in registered[:20]
+        for one in registered[:MOST_ROWS]
     ]
+    more = len(registered) - len(rows)
     is_here = any(one.id == here.id for one in registered)
     actions = []
     if role == "admin":
@@ -149,7 +173,8 @@ def channels(registered: Sequence[Conversation], here: Conversation, role: Role)
         if rows
         else [text("Alerts go nowhere yet.")]
     )
-    return card([heading("Where alerts go"), *body], actions)
+    cut = note(f"and {more:,} more") if more else None
+    return card([heading("Where alerts go"), *body, cut], actions)
 
 
 # Roles
@@ -177,18 +202,22 @@ def admins(
     """Who may change things."""
     rows = [
         [plain(one.name or one.object_id, 60), day(one.since.date()), plain(one.by, 60)]
-        for one in granted[:50]
+        for one in granted
     ]
-    rows += [[one, "", "ADMIN_AAD_OBJECT_IDS"] for one in configured[:50]]
+    rows += [[plain(one, 60), "", "ADMIN_AAD_OBJECT_IDS"] for one in configured]
+    more = len(rows) - MOST_ROWS
     body: list[Element | None] = [
         heading("Admins"),
-        table([("Admin", 5, False), ("Since", 3, False), ("By", 4, False)], rows)
+        table([("Admin", 5, False), ("Since", 3, False), ("By", 4, False)], rows[:MOST_ROWS])
         if rows
         else None,
+        note(f"and {more:,} more") if more > 0 else None,
         text("Local mode: everybody on this machine is an admin.") if local_for_all else None,
         note("To add somebody: grant @name. To remove: revoke @name."),
     ]
-    choices = [(one.name or one.object_id, one.object_id) for one in granted[:50]]
+    choices = [
+        (plain(one.name or one.object_id, 60), one.object_id) for one in granted[:MOST_ROWS]
+    ]
     if choices:
         body.append(choice_input("person", "Revoke", choices))
     return card(body, [execute("Revoke", "roles.revoke", inputs=True)] if choices else [])
@@ -217,10 +246,14 @@ class StatusFacts:
     sample: bool = False
 
 
+def _source(found: StatusFacts) -> str:
+    return f"{found.source}, {found.metric}" if found.metric else found.source
+
+
 def status(found: StatusFacts, role: Role) -> Element:
     """Problems first; then the agent's facts."""
     pairs = [
-        ("Source", plain(f"{found.source}, {found.metric}".rstrip(", "), 200)),
+        ("Source", plain(found.source if found.sample else _source(found), 200)),
         ("Data through", found.data_through),
         ("Last run", plain(found.last_run, 200)),
         ("Next run", plain(found.next_run, 100)),
@@ -238,8 +271,8 @@ def status(found: StatusFacts, role: Role) -> Element:
     return card(
         [
             sample_notice(found.sample),
-            heading("Not well" if found.problems else "All is well"),
-            *[crossing(plain(one, 400)) for one in found.problems],
+            heading(plural(len(found.problems), "problem") if found.problems else "All is well"),
+            *[crossing(plain(one, 400)) for one in found.problems[:MOST_ROWS]],
             facts(pairs),
         ],
         actions,
@@ -289,14 +322,17 @@ def history(
 ) -> Element:
     """The audit trail: who changed what, when, from where; one of them can be undone."""
     if not lines:
-        return card([text(f"Nothing was changed yet{whose}.")])
+        return card([text(f"Nothing was changed yet {plain(whose, 70)}".rstrip() + ".")])
     items = [
-        text(f"**{clock_time(one.entry.at)}** {_actor(one.entry)}: {_what(one)}", spacing="Small")
+        text(
+            bold(clock_time(one.entry.at)), f" {_actor(one.entry)}: {_what(one)}", spacing="Small"
+        )
         for one in lines
     ]
     undoable = [one for one in lines if one.can_undo]
     choices = [
-        (f"{clock_time(one.entry.at)} {_choice(one)}"[:100], one.entry.id) for one in undoable
+        (plain(f"{clock_time(one.entry.at)} {_choice(one)}", 100), one.entry.id)
+        for one in undoable
     ]
     actions = [execute("Undo", "undo", inputs=True)] if choices else []
     data = {"team": team_id} if team_id else {}
@@ -306,7 +342,7 @@ def history(
         actions.append(execute("Newer", "history", {**data, "page": str(page - 1)}))
     return card(
         [
-            heading(f"Changes{whose}"),
+            heading(f"Changes {plain(whose, 70)}".rstrip()),
             *items,
             section("Take one back") if choices else None,
             choice_input("entry", "Change", choices) if choices else None,
@@ -351,8 +387,8 @@ def _differences(entry: AuditEntry) -> str:
 def _value(name: str, value: object) -> str:
     if value is None or value in ("", [], ()):
         return "none"
-    if name == "anomaly_threshold" and isinstance(value, int | float):
-        return threshold(float(value))
+    if isinstance(value, int | float):
+        return threshold(value) if name == "anomaly_threshold" else plain_number(value)
     if isinstance(value, list | tuple):
         return ", ".join(str(one) for one in value[:5]) + (" …" if len(value) > 5 else "")  # noqa: PLR2004
     return str(value)

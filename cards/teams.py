@@ -1,40 +1,35 @@
 """Cards about teams: list, one team, form, import."""
 
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
+from datetime import timedelta
 
+from cards.days import week_chart
 from cards.elements import (
+    Cell,
     Element,
-    box,
+    bold,
     card,
+    choice_input,
     crossing,
     execute,
     facts,
     figure,
     heading,
-    line_chart,
+    monospace,
     note,
     plain,
     problem,
     section,
+    size_of,
     table,
     text,
     text_input,
 )
 from cards.general import late, sample_notice
 from services.model import Role, Team, TeamReport
-from services.rendering.blocks import window_line
-from services.wording import (
-    bare_percent,
-    change,
-    day,
-    listed,
-    money,
-    percent_of,
-    plural,
-    sparkline,
-    threshold,
-)
+from services.rendering.blocks import crossing as crossing_words
+from services.rendering.blocks import days_line, week_line, window_line
+from services.wording import change_line, day, listed, money, plural, threshold
 
 LABELS = {
     "team_name": "Name",
@@ -44,6 +39,9 @@ LABELS = {
     "anomaly_threshold": "Threshold",
 }
 MOST_PROBLEMS = 8
+MOST_KEPT_BYTES = 12_000
+"""Of pasted text that a form shows again; a longer one would make the card too large to send."""
+ONE_DAY = timedelta(days=1)
 
 
 def team_list(
@@ -58,12 +56,16 @@ def team_list(
     """A page of teams; each opens with its name."""
     if not total:
         return _no_teams(typed, role, sample)
-    rows = [
-        [f"**{plain(team.team_name, 60)}**", team.aws_account_id, plain(team.team_email, 80)]
+    rows: list[list[Cell]] = [
+        [
+            (text(plain(team.team_name, 60), weight="Bolder"),),
+            team.aws_account_id,
+            plain(team.team_email, 80),
+        ]
         for team in teams
     ]
     fits = f" that fit “{plain(typed, 40)}”" if typed else ""
-    actions = []
+    actions = [execute("Open", "team", inputs=True)]
     if page < pages:
         actions.append(execute("Next", "teams", {"text": typed, "page": str(page + 1)}))
     if page > 1:
@@ -71,15 +73,14 @@ def team_list(
     if role == "admin":
         actions.append(execute("Add team", "team.form"))
         actions.append(execute("Import", "import.form"))
+    choices = [(f"{plain(one.team_name, 60)}, {one.aws_account_id}", one.id) for one in teams]
     return card(
         [
             sample_notice(sample),
             heading(f"{plural(total, 'team')}{fits}"),
-            table(
-                [("Team", 4, False), ("AWS account", 3, False), ("Mail", 4, False)],
-                rows,
-            ),
-            note(f"Page {page} of {pages}. For one of them write: team <name>") if pages else None,
+            table([("Team", 4, False), ("AWS account", 3, False), ("Mail", 4, False)], rows),
+            note(f"Page {page:,} of {pages:,}") if pages > 1 else None,
+            choice_input("team", "Which one?", choices, value=teams[0].id),
         ],
         actions,
     )
@@ -122,47 +123,23 @@ def team_card(report: TeamReport, role: Role) -> Element:
 
 
 def _figures(report: TeamReport) -> list[Element | None]:
+    """The mail's own words."""
     figures = report.figures
     if figures.silent:
-        since = f" since {day(figures.last_day)}" if figures.last_day else ""
+        since = f" since {day(figures.last_day + ONE_DAY)}" if figures.last_day else ""
         return [text(f"No AWS cost data{since}.", weight="Bolder")]
-    currency = figures.currency
-    moved = figures.current_total - figures.previous_total
-    share = percent_of(figures.current_total, figures.previous_total)
-    breach = None
-    if figures.breach is not None and figures.usage_percent is not None:
-        limit = threshold(figures.threshold)
-        grown = bare_percent(figures.usage_percent)
-        breach = crossing(f"Usage up {grown}, above the {limit} threshold")
+    current, previous, currency = figures.current_total, figures.previous_total, figures.currency
     open_ones = len(report.anomalies)
+    crossed = crossing_words(figures, "the")
     return [
-        figure(money(figures.current_total, currency)),
-        text(f"{change(moved, currency)} ({share})", spacing="None"),
-        breach,
-        note(window_line(figures.window, figures.previous_total, currency)),
-        text(f"{plural(open_ones, 'open anomaly', 'open anomalies')}") if open_ones else None,
-        *_week(report),
-    ]
-
-
-def _week(report: TeamReport) -> list[Element | None]:
-    week = report.figures.week
-    if week is None:
-        return []
-    currency = report.figures.currency
-    share = percent_of(week.current, week.previous)
-    words = (
-        f"Last 7 days: {money(week.current, currency)} vs {money(week.previous, currency)} "
-        f"({share})"
-    )
-    both = (week.days_before, week.days)
-    points = [
-        (one.day.isoformat(), float(one.amount or Decimal(0))) for part in both for one in part
-    ]
-    spark = sparkline([one.amount for part in both for one in part])
-    return [
-        section(words),
-        line_chart("Cost per day, last two weeks", [("Cost", points)], spark),
+        figure(money(current, currency)),
+        text(change_line(current, previous, currency), spacing="None"),
+        crossing(crossed) if crossed else None,
+        note(window_line(figures.window, previous, currency)),
+        note(days_line(figures.window, figures.data_through, currency)),
+        text(plural(open_ones, "open anomaly", "open anomalies")) if open_ones else None,
+        section(week_line(figures.week, currency)) if figures.week else None,
+        *(week_chart(figures.week, currency) if figures.week else []),
     ]
 
 
@@ -238,11 +215,11 @@ def team_form(
     )
 
 
-def _words(problems: Sequence[tuple[str, str]]) -> str:
-    return "  \n".join(
-        f"{LABELS.get(field, field)} {plain(reason, 200)}"
+def _words(problems: Sequence[tuple[str, str]]) -> list[str]:
+    return [
+        f"{LABELS.get(field, field)} {plain(reason, 200)}".strip()
         for field, reason in problems[:MOST_PROBLEMS]
-    )
+    ]
 
 
 def team_stored(
@@ -257,7 +234,7 @@ def team_stored(
     ]
     return card(
         [
-            text(f"**{plain(team.team_name, 80)}** {what} by {plain(by, 60)}."),
+            text(bold(plain(team.team_name, 80)), f" {what} by {plain(by, 60)}."),
             facts([("AWS account", team.aws_account_id), *_contacts(team, limit)]),
         ],
         actions,
@@ -285,7 +262,7 @@ def remove_question(team: Team) -> Element:
 def team_removed(team: Team, by: str, entry: str) -> Element:
     """A team was removed; the way back."""
     return card(
-        [text(f"**{plain(team.team_name, 80)}** removed by {plain(by, 60)}.")],
+        [text(bold(plain(team.team_name, 80)), f" was removed by {plain(by, 60)}.")],
         [execute("Undo", "undo", {"entry": entry})],
     )
 
@@ -295,14 +272,18 @@ def team_removed(team: Team, by: str, entry: str) -> Element:
 
 def import_form(typed: str, wrong: str) -> Element:
     """CSV or JSON is pasted here."""
+    problems = [plain(wrong, 300)] if wrong else []
+    if size_of({"": typed}) > MOST_KEPT_BYTES:
+        problems.append("Your text is too long to stand here again. Mend it and paste it anew.")
+        typed = ""
     return card(
         [
             heading("Import teams"),
-            problem(plain(wrong, 300)) if wrong else None,
+            problem(problems) if problems else None,
             text(
-                "CSV with the columns team\\_name, aws\\_account\\_id, team\\_email and, if you "
-                "like, admin\\_emails (separated by ;) and anomaly\\_threshold; or a JSON list of "
-                "objects with these fields. Nothing is stored before you confirm."
+                "CSV with the columns team_name, aws_account_id, team_email and, if you like, "
+                "admin_emails (separated by ;) and anomaly_threshold; or a JSON list of objects "
+                "with these fields. Nothing is stored before you confirm."
             ),
             text_input(
                 "text",
@@ -331,25 +312,24 @@ def import_question(
     pending: str,
 ) -> Element:
     """What an import would do, row by row where it matters."""
-    counts = [f"{new} new", f"{changed} changed", f"{same} the same"]
+    counts = [f"{new:,} new", f"{changed:,} changed", f"{same:,} the same"]
     if problems:
         counts.append(plural(len(problems), "error"))
     body = [heading(listed(counts))]
     if problems:
         lines = [
-            f"Row {line}: {LABELS.get(field, field)} {plain(reason, 160)}"
+            f"Row {line:,}: {LABELS.get(field, field)} {plain(reason, 160)}"
             for line, field, reason in problems[:MOST_PROBLEMS]
         ]
-        left = len(problems) - MOST_PROBLEMS
-        more = [f"and {left} more"] if left > 0 else []
-        body.append(box([crossing("  \n".join([*lines, *more]))], "attention"))
-    body += [text(plain(line, 200), spacing="None") for line in changes[:MOST_PROBLEMS]]
+        left = len(problems) - len(lines)
+        body.append(problem([*lines, f"and {left:,} more"] if left else lines))
+    body += [text(plain(line, 200), spacing="Small") for line in changes[:MOST_PROBLEMS]]
     if len(changes) > MOST_PROBLEMS:
-        body.append(note(f"and {len(changes) - MOST_PROBLEMS} more"))
+        body.append(note(f"and {len(changes) - MOST_PROBLEMS:,} more"))
     number = new + changed
     actions = []
     if number:
-        title = f"Confirm {number}"
+        title = f"Confirm {number:,}"
         actions.append(execute(title, "import.apply", {"pending": pending}, style="positive"))
     actions.append(execute("Cancel", "cancel"))
     return card(body, actions)
@@ -357,9 +337,9 @@ def import_question(
 
 def import_done(created: int, updated: int, unchanged: int, failed: int, by: str) -> Element:
     """What an import did."""
-    counts = [f"{created} added", f"{updated} changed", f"{unchanged} the same"]
+    counts = [f"{created:,} added", f"{updated:,} changed", f"{unchanged:,} the same"]
     if failed:
-        counts.append(f"{failed} with errors left out")
+        counts.append(f"{failed:,} with errors left out")
     return card(
         [text(f"{listed(counts)}. Imported by {plain(by, 60)}.")],
         [execute("See teams", "teams")],
@@ -370,13 +350,11 @@ def export(csv_text: str, total: int, page: int, pages: int) -> Element:
     """Teams as the CSV that the import takes; in parts where there are many."""
     part = f", part {page} of {pages}" if pages > 1 else ""
     actions = [execute("Next part", "export", {"page": str(page + 1)})] if page < pages else []
-    lines = {
-        "type": "RichTextBlock",
-        "inlines": [
-            {"type": "TextRun", "text": csv_text, "fontType": "Monospace", "size": "Small"}
-        ],
-    }
     return card(
-        [heading(f"{plural(total, 'team')} as CSV{part}"), note("Copy it into a file."), lines],
+        [
+            heading(f"{plural(total, 'team')} as CSV{part}"),
+            note("Copy it into a file."),
+            monospace(csv_text),
+        ],
         actions,
     )

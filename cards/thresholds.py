@@ -1,9 +1,12 @@
 """Cards about thresholds."""
 
 from collections.abc import Sequence
+from decimal import Decimal
 
 from cards.elements import (
+    Cell,
     Element,
+    bold,
     card,
     execute,
     facts,
@@ -25,7 +28,7 @@ MOST_OWN = 15
 
 def thresholds(config: StoredConfig, own: Sequence[Team], currency: str, role: Role) -> Element:
     """The threshold for all teams, and the teams that have their own."""
-    least = f"{config.min_increase:g} {currency}"
+    least = _money(config.min_increase, currency)
     pairs = [
         (plain(team.team_name, 60), threshold(team.anomaly_threshold or 0))
         for team in own[:MOST_OWN]
@@ -50,7 +53,7 @@ def thresholds(config: StoredConfig, own: Sequence[Team], currency: str, role: R
             text(f"and by at least {least}, against the same days of the month before."),
             section("Teams with their own") if pairs else None,
             facts(pairs) if pairs else None,
-            note(f"and {len(own) - MOST_OWN} more") if len(own) > MOST_OWN else None,
+            note(f"and {len(own) - MOST_OWN:,} more") if len(own) > MOST_OWN else None,
             *(form if role == "admin" else []),
         ],
         [execute("What if?", "threshold.what_if", inputs=True)] if role == "admin" else [],
@@ -61,22 +64,24 @@ def what_if(found: WhatIf, team: Team | None, role: Role, sample: bool) -> Eleme
     """What another threshold would have marked, before it is saved."""
     before, after = threshold(found.threshold), threshold(found.candidate)
     whom = f" for {plain(team.team_name, 60)}" if team else ""
-    changes = f"{before} to {after}"
+    parts = [f"{before} to {after}"] if found.candidate != found.threshold else []
+    data = {"value": _exactly(found.candidate)} if parts else {}
     if found.candidate_min_increase != found.min_increase:
-        changes += (
-            f", smallest increase {found.min_increase:g} to {found.candidate_min_increase:g}"
-        )
-    data = {"value": f"{found.candidate:g}"} if found.candidate != found.threshold else {}
-    if found.candidate_min_increase != found.min_increase:
-        data["min"] = f"{found.candidate_min_increase:g}"
+        least = _money(found.min_increase, found.currency)
+        new_least = _money(found.candidate_min_increase, found.currency)
+        parts.append(f"smallest increase {least} to {new_least}")
+        data["min"] = _exactly(found.candidate_min_increase)
     days = (found.span.last - found.span.first).days + 1
     return card(
         [
             sample_notice(sample),
-            heading(f"Threshold{whom}: {changes}"),
+            heading(f"Threshold{whom}: {', '.join(parts) or f'stays {before}'}"),
             text(
-                f"Last {days} days: **{plural(found.marked, 'alert')}**; it would have been "
-                f"**{found.candidate_marked:,}**."
+                f"Last {plural(days, 'day')}: ",
+                bold(plural(found.marked, "alert")),
+                "; it would have been ",
+                bold(f"{found.candidate_marked:,}"),
+                ".",
             ),
             note("At most one for each account and month."),
             *_events("Would miss", found.missed, found.currency),
@@ -99,10 +104,10 @@ def what_if(found: WhatIf, team: Team | None, role: Role, sample: bool) -> Eleme
 def _events(title: str, events: Sequence[WhatIfEvent], currency: str) -> list[Element]:
     if not events:
         return []
-    rows = [
+    rows: list[list[Cell]] = [
         [
             plain(one.team_name, 60),
-            f"{plain(one.service, 40)}, {day(one.day)}",
+            (plain(one.service, 60), day(one.day)),
             money(one.excess, currency),
         ]
         for one in events[:MOST_EVENTS]
@@ -112,7 +117,16 @@ def _events(title: str, events: Sequence[WhatIfEvent], currency: str) -> list[El
         section(title),
         table([("Team", 4, False), ("Driver, since", 4, False), ("Excess", 3, True)], rows),
     ]
-    return [*found, note(f"and {more} more")] if more > 0 else found
+    return [*found, note(f"and {more:,} more")] if more > 0 else found
+
+
+def _money(amount: float, currency: str) -> str:
+    return money(Decimal(repr(amount)), currency)
+
+
+def _exactly(value: float) -> str:
+    """As a button sends it back: every digit, and nothing that must be read as a sign."""
+    return f"{Decimal(repr(value)):f}"
 
 
 def threshold_saved(words: str, by: str, entry: str | None) -> Element:

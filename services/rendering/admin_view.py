@@ -76,8 +76,8 @@ class AdminView:
     footer: list[str] = field(default_factory=list)
 
 
-def admin_view(report: AdminReport) -> AdminView:
-    """The view of the consolidated report."""
+def admin_view(report: AdminReport, most_movers: int = MOST_MOVERS) -> AdminView:
+    """The view of the consolidated report, with so many movers; the rest of them is one row."""
     currency = report.currency
     current, previous = cents(report.current_total), cents(report.previous_total)
     names = period_names(report.window)
@@ -101,7 +101,7 @@ def admin_view(report: AdminReport) -> AdminView:
         more_anomalies=_more(len(report.anomalies) - MOST_ANOMALIES),
         current_label=names[0],
         movers_heading=f"Movers ({names[1]} = “was”)",
-        movers=_movers(report, (current, previous)),
+        movers=_movers(report, (current, previous), most_movers),
         total=change_row("Total", current, previous, currency),
         categories=category_line(report.categories, current, currency),
         unmapped=[
@@ -191,10 +191,10 @@ def _anomalies(report: AdminReport) -> list[AdminAnomaly]:
     return found
 
 
-def _movers(report: AdminReport, total: tuple[Decimal, Decimal]) -> list[Row]:
-    shown = report.teams[:MOST_MOVERS]
+def _movers(report: AdminReport, total: tuple[Decimal, Decimal], most: int) -> list[Row]:
+    shown = report.teams[:most]
     rows = [_mover(line, report.currency) for line in shown]
-    others = report.teams[MOST_MOVERS:]
+    others = report.teams[most:]
     unmapped = [(one.current, one.previous) for one in report.unmapped]
     unmapped_sum = _sums(unmapped)
     rest = remainder(total, [*((s.current, s.previous) for s in shown), unmapped_sum])
