@@ -46,7 +46,7 @@ class TeamsNotifier:
 
     async def reply(self, conversation: Conversation, message: PostedMessage, words: str) -> None:
         """One sentence in the thread of a message; in a chat, after it."""
-        body = {"type": "message", "text": neutral(words, 500)}
+        body = {"type": "message", "textFormat": "plain", "text": neutral(words, 500)}
         try:
             await self._connector.send(conversation.service_url, message.conversation_id, body)
         except ConnectorError as error:

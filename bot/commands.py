@@ -4,16 +4,21 @@ from bot.chat import Chat
 from bot.handlers import anomalies, costs, general, people, reports, settings, teams, thresholds
 from bot.turn import Command, Reply, Turn
 from cards import general as cards
+from services.model import Role
 
 
 async def show_help(chat: Chat, turn: Turn, rest: str) -> Reply:
     """What the writer may do."""
-    lines = [
-        (one.usage, one.does)
-        for one in COMMANDS
-        if one.listed and (one.role == "viewer" or turn.is_admin)
+    return Reply(cards.help_card(help_lines(turn.role), turn.role, chat.sample))
+
+
+def help_lines(role: Role) -> list[tuple[str, list[tuple[str, str]]]]:
+    """What somebody in a role may do, by group: how it is written, and what it does."""
+    mine = [one for one in COMMANDS if one.listed and (one.role == "viewer" or role == "admin")]
+    groups = dict.fromkeys(one.group for one in COMMANDS)
+    return [
+        (group, [(one.usage, one.does) for one in mine if one.group == group]) for group in groups
     ]
-    return Reply(cards.help_card(lines, turn.role, chat.sample))
 
 
 COMMANDS: tuple[Command, ...] = (
@@ -51,63 +56,63 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command(
         "add team", 'add team, add team "Name" 012345678901 mail@x [admin@x …]',
-        "add a team, by form or typed", "admin", teams.add_team, ("add",), menu="personal",
+        "add a team, by form or typed", "admin", teams.add_team, ("add",), menu="personal", group="Setting up",
     ),
     Command(
         "edit team", "edit team <team>", "change a team", "admin", teams.edit_team,
-        ("edit", "change team"),
+        ("edit", "change team"), group="Setting up",
     ),
     Command(
         "remove team", "remove team <team>", "remove a team; can be undone", "admin",
-        teams.ask_to_remove, ("remove", "delete team"),
+        teams.ask_to_remove, ("remove", "delete team"), group="Setting up",
     ),
     Command(
         "import teams", "import teams", "add and change many teams from CSV or JSON", "admin",
-        teams.import_teams, ("import",),
+        teams.import_teams, ("import",), group="Setting up",
     ),
     Command(
         "export teams", "export teams", "all teams as CSV", "admin", teams.export_teams,
-        ("export",),
+        ("export",), group="Setting up",
     ),
     Command(
         "threshold", "threshold, threshold 25, threshold 35 for <team>, threshold min 50",
         "thresholds, and what another would have marked in the last 90 days", "viewer",
-        thresholds.show_threshold, ("thresholds", "set threshold"), menu="everywhere",
+        thresholds.show_threshold, ("thresholds", "set threshold"), menu="everywhere", group="Setting up",
     ),
     Command(
         "send", "send <team>", "mail a team's report; asks first", "admin", reports.send,
-        ("send report",),
+        ("send report",), group="Admins",
     ),
     Command(
         "run report", "run report", "mail the week's reports to everybody; asks first", "admin",
-        reports.run_report, ("run weekly report", "send all"),
+        reports.run_report, ("run weekly report", "send all"), group="Admins",
     ),
     Command(
         "expect", "expect <team> +30% from <day> to <day> because …",
-        "announce a change, so that it raises no alert", "admin", costs.expect,
+        "announce a change, so that it raises no alert", "admin", costs.expect, group="Admins",
     ),
     Command(
         "alerts here", "alerts here", "send anomaly alerts to this conversation", "admin",
-        settings.alerts_here, menu="shared",
+        settings.alerts_here, menu="shared", group="Setting up",
     ),
     Command(
-        "alerts off", "alerts off", "send no more alerts here", "admin", settings.alerts_off,
+        "alerts off", "alerts off", "send no more alerts here", "admin", settings.alerts_off, group="Setting up",
     ),
-    Command("alerts", "alerts", "where alerts go", "admin", settings.show_channels),
+    Command("alerts", "alerts", "where alerts go", "admin", settings.show_channels, group="Setting up"),
     Command(
         "schedule", "schedule, schedule monday 9 Europe/Berlin", "when the weekly reports go out",
-        "viewer", settings.show_schedule, admin_to_set=True,
+        "viewer", settings.show_schedule, admin_to_set=True, group="Setting up",
     ),
     Command(
         "recipients", "recipients, recipients add mail@x, recipients remove mail@x",
-        "who gets the admins' report", "admin", settings.show_recipients,
+        "who gets the admins' report", "admin", settings.show_recipients, group="Setting up",
     ),
-    Command("admins", "admins", "who is an admin", "admin", people.admins, ("roles",)),
-    Command("grant", "grant @user", "make somebody an admin", "admin", people.grant),
-    Command("revoke", "revoke @user", "take the role back", "admin", people.revoke),
+    Command("admins", "admins", "who is an admin", "admin", people.admins, ("roles",), group="Admins"),
+    Command("grant", "grant @user", "make somebody an admin", "admin", people.grant, group="Admins"),
+    Command("revoke", "revoke @user", "take the role back", "admin", people.revoke, group="Admins"),
     Command(
         "history", "history [team]", "who changed what, when; undo", "admin",
-        general.show_history, ("audit",),
+        general.show_history, ("audit",), group="Admins",
     ),
     Command(
         "claim", "claim <code>", "become the first admin, with the code that the agent printed",

@@ -11,6 +11,7 @@ from services.model import Actor, Conversation, Person, Role
 
 Card = dict[str, Any]
 Menu = Literal["", "personal", "shared", "everywhere"]
+Group = Literal["Everyday", "Setting up", "Admins"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,3 +91,5 @@ class Command:
     """With text after it, the command is for admins."""
     listed: bool = True
     """Listed in the help."""
+    group: Group = "Everyday"
+    """Under which heading."""

@@ -200,8 +200,7 @@ def anomaly_list(
         return card([sample_notice(sample), text(f"No anomalies{whose}.")])
     choices = [
         (
-            f"{plain(one.team_name, 50)}: {plain(one.anomaly.service, 40)}, "
-            f"{money(one.anomaly.excess, one.anomaly.currency)}",
+            f"{plain(one.team_name, 50)}: {plain(one.anomaly.service, 40)}, {_money(one)}",
             one.anomaly.id,
         )
         for one in lines
@@ -230,7 +229,7 @@ def _table(lines: Sequence[AnomalyLine]) -> Element:
     rows = [
         [
             (plain(one.team_name, 60), plain(one.anomaly.service, 60)),
-            money(one.anomaly.excess, one.anomaly.currency),
+            _money(one),
             (day(one.anomaly.start), STATES[one.anomaly.status]),
         ]
         for one in lines
@@ -238,6 +237,10 @@ def _table(lines: Sequence[AnomalyLine]) -> Element:
     return table(
         [("Team: driver", 5, False), ("Excess", 4, True), ("Since, state", 4, False)], rows
     )
+
+
+def _money(line: AnomalyLine) -> str:
+    return money(line.anomaly.excess, line.anomaly.currency)
 
 
 def digest(news: DigestNews) -> Element:

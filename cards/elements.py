@@ -35,6 +35,8 @@ BREAK = "\u200b"
 OF_BLOCK = ("spacing", "horizontalAlignment", "separator", "targetWidth", "id", "isVisible")
 PRIMARY_ACTIONS = 3
 """Buttons beyond these stand behind the overflow menu."""
+WIDE = ("Table", "Chart.Line")
+"""What needs all the room that a conversation has."""
 MOST_BYTES = 20_000
 """Of a whole card; what is longer is paged or cut by whoever makes the card."""
 
@@ -344,7 +346,7 @@ def card(
         "fallbackText": neutral(_summary(shown, speak), 300),
         "body": shown,
         **({"actions": behind_menu} if behind_menu else {}),
-        "msteams": {"width": "Full"},
+        **({"msteams": {"width": "full"}} if any(one["type"] in WIDE for one in shown) else {}),
     }
 
 

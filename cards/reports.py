@@ -24,7 +24,7 @@ from cards.elements import (
     table,
     text,
 )
-from cards.general import late, sample_notice
+from cards.general import sample_notice
 from services.model import (
     AdminReport,
     Delivery,
@@ -95,14 +95,14 @@ def _anomalies(view: TeamView) -> list[Element]:
     return [section(view.anomalies_heading), *boxes]
 
 
-def _change_table(first: str, current: str, rows: Sequence[Row], total: Row) -> Element:
+def _change_table(first: str, current: str, rows: Sequence[Row], total: Row | None) -> Element:
     cells: list[list[Cell]] = [
         [
             (plain(row.name, 60), plain(row.note, 60)),
             (row.change, row.percent),
             (row.current, f"was {row.previous}"),
         ]
-        for row in (*rows, total)
+        for row in (*rows, *((total,) if total else ()))
     ]
     columns = [(first, 5, False), ("Change", 4, True), (current, 4, True)]
     return table(columns, cells, bold_last=True)

@@ -1,7 +1,6 @@
 """Cards about thresholds."""
 
 from collections.abc import Sequence
-from decimal import Decimal
 
 from cards.elements import (
     Cell,
@@ -20,7 +19,7 @@ from cards.elements import (
 )
 from cards.general import sample_notice
 from services.model import Role, StoredConfig, Team, WhatIf, WhatIfEvent
-from services.wording import day, money, plural, threshold
+from services.wording import day, exact_number, money, plural, set_money, threshold
 
 MOST_EVENTS = 6
 MOST_OWN = 15
@@ -28,7 +27,7 @@ MOST_OWN = 15
 
 def thresholds(config: StoredConfig, own: Sequence[Team], currency: str, role: Role) -> Element:
     """The threshold for all teams, and the teams that have their own."""
-    least = _money(config.min_increase, currency)
+    least = set_money(config.min_increase, currency)
     pairs = [
         (plain(team.team_name, 60), threshold(team.anomaly_threshold or 0))
         for team in own[:MOST_OWN]
@@ -65,12 +64,12 @@ def what_if(found: WhatIf, team: Team | None, role: Role, sample: bool) -> Eleme
     before, after = threshold(found.threshold), threshold(found.candidate)
     whom = f" for {plain(team.team_name, 60)}" if team else ""
     parts = [f"{before} to {after}"] if found.candidate != found.threshold else []
-    data = {"value": _exactly(found.candidate)} if parts else {}
+    data = {"value": exact_number(found.candidate)} if parts else {}
     if found.candidate_min_increase != found.min_increase:
-        least = _money(found.min_increase, found.currency)
-        new_least = _money(found.candidate_min_increase, found.currency)
+        least = set_money(found.min_increase, found.currency)
+        new_least = set_money(found.candidate_min_increase, found.currency)
         parts.append(f"smallest increase {least} to {new_least}")
-        data["min"] = _exactly(found.candidate_min_increase)
+        data["min"] = exact_number(found.candidate_min_increase)
     days = (found.span.last - found.span.first).days + 1
     return card(
         [
@@ -118,15 +117,6 @@ def _events(title: str, events: Sequence[WhatIfEvent], currency: str) -> list[El
         table([("Team", 4, False), ("Driver, since", 4, False), ("Excess", 3, True)], rows),
     ]
     return [*found, note(f"and {more:,} more")] if more > 0 else found
-
-
-def _money(amount: float, currency: str) -> str:
-    return money(Decimal(repr(amount)), currency)
-
-
-def _exactly(value: float) -> str:
-    """As a button sends it back: every digit, and nothing that must be read as a sign."""
-    return f"{Decimal(repr(value)):f}"
 
 
 def threshold_saved(words: str, by: str, entry: str | None) -> Element:

@@ -104,6 +104,16 @@ def threshold(value: float) -> str:
     return f"{plain_number(value)}%"
 
 
+def set_money(value: float, currency: str) -> str:
+    """An amount that somebody has set, which is stored as a float: ``$25.00``."""
+    return money(Decimal(repr(value)), currency)
+
+
+def exact_number(value: float) -> str:
+    """Every digit of it, for forms and files: ``20``, ``12.345678``."""
+    return f"{Decimal(repr(value)).normalize():f}"
+
+
 def plain_number(value: float) -> str:
     """A number that somebody has set, as short as it can be told: ``20``, ``12.5``, ``1,000``."""
     return f"{value:,.6f}".rstrip("0").rstrip(".")

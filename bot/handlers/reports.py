@@ -80,7 +80,14 @@ async def run_report(chat: Chat, turn: Turn, rest: str) -> Reply:
     who = f"{len(teams):,} team{'s' * (len(teams) != 1)}"
     return Reply(
         cards.send_question(
-            outlook.period, mails, admins, outlook.sent, who, outlook.transport, data
+            outlook.period,
+            mails,
+            admins,
+            outlook.sent,
+            who,
+            outlook.transport,
+            data,
+            sample=chat.sample,
         )
     )
 
@@ -101,7 +108,14 @@ async def _team_question(chat: Chat, turn: Turn, team: Team) -> Reply:
     who = f"{general.sentence_of([team.team_name])} ({general.sentence_of(addresses)})"
     return Reply(
         cards.send_question(
-            outlook.period, len(addresses), 0, outlook.sent, who, outlook.transport, data
+            outlook.period,
+            len(addresses),
+            0,
+            outlook.sent,
+            who,
+            outlook.transport,
+            data,
+            sample=chat.sample,
         )
     )
 

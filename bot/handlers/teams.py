@@ -5,6 +5,7 @@ import csv
 import io
 import json
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from bot.chat import Chat
@@ -27,7 +28,7 @@ from services.team_import import (
     parse_csv,
     rows_of_list,
 )
-from services.wording import safe_cell
+from services.wording import exact_number, safe_cell
 
 ACCOUNT = re.compile(r"[\d-]{10,16}", re.ASCII)
 FORM_FIELDS = {
@@ -38,7 +39,8 @@ FORM_FIELDS = {
     "threshold": "anomaly_threshold",
 }
 PAGE_OF_TEAMS = 12
-EXPORT_ROWS = 100
+EXPORT_BYTES = 15_000
+"""Of a part of the export, so that its card can be sent."""
 
 
 # Looking
@@ -140,7 +142,7 @@ def _values(team: Team) -> dict[str, str]:
         "account": team.aws_account_id,
         "mail": team.team_email,
         "admins": ", ".join(team.admin_emails),
-        "threshold": f"{team.anomaly_threshold:g}" if team.anomaly_threshold else "",
+        "threshold": exact_number(team.anomaly_threshold) if team.anomaly_threshold else "",
     }
 
 
@@ -315,23 +317,35 @@ async def _export(chat: Chat, page: int) -> Card:
     teams = await chat.teams.list()
     if not teams:
         return general.closed("No teams yet.")
-    page, pages, which = paged(len(teams), page, EXPORT_ROWS)
-    return cards.export(_csv(teams[which]), len(teams), page, pages)
+    parts = csv_parts(teams)
+    page, pages, _ = paged(len(parts), page, 1)
+    return cards.export(parts[page - 1], len(teams), page, pages)
 
 
-def _csv(teams: list[Team]) -> str:
-    out = io.StringIO(newline="")
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow((*REQUIRED, *OPTIONAL))
+def csv_parts(teams: Sequence[Team]) -> list[str]:
+    """The CSV of teams in parts, each with the header: any of them can be imported."""
+    header = _csv_line((*REQUIRED, *OPTIONAL))
+    parts, left = [header], EXPORT_BYTES
     for team in teams:
-        threshold = f"{team.anomaly_threshold:g}" if team.anomaly_threshold else ""
-        writer.writerow(
-            [
+        line = _csv_line(
+            (
                 safe_cell(team.team_name),
                 team.aws_account_id,
                 safe_cell(team.team_email),
                 ";".join(team.admin_emails),
-                threshold,
-            ]
+                exact_number(team.anomaly_threshold) if team.anomaly_threshold else "",
+            )
         )
+        size = len(line.encode())
+        if size > left and parts[-1] != header:
+            parts.append(header)
+            left = EXPORT_BYTES
+        parts[-1] += line
+        left -= size
+    return parts
+
+
+def _csv_line(cells: Sequence[str]) -> str:
+    out = io.StringIO(newline="")
+    csv.writer(out, lineterminator="\n").writerow(cells)
     return out.getvalue()

@@ -10,6 +10,7 @@ from cards import thresholds as cards
 from services.audit import new_entry_id
 from services.errors import InvalidError
 from services.model import Team
+from services.wording import set_money
 from services.wording import threshold as words_of
 
 TYPED = re.compile(
@@ -87,9 +88,10 @@ async def save_threshold(chat: Chat, turn: Turn, press: Press) -> Reply:
             change["min_increase"] = _least(press.min)
         await chat.config.change(change, turn.actor, turn.now, entry_id=entry)
         config = await chat.config.stored(turn.now)
+        currency = (await chat.costs.state()).currency
         said = (
             f"Threshold: {words_of(config.anomaly_threshold)}, "
-            f"smallest increase {config.min_increase:g}."
+            f"smallest increase {set_money(config.min_increase, currency)}."
         )
     known = await chat.audit.get(entry)
     return Reply(cards.threshold_saved(said, turn.actor.name, entry if known else None))

@@ -1,0 +1,755 @@
+"""Every card in every state, by name: for the oracles, the golden texts and the gallery.
+
+The same collection is made with different texts from outside: ordinary ones, such as try to be
+markup, and the largest that can come.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from functools import cache
+from typing import Any
+
+from bot.commands import help_lines
+from bot.handlers.teams import csv_parts
+from cards import anomalies, costs, general, plans, reports, settings, teams, thresholds
+from cards.elements import Element
+from services.analysis.figures import account_figures
+from services.analysis.history import day_amounts, daily, largest_services, total, weeks
+from services.model import (
+    AccountFigures,
+    Actor,
+    AdminEntry,
+    AdminReport,
+    Anomaly,
+    AnomalyLine,
+    AnomalyNews,
+    Answer,
+    AuditEntry,
+    Category,
+    Conversation,
+    CostHistory,
+    CostSeries,
+    DaySpan,
+    Delivery,
+    DeliveryRecap,
+    DeliveryState,
+    DigestNews,
+    Person,
+    PlannedChange,
+    Restatement,
+    Run,
+    RunKind,
+    RunNews,
+    RunState,
+    SpanDays,
+    StoredConfig,
+    Team,
+    TeamReport,
+    WhatIf,
+    WhatIfEvent,
+)
+from services.rendering.reports import Footer, render_admin, render_team
+from services.reports import AdminReportBuilder
+from services.schedule import next_slots
+from tests import makers
+from tests.unit.basis import basis_of
+
+NOW = datetime(2026, 11, 23, 14, 2, tzinfo=UTC)
+SPAN = DaySpan(date(2026, 10, 1), date(2026, 11, 20))
+OCTOBER = 31
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """What comes from outside."""
+
+    names: tuple[str, ...]
+    services: tuple[str, ...]
+    mail: str
+    person: str
+    reason: str
+    """Of people, and of outside systems that failed."""
+    typed: str
+    scale: int = 1
+    """How many times as many of everything as on an ordinary day."""
+
+    def name(self, i: int = 0) -> str:
+        return self.names[i % len(self.names)]
+
+    def service(self, i: int = 0) -> str:
+        return self.services[i % len(self.services)]
+
+
+MARKUP = (
+    "<team> & <b>Co</b> *a* **b** _c_ [x](http://evil.example) `d` &nbsp; {{DATE(2026-11-20T00:00:00Z)}}",
+    "1. <at>Ana</at> \u202eoverride\u202c http://evil.example <!-- c -->",
+    "# ~~x~~ | ![i](data:x) \\*e\\* ]] )- q",
+    "- <https://evil.example> www.evil.example ===m===",
+)
+ORDINARY = Texts(
+    names=("Checkout", "Payments", "Search", "Data Platform", "Mobile iOS"),
+    services=("EC2", "Bedrock", "RDS", "S3", "CloudFront", "Lambda", "EKS", "DynamoDB", "SQS"),
+    mail="checkout@example.org",
+    person="Ana Ruiz",
+    reason="550 5.2.2 mailbox full",
+    typed="check",
+)
+HOSTILE = Texts(
+    names=MARKUP,
+    services=MARKUP,
+    mail="a_b_*c*+<x>@example.org",
+    person="<at>Kim</at> [Ito](http://evil.example)",
+    reason="<script>alert(1)</script> see [this](http://evil.example) *now* {{TIME(2026-11-20T00:00:00Z)}}",
+    typed="**<b>**",
+)
+LONG = "Zürich–Oerlikon Überwachungsplattform für Rechnungen №"
+LARGEST = Texts(
+    names=(f"{LONG} 12345", "界" * 60, "W" * 60, "a_b" * 20),
+    services=tuple(
+        f"Amazon Elastic Compute Cloud – Dedicated Hosts, Zone {i} …" for i in range(60)
+    ),
+    mail=f"{'finanzen-und-abrechnung' * 2}@abteilung.{'x' * 40}.example.org",
+    person="Dr. Maximiliane Freifrau von und zu Hohenstein-Württemberg",
+    reason="Der Server antwortet nicht; die Verbindung wurde getrennt (№ 4711). " * 5,
+    typed="Überwachungsplattform",
+    scale=25,
+)
+
+
+# Costs
+
+
+def _series(
+    service: str, level: float, grown: float = 1.0, category: Category = Category.USAGE
+) -> CostSeries:
+    """So much a day with its week, and from the 17th of November on so many times as much."""
+    amounts = [
+        level
+        * (1 + 0.04 * math.sin(i * 0.9))
+        * (0.8 if day.weekday() > 4 else 1)
+        * (grown if day >= date(2026, 11, 17) else 1)
+        for i, day in enumerate(SPAN)
+    ]
+    return makers.series(amounts, service=service, category=category)
+
+
+def _new(service: str, level: float) -> CostSeries:
+    amounts = [level if day >= date(2026, 11, 3) else math.nan for day in SPAN]
+    return makers.series(amounts, service=service)
+
+
+def figures(*series: CostSeries, span: DaySpan = SPAN) -> AccountFigures:
+    return account_figures(span, series, "USD", span.last, 20.0, 25.0)
+
+
+def up(texts: Texts) -> AccountFigures:
+    """Grown past the threshold, with credits, tax and many services."""
+    others = [_series(texts.service(i), 11.7 / i, 1.02) for i in range(2, 9 * texts.scale)]
+    return figures(
+        _series(texts.service(0), 271.31, 3.1),
+        _new(texts.service(1), 56.67),
+        *others,
+        _series("Credits", -17.5, category=Category.CREDIT),
+        _series("Tax", 7.5, category=Category.TAX),
+    )
+
+
+def down(texts: Texts) -> AccountFigures:
+    return figures(_series(texts.service(0), 190.2, 0.02), _series(texts.service(1), 10.4))
+
+
+def quiet(texts: Texts) -> AccountFigures:
+    return figures(*(_series(texts.service(i), 40.4 / (i + 1)) for i in range(6)))
+
+
+def fresh(texts: Texts) -> AccountFigures:
+    return figures(_new(texts.service(0), 61.1))
+
+
+def silent() -> AccountFigures:
+    amounts = [40.0 if day < date(2026, 11, 9) else math.nan for day in SPAN]
+    return figures(makers.series(amounts))
+
+
+def closed_months(texts: Texts) -> AccountFigures:
+    span = DaySpan(date(2026, 9, 1), date(2026, 11, 2))
+    amounts = [9.5 if day < date(2026, 10, 1) else 12.75 for day in span]
+    return figures(makers.series(amounts, service=texts.service(0)), span=span)
+
+
+def history(texts: Texts, span: DaySpan, *series: CostSeries) -> CostHistory:
+    totals = daily(span, series)
+    return CostHistory(
+        team=team(texts),
+        span=SpanDays(first=span.first, last=span.last),
+        currency="USD",
+        data_through=span.last,
+        days=day_amounts(span, totals),
+        services=largest_services(span, series),
+        weeks=weeks(span, totals),
+        total=total(span, totals),
+        sample=True,
+    )
+
+
+def _cut(series: CostSeries, span: DaySpan, *, gap: bool = False) -> CostSeries:
+    begin = SPAN.index(span.first)
+    amounts = list(series.amounts[begin : begin + len(span)])
+    if gap:
+        amounts[7:14] = [math.nan] * 7
+    return makers.series(amounts, service=series.service)
+
+
+# Teams, reports, anomalies, runs
+
+
+def team(texts: Texts, i: int = 0, **more: Any) -> Team:
+    values = {
+        "team_name": texts.name(i)[:60],
+        "aws_account_id": f"{12345678901 + i:012d}",
+        "team_email": texts.mail,
+        "admin_emails": (texts.mail,) * min(texts.scale * 2, 10),
+    }
+    return makers.team(i, **{**values, **more})
+
+
+def report(texts: Texts, found: AccountFigures, **more: Any) -> TeamReport:
+    values: dict[str, Any] = {
+        "team": team(texts),
+        "figures": found,
+        "expected_through": found.data_through,
+        "period": "2026-W48",
+        "made_at": NOW,
+    }
+    return TeamReport(**{**values, **more})
+
+
+def anomaly(texts: Texts, i: int = 0, **more: Any) -> Anomaly:
+    values: dict[str, Any] = {
+        "id": f"spike-{i}",
+        "kind": "spike",
+        "source": "datadog",
+        "account_id": f"{12345678901 + i:012d}",
+        "service": texts.service(i),
+        "start": date(2026, 11, 17),
+        "excess": Decimal("2262.90") / (i + 1),
+        "raised_at": NOW - timedelta(days=4),
+        "updated_at": NOW,
+    }
+    return Anomaly(**{**values, **more})
+
+
+def answered(texts: Texts, status: str, **more: Any) -> Anomaly:
+    answer = Answer(by=texts.person, by_id="a", at=NOW, **more)
+    return anomaly(texts, status=status, answer=answer)
+
+
+def threshold_anomaly(found: AccountFigures, texts: Texts, **more: Any) -> Anomaly:
+    assert found.breach is not None
+    values = {
+        "id": "threshold-datadog-012345678901-2026-11",
+        "kind": "threshold",
+        "start": date(2026, 11, 1),
+        "excess": found.breach.excess,
+    }
+    return anomaly(texts, **{**values, **more})
+
+
+def news(texts: Texts, about: Anomaly, **more: Any) -> AnomalyNews:
+    values: dict[str, Any] = {"anomaly": about, "team": team(texts), "figures": up(texts)}
+    return AnomalyNews(**{**values, **more})
+
+
+def lines(texts: Texts, number: int) -> list[AnomalyLine]:
+    states = ("open", "open", "snoozed", "expected", "not_an_anomaly", "accepted", "ended")
+    return [
+        AnomalyLine(team_name=texts.name(i), anomaly=anomaly(texts, i, status=states[i % 7]))
+        for i in range(number)
+    ]
+
+
+@cache
+def admin_report(texts: Texts, *, calm: bool = False) -> AdminReport:
+    builder = AdminReportBuilder(basis_of(SPAN.last), {"9" * 12: texts.name(1)})
+    kinds = [quiet(texts)] if calm else [up(texts), down(texts), quiet(texts), fresh(texts)]
+    for i in range(6 if calm else 12 * min(texts.scale, 10)):
+        found = kinds[i % len(kinds)]
+        raised = (anomaly(texts, i),) if i % 4 == 0 and not calm else ()
+        builder.add_team(report(texts, found, team=team(texts, i), anomalies=raised))
+    if calm:
+        return builder.build(None)
+    builder.add_team(report(texts, silent(), team=team(texts, 999)))
+    builder.add_unmapped("9" * 12, quiet(texts))
+    failed = ((texts.mail, texts.reason),)
+    return builder.build(DeliveryRecap(period="2026-W47", sent=83, failed=failed))
+
+
+def run(texts: Texts, **more: Any) -> Run:
+    values = {
+        "requested_by": Actor(door="chat", name=texts.person),
+        "created_at": NOW,
+        "not_after": NOW + timedelta(days=3),
+        "planned": True,
+    }
+    return makers.run(**{**values, **more})
+
+
+def failed(texts: Texts, number: int) -> list[Delivery]:
+    return [
+        makers.delivery(
+            f"d{i}", recipient=texts.mail, state=DeliveryState.FAILED, error=texts.reason
+        )
+        for i in range(number)
+    ]
+
+
+def entry(texts: Texts, i: int, action: str, **more: Any) -> AuditEntry:
+    values = {
+        "id": f"e{i}",
+        "at": NOW - timedelta(hours=i),
+        "actor": Actor(door="chat", name=texts.person),
+        "action": action,
+        "subject": "t1",
+    }
+    return AuditEntry(**{**values, **more})
+
+
+def history_lines(texts: Texts) -> list[settings.HistoryLine]:
+    entries = [
+        (
+            entry(
+                texts,
+                1,
+                "config.change",
+                before={"anomaly_threshold": 20.0, "global_admin_emails": []},
+                after={"anomaly_threshold": 25, "global_admin_emails": [texts.mail] * 9},
+            ),
+            "Settings",
+        ),
+        (entry(texts, 2, "team.add", after={"team_name": texts.name()}), texts.name()),
+        (
+            entry(
+                texts,
+                3,
+                "team.change",
+                before={"team_name": texts.name(1), "anomaly_threshold": None},
+                after={"team_name": texts.name(2), "anomaly_threshold": 35.5},
+            ),
+            texts.name(1),
+        ),
+        (entry(texts, 4, "team.remove", undone_at=NOW), texts.name(2)),
+        (
+            entry(texts, 5, "anomaly.not_an_anomaly", after={"service": texts.service()}),
+            texts.name(),
+        ),
+        (
+            entry(
+                texts,
+                6,
+                "plan.add",
+                after={"plan": "+30.0% 3–20 Nov 2026"},
+                actor=Actor(door="rest", name=texts.person),
+            ),
+            texts.name(),
+        ),
+        (entry(texts, 7, "role.grant", actor=Actor(door="clock")), texts.person),
+        (entry(texts, 8, "alerts.on"), texts.name(3)),
+    ]
+    return [
+        settings.HistoryLine(one, subject, one.action.startswith(("team", "config")))
+        for one, subject in entries
+    ]
+
+
+def conversation(texts: Texts, i: int = 0, **more: Any) -> Conversation:
+    values: dict[str, Any] = {
+        "id": f"19:{i}@thread.tacv2",
+        "kind": "channel",
+        "service_url": "https://smba.trafficmanager.net/teams",
+        "tenant_id": "t",
+        "bot_id": "28:b",
+        "title": texts.name(i),
+        "alerts_since": datetime(2026, 11, 2, tzinfo=UTC),
+        "alerts_by": texts.person,
+        "updated_at": NOW,
+    }
+    return Conversation(**{**values, **more})
+
+
+# The collection
+
+Named = Iterator[tuple[str, Element]]
+
+
+@cache
+def every(texts: Texts = ORDINARY) -> dict[str, Element]:
+    """Every card by name."""
+    found: dict[str, Element] = {}
+    for part in (_general, _teams, _costs, _anomalies, _reports, _sending, _settings, _thresholds):
+        for name, card in part(texts):
+            assert name not in found, name
+            found[name] = card
+    return found
+
+
+def _general(texts: Texts) -> Named:
+    yield "welcome in a chat", general.welcome("personal", sample=True)
+    yield "welcome in a channel", general.welcome("channel", sample=False)
+    yield "help of a viewer", general.help_card(help_lines("viewer"), "viewer", sample=True)
+    yield "help of an admin", general.help_card(help_lines("admin"), "admin", sample=False)
+    yield "unknown command", general.unknown(texts.typed, "teams")
+    yield "unknown, nothing close", general.unknown(texts.typed, None)
+    yield "nothing said", general.unknown("", None)
+    yield "denied", general.denied("change thresholds", [texts.person, "Kim Ito"])
+    yield "denied, nobody is an admin", general.denied("change thresholds", [])
+    yield "denied, many admins", general.denied("change thresholds", [texts.person] * 40)
+    yield "error", general.error(f"Datadog refused the key (403): {texts.reason}", "7f3a")
+    yield "working", general.working("Reading costs…")
+    yield "closed", general.closed(f"Cancelled by {texts.person}. Nothing was changed.")
+    some = [
+        (f"{one.team_name}, {one.aws_account_id}", "explain", {"team": one.id, "period": "x"})
+        for one in (team(texts, i) for i in range(84 * texts.scale))
+    ]
+    yield "which of none", general.which(texts.typed, [])
+    yield "which, no name", general.which("", [])
+    yield "which of three", general.which(texts.typed, some[:3])
+    yield "which of many", general.which(texts.typed, some)
+
+
+def _teams(texts: Texts) -> Named:
+    found = [team(texts, i) for i in range(12)]
+    yield "no teams", teams.team_list([], 0, 1, 1, "", "admin", sample=False)
+    yield "no team fits", teams.team_list([], 0, 1, 1, texts.typed, "viewer", sample=False)
+    yield "teams of a viewer", teams.team_list(found[:3], 3, 1, 1, "", "viewer", sample=True)
+    yield (
+        "teams in the middle",
+        teams.team_list(found, 84 * texts.scale, 2, 7 * texts.scale, texts.typed, "admin", True),
+    )
+    plan = PlannedChange(
+        id="p",
+        account_id="1",
+        percent=Decimal(30),
+        first=date(2026, 11, 3),
+        last=date(2026, 11, 20),
+        reason=texts.reason,
+        by=texts.person,
+        at=NOW,
+    )
+    raised = (threshold_anomaly(up(texts), texts), anomaly(texts))
+    yield "team up", teams.team_card(report(texts, up(texts), anomalies=raised), "admin")
+    yield "team quiet, for a viewer", teams.team_card(report(texts, quiet(texts)), "viewer")
+    yield "team silent", teams.team_card(report(texts, silent(), sample=True), "admin")
+    late = {"expected_through": SPAN.last + timedelta(days=4), "sample": True}
+    yield "team late", teams.team_card(report(texts, down(texts), **late), "viewer")
+    yield "planned change", plans.planned(plan, team(texts))
+    values = {
+        "name": texts.name()[:60],
+        "account": "12345",
+        "mail": texts.mail,
+        "admins": ", ".join([texts.mail] * 10),
+        "threshold": "-1",
+    }
+    wrong = [("aws_account_id", "must have 12 digits"), ("team_email", texts.reason), ("", "no")]
+    yield "form for a new team", teams.team_form({}, [], None, 20.0)
+    yield "form with problems", teams.team_form(values, wrong, "t1", 20.0)
+    yield "team stored", teams.team_stored(team(texts), "was added", texts.person, "e1", 20.0)
+    own = team(texts, anomaly_threshold=12.5)
+    yield "team left as it is", teams.team_stored(own, "was left as it is", texts.person, None, 20)
+    yield "remove?", teams.remove_question(team(texts))
+    yield "team removed", teams.team_removed(team(texts), texts.person, "e1")
+    pasted = f"team_name,aws_account_id\n{texts.name()},{texts.mail}\n" * 5 * texts.scale**2
+    yield "import form", teams.import_form("", "")
+    yield "import form, wrong", teams.import_form(pasted, f"The header lacks {texts.reason}")
+    problems = [(14 + i, "aws_account_id", f"{texts.typed} has 4 digits") for i in range(12)]
+    changes = [f"{texts.name(i)}: mail {texts.mail}" for i in range(5 * texts.scale)]
+    yield "import?", teams.import_question(3, 2, 79, problems[:1], changes, "pending")
+    yield "import with many errors", teams.import_question(0, 0, 79, problems, [], "pending")
+    yield "import done", teams.import_done(3, 2, 79, 1, texts.person)
+    parts = csv_parts([team(texts, i) for i in range(20 * texts.scale)])
+    yield "export", teams.export(parts[0], 20 * texts.scale, 1, len(parts))
+
+
+def _costs(texts: Texts) -> Named:
+    month, thirty = (
+        DaySpan(first, SPAN.last) for first in (date(2026, 11, 1), date(2026, 10, 22))
+    )
+    named = [_series(texts.service(0), 271.31, 3.1), _series(texts.service(2), 84.2)]
+    yield (
+        "costs of a month",
+        costs.history(history(texts, month, *(_cut(one, month) for one in named)), "month"),
+    )
+    gaps = [_cut(one, thirty, gap=True) for one in named]
+    yield "costs with gaps", costs.history(history(texts, thirty, *gaps), "30 days")
+    yield "costs, none", costs.history(history(texts, month), "month")
+    yield "explain up", costs.explain(report(texts, up(texts)))
+    yield (
+        "explain down, late",
+        costs.explain(
+            report(texts, down(texts), expected_through=SPAN.last + timedelta(days=4), sample=True)
+        ),
+    )
+    yield "explain new spend", costs.explain(report(texts, fresh(texts)))
+    yield "explain closed months", costs.explain(report(texts, closed_months(texts)))
+    yield "explain silent", costs.explain(report(texts, silent()))
+    yield (
+        "explain, no change",
+        costs.explain(
+            report(texts, figures(makers.series([5.0] * len(SPAN), service=texts.service())))
+        ),
+    )
+
+
+def _anomalies(texts: Texts) -> Named:
+    grown = up(texts)
+    crossed = threshold_anomaly(grown, texts)
+    yield "alert", anomalies.alert(news(texts, anomaly(texts), sample=True))
+    yield "alert above threshold", anomalies.alert(news(texts, crossed))
+    new_spend = fresh(texts)
+    yield (
+        "alert of new spend",
+        anomalies.alert(news(texts, threshold_anomaly(new_spend, texts), figures=new_spend)),
+    )
+    past = threshold_anomaly(grown, texts, start=date(2026, 10, 1))
+    yield (
+        "alert without team and costs",
+        anomalies.alert(news(texts, past, team=None, figures=None)),
+    )
+    over = anomaly(texts, status="ended", end=date(2026, 11, 20))
+    yield "alert ended", anomalies.alert(news(texts, over))
+    states: list[tuple[str, dict[str, Any]]] = [
+        ("expected", {"reason": texts.reason}),
+        ("not_an_anomaly", {}),
+        ("too_small", {}),
+        ("snoozed", {"until": date(2026, 11, 30)}),
+        ("accepted", {}),
+    ]
+    for status, more in states:
+        yield f"alert {status}", anomalies.alert(news(texts, answered(texts, status, **more)))
+    plan = Answer(
+        by=texts.person, by_id="plan", at=NOW, reason=texts.reason, until=date(2026, 11, 20)
+    )
+    yield (
+        "alert planned",
+        anomalies.alert(news(texts, anomaly(texts, status="expected", answer=plan))),
+    )
+    yield (
+        "alert answered by nobody known",
+        anomalies.alert(news(texts, anomaly(texts, status="accepted"))),
+    )
+    ten = lines(texts, 10)
+    yield "anomalies", anomalies.anomaly_list(ten, 23, 1, 3, None, sample=True)
+    yield (
+        "anomalies in the middle",
+        anomalies.anomaly_list(ten, 23, 2, 3, ("t1", texts.name()), sample=False),
+    )
+    yield "anomalies at the end", anomalies.anomaly_list(ten[:3], 23, 3, 3, None, sample=False)
+    yield "one anomaly", anomalies.anomaly_list(ten[:1], 1, 1, 1, None, sample=False)
+    yield "no anomalies", anomalies.anomaly_list([], 0, 1, 1, ("t1", texts.name()), sample=False)
+    many = tuple(lines(texts, 13 * texts.scale))
+    yield "digest", anomalies.digest(DigestNews(lines=many, sample=True))
+    reasons = tuple((texts.mail, texts.reason) for _ in range(2 * texts.scale))
+    states_of_runs: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
+        ("with failed mails", {"state": RunState.DONE}, {"sent": 84, "failed": reasons}),
+        ("that went out after all", {"state": RunState.DONE}, {}),
+        ("that waits", {"last_error": texts.reason}, {"sent": 3, "waiting": 83}),
+        ("that was not made", {"state": RunState.FAILED, "last_error": texts.reason}, {}),
+        ("that is tried again", {"kind": RunKind.DAILY}, {}),
+    ]
+    for name, of_run, of_news in states_of_runs:
+        yield f"run {name}", anomalies.run_trouble(RunNews(run=run(texts, **of_run), **of_news))
+
+
+def _reports(texts: Texts) -> Named:
+    grown = up(texts)
+    raised = (threshold_anomaly(grown, texts), anomaly(texts, 1), anomaly(texts, 2))
+    restated = Restatement(
+        label="September",
+        reported_on=date(2026, 10, 3),
+        reported=Decimal("39800.00"),
+        now=Decimal("41230.10"),
+        percent=Decimal("3.59"),
+    )
+    plan = PlannedChange(
+        id="p",
+        account_id="1",
+        percent=Decimal(30),
+        first=date(2026, 11, 3),
+        last=date(2026, 11, 20),
+        reason=texts.reason[:120],
+        by=texts.person,
+        at=NOW,
+    )
+    whole = report(
+        texts,
+        grown,
+        anomalies=raised,
+        restatement=restated,
+        plan=plan,
+        sample=True,
+        expected_through=SPAN.last + timedelta(days=4),
+    )
+    yield "preview up", reports.team_preview(report(texts, grown, anomalies=raised[:2]), "admin")
+    yield "preview with all", reports.team_preview(whole, "admin")
+    yield (
+        "preview quiet, for a viewer",
+        reports.team_preview(report(texts, quiet(texts)), "viewer"),
+    )
+    yield "preview down", reports.team_preview(report(texts, down(texts)), "viewer")
+    yield "preview new spend", reports.team_preview(report(texts, fresh(texts)), "viewer")
+    yield "preview silent", reports.team_preview(report(texts, silent()), "admin")
+    yield (
+        "preview closed months",
+        reports.team_preview(report(texts, closed_months(texts)), "admin"),
+    )
+    yield "admin preview", reports.admin_preview(admin_report(texts), "admin")
+    yield "admin preview, calm", reports.admin_preview(admin_report(texts, calm=True), "admin")
+    footer = Footer(period="2026-W48", teams_app=True)
+    mail = render_team(whole, footer)
+    yield "mail of a team", reports.mail_text(mail, [texts.mail] * 12)
+    yield "mail of the admins", reports.mail_text(render_admin(admin_report(texts), footer), [])
+
+
+def _sending(texts: Texts) -> Named:
+    who = f"{general.sentence_of([texts.name()])} ({general.sentence_of([texts.mail] * 7)})"
+    data = {"team": "t1", "period": "2026-W48", "value": "1"}
+    yield "send one?", reports.send_question("2026-W48", 3, 0, 0, who, "smtp", data)
+    weekly = {**data, "team": "weekly"}
+    yield (
+        "send all?",
+        reports.send_question("2026-W48", 8400, 2, 0, "84 teams", "outbox", weekly, sample=True),
+    )
+    counts = {DeliveryState.SENT: 31, DeliveryState.PENDING: 53, DeliveryState.FAILED: 2}
+    yield "reading costs", reports.progress(run(texts, planned=False), {}, texts.person)
+    sample = run(texts, source="sample", last_error=texts.reason)
+    yield "progress", reports.progress(sample, counts, texts.person)
+    over = run(texts, state=RunState.DONE, finished_at=NOW)
+    sent = {DeliveryState.SENT: 86}
+    yield "all sent", reports.done(over, sent, [], texts.person)
+    outbox = over.model_copy(update={"transport": "outbox", "source": "sample"})
+    yield "all in the outbox", reports.done(outbox, sent, [], texts.person)
+    some = {DeliveryState.SENT: 85, DeliveryState.FAILED: 1}
+    yield "one failed", reports.done(over, some, failed(texts, 1), texts.person)
+    all_failed = {DeliveryState.FAILED: 86 * texts.scale}
+    yield (
+        "all failed",
+        reports.done(over, all_failed, failed(texts, 86 * texts.scale), texts.person),
+    )
+    broken = run(texts, state=RunState.FAILED, last_error=texts.reason, planned=False)
+    yield "nothing sent", reports.done(broken, {}, [], texts.person)
+    yield "details of a run", reports.run_details(broken, all_failed, failed(texts, 30))
+
+
+def _settings(texts: Texts) -> Named:
+    config = StoredConfig(schedule_timezone="Europe/Berlin")
+    slots = next_slots(config, NOW)
+    yield "schedule", settings.schedule(config, slots, "admin")
+    yield "schedule for a viewer", settings.schedule(config, slots, "viewer")
+    yield "schedule saved", settings.schedule_saved(config, slots, texts.person, "e1")
+    for number in (0, 3, 60 * texts.scale):
+        mails = tuple(f"{i}{texts.mail}" for i in range(number))
+        stored = config.model_copy(update={"global_admin_emails": mails})
+        yield f"{number} recipients", settings.recipients(stored, "admin")
+    yield (
+        "recipients for a viewer",
+        settings.recipients(
+            config.model_copy(update={"global_admin_emails": (texts.mail,) * 40}), "viewer"
+        ),
+    )
+    yield (
+        "recipients saved",
+        settings.saved(f"The admins' report goes to {texts.mail}.", "Ana", "e"),
+    )
+    here = conversation(texts)
+    yield "alerts come here", settings.channel(here)
+    others = [conversation(texts, i) for i in range(1, 3 * texts.scale)]
+    gone = conversation(texts, 99, state="uninstalled")
+    yield "alerts go nowhere", settings.channels([], here, "admin")
+    yield "alerts go to many", settings.channels([here, gone, *others], here, "admin")
+    person = Person(
+        object_id="1b2c3d4e-0000-4000-8000-000000000001", tenant_id="", name=texts.person
+    )
+    yield "whoami", settings.whoami(person, "admin")
+    granted = [
+        AdminEntry(
+            object_id=f"{i:036d}", tenant_id="t", name=texts.person, since=NOW, by="Kim Ito"
+        )
+        for i in range(3 * texts.scale)
+    ]
+    yield "admins", settings.admins(granted, ["f" * 36], local_for_all=False)
+    yield "everybody is an admin", settings.admins([], [], local_for_all=True)
+    facts: dict[str, Any] = {
+        "problems": [],
+        "source": "Datadog",
+        "metric": "aws.cost.net.amortized",
+        "data_through": "Fri 20 Nov (UTC)",
+        "last_run": "2026-W48, 85 of 86 sent, done, 23 Nov 08:00 UTC",
+        "next_run": "Mon 30 Nov 09:00 Europe/Berlin",
+        "mail": "smtp",
+        "teams": 84,
+        "anomalies": 23,
+        "alerts_to": 1,
+    }
+    yield "status", settings.status(settings.StatusFacts(**facts), "viewer")
+    sample = {"source": "sample data", "metric": "sample", "sample": True, "mail": "outbox"}
+    yield (
+        "status of the sample",
+        settings.status(settings.StatusFacts(**{**facts, **sample}), "admin"),
+    )
+    ill = {
+        "problems": ["1 mail of 2026-W48 failed.", texts.reason] * texts.scale,
+        "unknown_categories": [texts.service(i) for i in range(6)],
+        "retry": run(texts),
+        "failed": 1,
+    }
+    yield (
+        "status with problems",
+        settings.status(settings.StatusFacts(**{**facts, **ill}), "admin"),
+    )
+    changed = history_lines(texts)
+    yield "history", settings.history(changed, 2, True, "", "")
+    yield (
+        "history of a team",
+        settings.history(changed[1:2], 1, False, f" of {texts.name()}", "t1"),
+    )
+    yield "no history", settings.history([], 1, False, f" of {texts.name()}", "t1")
+
+
+def _thresholds(texts: Texts) -> Named:
+    config = StoredConfig()
+    own = [team(texts, i, anomaly_threshold=12.5 + i) for i in range(2 * texts.scale)]
+    yield "thresholds", thresholds.thresholds(config, own, "USD", "admin")
+    yield "thresholds for a viewer", thresholds.thresholds(config, [], "CHF", "viewer")
+    events = tuple(
+        WhatIfEvent(
+            team_name=texts.name(i),
+            aws_account_id="012345678901",
+            service=texts.service(i),
+            day=date(2026, 9, 3),
+            excess=Decimal("212.004") * (i + 1),
+        )
+        for i in range(4 * texts.scale)
+    )
+    found = WhatIf(
+        span=SpanDays(first=date(2026, 8, 23), last=date(2026, 11, 20)),
+        currency="USD",
+        threshold=20.0,
+        candidate=25.0,
+        min_increase=25.0,
+        candidate_min_increase=25.0,
+        marked=17,
+        candidate_marked=11,
+        missed=events,
+    )
+    yield "what if, higher", thresholds.what_if(found, None, "admin", sample=True)
+    lower = {"candidate": 20.0, "candidate_min_increase": 10.5, "missed": (), "added": events}
+    yield (
+        "what if, a smaller increase",
+        thresholds.what_if(found.model_copy(update=lower), None, "viewer", sample=False),
+    )
+    one = found.model_copy(update={"missed": events[:1]})
+    yield "what if for a team", thresholds.what_if(one, team(texts), "admin", sample=False)
+    words = f"Threshold for {texts.name()}: 25%."
+    yield "threshold saved", thresholds.threshold_saved(words, texts.person, "e1")
