@@ -17,7 +17,7 @@ from bot.handlers.teams import csv_parts
 from cards import anomalies, costs, general, plans, reports, settings, teams, thresholds
 from cards.elements import Element
 from services.analysis.figures import account_figures
-from services.analysis.history import day_amounts, daily, largest_services, total, weeks
+from services.analysis.history import daily, day_amounts, largest_services, total, weeks
 from services.model import (
     AccountFigures,
     Actor,
@@ -648,10 +648,10 @@ def _settings(texts: Texts) -> Named:
     yield "schedule", settings.schedule(config, slots, "admin")
     yield "schedule for a viewer", settings.schedule(config, slots, "viewer")
     yield "schedule saved", settings.schedule_saved(config, slots, texts.person, "e1")
-    for number in (0, 3, 60 * texts.scale):
+    for words, number in (("no", 0), ("some", 3), ("many", 60 * texts.scale)):
         mails = tuple(f"{i}{texts.mail}" for i in range(number))
         stored = config.model_copy(update={"global_admin_emails": mails})
-        yield f"{number} recipients", settings.recipients(stored, "admin")
+        yield f"{words} recipients", settings.recipients(stored, "admin")
     yield (
         "recipients for a viewer",
         settings.recipients(

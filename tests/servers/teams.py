@@ -525,6 +525,9 @@ def texts_of(card: Any) -> list[str]:
     if isinstance(card, Mapping):
         if card.get("type") in {"Action.Execute", "Action.Submit", "Action.OpenUrl"}:
             return []
+        if isinstance(card.get("inlines"), list):
+            # A person reads the runs as one text; places where a line may end have no width.
+            return ["".join(run["text"] for run in card["inlines"]).replace("\u200b", "")]
         keys = ("text", "label", "value") if card.get("type") != "Input.ChoiceSet" else ("label",)
         found += [card[key] for key in keys if isinstance(card.get(key), str)]
         if isinstance(card.get("title"), str) and "value" in card:
