@@ -45,7 +45,7 @@ from services.adapters.datadog import DatadogSource
 from services.adapters.embedded import start_embedded
 from services.adapters.graph import GraphTransport
 from services.adapters.logs import configure_logging
-from services.adapters.mail import SmtpTransport
+from services.adapters.mail import SmtpTransport, Timeouts
 from services.adapters.mail_oauth import MailTokens
 from services.adapters.outbox import OutboxTransport
 from services.adapters.processes import surely_gone, worker_name
@@ -70,6 +70,7 @@ from services.notices import Notices
 from services.planning import Planner
 from services.plans import Plans
 from services.ports import Clock, CostSource
+from services.recipients import Recipients
 from services.reports import ReportMaker, Reports
 from services.resolutions import Resolutions
 from services.restatements import Restatements
@@ -77,7 +78,9 @@ from services.roles import Roles
 from services.runs import Runs
 from services.sending import Sender, SenderSettings
 from services.settings import Settings, is_loopback, load_settings
+from services.stopping import Stop
 from services.teams import Teams
+from services.timing import PRODUCTION, Timing
 from services.transports import Transports
 from services.watchdog import Watchdog
 from services.what_if import WhatIfs
@@ -123,6 +126,8 @@ class Outside:
     background: Background
     clock: Clock
     pace: Pace
+    timing: Timing
+    smtp_timeouts: Timeouts
 
 
 def make_source(settings: Settings) -> CostSource:
@@ -137,8 +142,13 @@ async def open_agent(
     clock: Clock = utc_now,
     mail_sample_data: bool = False,
     pace: Pace = TEAMS_PACE,
+    timing: Timing = PRODUCTION,
+    smtp_timeouts: Timeouts = Timeouts(),  # noqa: B008 - frozen
 ) -> AsyncIterator[Agent]:
-    """Connects to everything and wires it; closes it in the reverse order."""
+    """Connects to everything and wires it; closes it in the reverse order.
+
+    Tests of dying workers hand in shorter waits.
+    """
     async with AsyncExitStack() as stack:
         url = await _mongo_url(settings, stack)
         store = MongoStore(url, settings.mongo.database)
@@ -151,7 +161,9 @@ async def open_agent(
         )
         tokens = MailTokens(clock)
         stack.push_async_callback(tokens.aclose)
-        outside = Outside(store, source, http, tokens, Background(), clock, pace)
+        outside = Outside(
+            store, source, http, tokens, Background(), clock, pace, timing, smtp_timeouts
+        )
         agent = _wire(settings, outside, mail_sample_data)
         if source.name == "sample":
             await store.teams.seed_samples(sample_teams(clock()))
@@ -167,7 +179,7 @@ async def _mongo_url(settings: Settings, stack: AsyncExitStack) -> str:
 
 def _wire(settings: Settings, outside: Outside, mail_sample_data: bool) -> Agent:
     store, source, background = outside.store, outside.source, outside.background
-    clock, owner = outside.clock, worker_name()
+    clock, owner, stop = outside.clock, worker_name(), Stop()
     hours = settings.costs.complete_after_hours
     box = FernetBox(
         settings.server.secret_key,
@@ -183,7 +195,9 @@ def _wire(settings: Settings, outside: Outside, mail_sample_data: bool) -> Agent
         source.name,
         outbox,
         {
-            "smtp": lambda chosen: SmtpTransport(chosen, tokens=outside.mail_tokens),
+            "smtp": lambda chosen: SmtpTransport(
+                chosen, outside.smtp_timeouts, tokens=outside.mail_tokens
+            ),
             "graph": lambda chosen: GraphTransport(chosen, outside.mail_tokens),
         },
         sample_confirmed=mail_sample_data,
@@ -223,10 +237,13 @@ def _wire(settings: Settings, outside: Outside, mail_sample_data: bool) -> Agent
         ledger=store.deliveries,
         runs=store.runs,
         rates=store.rates,
+        still_wanted=Recipients(store.teams, config, clock).still_wanted,
         settings=SenderSettings(settings.smtp.when_unsure),
         owner=owner,
         clock=clock,
         gone=surely_gone,
+        stop=stop,
+        timing=outside.timing,
     )
     worker = Worker(
         runs=store.runs,
@@ -237,6 +254,8 @@ def _wire(settings: Settings, outside: Outside, mail_sample_data: bool) -> Agent
         owner=owner,
         clock=clock,
         gone=surely_gone,
+        stop=stop,
+        timing=outside.timing,
     )
     tokens = Tokens(settings.teams_app, outside.http, clock)
     connector = Connector(outside.http, tokens, pace=outside.pace)
@@ -258,6 +277,7 @@ def _wire(settings: Settings, outside: Outside, mail_sample_data: bool) -> Agent
         config=config,
         watchdog=Watchdog(store.runs, store.deliveries, source.name),
         source=source.name,
+        timing=outside.timing,
     )
     clockwork = Clockwork(
         config=config,

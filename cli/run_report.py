@@ -136,5 +136,8 @@ def _ordered(counts: dict[DeliveryState, int]) -> list[tuple[DeliveryState, int]
 
 
 def all_sent(view: RunView) -> bool:
-    """Whether the run is over and everybody got it."""
-    return view.run.state is RunState.DONE and set(view.counts) <= {DeliveryState.SENT}
+    """Whether the run is over and everybody who is still to get it has got it."""
+    return view.run.state is RunState.DONE and set(view.counts) <= {
+        DeliveryState.SENT,
+        DeliveryState.SKIPPED,
+    }

@@ -1,27 +1,24 @@
 """The lease on a run: held by a heartbeat while a block of work lasts."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from datetime import timedelta
 
 from services.errors import LostLeaseError, StoreUnavailableError
 from services.ports import Clock, RunStore, SurelyGone
-
-LEASE = timedelta(seconds=60)
-"""How long a dead worker's run waits for the next worker."""
-BEAT_SECONDS = LEASE.total_seconds() / 4
+from services.timing import Timing
 
 
 @asynccontextmanager
 async def held(
-    runs: RunStore, run_id: str, owner: str, clock: Clock, gone: SurelyGone
+    runs: RunStore, run_id: str, owner: str, clock: Clock, gone: SurelyGone, timing: Timing
 ) -> AsyncIterator[int | None]:
     """The run's fencing token while the block holds its lease; None when another worker has it.
 
     The block is cancelled, and LostLeaseError raised, when the lease cannot be kept.
     """
-    token = await _taken(runs, run_id, owner, clock, gone)
+    token = await _taken(runs, run_id, owner, clock, gone, timing)
     if token is None:
         yield None
         return
@@ -30,9 +27,9 @@ async def held(
 
     async def beat() -> None:
         while True:
-            if not await _renewed(runs, run_id, owner, token, clock):
+            if not await _renewed(runs, run_id, owner, token, clock, timing):
                 break
-            await asyncio.sleep(BEAT_SECONDS)
+            await asyncio.sleep(timing.run_lease / 4)
         lost.set()
         if body is not None:
             body.cancel()
@@ -54,21 +51,23 @@ async def held(
 
 
 async def _taken(
-    runs: RunStore, run_id: str, owner: str, clock: Clock, gone: SurelyGone
+    runs: RunStore, run_id: str, owner: str, clock: Clock, gone: SurelyGone, timing: Timing
 ) -> int | None:
     holder = await runs.holder(run_id)
     if holder is not None and gone(holder[0]):
         await runs.release(run_id, *holder)
-    return await runs.lease(run_id, owner, clock(), LEASE)
+    return await runs.lease(run_id, owner, clock(), timing.run_ttl)
 
 
-async def _renewed(runs: RunStore, run_id: str, owner: str, token: int, clock: Clock) -> bool:
+async def _renewed(
+    runs: RunStore, run_id: str, owner: str, token: int, clock: Clock, timing: Timing
+) -> bool:
     """True while the lease is held; MongoDB may be away for half of it."""
-    since = clock()
+    since = time.monotonic()
     while True:
         try:
-            return await runs.renew(run_id, owner, token, clock(), LEASE)
+            return await runs.renew(run_id, owner, token, clock(), timing.run_ttl)
         except StoreUnavailableError:
-            if clock() - since > LEASE / 2:
+            if time.monotonic() - since > timing.run_lease / 2:
                 return False
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(timing.store_retry)

@@ -745,6 +745,10 @@ class Run(Value):
     repeat: int = 1
     state: RunState = RunState.OPEN
     planned: bool = False
+    plan: int = 0
+    """Fencing token under which it was planned; 0: made in one piece, without planning."""
+    openings: int = 0
+    """How often it was opened again, so that nobody closes what was opened since they looked."""
     transport: str
     """Name of the mail transport, fixed when the run begins."""
     requested_by: Actor
@@ -758,12 +762,22 @@ class Run(Value):
     """When the clock may try again after an error; None: at once."""
     attempts: int = 0
 
+    @property
+    def ledger_id(self) -> str:
+        """Under which its reports and deliveries are stored.
+
+        Each planning stores its own, and only those of the one that was marked as planned
+        count: what a dead or stale planner has left is never looked at.
+        """
+        return f"{self.id}~{self.plan}" if self.plan else self.id
+
 
 class FrozenReport(Value):
     """A report as it was made for a run; all recipients and retries get this one."""
 
     id: str
     run_id: str
+    """The run's ``ledger_id``."""
     kind: Literal["team", "admin", "notice"]
     team_id: str | None = None
     source: SourceName
@@ -799,6 +813,7 @@ class Delivery(Value):
 
     id: str
     run_id: str
+    """The run's ``ledger_id``."""
     report_id: str
     source: SourceName
     channel: Literal["mail", "teams"] = "mail"

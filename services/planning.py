@@ -28,6 +28,7 @@ from services.model import (
     TeamReport,
 )
 from services.ports import Clock, DeliveryLedger, RunStore
+from services.recipients import admin_recipients, once, team_recipients
 from services.rendering.message import message_id_for
 from services.reports import AdminReportBuilder, Basis, ReportMaker, chunked, team_reports
 from services.restatements import Restatements
@@ -38,8 +39,6 @@ Progress = Callable[[str, int, int], None]
 """Told (what, done, of how many) as work goes on."""
 
 TEAMS_AT_ONCE = 50
-SAMPLE_ADMIN = "finance-admins@example.com"
-"""Who gets the admin report of sample costs while no admin is set (an example domain)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,15 +78,19 @@ class Planner:
         self._source = source
         self._clock = clock
 
-    async def plan(self, run: Run, sender: str, progress: Progress) -> RunSummary:
-        """Freezes the reports and stores the deliveries; safe to repeat after a crash."""
-        begun_before = bool(await self._runs.frozen_ids(run.id))
+    async def plan(self, run: Run, token: int, sender: str, progress: Progress) -> RunSummary:
+        """Freezes the reports and stores the deliveries of a plan of the run.
+
+        Nothing of it counts before the run is marked as planned under the same token, so a
+        planner that dies or is taken over leaves nothing that is ever mailed.
+        """
+        run = run.model_copy(update={"plan": token})
         plan = _Recipients(run, sender, self._clock())
         summary: RunSummary | None = None
-        async for batch, found in self._made(run, progress, read_costs=not begun_before):
+        async for batch, found in self._made(run, progress):
             await self._runs.freeze([report for report, _ in batch])
             for report, addresses in batch:
-                plan.add(report.id, addresses)
+                plan.add(report, addresses)
             summary = found
         if summary is None:
             raise AssertionError("a plan ends with its summary")
@@ -99,7 +102,7 @@ class Planner:
         """What ``plan`` would do, with nothing stored but the costs that were read."""
         recipients: list[tuple[str, str, str]] = []
         summary: RunSummary | None = None
-        async for batch, found in self._made(run, progress, read_costs=True, record=False):
+        async for batch, found in self._made(run, progress, record=False):
             recipients += [
                 (report.id, address, report.rendered.subject)
                 for report, addresses in batch
@@ -126,13 +129,12 @@ class Planner:
         return _summary(basis, builder, len(teams), number)
 
     async def _made(
-        self, run: Run, progress: Progress, *, read_costs: bool, record: bool = True
+        self, run: Run, progress: Progress, *, record: bool = True
     ) -> AsyncIterator[tuple[list[tuple[FrozenReport, list[str]]], RunSummary | None]]:
         now = self._clock()
         config = await self._config.stored(now)
         teams = await self._due_teams(run)
-        if read_costs:
-            await self._read_costs(run, teams, now, progress)
+        await self._read_costs(run, teams, now, progress)
         basis = await self._maker.basis(config, run.period, now)
         await self._costs.ensure_span(now, [team.aws_account_id for team in teams], basis.span)
         names = await self._maker.account_totals(basis) if run.kind is RunKind.WEEKLY else {}
@@ -211,8 +213,8 @@ class Planner:
     def _frozen_team(self, run: Run, report: TeamReport) -> FrozenReport:
         rendered, preview = self._maker.render_team(report)
         return FrozenReport(
-            id=f"{run.id}|{report.team.id}",
-            run_id=run.id,
+            id=f"{run.ledger_id}|{report.team.id}",
+            run_id=run.ledger_id,
             kind="team",
             team_id=report.team.id,
             source=run.source,
@@ -227,27 +229,24 @@ class Planner:
         report = builder.build(await self._last_deliveries(run))
         rendered, preview = self._maker.render_admin(report)
         frozen = FrozenReport(
-            id=f"{run.id}|admin",
-            run_id=run.id,
+            id=f"{run.ledger_id}|admin",
+            run_id=run.ledger_id,
             kind="admin",
             source=run.source,
             made_at=report.made_at,
             rendered=rendered,
             preview=preview,
         )
-        admins = list(config.global_admin_emails)
-        if not admins and run.source == "sample":
-            admins = [SAMPLE_ADMIN]
-        return frozen, admins
+        return frozen, admin_recipients(config, run.source)
 
     async def _last_deliveries(self, run: Run) -> DeliveryRecap | None:
         """How the weekly run before this one went; None when this is the first."""
         for earlier in await self._runs.list_runs(self._source, kind=RunKind.WEEKLY, limit=10):
             if earlier.id == run.id or not earlier.planned or earlier.created_at > run.created_at:
                 continue
-            counts = await self._ledger.counts(earlier.id)
+            counts = await self._ledger.counts(earlier.ledger_id)
             failed = await self._ledger.list_deliveries(
-                earlier.id,
+                earlier.ledger_id,
                 states=[DeliveryState.FAILED, DeliveryState.EXPIRED, DeliveryState.UNKNOWN],
             )
             return DeliveryRecap(
@@ -259,14 +258,6 @@ class Planner:
         return None
 
 
-def team_recipients(team: Team) -> list[str]:
-    """Who gets a team's report: the team's address and its admins, each address once."""
-    found: dict[str, str] = {}
-    for address in (team.team_email, *team.admin_emails):
-        found.setdefault(address.casefold(), address)
-    return list(found.values())
-
-
 class _Recipients:
     """The deliveries of a plan."""
 
@@ -276,18 +267,20 @@ class _Recipients:
         self._now = now.replace(microsecond=0)
         self.deliveries: list[Delivery] = []
 
-    def add(self, report_id: str, addresses: Sequence[str]) -> None:
-        for address in {address.casefold(): address for address in addresses}.values():
+    def add(self, report: FrozenReport, addresses: Sequence[str]) -> None:
+        # The same whatever the plan: whoever gets two mails after all can tell that they are one.
+        about = f"{self._run.id}|{report.team_id or report.kind}"
+        for address in once(addresses):
             self.deliveries.append(
                 Delivery(
-                    id=f"{report_id}|mail|{_key(address)}",
-                    run_id=self._run.id,
-                    report_id=report_id,
+                    id=f"{report.id}|mail|{_key(address)}",
+                    run_id=report.run_id,
+                    report_id=report.id,
                     source=self._run.source,
                     recipient=address,
                     not_before=self._now,
                     not_after=self._run.not_after,
-                    message_id=message_id_for(self._run.id, report_id, address, self._domain),
+                    message_id=message_id_for(self._run.id, about, address, self._domain),
                     date=self._run.created_at.replace(microsecond=0),
                     updated_at=self._now,
                 )

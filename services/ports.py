@@ -291,7 +291,10 @@ class AlertStore(Protocol):
 
 
 class RunStore(Protocol):
-    """Runs, their leases and their frozen reports."""
+    """Runs, their leases and their frozen reports.
+
+    Reports are kept under the run's ``ledger_id``, which is what ``run_id`` means for them.
+    """
 
     async def begin(self, run: Run) -> tuple[Run, bool]:
         """Stores the run unless its id is there; the stored one, and whether it is new."""
@@ -306,9 +309,10 @@ class RunStore(Protocol):
         kind: RunKind | None = None,
         open_only: bool = False,
         period: str | None = None,
+        before: datetime | None = None,
         limit: int = 100,
     ) -> list[Run]:
-        """Newest (by created_at, then id) first."""
+        """Newest (by created_at, then id) first; ``before``: created before then."""
         ...
 
     async def lease(self, run_id: str, owner: str, now: datetime, ttl: timedelta) -> int | None:
@@ -333,7 +337,11 @@ class RunStore(Protocol):
         ...
 
     async def mark_planned(self, run_id: str, token: int, summary: RunSummary) -> bool:
-        """False when the token is stale, and then nothing is written (so for the next two)."""
+        """Makes the plan of this token the run's only one.
+
+        False when the token is stale or the run is planned or not open, and then nothing is
+        written (so for the next two).
+        """
         ...
 
     async def record_error(
@@ -342,14 +350,19 @@ class RunStore(Protocol):
         """Stores the error and counts the attempt; ``failed`` ends an unplanned run."""
         ...
 
-    async def close(self, run_id: str, token: int, *, expired: bool, now: datetime) -> bool:
-        """Ends an open, planned run as done (or expired)."""
+    async def close(
+        self, run_id: str, token: int, openings: int, *, expired: bool, now: datetime
+    ) -> bool:
+        """Ends an open, planned run as done (or expired), unless it was opened again since."""
         ...
 
     async def reopen(
         self, run_id: str, requested_by: Actor, now: datetime, not_after: datetime
     ) -> bool:
-        """Opens a failed, expired or done run for whoever asks now; False when it is open."""
+        """Opens a failed, expired or done run for whoever asks now; False when it is open.
+
+        ``openings`` is raised in both cases; errors and attempts begin anew.
+        """
         ...
 
     async def freeze(self, reports: Sequence[FrozenReport]) -> None:
@@ -358,15 +371,16 @@ class RunStore(Protocol):
 
     async def frozen(self, report_id: str) -> FrozenReport | None: ...
 
-    async def frozen_ids(self, run_id: str) -> set[str]: ...
-
     def team_previews(self, run_id: str) -> AsyncIterator[tuple[str, dict[str, object]]]:
         """(team id, preview JSON) of the frozen team reports, without their HTML."""
         ...
 
 
 class DeliveryLedger(Protocol):
-    """One document per message and recipient; every change is a compare-and-set."""
+    """One document per message and recipient; every change is a compare-and-set.
+
+    ``run_id`` is the run's ``ledger_id`` throughout.
+    """
 
     async def plan(self, deliveries: Sequence[Delivery]) -> None:
         """Stores those that are not there yet by id; a stored one is never changed."""
@@ -406,8 +420,15 @@ class DeliveryLedger(Protocol):
         """
         ...
 
-    async def release_claim(self, delivery: Delivery, now: datetime) -> bool:
-        """sending/claim → pending as if never claimed (attempts − 1)."""
+    async def any_due(self, run_id: str, now: datetime) -> bool:
+        """Whether ``claim`` would find something."""
+        ...
+
+    async def give_back(self, delivery: Delivery, now: datetime) -> bool:
+        """From sending to pending under the fence, as if never claimed (attempts − 1).
+
+        In either phase, for whoever knows that nothing of the body has left.
+        """
         ...
 
     async def owners(self, run_id: str) -> set[str]:
@@ -513,6 +534,11 @@ class MailTransport(Protocol):
     @property
     def per_minute(self) -> int:
         """Mails in any minute; 0: no limit."""
+        ...
+
+    @property
+    def answer_within(self) -> float:
+        """Seconds within which ``hand_over`` is over; later its fate counts as unknown."""
         ...
 
     async def connect(self) -> MailConnection:

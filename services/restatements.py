@@ -32,7 +32,7 @@ class Restatements:
         accounts = {team.id: team.aws_account_id for team in teams}
         totals = await self._costs.load_totals(run.source, basis.span)
         found = {}
-        async for team_id, preview in self._runs.team_previews(earlier.id):
+        async for team_id, preview in self._runs.team_previews(earlier.ledger_id):
             account = accounts.get(team_id)
             span = _span(preview)
             if account is None or span.first < basis.span.first:

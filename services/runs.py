@@ -26,6 +26,7 @@ KEEP_TRYING = timedelta(days=3)
 """How long after its beginning a run still works on its deliveries."""
 RETRIED = (DeliveryState.FAILED, DeliveryState.EXPIRED, DeliveryState.UNKNOWN)
 """States that a person may send back to work."""
+UNSETTLED = (DeliveryState.PENDING, DeliveryState.SENDING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +123,7 @@ class Runs:
         if latest is not None:
             for run in await self._runs.list_runs(self._source, kind=kind, period=period):
                 if run.team_id == team_id:
-                    counts = await self._deliveries.counts(run.id)
+                    counts = await self._deliveries.counts(run.ledger_id)
                     sent += counts.get(DeliveryState.SENT, 0)
             repeat = latest.repeat + (1 if self._over(latest, again=True) else 0)
         return Outlook(period, repeat, sent, await self._transports.choose(now))
@@ -216,8 +217,8 @@ class Runs:
         run = await self._get(run_id)
         return RunView(
             run,
-            await self._deliveries.counts(run_id),
-            await self._deliveries.list_deliveries(run_id),
+            await self._deliveries.counts(run.ledger_id),
+            await self._deliveries.list_deliveries(run.ledger_id),
         )
 
     async def progress(self, run_id: str) -> RunView:
@@ -225,22 +226,23 @@ class Runs:
         run = await self._get(run_id)
         over = run.state is not RunState.OPEN
         deliveries = await self.failures(run_id) if over else []
-        return RunView(run, await self._deliveries.counts(run_id), deliveries)
+        return RunView(run, await self._deliveries.counts(run.ledger_id), deliveries)
 
     async def unsettled(self, run_id: str) -> RunView:
         """The run with the deliveries that have not gone out."""
         run = await self._get(run_id)
         states = (*RETRIED, DeliveryState.PENDING)
-        found = await self._deliveries.list_deliveries(run_id, states=states)
-        return RunView(run, await self._deliveries.counts(run_id), found)
+        found = await self._deliveries.list_deliveries(run.ledger_id, states=states)
+        return RunView(run, await self._deliveries.counts(run.ledger_id), found)
 
     async def counts(self, run_id: str) -> dict[DeliveryState, int]:
         """How many of a run's deliveries are in each state."""
-        return await self._deliveries.counts(run_id)
+        return await self._deliveries.counts((await self._get(run_id)).ledger_id)
 
     async def failures(self, run_id: str) -> list[Delivery]:
         """The deliveries of a run that a person may send back to work."""
-        return await self._deliveries.list_deliveries(run_id, states=RETRIED)
+        ledger_id = (await self._get(run_id)).ledger_id
+        return await self._deliveries.list_deliveries(ledger_id, states=RETRIED)
 
     async def newest(self, limit: int = 100, kind: RunKind | None = None) -> list[Run]:
         """The newest runs of the active source, of all kinds or of one."""
@@ -249,19 +251,20 @@ class Runs:
     async def retry(self, run_id: str, actor: Actor, now: datetime) -> int:
         """Opens a run's failed, expired and unknown deliveries again; their number.
 
-        Raises ConflictError while the run is still working on them by itself.
+        A run that failed before anything was planned is tried anew. Raises ConflictError while
+        the run is still working on them by itself.
         """
         run = await self._get(run_id)
         if run.state is RunState.OPEN:
             raise ConflictError("The run is still open and retries by itself. See its deliveries.")
-        counts = await self._deliveries.counts(run_id)
-        if not any(counts.get(state) for state in RETRIED):
+        if not run.planned:
+            await self._runs.reopen(run_id, actor, now, now + KEEP_TRYING)
             return 0
-        # The run first: pending deliveries of a closed run would be worked on by nobody.
-        await self._runs.reopen(run_id, actor, now, now + KEEP_TRYING)
-        number = await self._deliveries.retry(run_id, now, now + KEEP_TRYING)
-        # A worker may have closed it in between, seeing nothing to do.
-        await self._runs.reopen(run_id, actor, now, now + KEEP_TRYING)
+        # The deliveries first: who closes the run looks at them under a count of its openings.
+        number = await self._deliveries.retry(run.ledger_id, now, now + KEEP_TRYING)
+        counts = await self._deliveries.counts(run.ledger_id)
+        if any(counts.get(state) for state in UNSETTLED):
+            await self._runs.reopen(run_id, actor, now, now + KEEP_TRYING)
         if number:
             await self._record(actor, "run.retry", run, now)
         return number

@@ -8,7 +8,9 @@ of the body has left; ``data`` means that the body may have.
 import asyncio
 import hashlib
 import random
+import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -35,21 +37,20 @@ from services.ports import (
     SurelyGone,
 )
 from services.rendering.message import build_message
+from services.stopping import Stop
+from services.timing import PRODUCTION, Timing
 
 log = structlog.get_logger()
 
-LEASE = timedelta(seconds=120)
-"""Longer than the longest wait for one answer of a mail server, by a wide margin."""
-SAFE_TO_BEGIN = timedelta(seconds=20)
-"""A body is begun only while at most this much of the lease has passed."""
-RETRY_SECONDS = (20, 60, 180, 300, 600, 1800, 3600)
-"""Waits before the second, third … attempt; the last one repeats."""
 MOST_AMBIGUOUS = 2
 """After this many unknown fates a delivery is left to a person."""
-STORE_PATIENCE = timedelta(seconds=90)
-"""How long an outcome is kept in hand while MongoDB does not answer."""
 CONNECT_TRIES = 4
 """Failed connections in a row after which a lane gives up for now."""
+LAST_WORDS = 3.0
+"""Seconds for storing what is known of a mail in hand when the process must end."""
+
+StillWanted = Callable[[FrozenReport, str], Awaitable[bool]]
+"""Whether a report is still to go to an address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +60,16 @@ class SenderSettings:
     when_unsure: Literal["resend", "hold"] = "resend"
 
 
-def retry_wait(attempts: int, chance: random.Random) -> timedelta:
+def retry_wait(attempts: int, timing: Timing, chance: random.Random) -> timedelta:
     """How long to wait after ``attempts`` tries, ± 20 % so that retries spread."""
-    seconds = RETRY_SECONDS[min(attempts, len(RETRY_SECONDS)) - 1]
-    return timedelta(seconds=seconds * chance.uniform(0.8, 1.2))
+    return timedelta(seconds=timing.retry(attempts) * chance.uniform(0.8, 1.2))
 
 
 class Sender:
-    """Works through the due deliveries of a run over one mail transport."""
+    """Works through the due deliveries of a run over one mail transport.
+
+    ``run_id`` is the run's ``ledger_id`` throughout.
+    """
 
     def __init__(
         self,
@@ -74,42 +77,57 @@ class Sender:
         ledger: DeliveryLedger,
         runs: RunStore,
         rates: RateBudget,
+        still_wanted: StillWanted,
         settings: SenderSettings,
         owner: str,
         clock: Clock,
         gone: SurelyGone,
+        stop: Stop,
+        timing: Timing = PRODUCTION,
+        timer: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
         chance: random.Random | None = None,
     ) -> None:
         self._ledger = ledger
         self._runs = runs
         self._rates = rates
+        self._still_wanted = still_wanted
         self._settings = settings
         self._owner = owner
         self._clock = clock
         self._gone = gone
+        self._stop = stop
+        self._timing = timing
+        self._timer = timer
         self._sleep = sleep
         self._chance = chance or random.Random()  # noqa: S311 - spreads retries, hides nothing
-        self._stopping = False
+        self._at_work: set[str] = set()
 
     def stop(self) -> None:
         """Lets each lane end after the mail in hand."""
-        self._stopping = True
+        self._stop.tell()
 
     async def recover(self, run_id: str) -> None:
-        """Settles what a dead worker left: claims go back, handed-over bodies are unsure."""
+        """Settles what a dead worker left: claims go back, handed-over bodies are unsure.
+
+        What bears this worker's own name while it works on nothing was left by a write whose
+        answer was lost.
+        """
         now = self._clock()
         for worker in await self._ledger.owners(run_id):
-            if self._gone(worker):
+            mine = worker == self._owner and run_id not in self._at_work
+            if mine or self._gone(worker):
                 await self._ledger.disown(run_id, worker, now)
         for left in await self._ledger.abandoned(run_id, now):
-            taken = await self._ledger.take_over(left, self._owner, now, LEASE)
+            taken = await self._ledger.take_over(left, self._owner, now, self._timing.delivery_ttl)
             if taken is None:
                 continue
             if taken.phase is DeliveryPhase.DATA:
-                await self._settle_unsure(taken, "the sending process ended before the answer")
+                await self._settle_unsure(
+                    _Hand(taken), "the sending process ended before the answer"
+                )
             else:
-                await self._ledger.release_claim(taken, now)
+                await self._ledger.give_back(taken, now)
 
     async def send_due(
         self, run_id: str, transport: MailTransport, on_change: Callable[[], Awaitable[None]]
@@ -121,7 +139,12 @@ class Sender:
         """
         reports = _Reports(self._runs)
         lanes = (self._lane(run_id, transport, reports, on_change) for _ in range(transport.lanes))
-        for outcome in await asyncio.gather(*lanes, return_exceptions=True):
+        self._at_work.add(run_id)
+        try:
+            outcomes = await asyncio.gather(*lanes, return_exceptions=True)
+        finally:
+            self._at_work.discard(run_id)
+        for outcome in outcomes:
             if isinstance(outcome, BaseException):
                 raise outcome
 
@@ -134,15 +157,17 @@ class Sender:
     ) -> None:
         line = _Line(transport)
         try:
-            while await self._something_due(run_id):
+            while not self._stop.told and await self._ledger.any_due(run_id, self._clock()):
                 if line.connection is None:
                     line.connection = await self._connect(transport)
                 if not await self._permit(transport):
                     return
-                delivery = await self._ledger.claim(run_id, self._owner, self._clock(), LEASE)
+                delivery = await self._ledger.claim(
+                    run_id, self._owner, self._clock(), self._timing.delivery_ttl
+                )
                 if delivery is None:
                     return
-                usable = await self._deliver(delivery, line, reports)
+                usable = await self._deliver(_Hand(delivery), line, reports)
                 await on_change()
                 line.used = True
                 if not usable:
@@ -150,167 +175,217 @@ class Sender:
         finally:
             await line.close()
 
-    async def _something_due(self, run_id: str) -> bool:
-        if self._stopping:
-            return False
-        counts = await self._ledger.counts(run_id)
-        if not counts.get(DeliveryState.PENDING):
-            return False
-        due = await self._ledger.next_due(run_id)
-        return due is not None and due <= self._clock()
-
     async def _connect(self, transport: MailTransport) -> MailConnection:
         for attempt in range(1, CONNECT_TRIES + 1):
             try:
                 return await transport.connect()
             except MailConnectError as error:
-                if error.permanent or attempt == CONNECT_TRIES or self._stopping:
+                if error.permanent or attempt == CONNECT_TRIES or self._stop.told:
                     raise
                 log.warning("mail_connect_failed", error=str(error), attempt=attempt)
-                await self._sleep(2.0**attempt * self._chance.uniform(0.5, 1.0))
+                wait = self._timing.connect_retry * 2.0 ** (attempt - 1)
+                await self._stop.pause(wait * self._chance.uniform(0.5, 1.0))
         raise AssertionError("the last try returns or raises")
 
     async def _permit(self, transport: MailTransport) -> bool:
         """Waits for the sender's rate budget; False when told to stop."""
-        while transport.per_minute:
+        while transport.per_minute and not self._stop.told:
             wait = await self._rates.take(transport.sender, transport.per_minute, self._clock())
             if wait <= 0:
                 break
-            if self._stopping:
-                return False
-            await self._sleep(min(wait, 5.0))
-        return not self._stopping
+            await self._stop.pause(min(wait, 5.0))
+        return not self._stop.told
 
-    async def _deliver(self, delivery: Delivery, line: "_Line", reports: "_Reports") -> bool:
+    async def _deliver(self, hand: "_Hand", line: "_Line", reports: "_Reports") -> bool:
         """One delivery from claim to a stored outcome; whether the connection is usable."""
+        try:
+            raw = await self._built(hand, line.transport.sender, reports)
+            return raw is None or await self._offer_and_hand_over(hand, line, raw)
+        except LostLeaseError:
+            log.warning("delivery_taken_over", delivery=hand.delivery.id)
+            return False
+        except StoreUnavailableError:
+            if not hand.handed_over and hand.outcome is None:
+                await self._give_back(hand)
+            raise
+        except asyncio.CancelledError:
+            await self._leave(hand)
+            raise
+
+    async def _built(self, hand: "_Hand", sender: str, reports: "_Reports") -> bytes | None:
+        """The mail's bytes; None when it is not to be sent, which is stored then."""
+        delivery = hand.delivery
         try:
             report = await reports.get(delivery.report_id)
             raw = build_message(
                 message_id=delivery.message_id,
                 date=delivery.date,
-                sender=line.transport.sender,
+                sender=sender,
                 recipient=delivery.recipient,
                 rendered=report.rendered,
             )
+        except StoreUnavailableError:
+            raise
         except AgentError as error:
-            await self._fail(delivery, DeliveryPhase.CLAIM, str(error))
-            return True
-        digest = hashlib.sha256(raw).hexdigest()
-        if delivery.ambiguous and delivery.raw_sha256 != digest:
+            await self._fail(hand, DeliveryPhase.CLAIM, str(error))
+            return None
+        if not await self._still_wanted(report, delivery.recipient):
+            reason = "no longer a recipient of this report"
+            await self._store(hand, DeliveryPhase.CLAIM, DeliveryState.SKIPPED, error=reason)
+            return None
+        if delivery.ambiguous and delivery.raw_sha256 != _digest(raw):
             # Only the identical mail may follow one whose fate is unknown.
-            await self._ledger.finish(
-                delivery,
-                DeliveryPhase.CLAIM,
-                DeliveryState.UNKNOWN,
-                self._clock(),
-                error="an earlier attempt may have arrived and the mail can no longer be "
-                "repeated byte for byte",
+            reason = (
+                "an earlier attempt may have arrived and the mail can no longer be repeated byte "
+                "for byte"
             )
-            return True
-        try:
-            return await self._offer_and_hand_over(delivery, line, raw, digest)
-        except LostLeaseError:
-            log.warning("delivery_taken_over", delivery=delivery.id)
-            return False
+            await self._store(hand, DeliveryPhase.CLAIM, DeliveryState.UNKNOWN, error=reason)
+            return None
+        return raw
 
-    async def _offer_and_hand_over(
-        self, delivery: Delivery, line: "_Line", raw: bytes, digest: str
-    ) -> bool:
+    async def _offer_and_hand_over(self, hand: "_Hand", line: "_Line", raw: bytes) -> bool:
+        delivery, transport = hand.delivery, line.transport
         connection = line.open_connection
         try:
-            await connection.offer(line.transport.sender, delivery.recipient)
+            await connection.offer(transport.sender, delivery.recipient)
         except MailError as error:
             if line.used and isinstance(error, MailConnectError):
                 # Servers end connections after a number of mails; that is no failed attempt.
-                await self._ledger.release_claim(delivery, self._clock())
+                await self._ledger.give_back(delivery, self._clock())
                 return False
-            await self._refused(delivery, DeliveryPhase.CLAIM, error)
+            await self._refused(hand, DeliveryPhase.CLAIM, error)
             return not isinstance(error, MailConnectError)
-        began = self._clock()
-        if not await self._ledger.enter_data(delivery, digest, began, LEASE):
+        ends = self._timer() + self._timing.delivery_lease
+        if not await self._ledger.enter_data(
+            delivery, _digest(raw), self._clock(), self._timing.delivery_ttl
+        ):
             raise LostLeaseError(delivery.id)
-        if self._clock() - began > SAFE_TO_BEGIN:
+        if self._timer() + transport.answer_within > ends:
             # Frozen for a while: the lease may be another's by the time the answer comes.
-            await self._retry_later(delivery, DeliveryPhase.DATA, "paused before the body")
+            await self._retry_later(hand, DeliveryPhase.DATA, "paused before the body")
             return False
+        hand.handed_over = True
         try:
-            reply = await connection.hand_over(raw)
-        except MailFateUnknownError as error:
-            await self._settle_unsure(delivery, str(error))
+            async with asyncio.timeout(transport.answer_within):
+                reply = await connection.hand_over(raw)
+        except (MailFateUnknownError, TimeoutError) as error:
+            await self._settle_unsure(hand, str(error) or "no answer in time")
             return False
         except MailError as error:
-            await self._refused(delivery, DeliveryPhase.DATA, error)
+            await self._refused(hand, DeliveryPhase.DATA, error)
             return not isinstance(error, MailConnectError)
-        await self._store(delivery, DeliveryPhase.DATA, DeliveryState.SENT, reply=reply)
+        await self._store(hand, DeliveryPhase.DATA, DeliveryState.SENT, reply=reply)
         return True
 
-    async def _refused(self, delivery: Delivery, phase: DeliveryPhase, error: MailError) -> None:
+    async def _refused(self, hand: "_Hand", phase: DeliveryPhase, error: MailError) -> None:
         if error.permanent and not isinstance(error, MailConnectError):
-            await self._fail(delivery, phase, str(error))
+            await self._fail(hand, phase, str(error))
         else:
-            await self._retry_later(delivery, phase, str(error))
+            await self._retry_later(hand, phase, str(error))
 
-    async def _fail(self, delivery: Delivery, phase: DeliveryPhase, reason: str) -> None:
-        log.warning("delivery_failed", delivery=delivery.id, reason=reason)
-        await self._store(delivery, phase, DeliveryState.FAILED, error=reason)
+    async def _fail(self, hand: "_Hand", phase: DeliveryPhase, reason: str) -> None:
+        log.warning("delivery_failed", delivery=hand.delivery.id, reason=reason)
+        await self._store(hand, phase, DeliveryState.FAILED, error=reason)
 
-    async def _retry_later(self, delivery: Delivery, phase: DeliveryPhase, reason: str) -> None:
-        now = self._clock()
+    async def _retry_later(self, hand: "_Hand", phase: DeliveryPhase, reason: str) -> None:
+        wait = retry_wait(hand.delivery.attempts, self._timing, self._chance)
         await self._store(
-            delivery,
+            hand,
             phase,
             DeliveryState.PENDING,
             error=reason,
-            not_before=now + retry_wait(delivery.attempts, self._chance),
+            not_before=self._clock() + wait,
         )
 
-    async def _settle_unsure(self, delivery: Delivery, reason: str) -> None:
+    async def _settle_unsure(self, hand: "_Hand", reason: str) -> None:
+        hand.outcome = self._unsure_outcome(hand.delivery, reason)
+        await self._stored(hand)
+
+    def _unsure_outcome(self, delivery: Delivery, reason: str) -> "Outcome":
         again = self._settings.when_unsure == "resend" and delivery.ambiguous < MOST_AMBIGUOUS
-        now = self._clock()
         log.warning("delivery_fate_unknown", delivery=delivery.id, reason=reason, again=again)
-        await self._store(
+        wait = retry_wait(1, self._timing, self._chance)
+        return partial(
+            self._ledger.finish,
             delivery,
             DeliveryPhase.DATA,
             DeliveryState.PENDING if again else DeliveryState.UNKNOWN,
             error=reason,
-            not_before=now + retry_wait(1, self._chance) if again else None,
+            not_before=self._clock() + wait if again else None,
             ambiguous=True,
         )
 
     async def _store(
         self,
-        delivery: Delivery,
+        hand: "_Hand",
         phase: DeliveryPhase,
         state: DeliveryState,
         *,
         reply: str | None = None,
         error: str | None = None,
         not_before: datetime | None = None,
-        ambiguous: bool = False,
     ) -> None:
-        """Stores an outcome, waiting for MongoDB as long as the claim is surely ours."""
-        finish = partial(
+        hand.outcome = partial(
             self._ledger.finish,
-            delivery,
+            hand.delivery,
             phase,
             state,
             reply=reply,
             error=error,
             not_before=not_before,
-            ambiguous=ambiguous,
         )
-        until = self._clock() + STORE_PATIENCE
+        await self._stored(hand)
+
+    async def _stored(self, hand: "_Hand") -> None:
+        """Stores an outcome, waiting for MongoDB; LostLeaseError when it is another's by then."""
+        if hand.outcome is None:
+            raise AssertionError("there is an outcome to store")
+        if not await self._insisted(hand.outcome):
+            raise LostLeaseError(hand.delivery.id)
+
+    async def _give_back(self, hand: "_Hand") -> None:
+        """A claim that MongoDB's absence has ended: nothing of the mail has left."""
+        if not await self._insisted(partial(self._ledger.give_back, hand.delivery)):
+            log.warning("delivery_taken_over", delivery=hand.delivery.id)
+
+    async def _insisted(self, write: "Outcome") -> bool:
+        """Tries a write for as long as the claim is surely ours; the last error is raised."""
+        until = self._timer() + self._timing.store_patience
         while True:
             try:
-                stored = await finish(now=self._clock())
+                return await write(now=self._clock())
             except StoreUnavailableError:
-                if self._clock() > until:
+                if self._timer() > until:
                     raise
-                await self._sleep(1.0)
-                continue
-            if not stored:
-                raise LostLeaseError(delivery.id)
-            return
+            await self._sleep(self._timing.store_retry)
+
+    async def _leave(self, hand: "_Hand") -> None:
+        """Stores what is known of a mail in hand, so that the next worker waits for no lease."""
+        if hand.outcome is None and hand.handed_over:
+            hand.outcome = self._unsure_outcome(hand.delivery, "told to end before the answer")
+        last = hand.outcome or partial(self._ledger.give_back, hand.delivery)
+        with suppress(StoreUnavailableError, TimeoutError):
+            async with asyncio.timeout(LAST_WORDS):
+                await last(now=self._clock())
+
+
+def _digest(raw: bytes) -> str:
+    return hashlib.sha256(raw).hexdigest()
+
+
+Outcome = Callable[..., Awaitable[bool]]
+"""A write that is a compare-and-set; takes ``now``."""
+
+
+@dataclass(slots=True)
+class _Hand:
+    """A claimed delivery, and how far it has come in this process."""
+
+    delivery: Delivery
+    handed_over: bool = False
+    """The body may have left."""
+    outcome: Outcome | None = None
+    """How to store what came of it, once that is known."""
 
 
 @dataclass(slots=True)

@@ -4,14 +4,13 @@ from datetime import datetime, timedelta
 
 from services.model import DeliveryState, Run, RunKind, RunNews, RunState, SourceName
 from services.ports import DeliveryLedger, RunStore
-from services.runs import KEEP_TRYING, RETRIED
+from services.runs import KEEP_TRYING, RETRIED, UNSETTLED
 
 LATE = timedelta(minutes=30)
 """Mails that wait while none has gone out for so long are told; ticks and cards take minutes."""
 TOLD_AFTER_ATTEMPTS = 2
 LOOKED_AT = {RunKind.WEEKLY: 4, RunKind.DAILY: 4, RunKind.TEAM: 30}
 """How many of the newest runs of each kind are looked at."""
-WAITING = (DeliveryState.PENDING, DeliveryState.SENDING)
 
 
 class Watchdog:
@@ -38,15 +37,15 @@ class Watchdog:
         return await self._news(run) if run is not None else None
 
     async def _news(self, run: Run) -> RunNews:
-        counts = await self._ledger.counts(run.id) if run.planned else {}
+        counts = await self._ledger.counts(run.ledger_id) if run.planned else {}
         failed: tuple[tuple[str, str], ...] = ()
         if any(counts.get(state) for state in RETRIED):
-            found = await self._ledger.list_deliveries(run.id, states=RETRIED)
+            found = await self._ledger.list_deliveries(run.ledger_id, states=RETRIED)
             failed = tuple((one.recipient, one.error or one.state.value) for one in found)
         return RunNews(
             run=run,
             sent=counts.get(DeliveryState.SENT, 0),
-            waiting=sum(counts.get(state, 0) for state in WAITING),
+            waiting=sum(counts.get(state, 0) for state in UNSETTLED),
             failed=failed,
             sample=self._source == "sample",
         )
@@ -61,7 +60,7 @@ class Watchdog:
         if now - moved <= LATE or (run.planned and not news.waiting):
             return False
         # Slow is not late: a rate limit stretches a large run over hours.
-        last = await self._ledger.last_sent(run.id)
+        last = await self._ledger.last_sent(run.ledger_id)
         return last is None or now - last > LATE
 
 

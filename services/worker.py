@@ -5,29 +5,35 @@ need the run's lease; sending needs none, as each delivery is claimed by itself.
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 
 import structlog
 
-from services.errors import AgentError, LostLeaseError, MailConnectError
+from services.errors import (
+    AgentError,
+    LostLeaseError,
+    MailConnectError,
+    StoreUnavailableError,
+)
 from services.leases import held
 from services.model import DeliveryState, Run, RunKind, RunState
 from services.planning import Planner, Progress
 from services.ports import Clock, DeliveryLedger, MailTransport, RunStore, SurelyGone
 from services.sending import Sender
+from services.stopping import Stop
+from services.timing import PRODUCTION, Timing
 from services.transports import Transports
 
 log = structlog.get_logger()
 
-PATIENCE = timedelta(seconds=75)
-"""A background worker waits this long for the next retry before it leaves it to a later tick."""
-RETRY_MINUTES = (1, 2, 5, 15, 30, 60)
-"""Waits after a run's first, second … error; the last one repeats."""
 PREFLIGHT_TRIES = 3
 WAIT_FOR_OTHERS = 0.5
 """Seconds between two looks at a run that another worker plans or closes."""
+TELL_SECONDS = 0.5
+"""At least so long stands between two counts of the mails that are done."""
 
 
 def quiet(what: str, done: int, total: int) -> None:
@@ -48,7 +54,8 @@ class Worker:
         owner: str,
         clock: Clock,
         gone: SurelyGone,
-        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+        stop: Stop,
+        timing: Timing = PRODUCTION,
     ) -> None:
         self._runs = runs
         self._ledger = ledger
@@ -58,59 +65,84 @@ class Worker:
         self._owner = owner
         self._clock = clock
         self._gone = gone
-        self._sleep = sleep
+        self._stop = stop
+        self._timing = timing
 
     async def work(
-        self, run_id: str, *, patience: timedelta = PATIENCE, progress: Progress = quiet
+        self, run_id: str, *, patience: timedelta | None = None, progress: Progress = quiet
     ) -> None:
-        """Works on a run until it is closed, or nothing is due within ``patience``.
+        """Works on a run until it is closed, nothing is due within ``patience``, or told to stop.
 
-        Errors that concern the whole run are stored on it and raised; each delivery's own
-        outcome is in the ledger.
+        MongoDB and the mail server may be away for as long. Errors that concern the whole run
+        are stored on it and raised; each delivery's own outcome is in the ledger.
         """
+        patience = patience or timedelta(seconds=self._timing.run_patience)
         until, settled = self._clock() + patience, -1
-        while True:
-            run = await self._runs.get(run_id)
-            if run is None or run.state is not RunState.OPEN:
-                return
-            trouble = await self._advance(run, progress)
-            if await self._closed(run_id):
-                return
-            now_settled = await self._settled(run_id)
-            if now_settled > settled:
-                until, settled = self._clock() + patience, now_settled
-            wait = await self._wait(run_id)
+        while not self._stop.told:
+            trouble: AgentError | None = None
+            wait = self._timing.store_retry
+            try:
+                run = await self._runs.get(run_id)
+                if run is None or run.state is not RunState.OPEN:
+                    return
+                trouble = await self._advance(run, progress)
+                run = await self._left_open(run_id)
+                if run is None:
+                    return
+                now_settled = await self._settled(run)
+                if now_settled > settled:
+                    until, settled = self._clock() + patience, now_settled
+                wait = await self._wait(run)
+            except StoreUnavailableError as error:
+                log.warning("mongodb_away", run=run_id, error=str(error))
+                trouble = error
             if self._clock() + timedelta(seconds=wait) > until:
-                if trouble is not None:
-                    raise trouble
+                await self._give_in(run_id, trouble)
                 return
-            await self._sleep(wait)
+            await self._stop.pause(wait)
+
+    async def _give_in(self, run_id: str, trouble: AgentError | None) -> None:
+        """Nothing more to do for now; a trouble that has lasted is kept on the run and raised."""
+        if trouble is None:
+            return
+        run = None if isinstance(trouble, StoreUnavailableError) else await self._runs.get(run_id)
+        if run is not None:
+            await self._pause(run, trouble)
+        raise trouble
 
     def _held(self, run_id: str) -> AbstractAsyncContextManager[int | None]:
-        return held(self._runs, run_id, self._owner, self._clock, self._gone)
+        return held(self._runs, run_id, self._owner, self._clock, self._gone, self._timing)
 
-    async def _advance(self, run: Run, progress: Progress) -> MailConnectError | None:
+    async def _advance(self, run: Run, progress: Progress) -> AgentError | None:
         """Plans or sends; a mail server that is away for now is an answer, not an end."""
-        if not run.planned:
-            await self._plan(run, progress)
-        else:
-            try:
-                await self._send(run, progress)
-            except MailConnectError as error:
-                if error.permanent:
-                    await self._pause(run, error)
-                    raise
-                log.warning("mail_server_away", run=run.id, error=str(error))
-                return error
+        try:
+            await (self._send if run.planned else self._plan)(run, progress)
+        except LostLeaseError as error:
+            log.warning("run_taken_over", run=run.id, error=str(error))
+        except MailConnectError as error:
+            if error.permanent or not run.planned:
+                raise await self._paused(run, error) from error
+            log.warning("mail_server_away", run=run.id, error=str(error))
+            return error
+        except StoreUnavailableError:
+            raise
+        except AgentError as error:
+            raise await self._paused(run, error) from error
         return None
 
-    async def _settled(self, run_id: str) -> int:
-        counts = await self._ledger.counts(run_id)
+    async def _paused(self, run: Run, error: AgentError) -> AgentError:
+        """The error, kept on a planned run; planning keeps its own."""
+        if run.planned:
+            await self._pause(run, error)
+        return error
+
+    async def _settled(self, run: Run) -> int:
+        counts = await self._ledger.counts(run.ledger_id)
         return sum(counts.values()) - _unsettled(counts)
 
-    async def _wait(self, run_id: str) -> float:
+    async def _wait(self, run: Run) -> float:
         """Seconds until something may be due; short while another worker plans."""
-        due = await self._ledger.next_due(run_id)
+        due = await self._ledger.next_due(run.ledger_id)
         if due is None:
             return WAIT_FOR_OTHERS
         return min(max((due - self._clock()).total_seconds(), 0.2), 5.0)
@@ -128,8 +160,8 @@ class Worker:
                     summary = await self._planner.judge_day(run, progress)
                 else:
                     transport = await self._preflight(run)
-                    summary = await self._planner.plan(run, transport.sender, progress)
-            except LostLeaseError:
+                    summary = await self._planner.plan(run, token, transport.sender, progress)
+            except (LostLeaseError, StoreUnavailableError):
                 raise
             except AgentError as error:
                 await self._record(run, token, error)
@@ -141,23 +173,23 @@ class Worker:
     async def _record(self, run: Run, token: int, error: AgentError) -> None:
         """The clock's own runs are tried again by the clock; others go back to who asked."""
         by_clock = run.requested_by.door == "clock"
-        minutes = RETRY_MINUTES[-1] if error.permanent else _retry_minutes(run.attempts)
+        attempts = len(self._timing.run_retries) if error.permanent else run.attempts
         log.warning("run_failed", run=run.id, error=str(error), permanent=error.permanent)
         await self._runs.record_error(
             run.id,
             token,
             str(error),
             failed=not by_clock,
-            retry_at=self._clock() + timedelta(minutes=minutes) if by_clock else None,
+            retry_at=self._clock() + self._timing.run_retry(attempts) if by_clock else None,
         )
 
     async def _pause(self, run: Run, error: AgentError) -> None:
         """Keeps the reason on a planned run, and the clock from trying it at every tick."""
         async with self._held(run.id) as token:
             if token is not None:
-                wait = timedelta(minutes=_retry_minutes(run.attempts))
+                retry_at = self._clock() + self._timing.run_retry(run.attempts)
                 await self._runs.record_error(
-                    run.id, token, str(error), failed=False, retry_at=self._clock() + wait
+                    run.id, token, str(error), failed=False, retry_at=retry_at
                 )
 
     async def _give_up(self, run: Run, token: int) -> None:
@@ -168,46 +200,64 @@ class Worker:
     async def _preflight(self, run: Run) -> MailTransport:
         """Signs in to the mail server before anything is planned; MailConnectError if it fails."""
         transport = await self._transports.named(run.transport, self._clock())
-        await reach(transport, self._sleep)
+        await reach(transport, self._stop.pause)
         return transport
 
     async def _send(self, run: Run, progress: Progress) -> None:
-        await self._sender.recover(run.id)
-        await self._ledger.expire(run.id, self._clock())
-        counts = await self._ledger.counts(run.id)
+        ledger_id = run.ledger_id
+        await self._sender.recover(ledger_id)
+        await self._ledger.expire(ledger_id, self._clock())
+        counts = await self._ledger.counts(ledger_id)
         total = sum(counts.values())
-        settled = total - _unsettled(counts)
         if total:
-            progress("mails", settled, total)
+            progress("mails", total - _unsettled(counts), total)
         if not counts.get(DeliveryState.PENDING):
             return
+        told = time.monotonic()
 
         async def tell() -> None:
-            now = await self._ledger.counts(run.id)
+            nonlocal told
+            if progress is quiet or time.monotonic() - told < TELL_SECONDS:
+                return
+            told = time.monotonic()
+            now = await self._ledger.counts(ledger_id)
             progress("mails", total - _unsettled(now), total)
 
         transport = await self._transports.named(run.transport, self._clock())
-        await self._sender.send_due(run.id, transport, tell)
+        await self._sender.send_due(ledger_id, transport, tell)
+        if progress is not quiet:
+            now = await self._ledger.counts(ledger_id)
+            progress("mails", total - _unsettled(now), total)
 
-    async def _closed(self, run_id: str) -> bool:
+    async def _left_open(self, run_id: str) -> Run | None:
+        """The run if it is still open; one that has nothing left to do is closed."""
         run = await self._runs.get(run_id)
-        if run is None or run.state is not RunState.OPEN or not run.planned:
-            return run is None or run.state is not RunState.OPEN
-        counts = await self._ledger.counts(run_id)
+        if run is None or run.state is not RunState.OPEN:
+            return None
+        if not run.planned or _unsettled(await self._ledger.counts(run.ledger_id)):
+            return run
+        async with self._held(run_id) as token:
+            closed = token is not None and await self._close(run_id, token)
+        return None if closed else run
+
+    async def _close(self, run_id: str, token: int) -> bool:
+        """Closes a run under its lease, where everything is looked at again.
+
+        False when it has something to do, or somebody has opened it again meanwhile.
+        """
+        run = await self._runs.get(run_id)
+        if run is None or run.state is not RunState.OPEN:
+            return True
+        counts = await self._ledger.counts(run.ledger_id)
         if _unsettled(counts):
             return False
-        async with self._held(run_id) as token:
-            if token is None:
-                return False
-            expired = bool(counts.get(DeliveryState.EXPIRED))
-            closed = await self._runs.close(run_id, token, expired=expired, now=self._clock())
+        expired = bool(counts.get(DeliveryState.EXPIRED))
+        closed = await self._runs.close(
+            run_id, token, run.openings, expired=expired, now=self._clock()
+        )
         if closed:
             log.info("run_closed", run=run_id, **{k.value: n for k, n in counts.items()})
         return closed
-
-
-def _retry_minutes(attempts: int) -> int:
-    return RETRY_MINUTES[min(attempts, len(RETRY_MINUTES) - 1)]
 
 
 def _unsettled(counts: dict[DeliveryState, int]) -> int:

@@ -9,7 +9,7 @@ from cards import general
 from cards import reports as cards
 from services.errors import AgentError, InvalidError
 from services.model import RunKind, RunState, Team
-from services.planning import SAMPLE_ADMIN, team_recipients
+from services.recipients import admin_recipients, team_recipients
 from services.runs import RETRIED, RunView
 
 ADMIN, WEEKLY = "admin", "weekly"
@@ -74,7 +74,7 @@ async def run_report(chat: Chat, turn: Turn, rest: str) -> Reply:
     if not teams:
         raise InvalidError("No teams yet, so there is nobody to report to. Write add team.")
     config = await chat.config.stored(turn.now)
-    admins = len(config.global_admin_emails) or (1 if chat.sample and SAMPLE_ADMIN else 0)
+    admins = len(admin_recipients(config, chat.source))
     mails = sum(len(team_recipients(team)) for team in teams)
     data = {"team": WEEKLY, "period": outlook.period, "value": str(outlook.repeat)}
     who = f"{len(teams):,} team{'s' * (len(teams) != 1)}"

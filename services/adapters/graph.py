@@ -22,6 +22,8 @@ NEVER_SENT = {BUSY, 503}
 MOST_LANES = 4
 """Graph serves one mailbox and app so many requests at once."""
 LONGEST_REASON = 200
+ANSWER_WITHIN = 90.0
+"""Seconds for sending a mail, with one renewal of the token."""
 
 
 class GraphTransport:
@@ -38,6 +40,7 @@ class GraphTransport:
         self.sender = sender
         self.lanes = min(settings.max_connections, MOST_LANES)
         self.per_minute = settings.rate_per_minute
+        self.answer_within = ANSWER_WITHIN
 
     @property
     def _scope(self) -> str:

@@ -18,6 +18,8 @@ TRANSIENT = range(400, 500)
 CLOSING = 421
 LONGEST_REPLY = 300
 QUIT_SECONDS = 2.0
+MARGIN = 2.0
+"""For what lies between two waits."""
 NET_ERRORS = (SMTPServerDisconnected, aiosmtplib.SMTPTimeoutError, OSError)
 PASSWORDS_ARE_OFF = "5.7.30"
 """Exchange Online: basic authentication is not supported for client submission."""
@@ -60,6 +62,7 @@ class SmtpTransport:
         self.sender = _sender(settings)
         self.lanes = settings.max_connections
         self.per_minute = settings.rate_per_minute
+        self.answer_within = self._timeouts.command + self._timeouts.final_answer + MARGIN
 
     async def connect(self) -> "SmtpConnection":
         """Connects, secures and signs in; MailConnectError with the cure.

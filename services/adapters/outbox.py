@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import os
 import re
+import threading
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -48,6 +49,7 @@ class OutboxTransport:
     name = "outbox"
     lanes = 4
     per_minute = 0
+    answer_within = 30.0
 
     def __init__(self, folder: Path, sender: str = "aws-cost-agent@localhost") -> None:
         self._folder = folder
@@ -102,13 +104,14 @@ class OutboxConnection:
         key = hashlib.sha256(str(message["Message-ID"]).encode()).hexdigest()[:20]
         stamp = parsedate_to_datetime(str(message["Date"])).strftime("%Y%m%dT%H%M%S")
         path = self._folder / f"{stamp}-{key}.eml"
-        unfinished = path.with_suffix(f".{os.getpid()}.tmp")
+        unfinished = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}.tmp")
         try:
             with unfinished.open("wb") as file:
                 file.write(raw)
                 file.flush()
                 os.fsync(file.fileno())
             unfinished.replace(path)
+            _sync(self._folder)
         except OSError:
             with suppress(OSError):
                 unfinished.unlink(missing_ok=True)
@@ -117,6 +120,15 @@ class OutboxConnection:
 
     async def aclose(self) -> None:
         """Nothing is open."""
+
+
+def _sync(folder: Path) -> None:
+    """The name of a new file is on disk, too."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _not_writable(folder: Path, error: OSError) -> MailConnectError:

@@ -448,6 +448,8 @@ async def test_runs_are_listed_newest_first_and_filtered(any_store: Store) -> No
     assert [one.id for one in await runs.list_runs("datadog", period="2026-11-21")] == ["b"]
     assert [one.id for one in await runs.list_runs("sample", open_only=True)] == ["c"]
     assert [one.id for one in await runs.list_runs("datadog", limit=1)] == ["b"]
+    earlier = await runs.list_runs("datadog", before=later(hours=1))
+    assert [one.id for one in earlier] == ["a"]
 
 
 async def test_a_lease_has_one_owner_until_it_ends(any_store: Store) -> None:
@@ -482,10 +484,11 @@ async def test_a_stale_token_writes_nothing(any_store: Store) -> None:
 
     assert not await runs.mark_planned("r", old, SUMMARY)
     assert not await runs.record_error("r", old, "late", failed=True, retry_at=None)
-    assert not await runs.close("r", new, expired=False, now=NOW)
+    assert not await runs.close("r", new, 0, expired=False, now=NOW)
     assert await runs.mark_planned("r", new, SUMMARY)
-    assert not await runs.close("r", old, expired=False, now=NOW)
-    assert await runs.close("r", new, expired=False, now=later(hours=1))
+    assert not await runs.mark_planned("r", new, SUMMARY)
+    assert not await runs.close("r", old, 0, expired=False, now=NOW)
+    assert await runs.close("r", new, 0, expired=False, now=later(hours=1))
 
     found = await runs.get("r")
     assert found is not None
@@ -521,6 +524,26 @@ async def test_an_error_is_kept_and_a_failed_run_can_be_opened_again(any_store: 
     )
 
 
+async def test_a_run_that_was_opened_again_is_closed_by_nobody_who_looked_before(
+    any_store: Store,
+) -> None:
+    runs = any_store.runs
+    await runs.begin(run())
+    token = await runs.lease("r", "one", NOW, TTL)
+    assert token is not None
+    assert await runs.mark_planned("r", token, SUMMARY)
+    before = await runs.get("r")
+    assert before is not None
+    assert before.plan == token
+    assert not await runs.reopen("r", Actor(door="rest"), NOW, later(days=3))
+
+    assert not await runs.close("r", token, before.openings, expired=False, now=NOW)
+    after = await runs.get("r")
+    assert after is not None
+    assert await runs.close("r", token, after.openings, expired=False, now=NOW)
+    assert not await runs.mark_planned("r", token, SUMMARY)
+
+
 async def test_a_frozen_report_never_changes(any_store: Store) -> None:
     runs = any_store.runs
     await runs.freeze([frozen(), frozen("r|admin", kind="admin", team_id=None)])
@@ -528,7 +551,6 @@ async def test_a_frozen_report_never_changes(any_store: Store) -> None:
 
     assert await runs.frozen("r|t1") == frozen()
     assert await runs.frozen("nothing") is None
-    assert await runs.frozen_ids("r") == {"r|t1", "r|admin"}
     previews = [found async for found in runs.team_previews("r")]
     assert [(team_id, one["current_total"]) for team_id, one in previews] == [("t1", "1.00")]
 
@@ -607,13 +629,45 @@ async def test_a_released_claim_is_no_attempt(any_store: Store) -> None:
     await ledger.plan([delivery()])
     claimed = await ledger.claim("r", "w", NOW, TTL)
     assert claimed is not None
-    assert await ledger.release_claim(claimed, NOW)
-    assert not await ledger.release_claim(claimed, NOW)
+    assert await ledger.give_back(claimed, NOW)
+    assert not await ledger.give_back(claimed, NOW)
 
     again = await ledger.claim("r", "w", NOW, TTL)
 
     assert again is not None
     assert (again.attempts, again.fence) == (1, 2)
+
+
+async def test_a_body_that_never_left_is_given_back_under_its_fence_alone(
+    any_store: Store,
+) -> None:
+    ledger = any_store.deliveries
+    await ledger.plan([delivery()])
+    assert await ledger.any_due("r", NOW)
+    assert not await ledger.any_due("r", later(seconds=-1))
+    claimed = await ledger.claim("r", "w", NOW, TTL)
+    assert claimed is not None
+    assert not await ledger.any_due("r", NOW)
+    assert await ledger.enter_data(claimed, "abc", NOW, TTL)
+    assert not await ledger.give_back(claimed.model_copy(update={"fence": 9}), NOW)
+    assert await ledger.give_back(claimed, NOW)
+    (found,) = await ledger.list_deliveries("r")
+    assert (found.state, found.phase, found.ambiguous, found.attempts) == (
+        DeliveryState.PENDING,
+        None,
+        0,
+        0,
+    )
+
+
+async def test_the_last_sent_is_known(any_store: Store) -> None:
+    ledger = any_store.deliveries
+    assert await ledger.last_sent("r") is None
+    for minute in range(3):
+        state = DeliveryState.SENT if minute < 2 else DeliveryState.FAILED
+        at = later(minutes=minute)
+        await ledger.plan([delivery(f"d{minute}", state=state, updated_at=at)])
+    assert await ledger.last_sent("r") == later(minutes=1)
 
 
 async def test_a_retry_waits_and_unsure_ones_are_counted(any_store: Store) -> None:

@@ -1,6 +1,7 @@
 """A mail transport in memory that misbehaves as told."""
 
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from email import message_from_bytes
 from email.policy import default
@@ -16,9 +17,12 @@ class MemoryTransport:
     sender: str = "costs@example.org"
     lanes: int = 2
     per_minute: int = 0
+    answer_within: float = 90.0
     on_connect: list[Exception] = field(default_factory=list)
     on_offer: dict[str, list[Exception]] = field(default_factory=dict)
     on_hand_over: dict[str, list[Exception]] = field(default_factory=dict)
+    before_offer: Callable[[str], Awaitable[None]] | None = None
+    before_body: Callable[[bytes], Awaitable[None]] | None = None
     mails: list[tuple[str, bytes]] = field(default_factory=list)
     connections: int = 0
 
@@ -42,6 +46,8 @@ class MemoryConnection:
 
     async def offer(self, sender: str, recipient: str) -> None:
         self.recipient = recipient
+        if self.transport.before_offer is not None:
+            await self.transport.before_offer(recipient)
         if errors := self.transport.on_offer.get(recipient):
             raise errors.pop(0)
 
@@ -49,6 +55,8 @@ class MemoryConnection:
         to = message_from_bytes(raw, policy=default)["To"].addresses[0].addr_spec
         if to != self.recipient:
             raise AssertionError(f"the mail to {to} was handed over to {self.recipient}")
+        if self.transport.before_body is not None:
+            await self.transport.before_body(raw)
         if errors := self.transport.on_hand_over.get(self.recipient):
             error = errors.pop(0)
             if isinstance(error, MailFateUnknownError) and error.args[0] == "accepted":

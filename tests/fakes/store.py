@@ -442,6 +442,7 @@ class MemoryRuns:
         kind: RunKind | None = None,
         open_only: bool = False,
         period: str | None = None,
+        before: datetime | None = None,
         limit: int = 100,
     ) -> list[Run]:
         found = [
@@ -451,6 +452,7 @@ class MemoryRuns:
             and kind in {None, run.kind}
             and (not open_only or run.state is RunState.OPEN)
             and period in {None, run.period}
+            and (before is None or run.created_at < before)
         ]
         return sorted(found, key=lambda run: (run.created_at, run.id), reverse=True)[:limit]
 
@@ -489,7 +491,12 @@ class MemoryRuns:
         return True
 
     async def mark_planned(self, run_id: str, token: int, summary: RunSummary) -> bool:
-        return self._change(run_id, token, planned=True, summary=summary, last_error=None)
+        run = self.runs[run_id]
+        if run.planned or run.state is not RunState.OPEN:
+            return False
+        return self._change(
+            run_id, token, planned=True, plan=token, summary=summary, last_error=None
+        )
 
     async def record_error(
         self, run_id: str, token: int, error: str, *, failed: bool, retry_at: datetime | None
@@ -505,9 +512,11 @@ class MemoryRuns:
             attempts=run.attempts + 1,
         )
 
-    async def close(self, run_id: str, token: int, *, expired: bool, now: datetime) -> bool:
+    async def close(
+        self, run_id: str, token: int, openings: int, *, expired: bool, now: datetime
+    ) -> bool:
         run = self.runs[run_id]
-        if run.state is not RunState.OPEN or not run.planned:
+        if run.state is not RunState.OPEN or not run.planned or run.openings != openings:
             return False
         state = RunState.EXPIRED if expired else RunState.DONE
         return self._change(run_id, token, state=state, finished_at=now)
@@ -516,10 +525,15 @@ class MemoryRuns:
         self, run_id: str, requested_by: Actor, now: datetime, not_after: datetime
     ) -> bool:
         run = self.runs.get(run_id)
-        if run is None or run.state is RunState.OPEN:
+        if run is None:
             return False
-        self.runs[run_id] = run.model_copy(
+        self.runs[run_id] = run.model_copy(update={"openings": run.openings + 1})
+        if run.state is RunState.OPEN:
+            return False
+        self.runs[run_id] = self.runs[run_id].model_copy(
             update={
+                "last_error": None,
+                "attempts": 0,
                 "state": RunState.OPEN,
                 "requested_by": requested_by,
                 "not_after": not_after,
@@ -535,9 +549,6 @@ class MemoryRuns:
 
     async def frozen(self, report_id: str) -> FrozenReport | None:
         return self.reports.get(report_id)
-
-    async def frozen_ids(self, run_id: str) -> set[str]:
-        return {report.id for report in self.reports.values() if report.run_id == run_id}
 
     async def team_previews(self, run_id: str) -> AsyncIterator[tuple[str, dict[str, object]]]:
         for report in self.reports.values():
@@ -637,8 +648,13 @@ class MemoryDeliveries:
         )
         return True
 
-    async def release_claim(self, delivery: Delivery, now: datetime) -> bool:
-        if not self._mine(delivery, DeliveryPhase.CLAIM):
+    async def any_due(self, run_id: str, now: datetime) -> bool:
+        pending = self._of(run_id, DeliveryState.PENDING)
+        return any(one.not_before <= now <= one.not_after for one in pending)
+
+    async def give_back(self, delivery: Delivery, now: datetime) -> bool:
+        stored = self.deliveries[delivery.id]
+        if (stored.fence, stored.state) != (delivery.fence, DeliveryState.SENDING):
             return False
         self._put(
             delivery,
@@ -646,7 +662,7 @@ class MemoryDeliveries:
             phase=None,
             owner=None,
             lease_until=None,
-            attempts=self.deliveries[delivery.id].attempts - 1,
+            attempts=stored.attempts - 1,
             updated_at=now,
         )
         return True

@@ -1,5 +1,6 @@
 """Deliveries under faults: every mail once, unsure ones never silently, nothing lost."""
 
+import asyncio
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,8 +11,10 @@ from typing import Any, Literal
 import pytest
 
 from services.errors import LostLeaseError, MailConnectError, StoreUnavailableError
-from services.model import Delivery, DeliveryState
-from services.sending import LEASE, Sender, SenderSettings, retry_wait
+from services.model import Delivery, DeliveryState, FrozenReport
+from services.sending import Sender, SenderSettings, retry_wait
+from services.stopping import Stop
+from services.timing import PRODUCTION
 from tests.fakes.mail import (
     MemoryTransport,
     cut_off,
@@ -21,6 +24,10 @@ from tests.fakes.mail import (
 )
 from tests.fakes.store import MemoryDeliveries, MemoryRates, MemoryRuns
 from tests.makers import NOW, delivery, frozen, run
+
+
+async def nothing() -> None:
+    """Nobody watches."""
 
 
 @dataclass
@@ -33,6 +40,14 @@ class World:
     rates: MemoryRates = field(default_factory=MemoryRates)
     now: datetime = NOW
     gone: set[str] = field(default_factory=set)
+    removed: set[str] = field(default_factory=set)
+    """Addresses that get nothing any more."""
+
+    async def still_wanted(self, report: FrozenReport, recipient: str) -> bool:
+        return recipient not in self.removed
+
+    def timer(self) -> float:
+        return self.now.timestamp()
 
     def clock(self) -> datetime:
         return self.now
@@ -41,16 +56,22 @@ class World:
         self.now += timedelta(seconds=seconds)
 
     def sender(
-        self, owner: str = "w", when_unsure: Literal["resend", "hold"] = "resend"
+        self,
+        owner: str = "w",
+        when_unsure: Literal["resend", "hold"] = "resend",
+        stop: Stop | None = None,
     ) -> Sender:
         return Sender(
             ledger=self.ledger,
             runs=self.runs,
             rates=self.rates,
+            still_wanted=self.still_wanted,
             settings=SenderSettings(when_unsure),
             owner=owner,
             clock=self.clock,
             gone=self.gone.__contains__,
+            stop=stop or Stop(self.sleep),
+            timer=self.timer,
             sleep=self.sleep,
             chance=random.Random(1),
         )
@@ -64,13 +85,10 @@ class World:
         """Sends whatever comes due, until nothing more does or the time is over."""
         until = self.now + timedelta(hours=hours)
 
-        async def quiet() -> None:
-            pass
-
         while self.now < until:
             await sender.recover("r")
             await self.ledger.expire("r", self.now)
-            await sender.send_due("r", self.transport, quiet)
+            await sender.send_due("r", self.transport, nothing)
             due = await self.ledger.next_due("r")
             if due is None:
                 return
@@ -179,19 +197,19 @@ async def test_after_an_unknown_fate_only_the_identical_mail_may_follow(world: W
 async def test_what_a_dead_worker_claimed_goes_back_and_what_it_handed_over_is_unsure(
     world: World,
 ) -> None:
-    assert await world.ledger.claim("r", "dead", NOW, LEASE)
-    claimed = await world.ledger.claim("r", "dead", NOW, LEASE)
+    assert await world.ledger.claim("r", "dead", NOW, PRODUCTION.delivery_ttl)
+    claimed = await world.ledger.claim("r", "dead", NOW, PRODUCTION.delivery_ttl)
     assert claimed is not None
-    assert await world.ledger.enter_data(claimed, "0" * 64, NOW, LEASE)
+    assert await world.ledger.enter_data(claimed, "0" * 64, NOW, PRODUCTION.delivery_ttl)
     await world.work(world.sender(when_unsure="hold"))
 
     assert world.one(claimed.id).state is DeliveryState.UNKNOWN
-    assert world.now - NOW >= LEASE
+    assert world.now - NOW >= PRODUCTION.delivery_ttl
     assert len(world.transport.mails) == 3
 
 
 async def test_a_worker_that_is_known_to_be_gone_is_not_waited_for(world: World) -> None:
-    assert await world.ledger.claim("r", "dead", NOW, LEASE)
+    assert await world.ledger.claim("r", "dead", NOW, PRODUCTION.delivery_ttl)
     world.gone.add("dead")
     await world.work(world.sender())
     assert world.now - NOW < timedelta(seconds=10)
@@ -205,11 +223,11 @@ async def test_a_taken_over_worker_writes_and_sends_nothing_more(world: World) -
     async def stolen(delivery: Delivery, raw_sha256: str, now: datetime, ttl: timedelta) -> bool:
         if delivery.id == "d1" and delivery.attempts == 1 and not stolen_once:
             stolen_once.append(delivery.id)
-            world.now += LEASE + timedelta(seconds=1)
+            world.now += PRODUCTION.delivery_ttl + timedelta(seconds=1)
             (left,) = await world.ledger.abandoned("r", world.now)
-            taken = await world.ledger.take_over(left, "quick", world.now, LEASE)
+            taken = await world.ledger.take_over(left, "quick", world.now, PRODUCTION.delivery_ttl)
             assert taken is not None
-            await world.ledger.release_claim(taken, world.now)
+            await world.ledger.give_back(taken, world.now)
         return await keep(delivery, raw_sha256, now, ttl)
 
     stolen_once: list[str] = []
@@ -254,6 +272,150 @@ async def test_an_outcome_waits_for_the_database(world: World) -> None:
     assert set(world.transport.by_recipient.values()) == {1}
 
 
+async def test_a_removed_recipient_gets_nothing_and_the_entry_says_so(world: World) -> None:
+    world.transport.on_offer["d1@example.org"] = [greylisted()]
+
+    async def remove() -> None:
+        world.removed.add("d1@example.org")
+
+    sender = world.sender()
+    await sender.send_due("r", world.transport, remove)
+    await world.work(sender)
+    assert world.one("d1").state is DeliveryState.SKIPPED
+    assert "no longer a recipient" in str(world.one("d1").error)
+    assert len(world.transport.mails) == 3
+
+
+async def test_a_report_that_cannot_be_read_for_now_fails_no_delivery(world: World) -> None:
+    keep = world.runs.frozen
+
+    async def away(report_id: str) -> FrozenReport | None:
+        raise StoreUnavailableError("away")
+
+    world.runs.frozen = away  # type: ignore[method-assign]
+    with pytest.raises(StoreUnavailableError):
+        await world.sender().send_due("r", world.transport, nothing)
+    assert await world.ledger.counts("r") == {DeliveryState.PENDING: 4}
+    assert all(one.attempts == 0 for one in world.ledger.deliveries.values())
+    world.runs.frozen = keep  # type: ignore[method-assign]
+    await world.work(world.sender())
+    assert len(world.transport.mails) == 4
+
+
+@pytest.mark.parametrize("written", [True, False])
+async def test_before_the_body_an_answer_of_the_database_that_is_lost_costs_nothing(
+    world: World, written: bool
+) -> None:
+    keep, away = world.ledger.enter_data, [1]
+
+    async def enter_data(delivery: Delivery, *rest: Any) -> bool:
+        if not away:
+            return await keep(delivery, *rest)
+        away.pop()
+        if written:
+            await keep(delivery, *rest)
+        raise StoreUnavailableError("away")
+
+    world.ledger.enter_data = enter_data  # type: ignore[method-assign, assignment]
+    world.transport.lanes = 1
+    with pytest.raises(StoreUnavailableError):
+        await world.sender().send_due("r", world.transport, nothing)
+    assert await world.ledger.counts("r") == {DeliveryState.PENDING: 4}
+    await world.work(world.sender())
+    assert set(world.transport.by_recipient.values()) == {1}
+    assert all(one.ambiguous == 0 for one in world.ledger.deliveries.values())
+
+
+async def test_a_claim_whose_answer_is_lost_is_found_again_without_waiting_for_its_lease(
+    world: World,
+) -> None:
+    keep, away = world.ledger.claim, [1]
+
+    async def claim(*args: Any) -> Delivery | None:
+        found = await keep(*args)
+        if away:
+            away.pop()
+            raise StoreUnavailableError("away")
+        return found
+
+    world.ledger.claim = claim  # type: ignore[method-assign, assignment]
+    world.transport.lanes = 1
+    sender = world.sender()
+    with pytest.raises(StoreUnavailableError):
+        await sender.send_due("r", world.transport, nothing)
+    await world.work(sender)
+    assert world.now - NOW < timedelta(seconds=10)
+    assert dict(world.transport.by_recipient) == {f"d{i}@example.org": 1 for i in range(4)}
+
+
+async def test_a_body_that_is_not_answered_in_time_is_unsure(world: World) -> None:
+    world.transport.answer_within = 0.05
+
+    hung: list[int] = []
+
+    async def once(raw: bytes) -> None:
+        if b"d1@example.org" in raw and not hung:
+            hung.append(1)
+            await asyncio.sleep(3600)
+
+    world.transport.before_body = once
+    await world.work(world.sender())
+    assert (world.one("d1").state, world.one("d1").ambiguous) == (DeliveryState.SENT, 1)
+    assert world.transport.by_recipient["d1@example.org"] == 1
+
+
+@pytest.mark.parametrize(
+    ("stage", "state", "unsure"),
+    [
+        ("offer", DeliveryState.PENDING, 0),
+        ("body", DeliveryState.PENDING, 1),
+        ("answer", DeliveryState.SENT, 0),
+    ],
+)
+async def test_cut_off_at_the_end_of_the_grace_it_stores_what_is_known(
+    world: World, stage: str, state: DeliveryState, unsure: int
+) -> None:
+    reached = asyncio.Event()
+
+    async def hang(*_: Any) -> None:
+        reached.set()
+        await asyncio.sleep(3600)
+
+    keep = world.ledger.finish
+
+    async def slow_finish(*args: Any, **more: Any) -> bool:
+        if not reached.is_set():
+            await hang()
+        return await keep(*args, **more)
+
+    if stage == "offer":
+        world.transport.before_offer = hang
+    elif stage == "body":
+        world.transport.before_body = hang
+    else:
+        world.ledger.finish = slow_finish  # type: ignore[method-assign]
+    world.transport.lanes = 1
+    work = asyncio.create_task(world.sender().send_due("r", world.transport, nothing))
+    await asyncio.wait_for(reached.wait(), 5)
+    work.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await work
+    found = world.one("d0")
+    assert (found.state, found.ambiguous, found.owner) == (state, unsure, None)
+
+
+async def test_told_to_stop_it_waits_for_no_rate_and_no_connection(world: World) -> None:
+    world.transport.per_minute = 1
+    sender = world.sender(stop=Stop())
+    work = asyncio.create_task(sender.send_due("r", world.transport, nothing))
+    while not world.transport.mails:
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(0.05)
+    sender.stop()
+    await asyncio.wait_for(work, 5)
+    assert await world.ledger.counts("r") == {DeliveryState.SENT: 1, DeliveryState.PENDING: 3}
+
+
 async def test_no_more_mails_in_a_minute_than_the_budget(world: World) -> None:
     world.transport.per_minute = 2
     times: list[datetime] = []
@@ -272,11 +434,8 @@ async def test_a_server_that_does_not_let_us_in_fails_no_delivery(
 ) -> None:
     world.transport.on_connect = [MailConnectError("no", permanent=permanent) for _ in range(20)]
 
-    async def quiet() -> None:
-        pass
-
     with pytest.raises(MailConnectError):
-        await world.sender().send_due("r", world.transport, quiet)
+        await world.sender().send_due("r", world.transport, nothing)
     assert await world.ledger.counts("r") == {DeliveryState.PENDING: 4}
     assert all(one.attempts == 0 for one in world.ledger.deliveries.values())
     assert len(world.transport.on_connect) == (18 if permanent else 12)
@@ -331,7 +490,7 @@ async def test_any_mix_of_faults_and_dying_workers_loses_and_repeats_nothing(see
 
             return step
 
-        for name in ("claim", "enter_data", "finish", "release_claim"):
+        for name in ("claim", "enter_data", "finish", "give_back"):
             setattr(world.ledger, name, dying(name))
         try:
             await world.work(sender)
@@ -358,6 +517,6 @@ class KilledError(BaseException):
 
 def test_retries_spread_and_grow() -> None:
     chance = random.Random(1)
-    first = [retry_wait(1, chance).total_seconds() for _ in range(200)]
+    first = [retry_wait(1, PRODUCTION, chance).total_seconds() for _ in range(200)]
     assert 16 <= min(first) < max(first) <= 24
-    assert retry_wait(50, chance) <= timedelta(seconds=3600 * 1.2)
+    assert retry_wait(50, PRODUCTION, chance) <= timedelta(seconds=3600 * 1.2)

@@ -41,12 +41,7 @@ class MongoDeliveries:
         self, run_id: str, owner: str, now: datetime, ttl: timedelta
     ) -> Delivery | None:
         doc = await self._deliveries.find_one_and_update(
-            {
-                "run_id": run_id,
-                "state": PENDING,
-                "not_before": {"$lte": now},
-                "not_after": {"$gte": now},
-            },
+            _due(run_id, now),
             {
                 "$set": {
                     "state": SENDING,
@@ -107,13 +102,18 @@ class MongoDeliveries:
         return await self._change(delivery, phase, update)
 
     @guarded
-    async def release_claim(self, delivery: Delivery, now: datetime) -> bool:
+    async def any_due(self, run_id: str, now: datetime) -> bool:
+        found = await self._deliveries.find_one(_due(run_id, now), {"_id": 1})
+        return found is not None
+
+    @guarded
+    async def give_back(self, delivery: Delivery, now: datetime) -> bool:
         back = {"state": PENDING, "phase": None, "owner": None, "lease_until": None}
-        return await self._change(
-            delivery,
-            DeliveryPhase.CLAIM,
+        done = await self._deliveries.update_one(
+            {"_id": delivery.id, "fence": delivery.fence, "state": SENDING},
             {"$set": {**back, "updated_at": now}, "$inc": {"attempts": -1}},
         )
+        return done.matched_count == 1
 
     async def _change(
         self, delivery: Delivery, phase: DeliveryPhase, update: dict[str, Any]
@@ -230,6 +230,15 @@ class MongoDeliveries:
             query["state"] = {"$in": [state.value for state in states]}
         cursor = self._deliveries.find(query).sort(BY_RECIPIENT)
         return [_delivery(doc) async for doc in cursor]
+
+
+def _due(run_id: str, now: datetime) -> dict[str, Any]:
+    return {
+        "run_id": run_id,
+        "state": PENDING,
+        "not_before": {"$lte": now},
+        "not_after": {"$gte": now},
+    }
 
 
 def _delivery(doc: dict[str, Any]) -> Delivery:

@@ -18,6 +18,8 @@ from services.adapters.store.runs import MongoRuns
 from services.adapters.store.teams import MongoTeams
 
 DAY_SECONDS = 86_400
+KEPT_SECONDS = 400 * DAY_SECONDS
+"""How long runs, their reports and their deliveries are kept."""
 
 
 class MongoStore:
@@ -62,8 +64,16 @@ class MongoStore:
         await db.runs.create_index([("source", ASCENDING), ("state", ASCENDING)])
         await db.reports.create_index([("run_id", ASCENDING), ("kind", ASCENDING)])
         await db.deliveries.create_index(
-            [("run_id", ASCENDING), ("state", ASCENDING), ("not_before", ASCENDING)]
+            [
+                ("run_id", ASCENDING),
+                ("state", ASCENDING),
+                ("not_before", ASCENDING),
+                ("_id", ASCENDING),
+            ]
         )
+        for kept, since in ((db.runs, "created_at"), (db.reports, "made_at")):
+            await kept.create_index(since, expireAfterSeconds=KEPT_SECONDS)
+        await db.deliveries.create_index("updated_at", expireAfterSeconds=KEPT_SECONDS)
         await db.alerts.create_index([("subject", ASCENDING)])
         await db.alerts.create_index([("conversation_id", ASCENDING), ("created_at", DESCENDING)])
         await db.plans.create_index([("account_id", ASCENDING), ("last", ASCENDING)])

@@ -46,6 +46,7 @@ class MongoRuns:
         kind: RunKind | None = None,
         open_only: bool = False,
         period: str | None = None,
+        before: datetime | None = None,
         limit: int = 100,
     ) -> list[Run]:
         query: dict[str, Any] = {"source": source}
@@ -55,6 +56,8 @@ class MongoRuns:
             query["state"] = RunState.OPEN.value
         if period is not None:
             query["period"] = period
+        if before is not None:
+            query["created_at"] = {"$lt": before}
         cursor = self._runs.find(query, NOT_PART_OF_RUN)
         cursor = cursor.sort([("created_at", DESCENDING), ("_id", DESCENDING)]).limit(limit)
         return [_run(doc) async for doc in cursor]
@@ -102,10 +105,12 @@ class MongoRuns:
             {
                 "$set": {
                     "planned": True,
+                    "plan": token,
                     "summary": plain(summary.model_dump()),
                     "last_error": None,
                 }
             },
+            {"state": RunState.OPEN.value, "planned": False},
         )
 
     @guarded
@@ -118,13 +123,15 @@ class MongoRuns:
         return await self._under_token(run_id, token, {"$set": change, "$inc": {"attempts": 1}})
 
     @guarded
-    async def close(self, run_id: str, token: int, *, expired: bool, now: datetime) -> bool:
+    async def close(
+        self, run_id: str, token: int, openings: int, *, expired: bool, now: datetime
+    ) -> bool:
         state = RunState.EXPIRED if expired else RunState.DONE
         return await self._under_token(
             run_id,
             token,
             {"$set": {"state": state.value, "finished_at": now}},
-            {"state": RunState.OPEN.value, "planned": True},
+            {"state": RunState.OPEN.value, "planned": True, "openings": openings},
         )
 
     async def _under_token(
@@ -139,6 +146,8 @@ class MongoRuns:
     async def reopen(
         self, run_id: str, requested_by: Actor, now: datetime, not_after: datetime
     ) -> bool:
+        # First, so that whoever has looked before this cannot close it any more.
+        await self._runs.update_one({"_id": run_id}, {"$inc": {"openings": 1}})
         done = await self._runs.update_one(
             {"_id": run_id, "state": {"$ne": RunState.OPEN.value}},
             {
@@ -148,6 +157,8 @@ class MongoRuns:
                     "not_after": not_after,
                     "finished_at": None,
                     "retry_at": None,
+                    "last_error": None,
+                    "attempts": 0,
                 }
             },
         )
@@ -173,10 +184,6 @@ class MongoRuns:
     async def frozen(self, report_id: str) -> FrozenReport | None:
         doc = await self._reports.find_one({"_id": report_id})
         return FrozenReport(id=doc.pop("_id"), **doc) if doc else None
-
-    @guarded
-    async def frozen_ids(self, run_id: str) -> set[str]:
-        return {doc["_id"] async for doc in self._reports.find({"run_id": run_id}, {"_id": 1})}
 
     async def team_previews(self, run_id: str) -> AsyncIterator[tuple[str, dict[str, object]]]:
         fields = {"team_id": 1, "preview.window": 1, "preview.current_total": 1}
