@@ -258,7 +258,7 @@ class Runs:
         if run.state is RunState.OPEN:
             raise ConflictError("The run is still open and retries by itself. See its deliveries.")
         if not run.planned:
-            await self._runs.reopen(run_id, actor, now, now + KEEP_TRYING)
+            await self._reopened_if_failed(run, actor, now)
             return 0
         # The deliveries first: who closes the run looks at them under a count of its openings.
         number = await self._deliveries.retry(run.ledger_id, now, now + KEEP_TRYING)
