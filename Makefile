@@ -8,7 +8,7 @@ HAS_NODE := command -v npm >/dev/null && node -e 'process.exit(parseInt(process.
 NODE_READY := tests/node/node_modules/.ready $(PLAYGROUND)/node_modules/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run playground test node lint fmt docs manifest bench prove-install clean
+.PHONY: help setup run playground test node lint fmt docs manifest screenshots bench prove-install clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -43,6 +43,9 @@ docs: $(VENV)/.test-ready ## make the tables of commands and settings in the doc
 
 manifest: $(VENV)/.run-ready ## write the Teams app, dist/manifest.zip
 	@$(BIN)/python -m manifest
+
+screenshots: $(VENV)/.test-ready node ## take the pictures of conversations in docs/screenshots
+	@$(BIN)/python -m tests.browser.screenshots
 
 bench: $(VENV)/.test-ready ## measure a weekly run of 84 and of 1,000 accounts
 	$(BIN)/python -m tests.bench.weekly_run

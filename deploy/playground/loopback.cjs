@@ -27,13 +27,13 @@ net.Socket.prototype.connect = function connectHere(...given) {
 };
 
 // The Playground's page loses an answer in a channel that arrives before the post that it answers
-// is drawn, and this agent answers within milliseconds: in threads the page gets a moment more.
+// is drawn, and this agent answers within milliseconds: in channels the page gets a moment more.
 const A_MOMENT_MS = 200;
-const IN_A_THREAD = /^\/_connector\/.*messageid/;
+const IN_A_CHANNEL = /^\/_connector\/.*(tacv2|conversations$)/;
 const emit = http.Server.prototype.emit;
 http.Server.prototype.emit = function emitInTime(event, ...rest) {
   const [request] = rest;
-  if (event !== "request" || request.method !== "POST" || !IN_A_THREAD.test(request.url)) {
+  if (event !== "request" || request.method !== "POST" || !IN_A_CHANNEL.test(request.url)) {
     return emit.call(this, event, ...rest);
   }
   setTimeout(() => emit.call(this, event, ...rest), A_MOMENT_MS);

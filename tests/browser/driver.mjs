@@ -144,6 +144,10 @@ const commands = {
   async fill({ label, value }) {
     await input(label).fill(value);
   },
+  async choose({ label, option }) {
+    await card.getByRole("combobox", { name: new RegExp(`^${label}`) }).click();
+    await page.getByRole("option", { name: new RegExp(option) }).first().click();
+  },
   async value({ label }) {
     return input(label).inputValue();
   },
@@ -168,9 +172,14 @@ const commands = {
     await settled();
     return cut;
   },
+  /** A picture of the whole page as it is, or at some size with the card in its middle. */
   async screen({ path, width, height }) {
     await hideLog();
-    if (width) await page.setViewportSize({ width, height });
+    if (width) {
+      await page.setViewportSize({ width, height });
+      await settled();
+      await card.evaluate((element) => element.scrollIntoView({ block: "center" }));
+    }
     await page.screenshot({ path });
     await page.setViewportSize(DESKTOP);
   },

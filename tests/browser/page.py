@@ -107,6 +107,10 @@ class Page:
         for label, value in values.items():
             await self._ask("fill", label=label.replace("_", " "), value=value)
 
+    async def choose(self, label: str, option: str) -> None:
+        """Chooses an option of a list by a part of its words."""
+        await self._ask("choose", label=label, option=option)
+
     async def value(self, label: str) -> str:
         """What an input of the card holds."""
         return str(await self._ask("value", label=label))
@@ -123,14 +127,9 @@ class Page:
         cut = await self._ask("shot", desktop=str(desktop), phone=str(phone))
         assert cut == [], f"cut at phone width, see {phone}"
 
-    async def screen(self, path: Path, width: int = 1400, height: int = 1000) -> None:
-        """A picture of the whole page."""
+    async def screen(self, path: Path, width: int, height: int) -> None:
+        """A picture of the whole page of this size, with the card in its middle."""
         await self._ask("screen", path=str(path), width=width, height=height)
-
-    async def card(self, *, desktop: Path | None = None, phone: Path | None = None) -> None:
-        """Pictures at chosen paths."""
-        paths = {"desktop": desktop, "phone": phone}
-        await self._ask("shot", **{k: str(path) if path else None for k, path in paths.items()})
 
     async def troubles(self) -> dict[str, list[str]]:
         """Errors of the page, and hosts outside of this machine that it asked for."""
