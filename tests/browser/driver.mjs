@@ -99,9 +99,9 @@ async function button(name) {
 
 const commands = {
   async open({ url }) {
-    await page.goto(url, { waitUntil: "load" });
+    await page.goto(url, { waitUntil: "domcontentloaded", timeout: 2 * patience });
     await page.addStyleTag({ content: NARROW });
-    await box().last().waitFor();
+    await box().last().waitFor({ timeout: 2 * patience });
     await hideLog();
   },
   async chat({ name }) {
