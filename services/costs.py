@@ -5,13 +5,19 @@ their account, each day to the cent. An answer that does not is asked for again 
 if that does not help, nothing is reported.
 """
 
-import math
-from array import array
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import date, datetime, timedelta
 
 import structlog
 
+from services.analysis.tables import (
+    cut,
+    details_off_by,
+    joined,
+    last_day,
+    off_by,
+    with_silent,
+)
 from services.analysis.windows import expected_data_through, needed_span
 from services.errors import AnswerTooLargeError, CostSourceError, IncompleteCostsError
 from services.model import (
@@ -28,11 +34,6 @@ from services.ports import CostSource, CostStore
 log = structlog.get_logger()
 
 Progress = Callable[[str, int, int], None]
-Amounts = "array[float]"
-
-HALF_A_CENT = 0.005
-"""By so much a day, or all days together, may be off: what people read stays the same."""
-RELATIVE = 1e-9
 MOST_FAILURES = 9
 """Failed parts in a row after which halving further is no use: 256 accounts, 128, … 1."""
 MONTHS_BACK = 15
@@ -74,19 +75,7 @@ class Costs:
         expected = expected_data_through(now, self._hours)
         metric = await self._metric(needed_span(expected))
         total, through = await self._total_through(metric, expected)
-        by_account = await self._by_account(metric, total, accounts)
-        await self._store.save_totals(self._source.name, metric, by_account, now)
-        found = {series.account_id for series in by_account.series}
-        unknown: set[str] = set()
-        wanted = sorted((found | set(accounts)) - {UNATTRIBUTED})
-        done = 0
-        async for part, table in self._details(metric, by_account, wanted, now):
-            await self._store.save_details(self._source.name, metric, table, part, now)
-            unknown |= table.unknown_categories
-            done += len(part)
-            progress("costs", done, len(wanted))
-        await self._save_unattributed(metric, by_account, now)
-        await self._learn_names(metric, by_account, found - set(accounts))
+        unknown = await self._read_all(metric, total, accounts, now, progress)
         state = (await self.state()).model_copy(
             update={
                 "metric": metric,
@@ -99,8 +88,55 @@ class Costs:
             }
         )
         await self._store.save_state(state)
-        log.info("costs_refreshed", accounts=len(wanted), data_through=str(through))
+        log.info("costs_refreshed", data_through=str(through))
         return state
+
+    async def ensure_all(
+        self, now: datetime, accounts: Sequence[str], span: DaySpan, progress: Progress = _quiet
+    ) -> None:
+        """Reads a span of all accounts, with a team or without, if refreshes do not cover it.
+
+        Only the history of teams is read otherwise, so that a consolidated report of those days
+        would lack the others.
+        """
+        state = await self.state()
+        if state.data_through is None or span.first >= needed_span(state.data_through).first:
+            return
+        metric = await self._metric(span)
+        total = await self._source.total(metric, span)
+        await self._read_all(metric, total, accounts, now, progress)
+
+    async def _read_all(
+        self,
+        metric: str,
+        total: CostTable,
+        accounts: Sequence[str],
+        now: datetime,
+        progress: Progress,
+    ) -> set[str]:
+        """Stores the days of ``total`` for every account; the unknown charge categories.
+
+        What an earlier answer held and this one does not is no cost any more: accounts that are
+        known from earlier are read with the others, or their old amounts would be reported on.
+        """
+        found = await self._by_account(metric, total, accounts)
+        earlier = await self._stored_totals(total.span)
+        known = {series.account_id for series in earlier.series}
+        by_account = with_silent(found, known)
+        await self._store.save_totals(self._source.name, metric, by_account, now)
+        unknown: set[str] = set()
+        spending = {series.account_id for series in found.series}
+        wanted = sorted((spending | known | set(accounts)) - {UNATTRIBUTED})
+        done = 0
+        async for part, table in self._details(metric, by_account, wanted, now):
+            await self._store.save_details(self._source.name, metric, table, part, now)
+            unknown |= table.unknown_categories
+            done += len(part)
+            progress("costs", done, len(wanted))
+        await self._save_unattributed(metric, by_account, now)
+        nameless = spending - set(accounts) - set(earlier.account_names) - {UNATTRIBUTED}
+        await self._learn_names(metric, total.span, sorted(nameless))
+        return unknown
 
     async def ensure(self, now: datetime, accounts: Sequence[str]) -> None:
         """Reads what a report of these accounts needs and is not stored yet, and only that."""
@@ -108,8 +144,8 @@ class Costs:
         if state.data_through is None or state.metric is None:
             await self.refresh(now, accounts)
             return
-        last_day = DaySpan(state.data_through, state.data_through)
-        there = await self._store.detailed(self._source.name, state.metric, last_day)
+        newest = DaySpan(state.data_through, state.data_through)
+        there = await self._store.detailed(self._source.name, state.metric, newest)
         missing = [account for account in accounts if account not in there]
         if missing:
             await self.read_accounts(now, missing, needed_span(state.data_through))
@@ -127,7 +163,7 @@ class Costs:
         """Reads some accounts over a span, checked against their own ungrouped total."""
         metric = await self._metric(span)
         total = await self._source.total(metric, span, accounts)
-        by_account = await self._in_parts(metric, span, accounts)
+        by_account = with_silent(await self._in_parts(metric, span, accounts), accounts)
         _must_add_up(by_account, total, "the accounts")
         await self._store.save_totals(self._source.name, metric, by_account, now)
         async for part, table in self._details(metric, by_account, accounts, now):
@@ -186,7 +222,7 @@ class Costs:
         span = needed_span(expected)
         while True:
             total = await self._source.total(metric, span)
-            through = _last_day(total)
+            through = last_day(total)
             if through is None:
                 raise CostSourceError(
                     f"There are no costs from {span.first} to {span.last} in {metric}. No report "
@@ -196,7 +232,7 @@ class Costs:
                 )
             needed = needed_span(through)
             if needed.first >= span.first:
-                return _cut(total, DaySpan(span.first, through)), through
+                return cut(total, DaySpan(span.first, through)), through
             span = DaySpan(needed.first, through)
 
     async def _by_account(
@@ -209,9 +245,9 @@ class Costs:
                 table = await self._all_accounts(metric, span)
             except AnswerTooLargeError:
                 break
-            if _off_by(table, total) is None:
+            if off_by(table, total) is None:
                 return table
-            total = _cut(await self._source.total(metric, span), span)
+            total = cut(await self._source.total(metric, span), span)
         known = {series.account_id for series in (await self._stored_totals(span)).series}
         wanted = sorted((known | set(accounts)) - {UNATTRIBUTED})
         table = await self._in_parts(metric, span, wanted)
@@ -228,7 +264,7 @@ class Costs:
         middle = span.first + timedelta(days=len(span) // 2)
         before = await self._all_accounts(metric, DaySpan(span.first, middle - timedelta(days=1)))
         after = await self._all_accounts(metric, DaySpan(middle, span.last))
-        return _joined(before, after)
+        return joined(before, after)
 
     async def _stored_totals(self, span: DaySpan) -> CostTable:
         return await self._store.load_totals(self._source.name, span)
@@ -245,7 +281,7 @@ class Costs:
             except AnswerTooLargeError as error:
                 parts.halve(part, error)
                 continue
-            if (off := _off_by(table, part_total)) is not None:
+            if (off := off_by(table, part_total)) is not None:
                 parts.halve(part, IncompleteCostsError(off))
                 continue
             parts.answered(part)
@@ -266,14 +302,15 @@ class Costs:
             except AnswerTooLargeError as error:
                 parts.halve(part, error)
                 continue
-            off = _details_off_by(table, totals, part)
+            off = details_off_by(table, totals, part)
             if off is None:
                 parts.answered(part)
                 yield part, table
             elif tuple(part) not in asked_again:
                 # Costs may have been restated between the two answers: ask for both once more.
                 asked_again.add(tuple(part))
-                again = await self._source.by_account(metric, by_account.span, part)
+                answer = await self._source.by_account(metric, by_account.span, part)
+                again = with_silent(answer, part)
                 totals |= {series.account_id: series for series in again.series}
                 await self._store.save_totals(self._source.name, metric, again, now)
                 parts.put_back(part)
@@ -291,13 +328,11 @@ class Costs:
             table = CostTable(by_account.span, by_account.currency, series)
             await self._store.save_details(self._source.name, metric, table, [UNATTRIBUTED], now)
 
-    async def _learn_names(self, metric: str, by_account: CostTable, accounts: set[str]) -> None:
-        """Names of accounts without a team, as far as they are not known."""
-        span = by_account.span
-        known = (await self._stored_totals(span)).account_names
-        wanted = sorted(accounts - set(known) - {UNATTRIBUTED})
-        for i in range(0, len(wanted), self._per_query):
-            names = await self._source.account_names(metric, span, wanted[i : i + self._per_query])
+    async def _learn_names(self, metric: str, span: DaySpan, accounts: Sequence[str]) -> None:
+        """Names of accounts without a team."""
+        for i in range(0, len(accounts), self._per_query):
+            part = accounts[i : i + self._per_query]
+            names = await self._source.account_names(metric, span, part)
             await self._store.save_names(self._source.name, names, span.months())
 
 
@@ -333,102 +368,7 @@ class _Parts:
         self.put_back(part)
 
 
-def _last_day(total: CostTable) -> date | None:
-    days = [
-        day
-        for series in total.series
-        for day, amount in zip(total.span, series.amounts, strict=True)
-        if not math.isnan(amount)
-    ]
-    return max(days, default=None)
-
-
-def _cut(table: CostTable, span: DaySpan) -> CostTable:
-    """The part of a table that lies in a span with the same first day."""
-    series = [
-        CostSeries(one.account_id, one.service, one.category, one.amounts[: len(span)])
-        for one in table.series
-    ]
-    return CostTable(
-        span,
-        table.currency,
-        series,
-        table.account_names,
-        table.unknown_categories,
-        table.currency_stated,
-    )
-
-
-def _joined(before: CostTable, after: CostTable) -> CostTable:
-    """Two tables of adjoining spans as one."""
-    gap_before, gap_after = ([math.nan] * len(table.span) for table in (before, after))
-    early = {one.account_id: one.amounts for one in before.series}
-    late = {one.account_id: one.amounts for one in after.series}
-    series = [
-        CostSeries(
-            account,
-            "",
-            None,
-            array("d", [*early.get(account, gap_before), *late.get(account, gap_after)]),
-        )
-        for account in {**early, **late}
-    ]
-    return CostTable(DaySpan(before.span.first, after.span.last), after.currency, series)
-
-
 def _must_add_up(table: CostTable, total: CostTable, what: str) -> None:
-    off = _off_by(table, total)
+    off = off_by(table, total)
     if off is not None:
         raise IncompleteCostsError(off.replace("the groups", what))
-
-
-def _off_by(table: CostTable, total: CostTable) -> str | None:
-    """How the groups miss the ungrouped total; None when they add up, each day to the cent."""
-    sums = _daily_sum([one.amounts for one in table.series], len(table.span))
-    totals = _daily_sum([one.amounts for one in total.series], len(table.span))
-    return _mismatch("the groups", table, sums, totals)
-
-
-def _details_off_by(
-    table: CostTable, totals: dict[str, CostSeries], accounts: Sequence[str]
-) -> str | None:
-    days = len(table.span)
-    by_account: dict[str, list[array[float]]] = {account: [] for account in accounts}
-    for series in table.series:
-        if series.account_id not in by_account:
-            return f"The answer holds account {series.account_id}, which was not asked for."
-        by_account[series.account_id].append(series.amounts)
-    for account, rows in by_account.items():
-        wanted = _daily_sum([totals[account].amounts] if account in totals else [], days)
-        what = f"the services of account {account}"
-        if (off := _mismatch(what, table, _daily_sum(rows, days), wanted)) is not None:
-            return off
-    return None
-
-
-def _daily_sum(rows: "Sequence[array[float]]", days: int) -> list[float]:
-    return [math.fsum(row[i] for row in rows if not math.isnan(row[i])) for i in range(days)]
-
-
-def _same(a: float, b: float) -> bool:
-    return abs(a - b) <= HALF_A_CENT + RELATIVE * max(abs(a), abs(b))
-
-
-def _mismatch(
-    what: str, table: CostTable, sums: Sequence[float], totals: Sequence[float]
-) -> str | None:
-    """A sentence about the first day whose sum is not its total, or about all days together."""
-    span, ending = table.span, "No report was made; the agent tries again."
-    for day, found, wanted in zip(span, sums, totals, strict=True):
-        if not _same(found, wanted):
-            return (
-                f"The cost answers are incomplete: on {day} {what} add up to {found:,.2f} "
-                f"{table.currency}, the total is {wanted:,.2f}. {ending}"
-            )
-    found, wanted = math.fsum(sums), math.fsum(totals)
-    if _same(found, wanted):
-        return None
-    return (
-        f"The cost answers are incomplete: from {span.first} to {span.last} {what} add up to "
-        f"{found:,.4f} {table.currency}, the total is {wanted:,.4f}. {ending}"
-    )

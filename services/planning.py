@@ -136,7 +136,7 @@ class Planner:
         teams = await self._due_teams(run)
         await self._read_costs(run, teams, now, progress)
         basis = await self._maker.basis(config, run.period, now)
-        await self._costs.ensure_span(now, [team.aws_account_id for team in teams], basis.span)
+        await self._cover(run, basis, teams, progress)
         names = await self._maker.account_totals(basis) if run.kind is RunKind.WEEKLY else {}
         builder = AdminReportBuilder(basis, names)
         restated = await self._restatements.since_last(run, basis, teams)
@@ -176,6 +176,14 @@ class Planner:
             await self._costs.refresh_accounts(now, accounts)
         else:
             await self._costs.refresh(now, accounts, tell)
+
+    async def _cover(self, run: Run, basis: Basis, teams: Sequence[Team], tell: Progress) -> None:
+        """Reads what a report of an earlier period needs beyond the newest costs."""
+        accounts = [team.aws_account_id for team in teams]
+        if run.kind is RunKind.WEEKLY:
+            await self._costs.ensure_all(basis.made_at, accounts, basis.span, tell)
+        else:
+            await self._costs.ensure_span(basis.made_at, accounts, basis.span)
 
     async def _judged(
         self,

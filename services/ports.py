@@ -107,9 +107,9 @@ class CostStore(Protocol):
     ) -> None:
         """Stores daily totals by account over the table's span.
 
-        A day that held another amount keeps it as a revision dated ``seen_at``. Days of the
-        span with NaN, and accounts of earlier saves that are absent from the table, are left
-        as they are. Saving the same table again changes nothing.
+        The table is the whole truth for its accounts: a day with NaN has no total any more. A
+        day that held another amount keeps it as a revision dated ``seen_at``. Accounts that are
+        absent from the table are left as they are. Saving the same table again changes nothing.
         """
         ...
 

@@ -67,17 +67,41 @@ async def test_costs_come_back_as_they_were_saved_over_a_month_change(any_store:
     assert cells(await costs.load("sample", [A], saved.span)) == {}
 
 
-async def test_totals_are_kept_beside_the_details_and_gaps_leave_them(any_store: Store) -> None:
+async def test_totals_are_kept_beside_the_details_of_the_same_days(any_store: Store) -> None:
     costs = any_store.costs
-    first = table(JAN_30, series([1, 2, 3], service="", category=None))
+    first = table(JAN_30, series([1, 2, 3, 4], service="", category=None))
     await costs.save_totals("datadog", "m", first, NOW)
-
-    gap = table(JAN_30, series([NAN, 5, NAN], service="", category=None))
-    await costs.save_totals("datadog", "m", gap, later(hours=1))
+    inner = table(JAN_30 + timedelta(days=1), series([5, 6], service="", category=None))
+    await costs.save_totals("datadog", "m", inner, later(hours=1))
 
     found = await costs.load_totals("datadog", first.span)
-    assert [list(one.amounts) for one in found.series] == [[1, 5, 3]]
+    assert [list(one.amounts) for one in found.series] == [[1, 5, 6, 4]]
     assert cells(await costs.load("datadog", [A], first.span)) == {}
+
+
+async def test_a_total_that_is_gone_from_an_answer_is_gone_from_the_store(
+    any_store: Store,
+) -> None:
+    costs = any_store.costs
+    both = table(
+        JAN_30,
+        series([1, 2, 3], service="", category=None),
+        series([4, 5, 6], account=B, service="", category=None),
+    )
+    await costs.save_totals("datadog", "m", both, NOW)
+    gap = table(JAN_30, series([1, NAN, NAN], service="", category=None))
+    await costs.save_totals("datadog", "m", gap, later(hours=1))
+
+    assert cells(await costs.load_totals("datadog", both.span)) == {
+        (A, "", "", JAN_30): 1.0,
+        **{(B, "", "", JAN_30 + timedelta(days=i)): x for i, x in enumerate((4.0, 5.0, 6.0))},
+    }
+    assert await costs.last_days("datadog", [A]) == {A: JAN_30}
+
+    none = table(JAN_30, series([NAN, NAN, NAN], service="", category=None))
+    await costs.save_totals("datadog", "m", none, later(hours=2))
+    found = await costs.load_totals("datadog", both.span)
+    assert [one.account_id for one in found.series] == [B]
 
 
 async def test_a_restated_day_keeps_its_earlier_values_as_dated_revisions(

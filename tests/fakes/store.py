@@ -67,8 +67,8 @@ class MemoryCosts:
         self._currencies[source] = table.currency
         for series in table.series:
             for day, amount in zip(table.span, series.amounts, strict=True):
-                if not math.isnan(amount):
-                    cell = (source, metric, series.account_id, "", None, day)
+                cell = (source, metric, series.account_id, "", None, day)
+                if cell in self._cells or not math.isnan(amount):
                     self._put(cell, amount, seen_at)
 
     async def save_details(
@@ -166,8 +166,11 @@ class MemoryCosts:
 
     async def last_days(self, source: SourceName, accounts: Sequence[str]) -> dict[str, date]:
         found: dict[str, date] = {}
-        for of, _, account, _, category, day in self._cells:
-            if of == source and category is None and account in accounts:
+        for cell in self._cells:
+            of, _, account, _, category, day = cell
+            if of != source or category is not None or account not in accounts:
+                continue
+            if not math.isnan(self._known(cell, None)):
                 found[account] = max(day, found.get(account, day))
         return found
 

@@ -103,6 +103,52 @@ async def test_costs_without_an_account_are_kept() -> None:
     assert await stored_sum(store, DaySpan(day, day), UNATTRIBUTED) == Decimal("7.25")
 
 
+async def test_costs_that_are_gone_from_the_source_are_gone_from_the_store() -> None:
+    stranger, day = "000000000042", date(2026, 11, 5)
+    tags = {"aws_product": "ec2", "chargecategory": "usage"}
+    gone = [
+        *(Cost(d, 3.0, {"aws_member_account_id": stranger, **tags}) for d in RECENT),
+        Cost(day, 7.25, tags),  # of no account
+        *(line for line in LINES if line.day == day),
+    ]
+    left = [line for line in LINES if line.day != day]
+    source, store = FakeCosts([*left, *gone]), MemoryStore()
+    costs = costs_of(source, store)
+    await costs.refresh(NOW, ACCOUNTS[:-1])
+
+    source.costs = left
+    await costs.refresh(later(hours=1), ACCOUNTS[:-1])
+
+    span = DaySpan(date(2026, 10, 1), date(2026, 11, 21))
+    everyone = [*ACCOUNTS, stranger, UNATTRIBUTED]
+    stored = cells(await store.costs.load("datadog", everyone, span))
+    totals = cells(await store.costs.load_totals("datadog", span))
+    wanted = the_sum(left, span)
+    for found in (stored, totals):
+        assert abs(sum(map(Decimal, map(repr, found.values()))) - wanted) < Decimal("0.0001")
+        assert {cell[0] for cell in found} == set(ACCOUNTS)
+        assert day not in {cell[3] for cell in found}
+
+
+async def test_earlier_days_are_read_for_all_accounts_and_days_at_hand_are_not_read_again() -> (
+    None
+):
+    summer = DaySpan(date(2026, 6, 1), date(2026, 7, 5))
+    lines = [*LINES, *random_costs(ACCOUNTS, summer, seed=2, services=2)]
+    source, store = FakeCosts(lines), MemoryStore()
+    costs = costs_of(source, store)
+    await costs.refresh(NOW, ACCOUNTS[:3])
+    source.asked.clear()
+
+    await costs.ensure_all(NOW, ACCOUNTS[:3], DaySpan(date(2026, 10, 1), date(2026, 11, 7)))
+    assert source.asked == []
+
+    await costs.ensure_all(NOW, ACCOUNTS[:3], summer)
+    for account in ACCOUNTS:
+        difference = await stored_sum(store, summer, account) - the_sum(lines, summer, account)
+        assert abs(difference) < Decimal("0.0001")
+
+
 @pytest.mark.parametrize("kind", ["by_account", "by_service"])
 async def test_a_silently_shortened_answer_never_becomes_a_report(kind: str) -> None:
     source, store = FakeCosts(LINES), MemoryStore()

@@ -51,7 +51,8 @@ class MongoCosts:
     ) -> None:
         changes: dict[tuple[str, Month], Change] = {}
         for series in table.series:
-            for month, days in by_month(table.span, series.amounts).items():
+            for month in table.span.months():
+                days = days_of_month(table.span, month, series.amounts)
                 changes[series.account_id, month] = _totals_change(days, seen_at)
         await self._apply(source, metric, table.currency, changes)
 
@@ -277,6 +278,13 @@ def month_days(span: DaySpan, month: Month) -> list[int]:
     first = max(span.first, month.span.first)
     last = min(span.last, month.span.last)
     return list(range(first.day, last.day + 1))
+
+
+def days_of_month(span: DaySpan, month: Month, amounts: "Sequence[float]") -> dict[int, float]:
+    """The amounts of those days of a month that lie in the span, NaN where there is no data."""
+    days = month_days(span, month)
+    begin = (month.span.first.replace(day=days[0]) - span.first).days
+    return dict(zip(days, amounts[begin : begin + len(days)], strict=True))
 
 
 def by_month(span: DaySpan, amounts: "Iterable[float]") -> dict[Month, dict[int, float]]:

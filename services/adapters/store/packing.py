@@ -93,12 +93,12 @@ class MonthOfCosts:
         return document_id(self.source, self.account_id, self.month)
 
     def set_totals(self, amounts: Mapping[int, float], at: datetime) -> bool:
-        """Sets totals by day of the month; NaN leaves a day as it is. True when it changed."""
+        """Sets totals by day of the month, NaN for none. True when anything changed."""
         revision = Revision(at)
         changed = False
         for day, amount in amounts.items():
             before = self.totals[day - 1]
-            if math.isnan(amount) or same(before, amount):
+            if same(before, amount):
                 continue
             if not math.isnan(before):
                 revision.totals[day] = before

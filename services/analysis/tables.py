@@ -1,0 +1,117 @@
+"""Tables of daily costs: joined, cut, and held against their totals.
+
+Two sums are the same when they differ by less than what people could read: half a cent on a day,
+and half a cent over all days together.
+"""
+
+import math
+from array import array
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import date
+
+from services.model import CostSeries, CostTable, DaySpan
+
+HALF_A_CENT = 0.005
+RELATIVE = 1e-9
+"""Beside it, for what floating point loses in very large sums."""
+
+
+def last_day(total: CostTable) -> date | None:
+    """The last day with any data."""
+    days = [
+        day
+        for series in total.series
+        for day, amount in zip(total.span, series.amounts, strict=True)
+        if not math.isnan(amount)
+    ]
+    return max(days, default=None)
+
+
+def cut(table: CostTable, span: DaySpan) -> CostTable:
+    """The part of a table that lies in a span with the same first day."""
+    series = [
+        CostSeries(one.account_id, one.service, one.category, one.amounts[: len(span)])
+        for one in table.series
+    ]
+    return replace(table, span=span, series=series)
+
+
+def joined(before: CostTable, after: CostTable) -> CostTable:
+    """Two tables of adjoining spans as one."""
+    gap_before, gap_after = ([math.nan] * len(table.span) for table in (before, after))
+    early = {one.account_id: one.amounts for one in before.series}
+    late = {one.account_id: one.amounts for one in after.series}
+    series = [
+        CostSeries(
+            account,
+            "",
+            None,
+            array("d", [*early.get(account, gap_before), *late.get(account, gap_after)]),
+        )
+        for account in {**early, **late}
+    ]
+    return CostTable(DaySpan(before.span.first, after.span.last), after.currency, series)
+
+
+def with_silent(table: CostTable, accounts: Iterable[str]) -> CostTable:
+    """The table with a series without any data for each of ``accounts`` that it does not hold."""
+    held = {one.account_id for one in table.series}
+    silent = [
+        CostSeries(account, "", None, array("d", [math.nan]) * len(table.span))
+        for account in sorted(set(accounts) - held)
+    ]
+    return replace(table, series=[*table.series, *silent])
+
+
+def off_by(table: CostTable, total: CostTable) -> str | None:
+    """How the groups miss the ungrouped total; None when they add up, each day to the cent."""
+    sums = _daily_sum([one.amounts for one in table.series], len(table.span))
+    totals = _daily_sum([one.amounts for one in total.series], len(table.span))
+    return _mismatch("the groups", table, sums, totals)
+
+
+def details_off_by(
+    table: CostTable, totals: dict[str, CostSeries], accounts: Sequence[str]
+) -> str | None:
+    """How the services of one of ``accounts`` miss its total; None when all add up."""
+    days = len(table.span)
+    by_account: dict[str, list[array[float]]] = {account: [] for account in accounts}
+    for series in table.series:
+        if series.account_id not in by_account:
+            return f"The answer holds account {series.account_id}, which was not asked for."
+        by_account[series.account_id].append(series.amounts)
+    for account, rows in by_account.items():
+        wanted = _daily_sum([totals[account].amounts] if account in totals else [], days)
+        what = f"the services of account {account}"
+        if (off := _mismatch(what, table, _daily_sum(rows, days), wanted)) is not None:
+            return off
+    return None
+
+
+def _daily_sum(rows: "Sequence[array[float]]", days: int) -> list[float]:
+    return [math.fsum(row[i] for row in rows if not math.isnan(row[i])) for i in range(days)]
+
+
+def _same(a: float, b: float) -> bool:
+    return abs(a - b) <= HALF_A_CENT + RELATIVE * max(abs(a), abs(b))
+
+
+def _mismatch(
+    what: str, table: CostTable, sums: Sequence[float], totals: Sequence[float]
+) -> str | None:
+    """A sentence about the first day whose sum is not its total, or about all days together."""
+    span, ending = table.span, "No report was made. Costs may be being restated: try again later."
+    for day, found, wanted in zip(span, sums, totals, strict=True):
+        if not _same(found, wanted):
+            return (
+                f"The cost answers are incomplete: on {day} {what} add up to {found:,.2f} "
+                f"{table.currency}, the total is {wanted:,.2f}. {ending}"
+            )
+    found, wanted = math.fsum(sums), math.fsum(totals)
+    if _same(found, wanted):
+        return None
+    return (
+        f"The cost answers are incomplete: from {span.first} to {span.last} {what} add up to "
+        f"{found:,.4f} {table.currency}, the total is {wanted:,.4f}. {ending}"
+    )
