@@ -32,6 +32,7 @@ from services.recipients import admin_recipients, once, team_recipients
 from services.rendering.message import message_id_for
 from services.reports import AdminReportBuilder, Basis, ReportMaker, chunked, team_reports
 from services.restatements import Restatements
+from services.runs import weekly_run_before
 from services.schedule import period_of
 from services.teams import Teams
 
@@ -249,21 +250,21 @@ class Planner:
 
     async def _last_deliveries(self, run: Run) -> DeliveryRecap | None:
         """How the weekly run before this one went; None when this is the first."""
-        for earlier in await self._runs.list_runs(self._source, kind=RunKind.WEEKLY, limit=10):
-            if earlier.id == run.id or not earlier.planned or earlier.created_at > run.created_at:
-                continue
-            counts = await self._ledger.counts(earlier.ledger_id)
-            failed = await self._ledger.list_deliveries(
-                earlier.ledger_id,
-                states=[DeliveryState.FAILED, DeliveryState.EXPIRED, DeliveryState.UNKNOWN],
-            )
-            return DeliveryRecap(
-                period=earlier.period,
-                sent=counts.get(DeliveryState.SENT, 0),
-                failed=tuple((one.recipient, one.error or one.state.value) for one in failed),
-                open=counts.get(DeliveryState.PENDING, 0) + counts.get(DeliveryState.SENDING, 0),
-            )
-        return None
+        runs = await self._runs.list_runs(self._source, kind=RunKind.WEEKLY)
+        earlier = weekly_run_before(runs, run)
+        if earlier is None:
+            return None
+        counts = await self._ledger.counts(earlier.ledger_id)
+        failed = await self._ledger.list_deliveries(
+            earlier.ledger_id,
+            states=[DeliveryState.FAILED, DeliveryState.EXPIRED, DeliveryState.UNKNOWN],
+        )
+        return DeliveryRecap(
+            period=earlier.period,
+            sent=counts.get(DeliveryState.SENT, 0),
+            failed=tuple((one.recipient, one.error or one.state.value) for one in failed),
+            open=counts.get(DeliveryState.PENDING, 0) + counts.get(DeliveryState.SENDING, 0),
+        )
 
 
 class _Recipients:

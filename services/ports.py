@@ -372,7 +372,7 @@ class RunStore(Protocol):
     async def frozen(self, report_id: str) -> FrozenReport | None: ...
 
     def team_previews(self, run_id: str) -> AsyncIterator[tuple[str, dict[str, object]]]:
-        """(team id, preview JSON) of the frozen team reports, without their HTML."""
+        """(team id, window, currency and current total as in the preview JSON) of each team."""
         ...
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from services.model import CostTable, DaySpan, Month, Restatement, Run, RunKind, Team
 from services.ports import CostStore, RunStore
 from services.reports import Basis
+from services.runs import weekly_run_before
 from services.wording import day_range
 
 WORTH_SAYING = Decimal(1)
@@ -26,7 +27,8 @@ class Restatements:
         self, run: Run, basis: Basis, teams: Sequence[Team]
     ) -> dict[str, Restatement]:
         """By team id, what the weekly run before ``run`` reported and has moved by over 1 %."""
-        earlier = await self._run_before(run)
+        runs = await self._runs.list_runs(run.source, kind=RunKind.WEEKLY)
+        earlier = weekly_run_before(runs, run)
         if earlier is None:
             return {}
         accounts = {team.id: team.aws_account_id for team in teams}
@@ -35,7 +37,7 @@ class Restatements:
         async for team_id, preview in self._runs.team_previews(earlier.ledger_id):
             account = accounts.get(team_id)
             span = _span(preview)
-            if account is None or span.first < basis.span.first:
+            if account is None or not _comparable(preview, span, basis):
                 continue
             moved = compare(
                 Decimal(str(preview["current_total"])),
@@ -46,10 +48,6 @@ class Restatements:
             if moved is not None:
                 found[team_id] = moved
         return found
-
-    async def _run_before(self, run: Run) -> Run | None:
-        runs = await self._runs.list_runs(run.source, kind=RunKind.WEEKLY, limit=10)
-        return next((one for one in runs if one.planned and one.created_at < run.created_at), None)
 
 
 def compare(
@@ -79,6 +77,12 @@ def total_of(table: CostTable, account: str, span: DaySpan) -> Decimal:
         ),
         Decimal(0),
     )
+
+
+def _comparable(preview: Mapping[str, Any], span: DaySpan, basis: Basis) -> bool:
+    """Whether all days of an earlier report are at hand now, in the same currency."""
+    inside = basis.span.first <= span.first and span.last <= basis.span.last
+    return inside and preview["currency"] == basis.state.currency
 
 
 def _span(preview: Mapping[str, Any]) -> DaySpan:

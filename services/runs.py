@@ -3,6 +3,7 @@
 The work itself is in ``worker``; a request only stores what is wanted, once per period.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -56,6 +57,25 @@ def run_id(
     """The id that makes a run unique: source, kind, period, team and repetition."""
     parts = [source, kind.value, *([team_id] if team_id else []), period]
     return ":".join(parts) + (f"#{repeat}" if repeat > 1 else "")
+
+
+def weekly_run_before(runs: Sequence[Run], run: Run) -> Run | None:
+    """The last weekly run that reported before ``run``, on the same period or an earlier one.
+
+    The report of an earlier week that is made late looks back from its own week.
+    """
+    return max(
+        (
+            one
+            for one in runs
+            if one.kind is RunKind.WEEKLY
+            and one.planned
+            and one.period <= run.period
+            and one.created_at < run.created_at
+        ),
+        key=lambda one: (one.period, one.repeat),
+        default=None,
+    )
 
 
 class Runs:

@@ -79,7 +79,11 @@ def frozen(report_id: str = "r|t1", **more: Any) -> FrozenReport:
         "source": "datadog",
         "made_at": NOW,
         "rendered": RenderedReport(subject="Costs", preheader="p", html="<p>h</p>", text="t"),
-        "preview": {"current_total": "1.00", "window": {"current": {"first": "2026-11-01"}}},
+        "preview": {
+            "current_total": "1.00",
+            "currency": "USD",
+            "window": {"current": {"first": "2026-11-01"}},
+        },
     }
     return FrozenReport(**{**values, **more})
 

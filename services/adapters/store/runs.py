@@ -186,7 +186,8 @@ class MongoRuns:
         return FrozenReport(id=doc.pop("_id"), **doc) if doc else None
 
     async def team_previews(self, run_id: str) -> AsyncIterator[tuple[str, dict[str, object]]]:
-        fields = {"team_id": 1, "preview.window": 1, "preview.current_total": 1}
+        parts = ("window", "currency", "current_total")
+        fields = {"team_id": 1, **{f"preview.{part}": 1 for part in parts}}
         try:
             async for doc in self._reports.find({"run_id": run_id, "kind": "team"}, fields):
                 yield doc["team_id"], doc["preview"]
