@@ -6,6 +6,7 @@
 
 import argparse
 import asyncio
+import os
 import secrets
 import signal
 import socket
@@ -327,7 +328,7 @@ def _wire(settings: Settings, outside: Outside, mail_sample_data: bool) -> Agent
         outbox_folder=str(settings.server.data_dir / "outbox"),
     )
     reports = Reports(maker=maker, costs=costs, store=store.costs, teams=teams, config=config)
-    health = Health(store, ticker)
+    health = Health(store, ticker, since=clock())
     local = settings.teams_app.app_id is None
     roles = Roles(store.admins, audit, settings.teams_app.admin_ids, local=local)
     conversations = Conversations(store.conversations, audit)
@@ -416,9 +417,14 @@ def listen(settings: Settings) -> socket.socket:
         return socket.create_server((host.strip("[]"), port), family=family)
     except OSError as error:
         raise SettingsError(
-            f"Cannot listen on {host}:{port} ({error.strerror}). Stop the program that has the "
+            f"Cannot listen on {host}:{port} ({_reason(error)}). Stop the program that has the "
             "port, or set PORT to a free one."
         ) from error
+
+
+def _reason(error: OSError) -> str:
+    """Python adds to the system's words the address, which the sentence names already."""
+    return os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
 
 
 async def serve(settings: Settings, *, with_first_report: bool) -> int:

@@ -11,7 +11,7 @@ from services.errors import InvalidError
 from services.model import Actor, DeliveryState, Run, RunKind, RunState, RunSummary, Team
 from services.planning import Progress
 from services.runs import RunView
-from services.wording import day_range, money, percent_of
+from services.wording import day_range, money, percent_of, plural
 from services.worker import quiet
 
 PATIENCE = timedelta(minutes=10)
@@ -122,9 +122,9 @@ def _show_summary(out: Console, run: Run, summary: RunSummary) -> None:
     before = money(summary.previous_total, summary.currency)
     change = percent_of(summary.total, summary.previous_total)
     out.print(f"Report     {run.period}{' · SAMPLE DATA' if run.source == 'sample' else ''}")
-    out.print(f"Accounts   {summary.accounts} ({summary.teams} teams)")
+    out.print(f"Accounts   {summary.accounts} ({plural(summary.teams, 'team')})")
     out.print(
-        f"Total      {now} ({change}), {day_range(window.current.first, window.current.last)} "
+        f"Total      {now}{f' ({change})' if change else ''}, {day_range(window.current.first, window.current.last)} "
         f"vs {before}, {day_range(window.previous.first, window.previous.last)}",
         markup=False,
     )

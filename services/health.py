@@ -35,9 +35,11 @@ class HealthReport:
 class Health:
     """Looks at what every request and the clock depend on."""
 
-    def __init__(self, store: Store, ticker: Ticking) -> None:
+    def __init__(self, store: Store, ticker: Ticking, *, since: datetime) -> None:
+        """``since``: when the agent was opened; its clock may begin to tick a little later."""
         self._store = store
         self._ticker = ticker
+        self._since = since
 
     @property
     def ticking(self) -> bool:
@@ -52,6 +54,7 @@ class Health:
         except StoreUnavailableError as error:
             failing.append(f"mongodb: {error}")
         last = self._ticker.last_tick
-        if not self._ticker.running or (last is not None and now - last > SILENCE):
+        stopped = last is not None and not self._ticker.running
+        if stopped or now - (last or self._since) > SILENCE:
             failing.append("ticker: the clock does not tick; restart the agent")
         return HealthReport(tuple(failing))

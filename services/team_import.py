@@ -91,7 +91,7 @@ def parse_csv(data: bytes) -> tuple[list[ImportRow], list[RowProblem]]:
                 raise InvalidError(f"The file has over {MOST_ROWS:,} rows. Split it.")
     except csv.Error as error:
         raise InvalidError(
-            f"Line {reader.line_num} is no CSV ({error}). Check its quotation marks."
+            f"The row that begins in line {begin} is no CSV ({error}). Check its quotation marks."
         ) from error
     if columns is None:
         raise InvalidError(f"The file is empty. Its first line must be {EXAMPLE}.")

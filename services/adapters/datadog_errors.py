@@ -1,6 +1,7 @@
 """Datadog's error answers in words: what is wrong and which setting cures it."""
 
 import json
+import math
 from typing import Any
 
 import httpx
@@ -8,6 +9,7 @@ import httpx
 from services.adapters.datadog_wire import error_texts
 from services.errors import CostSourceError
 from services.settings import DatadogSettings
+from services.wording import plural
 
 SCOPES = "timeseries_query and cloud_cost_management_read"
 TOO_LARGE_WORDS = ("too large", "too many", "too big", "limit of groups", "exceeds the maximum")
@@ -37,7 +39,10 @@ def _sentence(
     if status in {401, 403}:
         return _refused(status, words, response, settings, key_works)
     if status == httpx.codes.TOO_MANY_REQUESTS:
-        return "Datadog's rate limit is reached (429). The agent waits and tries again."
+        return (
+            "Datadog's rate limit, which your whole organisation shares, is reached (429). "
+            f"Try again {_when(response)}."
+        )
     if status == httpx.codes.NOT_FOUND:
         return (
             f"Datadog has no cost queries at {settings.base_url} (404). "
@@ -50,7 +55,16 @@ def _sentence(
             f"{settings.base_url} sends elsewhere ({status}). Check DATADOG_SITE and "
             "DATADOG_API_URL."
         )
-    return f"Datadog is in trouble ({status}). The agent tries again."
+    return f"Datadog is in trouble ({status}). Try again later."
+
+
+def _when(response: httpx.Response) -> str:
+    """``in 60 minutes``, when the limit is told to be reset."""
+    try:
+        minutes = math.ceil(float(response.headers.get("X-RateLimit-Reset", "")) / 60)
+    except (ValueError, OverflowError):
+        return "later"
+    return f"in {plural(minutes, 'minute')}" if minutes > 0 else "later"
 
 
 def _refused(

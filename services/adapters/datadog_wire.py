@@ -6,6 +6,7 @@ or a pair with a null, and a 200 may carry ``errors`` beside ``data``.
 """
 
 import math
+import re
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -57,6 +58,7 @@ COST_TYPES = {
 CURRENCIES = {
     "dollar": "USD",
     "cent": "USD",
+    "¢": "USD",
     "$": "USD",
     "us dollar": "USD",
     "euro": "EUR",
@@ -73,6 +75,11 @@ CURRENCIES = {
     "krona": "SEK",
     "real": "BRL",
 }
+PARTS = {"cent": 0.01, "¢": 0.01, "penny": 0.01}
+"""What a unit is worth whose scale is not told beside its name."""
+PREFIXES = {"nano": 1e-9, "micro": 1e-6, "milli": 1e-3}
+ACCOUNT_TAG = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
+"""Values that can be asked for in a query; account ids are 12 digits."""
 
 
 class WireUnit(msgspec.Struct):
@@ -195,7 +202,14 @@ class Answer:
         for series, raw in zip(self._series, self._values, strict=False):
             scale = _scale(_unit(series))
             amounts = array("d", [math.nan]) * len(span)
-            for place, value in zip(places, _ROW.decode(raw), strict=False):
+            row = _ROW.decode(raw)
+            if len(row) != len(places):
+                raise CostSourceError(
+                    "Datadog's answer is not whole: a series has another number of amounts than "
+                    "of days. Try again later.",
+                    permanent=False,
+                )
+            for place, value in zip(places, row, strict=True):
                 if place is not None and value is not None:
                     before = amounts[place]
                     amounts[place] = value * scale + (0.0 if math.isnan(before) else before)
@@ -220,7 +234,9 @@ def _unit(series: WireSeries) -> WireUnit | None:
 
 
 def _scale(unit: WireUnit | None) -> float:
-    return unit.scale_factor if unit is not None and unit.scale_factor else 1.0
+    if unit is None:
+        return 1.0
+    return unit.scale_factor or _known_money(unit)[1]
 
 
 def _currency(unit: WireUnit | None) -> str | None:
@@ -232,17 +248,32 @@ def _currency(unit: WireUnit | None) -> str | None:
             "Set DATADOG_COST_METRIC to a cost metric such as aws.cost.amortized.",
             permanent=True,
         )
+    return _known_money(unit)[0]
+
+
+def _known_money(unit: WireUnit) -> tuple[str, float]:
+    """(currency, worth of one unit) by the unit's name; an unknown name is a currency itself."""
     for text in (unit.name, unit.short_name):
-        if text and text.lower() in CURRENCIES:
-            return CURRENCIES[text.lower()]
-    text = (unit.name or unit.short_name or "").strip()
-    return text.upper()
+        name, worth = (text or "").strip().lower(), 1.0
+        for prefix, factor in PREFIXES.items():
+            if name.startswith(prefix):
+                name, worth = name.removeprefix(prefix).strip(), factor
+        for form in (name, name.removesuffix("s")):
+            if form in CURRENCIES:
+                return CURRENCIES[form], worth * PARTS.get(form, 1.0)
+    return (unit.name or unit.short_name or "").strip().upper(), 1.0
 
 
 def tag(tags: Mapping[str, str], name: str) -> str | None:
     """A tag's value; None when it is missing."""
     value = tags.get(name, "")
     return None if value.strip().lower() in MISSING else value
+
+
+def _account(tags: Mapping[str, str]) -> str:
+    """The account of a series; what is no id that could be asked for counts as no account."""
+    account = tag(tags, ACCOUNT) or ""
+    return account if ACCOUNT_TAG.fullmatch(account) else UNATTRIBUTED
 
 
 class TableBuilder:
@@ -260,12 +291,12 @@ class TableBuilder:
 
     def add_account(self, tags: Mapping[str, str], amounts: "array[float]") -> None:
         """A row by account."""
-        self._add((tag(tags, ACCOUNT) or UNATTRIBUTED, "", None), amounts)
+        self._add((_account(tags), "", None), amounts)
 
     def add_service(self, tags: Mapping[str, str], amounts: "array[float]") -> None:
         """A row by account, service and charge category."""
-        account = tag(tags, ACCOUNT) or UNATTRIBUTED
-        self._add((account, tag(tags, SERVICE) or NO_SERVICE, self._category(tags)), amounts)
+        key = (_account(tags), tag(tags, SERVICE) or NO_SERVICE, self._category(tags))
+        self._add(key, amounts)
 
     def _category(self, tags: Mapping[str, str]) -> Category:
         charge = tag(tags, CHARGE)

@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -23,14 +23,17 @@ async def test_health_and_what_this_is(world: World) -> None:
     about = await world.get("/api/")
     assert about["source"] == "datadog"
     assert about["sample"] is False
-    # The clock of this agent was never started, and health says so.
+    # The clock begins to tick when the first report of a new machine is made.
+    assert (await world.get("/api/health"))["status"] == "healthy"
+    assert (await world.get("/api/scheduler/status"))["running"] is False
+    world.clock.now += timedelta(minutes=4)
     ill = await world.send("GET", "/api/health", 503)
     assert "ticker" in ill["failing"][0]
     world.agent.ticker.start()
     await asyncio.sleep(0.05)
-    well = await world.get("/api/health")
-    assert well["status"] == "healthy"
+    assert (await world.get("/api/health"))["status"] == "healthy"
     world.agent.ticker.stop()
+    await world.send("GET", "/api/health", 503)
 
 
 async def test_a_team_is_added_changed_and_removed(world: World) -> None:

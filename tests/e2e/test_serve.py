@@ -142,7 +142,7 @@ async def test_a_taken_port_is_one_line_and_begins_nothing(tmp_path: Path) -> No
         result = await agent.run("serve", "--first-report", PORT=port)
     assert result.returncode == 1
     assert result.stderr.count("\n") == 1
-    assert f"Cannot listen on 127.0.0.1:{port}" in result.stderr
+    assert f"Cannot listen on 127.0.0.1:{port} (Address already in use). Stop" in result.stderr
     assert list(tmp_path.iterdir()) == []
 
 

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from services.adapters.datadog import DatadogSource
 from services.errors import AnswerTooLargeError, CostSourceError
-from services.model import Category, DaySpan
+from services.model import UNATTRIBUTED, Category, DaySpan
 from tests.makers import cells
 from tests.servers.datadog import (
     Cost,
@@ -117,10 +117,13 @@ async def test_the_wait_that_a_rate_limit_names_is_kept(server: FakeDatadog) -> 
     assert 37.0 <= told[0] <= 38.0
 
 
-async def test_a_wait_longer_than_the_patience_ends_with_words(server: FakeDatadog) -> None:
+@pytest.mark.parametrize(("reset", "when"), [("3590", "in 60 minutes"), ("inf", "later")])
+async def test_a_wait_longer_than_the_patience_ends_with_words(
+    server: FakeDatadog, reset: str, when: str
+) -> None:
     source = DatadogSource(server.settings(), wait_at_most=60)
-    server.faults.append(once(429, headers={"X-RateLimit-Reset": "3600"}))
-    with pytest.raises(CostSourceError, match="rate limit") as caught:
+    server.faults.append(once(429, headers={"X-RateLimit-Reset": reset}))
+    with pytest.raises(CostSourceError, match=f"rate limit.* Try again {when}.") as caught:
         await source.total(METRIC, SPAN)
     await source.aclose()
     assert not caught.value.permanent
@@ -268,11 +271,20 @@ def with_unit(unit: Any) -> Callable[[dict[str, Any]], None]:
     [
         ([{"family": "currency", "name": "euro", "scale_factor": 1.0}, None], "EUR", 1.0),
         ([{"family": "currency", "name": "cent", "scale_factor": 0.01}, None], "USD", 0.01),
+        ([{"family": "currency", "name": "cent", "scale_factor": None}, None], "USD", 0.01),
+        ([{"short_name": "¢"}, None], "USD", 0.01),
+        ([{"family": "currency", "name": "microdollars", "scale_factor": 1e-6}], "USD", 1e-6),
+        ([{"family": "currency", "name": "micro dollar"}, None], "USD", 1e-6),
+        ([{"family": "currency", "name": "penny"}, None], "GBP", 0.01),
+        ([{"family": "currency", "name": "Dollars"}, None], "USD", 1.0),
         ([{"family": "currency", "name": "CHF"}], "CHF", 1.0),
         ([None, None], "USD", 1.0),
         (None, "USD", 1.0),
     ],
-    ids=["euro", "cent", "franc", "nulls", "none"],
+    ids=[
+        *("euro", "cent", "cent without scale", "short cent", "microdollars", "micro dollar"),
+        *("penny", "plural", "franc", "nulls", "none"),
+    ],
 )
 async def test_units_are_read_and_scaled(
     server: FakeDatadog, source: DatadogSource, unit: Any, currency: str, scale: float
@@ -348,6 +360,31 @@ async def test_an_answer_with_fewer_rows_than_series_is_none(
 
     server.faults.append(short)
     assert cells(await source.by_service(METRIC, SPAN, ACCOUNTS)) == wanted
+
+
+async def test_a_row_that_misses_days_is_no_answer(
+    server: FakeDatadog, source: DatadogSource
+) -> None:
+    def shorten(answer: dict[str, Any]) -> None:
+        answer["data"]["attributes"]["values"][0].pop()
+
+    server.edit = shorten
+    with pytest.raises(CostSourceError, match="not whole"):
+        await source.total(METRIC, SPAN)
+
+
+async def test_an_account_tag_that_no_query_can_ask_for_counts_as_no_account(
+    server: FakeDatadog, source: DatadogSource
+) -> None:
+    odd = ("shared (legacy), other", "1} by {x", "a" * 65)
+    tags = {"chargecategory": "usage"}
+    server.costs = [Cost(SPAN.first, 1.0, {"aws_member_account_id": id_, **tags}) for id_ in odd]
+    server.costs.append(Cost(SPAN.first, 2.0, {"aws_member_account_id": "0" * 12, **tags}))
+    found = cells(await source.by_account(METRIC, SPAN))
+    assert found == {
+        (UNATTRIBUTED, "", "", SPAN.first): 3.0,
+        ("0" * 12, "", "", SPAN.first): 2.0,
+    }
 
 
 async def test_keys_and_scopes_can_be_checked(server: FakeDatadog, source: DatadogSource) -> None:

@@ -121,11 +121,16 @@ async def test_a_dry_run_stores_nothing() -> None:
         (b"team_name,team_email\n", "aws_account_id"),
         (f"{HEADER},colour\n".encode(), "colour"),
         (f"{HEADER},team_name\n".encode(), "repeated"),
-        (f'{HEADER}\n"A,1,2\n'.encode(), "quotation"),
+        (f'{HEADER}\n"A,1,2\n'.encode(), "begins in line 2 is no CSV .* quotation"),
+        (f'{HEADER}\nA,1,2\n\n"B,1,2\nC,1,2\n'.encode(), "begins in line 4 is no CSV"),
+        (f'{HEADER}\n"A"B,1,2\nC,1,2\n'.encode(), "begins in line 2 is no CSV"),
         (b"\xff\x00\x12", "UTF-8"),
         (b"PK\x03\x04\x00\x00", "text"),
     ],
-    ids=["nothing", "blank", "lacks", "unknown", "repeated", "quotes", "binary", "xlsx"],
+    ids=[
+        *("nothing", "blank", "lacks", "unknown", "repeated"),
+        *("open quote", "open quote further down", "text after a quote", "binary", "xlsx"),
+    ],
 )
 def test_a_file_that_is_none_says_what_to_do(data: bytes, words: str) -> None:
     with pytest.raises(InvalidError, match=words):

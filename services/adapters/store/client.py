@@ -94,7 +94,9 @@ def is_duplicate(error: OperationFailure) -> bool:
 def _one_line(error: Exception) -> str:
     text = " ".join(str(error).split())
     # Server descriptions may repeat the address; what comes before them is enough.
-    return text.split(", Timeout:")[0].split(", Topology")[0][:200]
+    for end in (", Timeout:", ", Topology", " (configured timeouts"):
+        text = text.split(end)[0]
+    return text[:200]
 
 
 def plain(value: Any) -> Any:
