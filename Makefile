@@ -3,12 +3,13 @@
 VENV := .venv
 BIN := $(VENV)/bin
 PLAYGROUND := deploy/playground
+BENCH := .venv-bench
 CODE := api bot cards cli deploy manifest services tests app.py
 HAS_NODE := command -v npm >/dev/null && node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)'
 NODE_READY := tests/node/node_modules/.ready $(PLAYGROUND)/node_modules/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run playground test node lint fmt docs manifest screenshots bench prove-install clean
+.PHONY: help setup run playground test node lint fmt docs manifest screenshots bench bench-turns prove-install clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -53,8 +54,11 @@ bench: $(VENV)/.test-ready ## measure a weekly run of 84 and of 1,000 accounts
 prove-install: $(VENV)/.test-ready ## walk docs/install-linux.md in a clean Debian (root, debootstrap)
 	$(BIN)/python -m tests.install.prove
 
+bench-turns: $(BENCH)/.ready ## measure a chat turn beside botbuilder, the Agents SDK and bare aiohttp
+	@$(BENCH)/bin/python -m tests.bench.turns
+
 clean: ## remove the environment and the caches; DATA_DIR stays
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) $(BENCH) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 
 $(VENV)/.python:
 	@python=""; for candidate in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -81,4 +85,10 @@ $(VENV)/.test-ready: $(VENV)/.run-ready requirements-dev.lock
 	  echo "Node.js 20 or newer with npm is needed here; install them and run make again." >&2; exit 1; fi
 	@echo "Installing the locked packages of $* …"
 	@cd $* && npm ci --silent
+	@touch $@
+
+$(BENCH)/.ready: $(VENV)/.python requirements-bench.lock requirements-embedded.lock
+	@echo "Installing the locked packages for benchmarks …"
+	@$(BIN)/python -m venv $(BENCH)
+	@$(BENCH)/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-bench.lock -r requirements-embedded.lock
 	@touch $@

@@ -1,0 +1,38 @@
+"""The agent's own door: endpoint, token check, tokens, connector and adapter, with an echo turn."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+import aiohttp
+from aiohttp.typedefs import Handler
+from botbuilder.core import TurnContext
+
+from bot.adapter import TeamsAdapter
+from bot.authenticator import Authenticator
+from bot.connector import Connector
+from bot.endpoint import Endpoint
+from bot.tokens import Tokens
+from services.adapters.background import Background
+from services.settings import load_settings
+
+
+def utc_now() -> datetime:
+    """The clock of the world."""
+    return datetime.now(UTC)
+
+
+async def echo(context: TurnContext) -> None:
+    """Says the same again."""
+    await context.send_activity(f"echo {context.activity.text}")
+
+
+@asynccontextmanager
+async def bot() -> AsyncIterator[Handler]:
+    """The door with the settings of the environment."""
+    settings = load_settings(env_file=None).teams_app
+    async with aiohttp.ClientSession() as http:
+        connector = Connector(http, Tokens(settings, http, utc_now))
+        authenticator = Authenticator(settings, http, utc_now)
+        start = Background().start
+        yield Endpoint(TeamsAdapter(connector), authenticator, echo, start).handle
