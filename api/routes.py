@@ -12,7 +12,6 @@ from services.errors import InvalidError
 from services.model import Actor, Run, RunKind, RunState, Team
 from services.reports import Preview
 from services.runs import RunView
-from services.schedule import next_slots
 from services.team_import import ImportResult, RowProblem, parse_csv, rows_of_list
 from services.wording import plain_money
 
@@ -57,7 +56,7 @@ async def scheduler_status(request: web.Request) -> web.Response:
     """When the weekly report is due next."""
     services = request.app[SERVICES]
     now = services.clock()
-    slots = next_slots(await services.config.stored(now), now)
+    slots = await services.runs.upcoming(now)
     job = {
         "id": "weekly_cost_report",
         "next_run_time": slots[0].isoformat(),

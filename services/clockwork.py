@@ -12,11 +12,11 @@ import structlog
 
 from services.config import Config
 from services.costs import Costs
-from services.model import Actor, Run, RunKind, RunState, SourceName
+from services.model import Actor, Run, RunKind, RunState, SourceName, StoredConfig
 from services.ports import Clock, RunStore
 from services.reports import ReportMaker
 from services.runs import Runs
-from services.schedule import due_slot, period_of
+from services.schedule import due_periods, missed_slot, period_of
 from services.teams import Teams
 from services.worker import Worker, due_again
 
@@ -66,15 +66,18 @@ class Clockwork:
         self._tell = tell
         self._backfilled: frozenset[str] | None = None
         """Accounts whose history is known to be there; None: look again."""
+        self._looked_at: datetime | None = None
+        """The newest slot that is known to be run or noted as missed."""
 
     async def tick(self) -> None:
         """One look at what is due; quick, as the work goes to background tasks."""
         now = self._clock()
         config = await self._config.stored(now)
         teams = await self._teams.list()
-        slot = due_slot(config, now)
-        if slot is not None and teams:
-            await self._begin(RunKind.WEEKLY, period_of(slot, config.schedule_timezone), now)
+        if teams:
+            for period in due_periods(config, now):
+                await self._begin(RunKind.WEEKLY, period, now)
+            await self._note_missed(config, now)
         await self._begin(RunKind.DAILY, self._maker.expected_through(now).isoformat(), now)
         for run in await self._store.list_runs(self._source, open_only=True):
             if due_again(run, now):
@@ -85,6 +88,16 @@ class Clockwork:
             accounts = frozenset(team.aws_account_id for team in teams)
             if accounts != self._backfilled:
                 self._start("backfill", self._backfill(now, accounts), droppable=True)
+
+    async def _note_missed(self, config: StoredConfig, now: datetime) -> None:
+        """A slot that nobody was there for becomes a failed run, so that people are told of it."""
+        slot = missed_slot(config, now)
+        if slot is None or slot == self._looked_at:
+            return
+        # Nothing is missed by a source that was not yet at work then.
+        if await self._store.list_runs(self._source, before=slot, limit=1):
+            await self._runs.miss(period_of(slot, config.schedule_timezone), slot, CLOCK, now)
+        self._looked_at = slot
 
     async def _backfill(self, now: datetime, accounts: frozenset[str]) -> None:
         await self._costs.backfill(now, sorted(accounts))

@@ -11,7 +11,7 @@ from services.audit import Audit
 from services.errors import ConflictError, InvalidError
 from services.model import Actor, StoredConfig
 from services.ports import ConfigStore, SecretBox
-from services.schedule import WEEKDAYS
+from services.schedule import WEEKDAYS, rescheduled
 from services.settings import SmtpSettings, is_loopback
 from services.validation import Address, Addresses, Input, Number, Percent, problems_of
 
@@ -145,7 +145,7 @@ class Config:
         if any(
             update.get(name, getattr(before, name)) != getattr(before, name) for name in SCHEDULE
         ):
-            update["schedule_since"] = now
+            return rescheduled(before.model_copy(update=update), before, now)
         return before.model_copy(update=update)
 
     async def _record(

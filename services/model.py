@@ -218,6 +218,8 @@ class StoredConfig(Value):
     sender_email: str | None = None
     schedule_since: datetime | None = None
     """First start or last schedule change: no slot before it is run by the clock."""
+    owed: tuple[tuple[str, datetime], ...] = ()
+    """(period, slot) of schedules before, so shortly before a change that they may not be begun."""
     version: int = 0
 
 

@@ -20,13 +20,15 @@ from services.model import (
     SourceName,
 )
 from services.ports import DeliveryLedger, RunStore, TeamStore
-from services.schedule import parse_period, period_of
+from services.schedule import next_slots, parse_period, period_of
 from services.transports import Transports
 
 KEEP_TRYING = timedelta(days=3)
 """How long after its beginning a run still works on its deliveries."""
 RETRIED = (DeliveryState.FAILED, DeliveryState.EXPIRED, DeliveryState.UNKNOWN)
 """States that a person may send back to work."""
+MOST_DONE_AHEAD = 1
+"""Only the period that has begun can have a run before its slot."""
 UNSETTLED = (DeliveryState.PENDING, DeliveryState.SENDING)
 
 
@@ -132,6 +134,31 @@ class Runs:
         if begun:
             await self._record(actor, "run.start", run, now)
         return run
+
+    async def miss(self, period: str, slot: datetime, actor: Actor, now: datetime) -> None:
+        """Stores the weekly run of a missed slot as failed, unless there is one.
+
+        Nothing is mailed for it until somebody asks.
+        """
+        if await self._latest(RunKind.WEEKLY, period, None) is not None:
+            return
+        missed = await self._new(RunKind.WEEKLY, actor, now, period, None, 1)
+        error = (
+            f"The agent did not run when it was due ({slot:%d %b %H:%M} UTC) nor in the three days "
+            f"after. To make it now: run-report --period {period}, or Retry."
+        )
+        state = {"state": RunState.FAILED, "last_error": error}
+        await self._runs.begin(missed.model_copy(update=state))
+
+    async def upcoming(self, now: datetime, count: int = 3) -> list[datetime]:
+        """The next slots that will send something: their period has no run yet."""
+        config = await self._config.stored(now)
+        found = []
+        for slot in next_slots(config, now, count + MOST_DONE_AHEAD):
+            period = period_of(slot, config.schedule_timezone)
+            if await self._latest(RunKind.WEEKLY, period, None) is None:
+                found.append(slot)
+        return found[:count]
 
     async def outlook(
         self, kind: RunKind, now: datetime, *, team_id: str | None = None

@@ -14,6 +14,8 @@ from services.model import StoredConfig
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 CATCH_UP = timedelta(days=3)
+JUST_DUE = timedelta(minutes=2)
+"""Some ticks."""
 PERIOD = re.compile(r"(\d{4})-W(\d{2})", re.ASCII)
 
 
@@ -81,6 +83,39 @@ def due_slot(
         if config.schedule_since is not None and slot < config.schedule_since:
             continue
         return slot
+    return None
+
+
+def due_periods(config: StoredConfig, now: datetime) -> list[str]:
+    """The periods whose run the clock is to begin now, unless it is there."""
+    found = [period for period, slot in config.owed if slot <= now <= slot + CATCH_UP]
+    slot = due_slot(config, now)
+    if slot is not None:
+        found.append(period_of(slot, config.schedule_timezone))
+    return found
+
+
+def rescheduled(config: StoredConfig, before: StoredConfig, now: datetime) -> StoredConfig:
+    """A changed schedule as it counts from ``now`` on.
+
+    Slots before the change are never run, but for one that came due in the moment before it and
+    that no tick may have seen yet.
+    """
+    owed = [one for one in before.owed if now - one[1] <= JUST_DUE]
+    slot = due_slot(before, now, JUST_DUE)
+    if slot is not None:
+        owed.append((period_of(slot, before.schedule_timezone), slot))
+    return config.model_copy(update={"schedule_since": now, "owed": tuple(owed)})
+
+
+def missed_slot(config: StoredConfig, now: datetime) -> datetime | None:
+    """The newest slot that is too old to be caught up with and not older than four weeks."""
+    local = now.astimezone(ZoneInfo(config.schedule_timezone)).date()
+    for weeks in range(5):
+        slot = slot_of_period(config, period_label(local - timedelta(weeks=weeks)))
+        if slot <= now - CATCH_UP:
+            since = config.schedule_since
+            return slot if since is None or slot >= since else None
     return None
 
 

@@ -11,7 +11,6 @@ from cards import general, settings
 from services.changes import can_undo
 from services.model import AuditEntry, DeliveryState, Run, RunKind, RunState, Team
 from services.runs import RETRIED
-from services.schedule import next_slots
 from services.wording import clock_time, day, plural, weekday
 
 MOST_HISTORY = 500
@@ -65,7 +64,7 @@ async def _facts(chat: Chat, now: datetime) -> settings.StatusFacts:
         if one.state != "active"
     ]
     zone = ZoneInfo(config.schedule_timezone)
-    slots = next_slots(config, now, 1)
+    slots = await chat.runs.upcoming(now, 1)
     upcoming = slots[0].astimezone(zone) if slots else None
     outlook = await chat.runs.outlook(RunKind.WEEKLY, now)
     return settings.StatusFacts(

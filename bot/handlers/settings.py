@@ -13,7 +13,7 @@ from cards import settings as cards
 from services.audit import new_entry_id
 from services.errors import InvalidError
 from services.model import StoredConfig
-from services.schedule import WEEKDAYS, next_slots
+from services.schedule import WEEKDAYS
 
 HOUR = re.compile(r"(\d{1,2})(?::00)?(?:h)?", re.ASCII)
 SHORTEST_DAY = 3
@@ -27,7 +27,7 @@ async def show_schedule(chat: Chat, turn: Turn, rest: str) -> Reply:
     if rest:
         return await _save_schedule(chat, turn, *_typed(rest))
     config = await chat.config.stored(turn.now)
-    return Reply(cards.schedule(config, next_slots(config, turn.now), role_in(turn)))
+    return Reply(cards.schedule(config, await chat.runs.upcoming(turn.now), role_in(turn)))
 
 
 def _typed(rest: str) -> tuple[str, str, str]:
@@ -52,7 +52,7 @@ async def _save_schedule(chat: Chat, turn: Turn, day: str, hour: str, zone: str)
     entry = new_entry_id()
     await chat.config.change(body, turn.actor, turn.now, entry_id=entry)
     config = await chat.config.stored(turn.now)
-    slots = next_slots(config, turn.now)
+    slots = await chat.runs.upcoming(turn.now)
     known = await chat.audit.get(entry)
     return Reply(cards.schedule_saved(config, slots, turn.actor.name, entry if known else None))
 

@@ -1,8 +1,9 @@
 """When a run is due: pure functions, tried over years, zones and clock changes."""
 
+import random
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
 from hypothesis import given, settings
@@ -13,24 +14,18 @@ from services.model import StoredConfig
 from services.schedule import (
     CATCH_UP,
     WEEKDAYS,
+    due_periods,
     due_slot,
+    missed_slot,
     next_slots,
     parse_period,
     period_of,
     reference_time,
+    rescheduled,
     slot_of_period,
 )
 
-ZONES = (
-    "UTC",
-    "Europe/Berlin",
-    "America/New_York",
-    "Australia/Lord_Howe",
-    "Pacific/Kiritimati",
-    "Pacific/Pago_Pago",
-    "Asia/Kolkata",
-    "America/Sao_Paulo",
-)
+ZONES = sorted(available_timezones())
 CONFIGS = st.builds(
     StoredConfig,
     schedule_day=st.sampled_from(WEEKDAYS),
@@ -114,6 +109,114 @@ def test_the_next_slots_follow_each_other(config: StoredConfig, now: datetime) -
     assert slots == sorted(slots)
     assert slots[0] - now <= timedelta(days=7, hours=2)
     assert due_slot(config, slots[0]) == slots[0]
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_in_every_zone_each_week_has_one_slot_of_its_own_period(part: int) -> None:
+    chance = random.Random(part)
+    for zone in ZONES[part::4]:
+        day, hour = chance.choice(WEEKDAYS), chance.randrange(24)
+        config = StoredConfig(schedule_day=day, schedule_hour=hour, schedule_timezone=zone)
+        slots = [
+            slot_of_period(config, f"{year}-W{week:02d}")
+            for year in (2026, 2027)
+            for week in range(1, 53)
+        ]
+        for slot, period in zip(slots, PERIODS, strict=True):
+            assert period_of(slot, zone) == period, (zone, config)
+            assert due_slot(config, slot) == slot
+            assert due_slot(config, slot - timedelta(seconds=1)) is None
+        assert len(set(slots)) == len(slots)
+
+
+PERIODS = [f"{year}-W{week:02d}" for year in (2026, 2027) for week in range(1, 53)]
+
+
+@pytest.mark.parametrize(
+    ("zone", "change"),
+    [
+        ("Europe/Berlin", "2026-03-29T01:00+00:00"),
+        ("Europe/Berlin", "2026-10-25T01:00+00:00"),
+        ("America/New_York", "2026-03-08T07:00+00:00"),
+        ("America/New_York", "2026-11-01T06:00+00:00"),
+        ("Australia/Lord_Howe", "2026-04-04T15:00+00:00"),
+        ("Australia/Lord_Howe", "2026-10-03T15:30+00:00"),
+        ("America/Nuuk", "2026-03-29T01:00+00:00"),
+        ("Africa/Cairo", "2026-04-23T22:00+00:00"),
+    ],
+)
+def test_every_minute_over_a_change_of_the_clocks_finds_each_slot_once(
+    zone: str, change: str
+) -> None:
+    first, minutes = at(change) - timedelta(hours=4), range(8 * 60)
+    local = at(change).astimezone(ZoneInfo(zone))
+    for nominal in (local + timedelta(hours=hours) for hours in range(-2, 3)):
+        config = StoredConfig(
+            schedule_day=WEEKDAYS[nominal.weekday()],
+            schedule_hour=nominal.hour,
+            schedule_timezone=zone,
+        )
+        due = [due_slot(config, first + timedelta(minutes=minute)) for minute in minutes]
+        periods = {period_of(slot, zone) for slot in due if slot is not None}
+        assert len(set(due) - {None}) == len(periods) == 1, (config, periods)
+        assert due == sorted(due, key=lambda slot: slot is not None), config
+
+
+Change = tuple[float, bool, StoredConfig]
+"""(hours after the one before, right after a slot instead, the schedule from then on)"""
+CHANGES = st.lists(st.tuples(st.floats(0, 500), st.booleans(), CONFIGS), min_size=1, max_size=6)
+
+
+@given(CONFIGS, INSTANTS, CHANGES, st.randoms(use_true_random=False))
+@settings(max_examples=60, deadline=None)
+def test_schedule_changes_neither_skip_a_slot_of_their_time_nor_repeat_a_period(
+    config: StoredConfig, start: datetime, changes: list[Change], chance: random.Random
+) -> None:
+    """Ticks come up to half a minute after a slot; a change may come in between."""
+    now, config = start, config.model_copy(update={"schedule_since": start})
+    begun: list[str] = []
+    promised: set[str] = set()
+
+    def run_until(end: datetime) -> None:
+        nonlocal now
+        just_before = now - timedelta(microseconds=1)
+        slots = [slot for slot in next_slots(config, just_before, 5) if slot < end]
+        promised.update(period_of(slot, config.schedule_timezone) for slot in slots)
+        for seen in sorted(at + timedelta(seconds=chance.uniform(0, 30)) for at in [now, *slots]):
+            if seen < end:
+                now = seen
+                begin()
+        now = end
+
+    def begin() -> None:
+        begun.extend(period for period in due_periods(config, now) if period not in begun)
+
+    for hours, just_after, changed in changes:
+        (slot,) = next_slots(config, now, 1)
+        wait = timedelta(hours=hours, seconds=1)
+        run_until(slot + timedelta(seconds=chance.uniform(1, 29)) if just_after else now + wait)
+        config = rescheduled(changed, config, now)
+    run_until(now + timedelta(days=8))
+    begin()
+    assert set(begun) == promised
+
+
+def test_what_was_due_in_the_moment_before_a_change_is_still_begun_once() -> None:
+    before = StoredConfig(schedule_since=at("2026-11-01T00:00+00:00"))
+    for seconds, owed in ((20, ["2026-W48"]), (121, [])):
+        now = at("2026-11-23T09:00+00:00") + timedelta(seconds=seconds)
+        changed = rescheduled(before.model_copy(update={"schedule_hour": 8}), before, now)
+        assert due_periods(changed, now) == owed
+        assert due_periods(changed, now + timedelta(days=3)) == []
+
+
+def test_a_slot_that_nobody_was_there_for_is_known_for_four_weeks() -> None:
+    config = StoredConfig(schedule_since=at("2026-11-01T00:00+00:00"))
+    assert missed_slot(config, at("2026-11-05T08:59+00:00")) is None
+    assert missed_slot(config, at("2026-11-05T09:00+00:00")) == at("2026-11-02T09:00+00:00")
+    assert missed_slot(config, at("2026-11-26T08:59+00:00")) == at("2026-11-16T09:00+00:00")
+    late = config.model_copy(update={"schedule_since": at("2026-11-17T00:00+00:00")})
+    assert missed_slot(late, at("2026-11-26T08:59+00:00")) is None
 
 
 def test_nothing_is_due_before_the_first_start_or_a_schedule_change() -> None:

@@ -1,0 +1,208 @@
+"""Workers of runs in this process: the real services over a store, costs and mail of our own.
+
+Each worker has a name, may die at any write, and shares store and clock with the others.
+"""
+
+import asyncio
+import random
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+
+from services.adapters.background import Background
+from services.adapters.secrets import FernetBox
+from services.anomalies import Anomalies
+from services.audit import Audit
+from services.clockwork import Clockwork
+from services.config import Config
+from services.costs import Costs
+from services.model import Actor, DaySpan, Run, RunKind, Team
+from services.planning import Planner
+from services.plans import Plans
+from services.ports import Store
+from services.recipients import Recipients
+from services.reports import ReportMaker
+from services.restatements import Restatements
+from services.runs import Runs
+from services.sending import Sender, SenderSettings
+from services.settings import SmtpSettings
+from services.stopping import Stop
+from services.teams import Teams
+from services.timing import PRODUCTION, Timing
+from services.transports import Transports
+from services.worker import Worker
+from tests.fakes.costs import FakeCosts
+from tests.fakes.mail import MemoryTransport
+from tests.fakes.store import MemoryStore
+from tests.makers import NOW
+from tests.servers.datadog import account_ids, random_costs
+
+ACCOUNTS = account_ids(4, seed=77)
+COSTS = random_costs(ACCOUNTS, DaySpan(date(2026, 8, 1), date(2026, 12, 20)), seed=7, services=2)
+ACTOR = Actor(door="rest", name="test")
+
+
+@dataclass
+class Services:
+    """What one worker is made of."""
+
+    runs: Runs
+    worker: Worker
+    sender: Sender
+    clockwork: Clockwork
+    config: Config
+    background: Background
+    teams: Teams
+    stop: Stop
+
+
+@dataclass
+class Workers:
+    """The world that workers share; sleeping moves the clock."""
+
+    store: Store = field(default_factory=MemoryStore)
+    costs: FakeCosts = field(default_factory=lambda: FakeCosts(COSTS))
+    transport: MemoryTransport = field(default_factory=MemoryTransport)
+    now: datetime = NOW
+    gone: set[str] = field(default_factory=set)
+    timing: Timing = PRODUCTION
+    told: list[datetime] = field(default_factory=list)
+    """When rounds of alerts were made."""
+
+    def clock(self) -> datetime:
+        return self.now
+
+    def timer(self) -> float:
+        return self.now.timestamp()
+
+    async def sleep(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+        await asyncio.sleep(0)
+
+    async def tell(self, now: datetime) -> None:
+        self.told.append(now)
+
+    def services(self, name: str = "w") -> Services:
+        """A worker of this name."""
+        store, source, stop = self.store, self.costs.name, Stop(self.sleep)
+        audit, background = Audit(store.audit), Background()
+        box = FernetBox(SecretStr("k" * 20), Path(), key_file_allowed=False)
+        config = Config(store.config, audit, box, SmtpSettings(host="mail.example.org"))
+        transports = Transports(config, source, self.transport, {"smtp": lambda _: self.transport})
+        costs = Costs(self.costs, store.costs, 250, 48)
+        teams = Teams(store.teams, audit, source=source)
+        maker = ReportMaker(
+            costs=store.costs,
+            anomalies=store.anomalies,
+            plans=Plans(store.plans, audit),
+            source=source,
+            complete_after_hours=48,
+            teams_app=False,
+        )
+        runs = Runs(
+            runs=store.runs,
+            deliveries=store.deliveries,
+            teams=store.teams,
+            config=config,
+            transports=transports,
+            audit=audit,
+            source=source,
+        )
+        sender = Sender(
+            ledger=store.deliveries,
+            runs=store.runs,
+            rates=store.rates,
+            still_wanted=Recipients(store.teams, config, self.clock).still_wanted,
+            settings=SenderSettings(),
+            owner=name,
+            clock=self.clock,
+            gone=self.gone.__contains__,
+            stop=stop,
+            timing=self.timing,
+            timer=self.timer,
+            sleep=self.sleep,
+            chance=random.Random(name),
+        )
+        planner = Planner(
+            costs=costs,
+            maker=maker,
+            teams=teams,
+            config=config,
+            anomalies=Anomalies(store.anomalies),
+            restatements=Restatements(store.runs, store.costs),
+            runs=store.runs,
+            ledger=store.deliveries,
+            source=source,
+            clock=self.clock,
+        )
+        worker = Worker(
+            runs=store.runs,
+            ledger=store.deliveries,
+            planner=planner,
+            sender=sender,
+            transports=transports,
+            owner=name,
+            clock=self.clock,
+            gone=self.gone.__contains__,
+            stop=stop,
+            timing=self.timing,
+        )
+        clockwork = Clockwork(
+            config=config,
+            runs=runs,
+            store=store.runs,
+            worker=worker,
+            costs=costs,
+            maker=maker,
+            teams=teams,
+            source=source,
+            clock=self.clock,
+            start=background.start,
+            tell=self.tell,
+        )
+        return Services(runs, worker, sender, clockwork, config, background, teams, stop)
+
+    async def add_teams(self, number: int = 3, **more: Any) -> list[Team]:
+        """Teams whose accounts have costs, and two admins."""
+        made = self.services()
+        await made.config.change(
+            {"global_admin_emails": ["cfo@example.org", "ops@example.org"]}, ACTOR, self.now
+        )
+        return [
+            await made.teams.add(
+                {
+                    "team_name": f"Team {i}",
+                    "aws_account_id": ACCOUNTS[i],
+                    "team_email": f"team{i}@example.org",
+                    **more,
+                },
+                ACTOR,
+                self.now,
+            )
+            for i in range(number)
+        ]
+
+    async def asked(self, actor: Actor = ACTOR, kind: RunKind = RunKind.WEEKLY) -> Run:
+        """A run that somebody has asked for."""
+        period = "2026-11-21" if kind is RunKind.DAILY else None
+        return await self.services().runs.request(kind, actor, self.now, period=period)
+
+    async def run(self, run_id: str) -> Run:
+        found = await self.store.runs.get(run_id)
+        assert found is not None
+        return found
+
+    async def tick(self, made: Services) -> None:
+        """One tick and all that it begins."""
+        await made.clockwork.tick()
+        while made.background.running:
+            await asyncio.sleep(0)
+
+
+def together(*work: Coroutine[Any, Any, Any]) -> "asyncio.Future[list[Any]]":
+    """All of it at once; every error is among the results."""
+    return asyncio.gather(*work, return_exceptions=True)
