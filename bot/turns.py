@@ -207,7 +207,7 @@ class CostBot(TeamsActivityHandler):  # type: ignore[misc] # the SDK ships no ty
             parsed.command.admin_to_set and parsed.rest
         )
         if for_admins and not turn.is_admin:
-            return Reply(await self._denied(parsed.command.does))
+            return Reply(await self._denied(parsed.command))
         before = len(words.split()) - len(parsed.rest.split())
         turn = replace(turn, written=after_words(turn.written, before))
         return await parsed.command.handler(self._services.chat, turn, parsed.rest)
@@ -220,8 +220,9 @@ class CostBot(TeamsActivityHandler):  # type: ignore[misc] # the SDK ships no ty
             return Reply(words=f"Only admins can do this.{listed}")
         return await handle(self._services.chat, turn, press)
 
-    async def _denied(self, does: str) -> Card:
-        return general.denied(does, await self._services.roles.names())
+    async def _denied(self, command: Command) -> Card:
+        what = command.name if command.role == "admin" else f"change the {command.name}"
+        return general.denied(what, await self._services.roles.names())
 
     async def _guarded(self, turn: Turn, work: Awaitable[Reply]) -> Reply:
         """The one place of this door where errors become words."""

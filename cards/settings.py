@@ -17,6 +17,7 @@ from cards.elements import (
     heading,
     note,
     plain,
+    problem,
     section,
     table,
     text,
@@ -35,26 +36,37 @@ MOST_ROWS = 20
 # Schedule and recipients
 
 
-def schedule(config: StoredConfig, slots: Sequence[datetime], role: Role) -> Element:
-    """When the weekly reports go out, and how to change it."""
+def schedule(
+    config: StoredConfig,
+    slots: Sequence[datetime],
+    role: Role,
+    typed: Sequence[str] = (),
+    problems: Sequence[str] = (),
+) -> Element:
+    """When the weekly reports go out, and how to change it; ``typed``: day, hour and zone that
+    were not taken, for the reasons in ``problems``.
+    """
+    chosen_day, chosen_hour, chosen_zone = typed or (
+        config.schedule_day,
+        str(config.schedule_hour),
+        config.schedule_timezone,
+    )
     zone = ZoneInfo(config.schedule_timezone)
     upcoming = [
         f"{weekday(slot.astimezone(zone).date())} {slot.astimezone(zone):%H:%M}" for slot in slots
     ]
     form = [
-        choice_input(
-            "day", "Day", [(one.capitalize(), one) for one in DAYS], value=config.schedule_day
-        ),
+        choice_input("day", "Day", [(one.capitalize(), one) for one in DAYS], value=chosen_day),
         choice_input(
             "hour",
             "Hour",
             [(f"{hour:02d}:00", str(hour)) for hour in range(24)],
-            value=str(config.schedule_hour),
+            value=chosen_hour,
         ),
         text_input(
             "zone",
             "Time zone",
-            value=config.schedule_timezone,
+            value=chosen_zone,
             required=True,
             error="An IANA zone such as Europe/Berlin.",
             longest=60,
@@ -67,6 +79,7 @@ def schedule(config: StoredConfig, slots: Sequence[datetime], role: Role) -> Ele
                 f"{config.schedule_timezone}"
             ),
             text(f"Next: {listed(upcoming)}") if upcoming else None,
+            problem(problems) if problems else None,
             *(form if role == "admin" else []),
         ],
         [execute("Change", "schedule.save", inputs=True)] if role == "admin" else [],
@@ -82,12 +95,14 @@ def schedule_saved(
     return card(body, [execute("Undo", "undo", {"entry": entry})] if entry else [])
 
 
-def recipients(config: StoredConfig, role: Role) -> Element:
-    """Who gets the consolidated report."""
+def recipients(
+    config: StoredConfig, role: Role, typed: str | None = None, problems: Sequence[str] = ()
+) -> Element:
+    """Who gets the consolidated report; ``typed`` was not taken, for the reasons in ``problems``."""
     addresses = config.global_admin_emails
     shown = [text(plain(one, 120), spacing="Small") for one in addresses[:MOST_ADDRESSES]]
     more = len(addresses) - len(shown)
-    form, actions = _recipients_form(addresses) if role == "admin" else ([], [])
+    form, actions = _recipients_form(addresses, typed) if role == "admin" else ([], [])
     return card(
         [
             heading(
@@ -98,15 +113,18 @@ def recipients(config: StoredConfig, role: Role) -> Element:
             None if addresses else text("Add an address to send the consolidated report."),
             *([] if actions else shown),
             note(f"and {more:,} more") if more and not actions else None,
+            problem(problems) if problems else None,
             *form,
         ],
         actions,
     )
 
 
-def _recipients_form(addresses: Sequence[str]) -> tuple[list[Element], list[Element]]:
+def _recipients_form(
+    addresses: Sequence[str], typed: str | None
+) -> tuple[list[Element], list[Element]]:
     """A form with all addresses; with more than it can hold none, as it would drop the rest."""
-    value = ", ".join(addresses)
+    value = ", ".join(addresses) if typed is None else typed
     if len(value) > LONGEST_ADDRESSES:
         one_by_one = "To change them, write recipients add mail@x or recipients remove mail@x."
         return [note(one_by_one)], []
@@ -286,13 +304,18 @@ ACTIONS = {
     "team.add": "added",
     "team.change": "changed",
     "team.remove": "removed",
-    "config.change": "settings",
     "role.grant": "made admin",
     "role.revoke": "no admin any more",
     "alerts.on": "alerts on",
     "alerts.off": "alerts off",
     "plan.add": "planned change",
     "plan.remove": "planned change cancelled",
+    "run.start": "started",
+    "run.retry": "retried",
+}
+ANSWERS = {
+    "open": "reopened",
+    "accepted": "accepted as new normal",
 }
 NAMES = {
     "anomaly_threshold": "threshold",
@@ -306,6 +329,14 @@ NAMES = {
     "team_email": "mail",
     "admin_emails": "admins",
 }
+
+
+def problems_of(errors: Sequence[tuple[str, str]]) -> list[str]:
+    """What is wrong with settings, each named as people know it."""
+    return [
+        f"{NAMES.get(field, field)} {plain(reason, 200).rstrip('.')}".strip()
+        for field, reason in errors
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,8 +362,7 @@ def history(
     ]
     undoable = [one for one in lines if one.can_undo]
     choices = [
-        (plain(f"{clock_time(one.entry.at)} {_choice(one)}", 100), one.entry.id)
-        for one in undoable
+        (plain(f"{clock_time(one.entry.at)} {_what(one)}", 100), one.entry.id) for one in undoable
     ]
     actions = [execute("Undo", "undo", inputs=True)] if choices else []
     data = {"team": team_id} if team_id else {}
@@ -362,16 +392,29 @@ def _what(line: HistoryLine) -> str:
     subject = plain(line.subject, 60)
     undone = " (undone)" if entry.undone_at else ""
     if entry.action.startswith("anomaly."):
-        word = entry.action.removeprefix("anomaly.").replace("_", " ")
+        given = entry.action.removeprefix("anomaly.")
+        word = ANSWERS.get(given, given.replace("_", " "))
         service = plain(str((entry.after or {}).get("service", "")), 40)
         return f"{subject} anomaly {service}: {word}{undone}"
     word = ACTIONS.get(entry.action, entry.action)
-    if entry.action in {"team.change", "config.change"}:
+    if entry.action.startswith("run."):
+        return f"{_run(line)} {word}"
+    if entry.action == "config.change":
+        return f"settings: {_differences(entry)}{undone}"
+    if entry.action == "team.change":
         return f"{subject}: {_differences(entry)}{undone}"
     if entry.action.startswith("plan."):
         facts_of = entry.after or entry.before or {}
         return f"{subject}: {word} {plain(str(facts_of.get('plan', '')), 60)}{undone}"
     return f"{subject} {word}{undone}"
+
+
+def _run(line: HistoryLine) -> str:
+    facts_of = line.entry.after or {}
+    period = plain(str(facts_of.get("period", "")), 20)
+    if facts_of.get("kind") == "team":
+        return f"{plain(line.subject, 60)}: report {period}"
+    return f"reports {period}"
 
 
 def _differences(entry: AuditEntry) -> str:
@@ -392,9 +435,3 @@ def _value(name: str, value: object) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(str(one) for one in value[:5]) + (" …" if len(value) > 5 else "")  # noqa: PLR2004
     return str(value)
-
-
-def _choice(line: HistoryLine) -> str:
-    entry = line.entry
-    word = ACTIONS.get(entry.action, entry.action)
-    return f"{line.subject} {word}"

@@ -58,13 +58,12 @@ def team_list(
         return _no_teams(typed, role, sample)
     rows: list[list[Cell]] = [
         [
-            (text(plain(team.team_name, 60), weight="Bolder"),),
-            team.aws_account_id,
+            (text(plain(team.team_name, 60), weight="Bolder"), team.aws_account_id),
             plain(team.team_email, 80),
         ]
         for team in teams
     ]
-    fits = f" that fit “{plain(typed, 40)}”" if typed else ""
+    fits = f" {'fits' if total == 1 else 'fit'} “{plain(typed, 40)}”" if typed else ""
     actions = [execute("Open", "team", inputs=True)]
     if page < pages:
         actions.append(execute("Next", "teams", {"text": typed, "page": str(page + 1)}))
@@ -78,7 +77,7 @@ def team_list(
         [
             sample_notice(sample),
             heading(f"{plural(total, 'team')}{fits}"),
-            table([("Team", 4, False), ("AWS account", 3, False), ("Mail", 4, False)], rows),
+            table([("Team, AWS account", 4, False), ("Mail", 5, False)], rows),
             note(f"Page {page:,} of {pages:,}") if pages > 1 else None,
             choice_input("team", "Which one?", choices, value=teams[0].id),
         ],

@@ -1,7 +1,7 @@
 """Schedule, recipients, and where alerts go."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from bot.chat import Chat
 from bot.handlers.common import role_in
@@ -38,8 +38,14 @@ def _typed(rest: str) -> tuple[str, str, str]:
 
 
 async def save_schedule(chat: Chat, turn: Turn, press: Press) -> Reply:
-    """Stores the form."""
-    return await _save_schedule(chat, turn, press.day, press.hour, press.zone)
+    """Stores the form; what was chosen is kept when something is wrong."""
+    chosen = (press.day, press.hour, press.zone)
+    try:
+        return await _save_schedule(chat, turn, *chosen)
+    except InvalidError as error:
+        config = await chat.config.stored(turn.now)
+        slots = next_slots(config, turn.now)
+        return Reply(cards.schedule(config, slots, role_in(turn), chosen, [str(error)]))
 
 
 async def _save_schedule(chat: Chat, turn: Turn, day: str, hour: str, zone: str) -> Reply:
@@ -50,7 +56,7 @@ async def _save_schedule(chat: Chat, turn: Turn, day: str, hour: str, zone: str)
     if zone:
         body["schedule_timezone"] = zone
     entry = new_entry_id()
-    await chat.config.change(body, turn.actor, turn.now, entry_id=entry)
+    await _change(chat, turn, body, entry)
     config = await chat.config.stored(turn.now)
     slots = await chat.runs.upcoming(turn.now)
     known = await chat.audit.get(entry)
@@ -61,6 +67,22 @@ def _weekday(text: str) -> str:
     wanted = text.strip().casefold()
     found = [day for day in WEEKDAYS if day.startswith(wanted)]
     return found[0] if len(wanted) >= SHORTEST_DAY and len(found) == 1 else wanted
+
+
+async def _change(
+    chat: Chat,
+    turn: Turn,
+    body: Mapping[str, object] | Callable[[StoredConfig], Mapping[str, object]],
+    entry: str,
+) -> None:
+    """Changes settings; InvalidError names them as people know them, not as REST does."""
+    try:
+        await chat.config.change(body, turn.actor, turn.now, entry_id=entry)
+    except InvalidError as error:
+        reasons = cards.problems_of(error.errors)
+        if not reasons:
+            raise
+        raise InvalidError(f"Nothing was changed: {'; '.join(reasons)}.") from error
 
 
 # Recipients
@@ -88,9 +110,13 @@ def _without(known: Sequence[str], address: str) -> list[str]:
 
 
 async def save_recipients(chat: Chat, turn: Turn, press: Press) -> Reply:
-    """Stores the form."""
+    """Stores the form; what was typed is kept when something is wrong."""
     addresses = [one for one in re.split(r"[,;\s]+", press.mails) if one]
-    return await _save_recipients(chat, turn, lambda _: addresses)
+    try:
+        return await _save_recipients(chat, turn, lambda _: addresses)
+    except InvalidError as error:
+        config = await chat.config.stored(turn.now)
+        return Reply(cards.recipients(config, role_in(turn), press.mails, [str(error)]))
 
 
 async def _save_recipients(
@@ -102,7 +128,7 @@ async def _save_recipients(
     def body(stored: StoredConfig) -> dict[str, object]:
         return {"global_admin_emails": changed(stored.global_admin_emails)}
 
-    await chat.config.change(body, turn.actor, turn.now, entry_id=entry)
+    await _change(chat, turn, body, entry)
     stored = (await chat.config.stored(turn.now)).global_admin_emails
     words = f"The admins' report goes to {', '.join(stored) or 'nobody'}."
     known = await chat.audit.get(entry)

@@ -100,8 +100,8 @@ async def add_team(chat: Chat, turn: Turn, rest: str) -> Reply:
     if rest.count('"') % 2:
         raise InvalidError('A quotation mark is open. Write the name as "Checkout".')
     words = parts(rest)
-    at = next((i for i, word in enumerate(words) if ACCOUNT.fullmatch(word)), None)
-    if at is None or at == 0 or len(words) < at + 2:
+    at = _account_place(words)
+    if at is None:
         raise InvalidError(
             'Give name, account id and mail: add team "Checkout" 012345678901 '
             "checkout@example.com. Or write only add team for a form."
@@ -113,6 +113,18 @@ async def add_team(chat: Chat, turn: Turn, rest: str) -> Reply:
         "admin_emails": [_bare(word) for word in words[at + 2 :]],
     }
     return await _stored(chat, turn, body, None)
+
+
+def _account_place(words: Sequence[str]) -> int | None:
+    """Which word is the account id: one that looks like it, else the one before the first mail,
+    so that a wrong one is told what is wrong with it.
+    """
+    last = len(words) - 1
+    like_it = next((i for i, word in enumerate(words) if ACCOUNT.fullmatch(word)), None)
+    if like_it is not None:
+        return like_it if 0 < like_it < last else None
+    mail = next((i for i, word in enumerate(words) if "@" in word), 0)
+    return mail - 1 if mail > 1 else None
 
 
 def _bare(word: str) -> str:
