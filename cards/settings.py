@@ -30,6 +30,7 @@ from services.wording import clock_time, day, listed, plain_number, plural, thre
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 MOST_ADDRESSES = 30
 LONGEST_ADDRESSES = 5000
+LONGEST_ZONE = 60
 MOST_ROWS = 20
 
 
@@ -61,15 +62,15 @@ def schedule(
             "hour",
             "Hour",
             [(f"{hour:02d}:00", str(hour)) for hour in range(24)],
-            value=chosen_hour,
+            value=chosen_hour[:20],
         ),
         text_input(
             "zone",
             "Time zone",
-            value=chosen_zone,
+            value=chosen_zone[:LONGEST_ZONE],
             required=True,
             error="An IANA zone such as Europe/Berlin.",
-            longest=60,
+            longest=LONGEST_ZONE,
         ),
     ]
     return card(
@@ -79,11 +80,15 @@ def schedule(
                 f"{config.schedule_timezone}"
             ),
             text(f"Next: {listed(upcoming)}") if upcoming else None,
-            problem(problems) if problems else None,
+            _not_taken(problems),
             *(form if role == "admin" else []),
         ],
         [execute("Change", "schedule.save", inputs=True)] if role == "admin" else [],
     )
+
+
+def _not_taken(problems: Sequence[str]) -> Element | None:
+    return problem([plain(one, 400) for one in problems]) if problems else None
 
 
 def schedule_saved(
@@ -113,7 +118,7 @@ def recipients(
             None if addresses else text("Add an address to send the consolidated report."),
             *([] if actions else shown),
             note(f"and {more:,} more") if more and not actions else None,
-            problem(problems) if problems else None,
+            _not_taken(problems),
             *form,
         ],
         actions,

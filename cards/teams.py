@@ -167,7 +167,7 @@ def team_form(
     return card(
         [
             heading("Change a team" if team_id else "Add a team"),
-            problem(_words(problems)) if problems else None,
+            problem(problems_of(problems)) if problems else None,
             text_input("name", "Name", value=values.get("name", ""), required=True),
             text_input(
                 "account",
@@ -214,7 +214,8 @@ def team_form(
     )
 
 
-def _words(problems: Sequence[tuple[str, str]]) -> list[str]:
+def problems_of(problems: Sequence[tuple[str, str]]) -> list[str]:
+    """What is wrong with a team, each field named as the form names it."""
     return [
         f"{LABELS.get(field, field)} {plain(reason, 200)}".strip()
         for field, reason in problems[:MOST_PROBLEMS]

@@ -112,7 +112,13 @@ async def add_team(chat: Chat, turn: Turn, rest: str) -> Reply:
         "team_email": _bare(words[at + 1]),
         "admin_emails": [_bare(word) for word in words[at + 2 :]],
     }
-    return await _stored(chat, turn, body, None)
+    try:
+        return await _stored(chat, turn, body, None)
+    except InvalidError as error:
+        wrong = "; ".join(cards.problems_of(error.errors))
+        raise InvalidError(
+            f"The team was not stored: {wrong}." if wrong else str(error)
+        ) from error
 
 
 def _account_place(words: Sequence[str]) -> int | None:

@@ -23,7 +23,7 @@ CHANGES = "changes"
 EXAMPLES: tuple[tuple[str, str, str, str, str], ...] = (
     ("help", "help", "You are an admin", "You are a viewer", ""),
     ("teams [text]", "teams", "7 teams", "7 teams", ""),
-    ("teams [text]", "teams check", "2 teams that fit “check”", "2 teams that fit", ""),
+    ("teams [text]", "teams check", "2 teams fit “check”", "2 teams fit", ""),
     ("team <team>", "team search", r"Search\nAWS account \d{12}", r"Search\nAWS account", ""),
     ("preview <team>", "preview search", "What changed", "What changed", ""),
     ("preview admin", "preview admin", "All teams", "Only admins see the consolidated", ""),

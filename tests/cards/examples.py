@@ -648,6 +648,16 @@ def _settings(texts: Texts) -> Named:
     yield "schedule", settings.schedule(config, slots, "admin")
     yield "schedule for a viewer", settings.schedule(config, slots, "viewer")
     yield "schedule saved", settings.schedule_saved(config, slots, texts.person, "e1")
+    not_taken = settings.problems_of([("schedule_timezone", texts.reason)])
+    typed = ("friday", "7", texts.name())
+    yield (
+        "schedule not taken",
+        settings.schedule(config, slots, "admin", typed, not_taken),
+    )
+    yield (
+        "recipients not taken",
+        settings.recipients(config, "admin", texts.mail, [texts.reason]),
+    )
     for words, number in (("no", 0), ("some", 3), ("many", 60 * texts.scale)):
         mails = tuple(f"{i}{texts.mail}" for i in range(number))
         stored = config.model_copy(update={"global_admin_emails": mails})
