@@ -44,7 +44,7 @@ async def save_schedule(chat: Chat, turn: Turn, press: Press) -> Reply:
         return await _save_schedule(chat, turn, *chosen)
     except InvalidError as error:
         config = await chat.config.stored(turn.now)
-        slots = next_slots(config, turn.now)
+        slots = await chat.runs.upcoming(turn.now)
         return Reply(cards.schedule(config, slots, role_in(turn), chosen, [str(error)]))
 
 
