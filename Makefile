@@ -12,7 +12,7 @@ NODE_READY := tests/node/node_modules/.ready $(PLAYGROUND)/node_modules/.ready
 .PHONY: help setup run playground test node lint fmt docs manifest screenshots bench bench-turns prove-install clean
 
 help: ## list the targets
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
 setup: $(VENV)/.run-ready ## make the environment (.venv) from the lock files
 

@@ -172,13 +172,14 @@ const commands = {
     await settled();
     return cut;
   },
-  /** A picture of the whole page as it is, or at some size with the card in its middle. */
+  /** A picture of the whole page as it is, or at some size with the card at its top. */
   async screen({ path, width, height }) {
     await hideLog();
     if (width) {
       await page.setViewportSize({ width, height });
       await settled();
-      await card.evaluate((element) => element.scrollIntoView({ block: "center" }));
+      await card.evaluate((element) => element.scrollIntoView({ block: "start" }));
+      await settled();
     }
     await page.screenshot({ path });
     await page.setViewportSize(DESKTOP);

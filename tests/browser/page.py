@@ -128,7 +128,7 @@ class Page:
         assert cut == [], f"cut at phone width, see {phone}"
 
     async def screen(self, path: Path, width: int, height: int) -> None:
-        """A picture of the whole page of this size, with the card in its middle."""
+        """A picture of the whole page of this size, with the card at its top."""
         await self._ask("screen", path=str(path), width=width, height=height)
 
     async def troubles(self) -> dict[str, list[str]]:

@@ -19,7 +19,7 @@ from tests.e2e.test_serve import free_port, serving
 
 PICTURES = ROOT / "docs" / "screenshots"
 MOST_BYTES = 300_000
-DESKTOP, PHONE = (1400, 960), (375, 812)
+DESKTOP, PHONE = (1400, 960), (375, 920)
 
 
 async def grown_most(url: str) -> str:
