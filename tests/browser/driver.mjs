@@ -178,7 +178,10 @@ const commands = {
     if (width) {
       await page.setViewportSize({ width, height });
       await settled();
-      await card.evaluate((element) => element.scrollIntoView({ block: "start" }));
+      await card.evaluate((element) => {
+        element.scrollIntoView({ block: "start" });
+        window.scrollTo(0, 0);
+      });
       await settled();
     }
     await page.screenshot({ path });
