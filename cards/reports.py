@@ -173,8 +173,12 @@ def send_question(
     data: Mapping[str, str],
     *,
     sample: bool = False,
+    no_admins: bool = False,
 ) -> Element:
-    """Asks before anything is mailed: how many mails go to whom."""
+    """Asks before anything is mailed: how many mails go to whom.
+
+    ``no_admins``: there is a consolidated report, and nobody to get it.
+    """
     total = teams + admins
     parts = [f"{plural(teams, 'mail')} to {who}"]
     if admins:
@@ -189,6 +193,9 @@ def send_question(
             sample_notice(sample),
             heading(f"{period}: {', '.join(parts)}"),
             text(f"{sent:,} sent before. {where}".strip()),
+            text("Nobody gets the admins' report. Write ", bold("recipients"), " to change that.")
+            if no_admins
+            else None,
         ],
         [
             execute(f"Send {plural(total, 'mail')}", "send.yes", data, style="positive"),

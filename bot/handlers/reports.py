@@ -88,6 +88,7 @@ async def run_report(chat: Chat, turn: Turn, rest: str) -> Reply:
             outlook.transport,
             data,
             sample=chat.sample,
+            no_admins=admins == 0,
         )
     )
 

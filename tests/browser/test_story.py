@@ -126,6 +126,7 @@ async def sends(page: Page, smtp: FakeSmtp) -> None:
     asked = await page.see("4 mails", "4 teams")
     assert smtp.mails == []
     assert re.search(r"\d{4}-W\d\d", asked)
+    assert "Nobody gets the admins' report" in asked
     await page.shot("send-asked")
     await page.press("Send 4 mails")
     await page.see("4 of 4 sent", f"by {ME}")

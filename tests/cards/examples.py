@@ -616,6 +616,10 @@ def _sending(texts: Texts) -> Named:
     who = f"{general.sentence_of([texts.name()])} ({general.sentence_of([texts.mail] * 7)})"
     data = {"team": "t1", "period": "2026-W48", "value": "1"}
     yield "send one?", reports.send_question("2026-W48", 3, 0, 0, who, "smtp", data)
+    yield (
+        "send, but to no admins?",
+        reports.send_question("2026-W48", 3, 0, 0, who, "smtp", data, no_admins=True),
+    )
     weekly = {**data, "team": "weekly"}
     yield (
         "send all?",
