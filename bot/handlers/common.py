@@ -27,10 +27,10 @@ def role_in(turn: Turn) -> Role:
 async def pick(chat: Chat, text: str, verb: str, **data: str) -> Team:
     """The one team that a text or id means; ChooseError with the choices when there are several.
 
-    ``verb`` and ``data`` are what the choice's button will ask for.
+    Without a text, as Teams' own menu sends a command, all teams are the choices. ``verb`` and ``data`` are what the choice's button will ask for.
     """
     wanted = unquoted(text)
-    found = list(await chat.teams.find(wanted)) if wanted else []
+    found = list(await (chat.teams.find(wanted) if wanted else chat.teams.list()))
     if not any(_is_exactly(team, wanted) for team in found):
         # "edit Team 1" is read as "edit team", of a team that is called "1".
         meant = await chat.teams.find(f"team {wanted}") if wanted else []
