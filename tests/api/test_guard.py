@@ -103,6 +103,8 @@ async def test_from_the_first_key_on_all_but_health_needs_one(world: World) -> N
     assert (await world.get("/api/", headers=key))["banner"] == ""
     # Health says what it says, to everybody and without a key.
     proxied = {"Host": "costs.example.com", "X-Forwarded-For": "10.0.0.1"}
+    assert (await world.send("GET", "/api/health", 200, headers=proxied))["status"] == "healthy"
+    world.clock.now += timedelta(minutes=10)
     assert (await world.send("GET", "/api/health", 503, headers=proxied))["failing"] == ["ticker"]
     await world.send("POST", "/api/health", 401)
 
