@@ -7,6 +7,8 @@ from botbuilder.core import BotAdapter, TurnContext
 from botbuilder.schema import (
     Activity,
     ActivityTypes,
+    ChannelAccount,
+    ConversationAccount,
     ConversationReference,
     InvokeResponse,
     ResourceResponse,
@@ -29,9 +31,7 @@ class TeamsAdapter(BotAdapter):  # type: ignore[misc] # the SDK ships no types
         self, body: Mapping[str, Any], callback: Callback
     ) -> tuple[int, dict[str, Any] | None] | None:
         """One turn; for an invoke (status, body) of its answer, else None."""
-        activity = Activity().deserialize(body)
-        # msrest maps ``tenantId`` of the conversation to another name and loses it.
-        activity.conversation.tenant_id = (body.get("conversation") or {}).get("tenantId")
+        activity = _for_dispatch(body)
         context = TurnContext(self, activity)
         context.turn_state["raw"] = body
         await self.run_pipeline(context, callback)
@@ -81,6 +81,32 @@ class TeamsAdapter(BotAdapter):  # type: ignore[misc] # the SDK ships no types
         await self._connector.delete(
             reference.service_url, reference.conversation.id, reference.activity_id
         )
+
+
+def _for_dispatch(body: Mapping[str, Any]) -> Activity:
+    """What the SDK needs to find the handler and to answer.
+
+    The handlers read the activity as it came: the SDK's classes lose fields, take half a
+    millisecond, and refuse whole activities for one odd field that nobody reads.
+    """
+
+    def text(name: str) -> str | None:
+        value = body.get(name)
+        return value if isinstance(value, str) else None
+
+    sender, recipient = body["from"]["id"], body["recipient"].get("id")
+    return Activity(
+        type=body["type"],
+        id=text("id"),
+        name=text("name"),
+        text=text("text"),
+        action=text("action"),
+        channel_id=text("channelId"),
+        service_url=text("serviceUrl"),
+        from_property=ChannelAccount(id=sender),
+        recipient=ChannelAccount(id=recipient if isinstance(recipient, str) else ""),
+        conversation=ConversationAccount(id=body["conversation"]["id"]),
+    )
 
 
 CARD = "application/vnd.microsoft.card.adaptive"

@@ -5,6 +5,7 @@ their account, each day to the cent. An answer that does not is asked for again 
 if that does not help, nothing is reported.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import date, datetime, timedelta
 
@@ -164,7 +165,7 @@ class Costs:
         metric = await self._metric(span)
         total = await self._source.total(metric, span, accounts)
         by_account = with_silent(await self._in_parts(metric, span, accounts), accounts)
-        _must_add_up(by_account, total, "the accounts")
+        await asyncio.to_thread(_must_add_up, by_account, total, "the accounts")
         await self._store.save_totals(self._source.name, metric, by_account, now)
         async for part, table in self._details(metric, by_account, accounts, now):
             await self._store.save_details(self._source.name, metric, table, part, now)
@@ -245,13 +246,13 @@ class Costs:
                 table = await self._all_accounts(metric, span)
             except AnswerTooLargeError:
                 break
-            if off_by(table, total) is None:
+            if await asyncio.to_thread(off_by, table, total) is None:
                 return table
             total = cut(await self._source.total(metric, span), span)
         known = {series.account_id for series in (await self._stored_totals(span)).series}
         wanted = sorted((known | set(accounts)) - {UNATTRIBUTED})
         table = await self._in_parts(metric, span, wanted)
-        _must_add_up(table, total, "the known accounts")
+        await asyncio.to_thread(_must_add_up, table, total, "the known accounts")
         return table
 
     async def _all_accounts(self, metric: str, span: DaySpan) -> CostTable:
@@ -281,7 +282,7 @@ class Costs:
             except AnswerTooLargeError as error:
                 parts.halve(part, error)
                 continue
-            if (off := off_by(table, part_total)) is not None:
+            if (off := await asyncio.to_thread(off_by, table, part_total)) is not None:
                 parts.halve(part, IncompleteCostsError(off))
                 continue
             parts.answered(part)
@@ -302,7 +303,7 @@ class Costs:
             except AnswerTooLargeError as error:
                 parts.halve(part, error)
                 continue
-            off = details_off_by(table, totals, part)
+            off = await asyncio.to_thread(details_off_by, table, totals, part)
             if off is None:
                 parts.answered(part)
                 yield part, table

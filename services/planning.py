@@ -4,6 +4,7 @@ Nobody is told anything before all reports of the run are frozen, so that all re
 all retries see the same figures.
 """
 
+import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -148,7 +149,8 @@ class Planner:
             for report in made:
                 builder.add_team(report)
                 anomalies += len(report.anomalies)
-                batch.append((self._frozen_team(run, report), team_recipients(report.team)))
+                frozen = await asyncio.to_thread(self._frozen_team, run, report)
+                batch.append((frozen, team_recipients(report.team)))
             done += len(made)
             progress("reports", done, len(teams))
             yield batch, None
@@ -236,7 +238,7 @@ class Planner:
         self, run: Run, builder: AdminReportBuilder, config: StoredConfig
     ) -> tuple[FrozenReport, list[str]]:
         report = builder.build(await self._last_deliveries(run))
-        rendered, preview = self._maker.render_admin(report)
+        rendered, preview = await asyncio.to_thread(self._maker.render_admin, report)
         frozen = FrozenReport(
             id=f"{run.ledger_id}|admin",
             run_id=run.ledger_id,

@@ -339,7 +339,7 @@ class Reports:
     async def preview_team(self, team_id: str, now: datetime) -> Preview:
         """A team's report; reads the costs of its account first where none are stored."""
         report = await self.team_report(await self._teams.get(team_id), now)
-        return Preview(*self._maker.render_team(report))
+        return Preview(*await asyncio.to_thread(self._maker.render_team, report))
 
     async def team_report(
         self, team: Team, now: datetime, period: str | None = None
@@ -353,17 +353,18 @@ class Reports:
         await self._costs.ensure_span(now, [team.aws_account_id], basis.span)
         return (await self._team_reports(basis, [team]))[0]
 
-    def rendered_team(self, report: TeamReport) -> RenderedReport:
+    async def rendered_team(self, report: TeamReport) -> RenderedReport:
         """The mail of a team's report."""
-        return self._maker.render_team(report)[0]
+        return (await asyncio.to_thread(self._maker.render_team, report))[0]
 
-    def rendered_admin(self, report: AdminReport) -> RenderedReport:
+    async def rendered_admin(self, report: AdminReport) -> RenderedReport:
         """The mail of the consolidated report."""
-        return self._maker.render_admin(report)[0]
+        return (await asyncio.to_thread(self._maker.render_admin, report))[0]
 
     async def preview_admin(self, now: datetime) -> Preview:
         """The consolidated report."""
-        return Preview(*self._maker.render_admin(await self.admin_report(now)))
+        report = await self.admin_report(now)
+        return Preview(*await asyncio.to_thread(self._maker.render_admin, report))
 
     async def admin_report(self, now: datetime) -> AdminReport:
         """The consolidated report as it would be sent now. Raises NotFoundError without teams."""
@@ -415,17 +416,20 @@ async def team_reports(
     figures = await maker.figures(basis, accounts, thresholds)
     anomalies = await maker.open_anomalies(accounts)
     plans = await maker.plans(basis, accounts)
-    return [
-        await maker.team_report(
-            basis,
-            team,
-            figures[team.aws_account_id],
-            anomalies.get(team.aws_account_id, []),
-            (restatements or {}).get(team.id),
-            plans.get(team.aws_account_id),
+    made = []
+    for team in teams:
+        made.append(
+            await maker.team_report(
+                basis,
+                team,
+                figures[team.aws_account_id],
+                anomalies.get(team.aws_account_id, []),
+                (restatements or {}).get(team.id),
+                plans.get(team.aws_account_id),
+            )
         )
-        for team in teams
-    ]
+        await asyncio.sleep(0)  # other requests get their turn
+    return made
 
 
 Item = TypeVar("Item")

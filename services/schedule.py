@@ -16,6 +16,8 @@ WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", 
 CATCH_UP = timedelta(days=3)
 JUST_DUE = timedelta(minutes=2)
 """Some ticks."""
+FIRST_YEAR = 2000
+"""There was no AWS before."""
 PERIOD = re.compile(r"(\d{4})-W(\d{2})", re.ASCII)
 
 
@@ -29,7 +31,8 @@ def parse_period(text: str) -> tuple[int, int]:
         except ValueError:
             pass
         else:
-            return year, week
+            if year >= FIRST_YEAR:
+                return year, week
     raise InvalidError(
         f'"{text}" is no period. Give an ISO week such as 2026-W47.',
         [("period", "is not an ISO week such as 2026-W47")],

@@ -109,23 +109,34 @@ class WhatIfs:
             by_account = _by_account(table)
             for team in part:
                 series = by_account.get(team.aws_account_id, [])
-                judged = _judgeable(table.span, series, as_of)
-                if judged is None:
-                    continue
-                first = min(first, judged.first)
-                now_rule = Rule(_threshold(config, team), config.min_increase)
                 new_percent = (
                     candidate.percent
                     if own is not None or team.anomaly_threshold is None
                     else team.anomaly_threshold
                 )
-                new_rule = Rule(new_percent, candidate.least)
-                was += [(team, one) for one in marked_months(table.span, series, judged, now_rule)]
-                would += [
-                    (team, one) for one in marked_months(table.span, series, judged, new_rule)
-                ]
-                await asyncio.sleep(0)  # other requests get their turn
+                rules = (
+                    Rule(_threshold(config, team), config.min_increase),
+                    Rule(new_percent, candidate.least),
+                )
+                # In a thread, as ninety days of a large account take a while to compute.
+                judged = await asyncio.to_thread(_judged, table.span, series, as_of, rules)
+                if judged is None:
+                    continue
+                first = min(first, judged[0])
+                was += [(team, one) for one in judged[1]]
+                would += [(team, one) for one in judged[2]]
         return was, would, first
+
+
+def _judged(
+    span: DaySpan, series: Sequence[CostSeries], as_of: DaySpan, rules: tuple[Rule, Rule]
+) -> tuple[date, list[Marked], list[Marked]] | None:
+    """The first day that can be judged, and what each rule marks; None without costs."""
+    days = _judgeable(span, series, as_of)
+    if days is None:
+        return None
+    old, new = (list(marked_months(span, series, days, rule)) for rule in rules)
+    return days.first, old, new
 
 
 def _threshold(config: StoredConfig, team: Team | None) -> float:

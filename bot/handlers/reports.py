@@ -1,5 +1,7 @@
 """Reports: preview, send, progress, retry."""
 
+import asyncio
+
 from bot.chat import Chat
 from bot.handlers.common import pick, role_in
 from bot.press import Press
@@ -29,7 +31,7 @@ async def preview(chat: Chat, turn: Turn, rest: str) -> Reply:
     if rest.casefold() == ADMIN or (not rest and turn.is_admin):
         _only_admins(turn)
         report = await chat.reports.admin_report(turn.now)
-        return Reply(cards.admin_preview(report, role_in(turn)))
+        return Reply(await asyncio.to_thread(cards.admin_preview, report, role_in(turn)))
     return await _team_preview(chat, turn, await pick(chat, rest, "preview"))
 
 
@@ -51,11 +53,11 @@ async def open_mail(chat: Chat, turn: Turn, press: Press) -> Reply:
     """The mail itself, as its plain text."""
     if press.team == ADMIN:
         _only_admins(turn)
-        rendered = chat.reports.rendered_admin(await chat.reports.admin_report(turn.now))
+        rendered = await chat.reports.rendered_admin(await chat.reports.admin_report(turn.now))
         config = await chat.config.stored(turn.now)
         return Reply(cards.mail_text(rendered, config.global_admin_emails), fresh=True)
     team = await chat.teams.get(press.team)
-    rendered = chat.reports.rendered_team(await chat.reports.team_report(team, turn.now))
+    rendered = await chat.reports.rendered_team(await chat.reports.team_report(team, turn.now))
     return Reply(cards.mail_text(rendered, team_recipients(team)), fresh=True)
 
 

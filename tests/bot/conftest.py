@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import aiohttp
+import pytest
+import structlog
 from aiohttp import web
 from botbuilder.core import TurnContext
 
@@ -19,6 +21,19 @@ from services.adapters.background import Background
 from services.settings import TeamsAppSettings
 from tests.makers import NOW
 from tests.servers.teams import TeamsSim
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _plain_tracebacks() -> None:
+    """As the agent's own logs have them; drawn ones take seconds each."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.dev.ConsoleRenderer(
+                colors=False, exception_formatter=structlog.dev.plain_traceback
+            ),
+        ]
+    )
 
 
 @dataclass

@@ -1,8 +1,13 @@
-"""Daily costs by account and month, and what is known of a source."""
+"""Daily costs by account and month, and what is known of a source.
 
+Packing and unpacking the days of hundreds of accounts takes a while: it is done in threads, so
+that the event loop goes on meanwhile.
+"""
+
+import asyncio
 import math
 from array import array
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -36,6 +41,8 @@ DOCUMENTS_AT_ONCE = 500
 
 Change = Callable[[MonthOfCosts], bool]
 """Changes a month in place; True when it is another than before."""
+SeriesOf = Callable[[MonthOfCosts], Mapping[Key, "array[float]"]]
+Write = ReplaceOne[dict[str, Any]]
 
 
 class MongoCosts:
@@ -49,11 +56,7 @@ class MongoCosts:
     async def save_totals(
         self, source: SourceName, metric: str, table: CostTable, seen_at: datetime
     ) -> None:
-        changes: dict[tuple[str, Month], Change] = {}
-        for series in table.series:
-            for month in table.span.months():
-                days = days_of_month(table.span, month, series.amounts)
-                changes[series.account_id, month] = _totals_change(days, seen_at)
+        changes = await asyncio.to_thread(_totals_changes, table, seen_at)
         await self._apply(source, metric, table.currency, changes)
 
     @guarded
@@ -65,17 +68,7 @@ class MongoCosts:
         accounts: Sequence[str],
         seen_at: datetime,
     ) -> None:
-        found: dict[tuple[str, Month], dict[Key, Mapping[int, float]]] = {
-            (account, month): {} for account in accounts for month in table.span.months()
-        }
-        for series in table.series:
-            key = (series.service, category_text(series.category))
-            for month, days in by_month(table.span, series.amounts).items():
-                found[series.account_id, month][key] = days
-        changes = {
-            (account, month): _details_change(details, month_days(table.span, month), seen_at)
-            for (account, month), details in found.items()
-        }
+        changes = await asyncio.to_thread(_details_changes, table, accounts, seen_at)
         await self._apply(source, metric, table.currency, changes)
 
     async def _apply(
@@ -108,44 +101,47 @@ class MongoCosts:
         part: Sequence[tuple[str, Month]],
     ) -> list[tuple[str, Month]]:
         ids = {document_id(source, account, month): (account, month) for account, month in part}
-        stored = {
-            doc["_id"]: from_document(doc)
-            async for doc in self._history.find({"_id": {"$in": list(ids)}})
-        }
-        writes = []
-        for _id, (account, month) in ids.items():
-            held = stored.get(_id)
-            if held is None or held.metric != metric:
-                # Another metric is another series of costs: it replaces, it is no revision.
-                version = held.version if held else 0
-                name = held.account_name if held else None
-                held = MonthOfCosts(
-                    source, account, month, metric, currency, account_name=name, version=version
-                )
-            if changes[account, month](held):
-                held.currency = currency
-                writes.append(held)
-        return await self._write(writes)
+        docs = await self._history.find({"_id": {"$in": list(ids)}}).to_list(None)
 
-    async def _write(self, writes: Sequence[MonthOfCosts]) -> list[tuple[str, Month]]:
+        def changed() -> tuple[list[tuple[str, Month]], list[Write]]:
+            stored = {doc["_id"]: from_document(doc) for doc in docs}
+            whose, writes = [], []
+            for _id, (account, month) in ids.items():
+                held = stored.get(_id)
+                if held is None or held.metric != metric:
+                    # Another metric is another series of costs: it replaces, it is no revision.
+                    version = held.version if held else 0
+                    name = held.account_name if held else None
+                    held = MonthOfCosts(
+                        source,
+                        account,
+                        month,
+                        metric,
+                        currency,
+                        account_name=name,
+                        version=version,
+                    )
+                if changes[account, month](held):
+                    held.currency = currency
+                    whose.append((account, month))
+                    writes.append(_write(held))
+            return whose, writes
+
+        return await self._written(*await asyncio.to_thread(changed))
+
+    async def _written(
+        self, whose: Sequence[tuple[str, Month]], writes: Sequence[Write]
+    ) -> list[tuple[str, Month]]:
         """Compare-and-set on the version; the (account, month) of those that lost."""
         if not writes:
             return []
-        requests = []
-        for one in writes:
-            expected = one.version
-            one.version += 1
-            requests.append(
-                ReplaceOne({"_id": one.id, "version": expected}, one.document(), upsert=True)
-            )
         try:
-            await self._history.bulk_write(requests, ordered=False)
+            await self._history.bulk_write(writes, ordered=False)
         except BulkWriteError as error:
             problems = error.details["writeErrors"]
             if any(problem["code"] != DUPLICATE_KEY for problem in problems):
                 raise
-            lost = [writes[problem["index"]] for problem in problems]
-            return [(one.account_id, one.month) for one in lost]
+            return [whose[problem["index"]] for problem in problems]
         return []
 
     @guarded
@@ -163,57 +159,28 @@ class MongoCosts:
         source: SourceName,
         accounts: Sequence[str],
         span: DaySpan,
-        series_of: Callable[[MonthOfCosts], Mapping[Key, "array[float]"]],
+        series_of: SeriesOf,
     ) -> CostTable:
-        found: dict[tuple[str, Key], array[float]] = {}
-        names: dict[str, str] = {}
-        currency = "USD"
-        async for doc in self._documents(source, accounts, span):
-            month = from_document(doc)
-            currency = month.currency
-            if month.account_name:
-                names[month.account_id] = month.account_name
-            for key, amounts in series_of(month).items():
-                into = found.setdefault((month.account_id, key), empty(len(span)))
-                copy_month(span, month.month, amounts, into)
-        series = [
-            CostSeries(account, service, Category(category) if category else None, amounts)
-            for (account, (service, category)), amounts in found.items()
-        ]
-        return CostTable(span, currency, series, names)
-
-    async def _documents(
-        self, source: SourceName, accounts: Sequence[str], span: DaySpan
-    ) -> AsyncIterator[dict[str, Any]]:
+        found = _Loaded(span)
         ids = [
             document_id(source, account, month) for account in accounts for month in span.months()
         ]
         for i in range(0, len(ids), DOCUMENTS_AT_ONCE):
-            part = ids[i : i + DOCUMENTS_AT_ONCE]
-            async for doc in self._history.find({"_id": {"$in": part}}):
-                yield doc
+            query = {"_id": {"$in": ids[i : i + DOCUMENTS_AT_ONCE]}}
+            docs = await self._history.find(query).to_list(None)
+            await asyncio.to_thread(found.add, docs, series_of)
+        return await asyncio.to_thread(found.table)
 
     @guarded
     async def load_totals(self, source: SourceName, span: DaySpan) -> CostTable:
         months = [str(month) for month in span.months()]
         fields = {"account_id": 1, "month": 1, "totals": 1, "account_name": 1, "currency": 1}
-        found: dict[str, array[float]] = {}
-        names: dict[str, str] = {}
-        currency = "USD"
         query = {"source": source, "month": {"$in": months}}
-        async for doc in self._history.find(query, fields):
-            year, number = doc["month"].split("-")
-            into = found.setdefault(doc["account_id"], empty(len(span)))
-            copy_month(span, Month(int(year), int(number)), unpack(doc["totals"]), into)
-            currency = doc["currency"]
-            if doc.get("account_name"):
-                names[doc["account_id"]] = doc["account_name"]
-        series = [
-            CostSeries(account, "", None, amounts)
-            for account, amounts in sorted(found.items())
-            if not all(map(math.isnan, amounts))
-        ]
-        return CostTable(span, currency, series, names)
+        cursor = self._history.find(query, fields)
+        found = _LoadedTotals(span)
+        while docs := await cursor.to_list(DOCUMENTS_AT_ONCE):
+            await asyncio.to_thread(found.add, docs)
+        return await asyncio.to_thread(found.table)
 
     @guarded
     async def save_names(
@@ -228,12 +195,6 @@ class MongoCosts:
         ]
         if writes:
             await self._history.bulk_write(writes, ordered=False)
-
-    @guarded
-    async def months(self, source: SourceName, accounts: Sequence[str]) -> list[Month]:
-        query = {"source": source, "account_id": {"$in": list(accounts)}}
-        names = sorted(await self._history.distinct("month", query), reverse=True)
-        return [Month(int(name[:4]), int(name[5:])) for name in names]
 
     @guarded
     async def last_days(self, source: SourceName, accounts: Sequence[str]) -> dict[str, date]:
@@ -277,6 +238,92 @@ class MongoCosts:
     async def save_state(self, state: SourceState) -> None:
         doc = plain(state.model_dump(exclude={"source"}))
         await self._states.replace_one({"_id": state.source}, doc, upsert=True)
+
+
+class _Loaded:
+    """A table that is put together document by document."""
+
+    def __init__(self, span: DaySpan) -> None:
+        self._span = span
+        self._found: dict[tuple[str, Key], array[float]] = {}
+        self._names: dict[str, str] = {}
+        self._currency = "USD"
+
+    def add(self, docs: Sequence[dict[str, Any]], series_of: SeriesOf) -> None:
+        for doc in docs:
+            month = from_document(doc)
+            self._currency = month.currency
+            if month.account_name:
+                self._names[month.account_id] = month.account_name
+            for key, amounts in series_of(month).items():
+                into = self._found.setdefault((month.account_id, key), empty(len(self._span)))
+                copy_month(self._span, month.month, amounts, into)
+
+    def table(self) -> CostTable:
+        series = [
+            CostSeries(account, service, Category(category) if category else None, amounts)
+            for (account, (service, category)), amounts in self._found.items()
+        ]
+        return CostTable(self._span, self._currency, series, self._names)
+
+
+class _LoadedTotals:
+    """The same of the accounts' totals."""
+
+    def __init__(self, span: DaySpan) -> None:
+        self._span = span
+        self._found: dict[str, array[float]] = {}
+        self._names: dict[str, str] = {}
+        self._currency = "USD"
+
+    def add(self, docs: Sequence[dict[str, Any]]) -> None:
+        for doc in docs:
+            year, number = doc["month"].split("-")
+            into = self._found.setdefault(doc["account_id"], empty(len(self._span)))
+            copy_month(self._span, Month(int(year), int(number)), unpack(doc["totals"]), into)
+            self._currency = doc["currency"]
+            if doc.get("account_name"):
+                self._names[doc["account_id"]] = doc["account_name"]
+
+    def table(self) -> CostTable:
+        series = [
+            CostSeries(account, "", None, amounts)
+            for account, amounts in sorted(self._found.items())
+            if not all(map(math.isnan, amounts))
+        ]
+        return CostTable(self._span, self._currency, series, self._names)
+
+
+def _totals_changes(table: CostTable, seen_at: datetime) -> dict[tuple[str, Month], Change]:
+    return {
+        (series.account_id, month): _totals_change(
+            days_of_month(table.span, month, series.amounts), seen_at
+        )
+        for series in table.series
+        for month in table.span.months()
+    }
+
+
+def _details_changes(
+    table: CostTable, accounts: Sequence[str], seen_at: datetime
+) -> dict[tuple[str, Month], Change]:
+    found: dict[tuple[str, Month], dict[Key, Mapping[int, float]]] = {
+        (account, month): {} for account in accounts for month in table.span.months()
+    }
+    for series in table.series:
+        key = (series.service, category_text(series.category))
+        for month, days in by_month(table.span, series.amounts).items():
+            found[series.account_id, month][key] = days
+    return {
+        (account, month): _details_change(details, month_days(table.span, month), seen_at)
+        for (account, month), details in found.items()
+    }
+
+
+def _write(month: MonthOfCosts) -> Write:
+    expected = month.version
+    month.version += 1
+    return ReplaceOne({"_id": month.id, "version": expected}, month.document(), upsert=True)
 
 
 def month_days(span: DaySpan, month: Month) -> list[int]:

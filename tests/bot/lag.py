@@ -1,0 +1,53 @@
+"""How long the event loop is held up, in CPU seconds of its own thread.
+
+A timer is set again and again. What the loop's thread computes between setting it and its ringing
+is what held it up: wall time would count whatever else the machine does. A pause of the garbage
+collector holds up everybody, in whichever thread it happens.
+"""
+
+import asyncio
+import gc
+import time
+from dataclasses import dataclass
+from typing import Self
+
+EVERY = 0.005
+"""Seconds between two rings."""
+
+
+@dataclass
+class Lag:
+    """A context manager around what is measured; ``longest`` afterwards."""
+
+    longest: float = 0.0
+    """CPU seconds without a ring, or of one garbage collection."""
+    _cpu: float = 0.0
+    _collection: float = 0.0
+
+    async def __aenter__(self) -> Self:
+        self._loop = asyncio.get_running_loop()
+        self._set()
+        gc.callbacks.append(self._collecting)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        gc.callbacks.remove(self._collecting)
+        self._timer.cancel()
+        self._note(self._cpu)
+
+    def _set(self) -> None:
+        self._cpu = time.thread_time()
+        self._timer = self._loop.call_later(EVERY, self._ring)
+
+    def _ring(self) -> None:
+        self._note(self._cpu)
+        self._set()
+
+    def _note(self, began: float) -> None:
+        self.longest = max(self.longest, time.thread_time() - began)
+
+    def _collecting(self, phase: str, info: dict[str, int]) -> None:
+        if phase == "start":
+            self._collection = time.thread_time()
+        else:
+            self._note(self._collection)

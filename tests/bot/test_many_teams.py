@@ -1,0 +1,83 @@
+"""A thousand teams in chat: still quick, still one thing after the other for everybody."""
+
+import gc
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from tests.bot.agent import World, world
+from tests.bot.lag import Lag
+from tests.servers.teams import actions_of
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+MANY = 1000
+BLOCKED_SECONDS = 0.1
+FILE = "application/vnd.microsoft.teams.file.download.info"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def here(mongo_url: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
+    folder: Path = tmp_path_factory.mktemp("many")
+    async with world(folder, mongo_url, teams=()) as found:
+        gc.collect()
+        gc.freeze()  # as the agent does at its start
+        yield found
+        gc.unfreeze()
+
+
+async def test_an_attached_file_of_a_thousand_teams_is_checked_and_stored_in_the_background(
+    here: World,
+) -> None:
+    rows = [f"Team {n:04},{100_000 + n:012d},t{n}@example.org" for n in range(MANY)]
+    lines = ["team_name,aws_account_id,team_email", *rows]
+    here.sim.files["teams.csv"] = "\n".join(lines).encode()
+    content = {"downloadUrl": f"{here.sim.url}/files/teams.csv"}
+    attached = [{"contentType": FILE, "name": "teams.csv", "content": content}]
+    async with Lag() as lag:
+        question = await here.says("", attachments=attached)
+        assert "1,000 new" in question.text
+        turn = await here.sim.press(question, "Confirm 1,000")
+        assert turn.seconds < 3
+        await here.quiet()
+    assert "1,000 added" in question.text
+    assert lag.longest < BLOCKED_SECONDS
+    # The card that said that it takes a while is gone: the answer stands in the question's place.
+    assert [one for one in here.sim.messages.values() if one.text == "Working on it…"] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("teams", "1,000 teams"),
+        ("teams 0500", "1 team "),
+        ("team team 0500", "Team 0500"),
+        ("team 0123", "Team 0123"),
+        ("team 9999", "No team fits"),
+        ("team team", "1,000 teams"),
+        ("run report", "1,000 mails"),
+        ("export teams", "part 1 of "),
+        ("history", "added"),
+        ("status", "1,000"),
+        ("anomalies", "No anomalies"),
+    ],
+)
+async def test_a_thousand_teams_hold_nobody_up(here: World, text: str, expected: str) -> None:
+    async with Lag() as lag:
+        shown = await here.says(text)
+        await here.quiet()
+    assert expected in shown.text
+    assert lag.longest < BLOCKED_SECONDS
+
+
+async def test_the_export_is_complete_part_by_part(here: World) -> None:
+    part, rows = await here.says("export teams"), set()
+    while True:
+        (lines,) = [one for one in part.card["body"] if one["type"] == "RichTextBlock"]
+        rows |= set(lines["inlines"][0]["text"].splitlines()[1:])
+        if not actions_of(part.card):
+            break
+        (part,) = (await here.sim.press(part, "Next part")).replies
+    assert len(rows) == MANY
