@@ -39,6 +39,7 @@ from services.wording import (
     percent_of,
     plural,
     threshold,
+    weekday,
 )
 
 MOST_DIGEST = 10
@@ -128,7 +129,7 @@ def _amounts(news: AnomalyNews) -> list[Element]:
     anomaly, figures = news.anomaly, news.figures
     excess = bold(money(_excess(news), anomaly.currency))
     if anomaly.kind != "threshold":
-        return [text(excess, f" more than expected since {day(anomaly.start)}")]
+        return [text(excess, f" more than expected since {weekday(anomaly.start)}")]
     if figures is None or not _has_month(news):
         return [text(f"Usage in {anomaly.start:%B %Y}: ", excess, " above the month before")]
     now, before = period_names(figures.window)

@@ -86,15 +86,19 @@ def _week_rows(found: CostHistory) -> list[list[Cell]]:
     rows: list[list[Cell]] = []
     before: Decimal | None = None
     left = cents(found.total)
-    for i, week in enumerate(found.weeks):
-        amount = left if i == len(found.weeks) - 1 else cents(week.amount)
+    known = [week for week in found.weeks if _has_data(found, week)]
+    for week in found.weeks:
+        label = day_range(week.first, week.last)
+        if week not in known:
+            rows.append([label, "no data", ""])
+            before = None
+            continue
+        amount = left if week == known[-1] else cents(week.amount)
         left -= amount
-        whole = (week.last - week.first).days + 1 == WEEK
         step: Cell = ""
-        if before is not None and whole:
+        if before is not None and (week.last - week.first).days + 1 == WEEK:
             step = (change(amount - before, found.currency), percent_of(amount, before))
-        shown = money(amount, found.currency) if _has_data(found, week) else "no data"
-        rows.append([day_range(week.first, week.last), shown, step])
+        rows.append([label, money(amount, found.currency), step])
         before = amount
     rows.append(["Total", money(found.total, found.currency), ""])
     return rows

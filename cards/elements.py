@@ -24,12 +24,14 @@ VERSION = "1.5"
 MARKUP = re.compile(
     r"[\\`*_\[\]<>&~|#{}^\n\r\t]|==|://|www\.|^\s|\s$"
     # Starts of lists, of headings and of rules; phones look for them after a parenthesis, too.
-    r"|(?:^|\))(?:[-+](?:\s|$)|\d+[.)])|^[-=]"
+    r"|(?:^|\))(?:[-+]|\d+[.)])(?:\s|$)|^[-=]"
 )
 """What some client takes for something else than text."""
 SPLIT = re.compile(r"(?<=\{)(?=\{)|(?<=<)(?=/?at\b)", re.IGNORECASE)
 """Inside ``{{DATE(…)}}`` and ``<at>``, which are looked for in runs, too."""
 LONG_WORD = re.compile(r"\S{17,}")
+TOO_WIDE = re.compile(r"\S{31,}")
+"""A word that a set of facts, which breaks none, cannot hold on a phone."""
 BREAK = "\u200b"
 """A place where a line may end; it has no width."""
 OF_BLOCK = ("spacing", "horizontalAlignment", "separator", "targetWidth", "id", "isVisible")
@@ -121,7 +123,7 @@ def notice(words: str) -> Element:
 def facts(pairs: Iterable[tuple[str, str]]) -> Element:
     """Titles and values below each other."""
     shown = list(pairs)
-    if any(has_markup(words) for pair in shown for words in pair):
+    if any(has_markup(words) or TOO_WIDE.search(words) for pair in shown for words in pair):
         return _drawn(
             ((3, False), (5, False)), [[(text(t, weight="Bolder"),), v] for t, v in shown]
         )
@@ -224,13 +226,9 @@ def progress_bar(done: int, total: int) -> Element:
 
 
 def monospace(words: str) -> Element:
-    """Text with its own line ends, such as a file or a mail."""
-    run = {"type": "TextRun", "text": words, "fontType": "Monospace", "size": "Small"}
-    return {"type": "RichTextBlock", "inlines": list(_split_only(run))}
-
-
-def _split_only(run: Element) -> Iterator[Element]:
-    return ({**run, "text": part} for part in SPLIT.split(run["text"]) if part)
+    """Text with its own line ends, such as a mail."""
+    look = {"fontType": "Monospace", "size": "Small"}
+    return {"type": "RichTextBlock", "inlines": list(_runs(words, look))}
 
 
 # Forms
@@ -308,6 +306,11 @@ def execute(
         **takes,
         "fallback": {"type": "Action.Submit", "title": title, "data": payload, **takes},
     }
+
+
+def below_each_other(actions: Sequence[Element]) -> list[Element]:
+    """Buttons with long titles, which would not fit beside each other on a phone."""
+    return [{"type": "ActionSet", "actions": [one], "spacing": "Small"} for one in actions]
 
 
 def show_card(title: str, body: Sequence[Element], actions: Sequence[Element] = ()) -> Element:

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from cards.elements import (
     Element,
+    below_each_other,
     bold,
     card,
     choice_input,
@@ -19,7 +20,6 @@ from cards.elements import (
 )
 from services.model import Role
 from services.rendering.blocks import SAMPLE_NOTICE, late_notice
-from services.wording import listed
 
 MOST_BUTTONS = 5
 MOST_CHOICES = 50
@@ -112,8 +112,8 @@ def denied(what: str, admins: Sequence[str]) -> Element:
 
 def error(words: str, reference: str = "") -> Element:
     """What happened, what was not done, the next step."""
-    ref = f" Ref {reference}" if reference else ""
-    return card([text(plain(words, 600) + ref)], [execute("Status", "status")])
+    ref = note(f"Ref {reference}") if reference else None
+    return card([text(plain(words, 600)), ref], [execute("Status", "status")])
 
 
 def working(words: str) -> Element:
@@ -134,7 +134,7 @@ def which(typed: str, choices: Sequence[Choice]) -> Element:
     title = f"“{plain(typed, 60)}” fits {len(choices):,} teams:" if typed else "Which team?"
     if len(choices) <= MOST_BUTTONS:
         buttons = [execute(plain(name, 80), verb, data) for name, verb, data in choices]
-        return card([text(title)], buttons)
+        return card([text(title), *below_each_other(buttons)])
     _, verb, first = choices[0]
     shown = choices[:MOST_CHOICES]
     listing = choice_input(
@@ -144,11 +144,3 @@ def which(typed: str, choices: Sequence[Choice]) -> Element:
     more = len(choices) - len(shown)
     cut = note(f"and {more:,} more; write more of the name to see them") if more else None
     return card([text(title), listing, cut], [execute("Show", verb, kept, inputs=True)])
-
-
-def sentence_of(names: Sequence[str], most: int = 5) -> str:
-    """Names in a sentence, cut to the first few."""
-    shown = [plain(name, 60) for name in names[:most]]
-    if len(names) > most:
-        shown.append(f"{len(names) - most:,} more")
-    return listed(shown)

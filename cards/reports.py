@@ -39,7 +39,7 @@ from services.model import (
 from services.rendering.admin_view import admin_view
 from services.rendering.blocks import Row
 from services.rendering.team_view import TeamView, team_view
-from services.wording import clock_time, day, plural
+from services.wording import clock_time, day, listed, plural
 
 MOST_MOVERS = 5
 MOST_FAILED = 5
@@ -147,17 +147,21 @@ def mail_text(rendered: RenderedReport, recipients: Sequence[str]) -> Element:
         if left < 0:
             break
         kept.append(line)
-    addresses = [plain(one, 80) for one in recipients[:MOST_ADDRESSES]]
-    if more := len(recipients) - len(addresses):
-        addresses.append(f"{more:,} more")
     return card(
         [
             heading(plain(rendered.subject, 200)),
-            note(f"To {', '.join(addresses)}") if addresses else None,
+            note(f"To {_cut(recipients)}") if recipients else None,
             monospace("\n".join(kept)),
             note("The mail goes on; it is cut here.") if len(kept) < len(lines) else None,
         ]
     )
+
+
+def _cut(addresses: Sequence[str]) -> str:
+    shown = [plain(one, 80) for one in addresses[:MOST_ADDRESSES]]
+    if more := len(addresses) - len(shown):
+        shown.append(f"{more:,} more")
+    return listed(shown)
 
 
 # Sending
@@ -172,6 +176,7 @@ def send_question(
     transport: str,
     data: Mapping[str, str],
     *,
+    addresses: Sequence[str] = (),
     sample: bool = False,
     no_admins: bool = False,
 ) -> Element:
@@ -180,7 +185,7 @@ def send_question(
     ``no_admins``: there is a consolidated report, and nobody to get it.
     """
     total = teams + admins
-    parts = [f"{plural(teams, 'mail')} to {who}"]
+    parts = [f"{plural(teams, 'mail')} to {plain(who, 80)}"]
     if admins:
         parts.append(f"{admins:,} to admins")
     where = (
@@ -192,6 +197,7 @@ def send_question(
         [
             sample_notice(sample),
             heading(f"{period}: {', '.join(parts)}"),
+            text(f"To {_cut(addresses)}") if addresses else None,
             text(f"{sent:,} sent before. {where}".strip()),
             text("Nobody gets the admins' report. Write ", bold("recipients"), " to change that.")
             if no_admins

@@ -227,7 +227,7 @@ def admins(
         [plain(one.name or one.object_id, 60), day(one.since.date()), plain(one.by, 60)]
         for one in granted
     ]
-    rows += [[plain(one, 60), "", "ADMIN_AAD_OBJECT_IDS"] for one in configured]
+    rows += [[plain(one, 60), "", "settings"] for one in configured]
     more = len(rows) - MOST_ROWS
     body: list[Element | None] = [
         heading("Admins"),
@@ -237,6 +237,7 @@ def admins(
         note(f"and {more:,} more") if more > 0 else None,
         text("Local mode: everybody on this machine is an admin.") if local_for_all else None,
         note("To add somebody: grant @name. To remove: revoke @name."),
+        note("Those of the settings stand in ADMIN_AAD_OBJECT_IDS.") if configured else None,
     ]
     choices = [
         (plain(one.name or one.object_id, 60), one.object_id) for one in granted[:MOST_ROWS]

@@ -15,7 +15,6 @@ from cards.elements import (
     facts,
     figure,
     heading,
-    monospace,
     note,
     plain,
     problem,
@@ -41,6 +40,7 @@ LABELS = {
 MOST_PROBLEMS = 8
 MOST_KEPT_BYTES = 12_000
 """Of pasted text that a form shows again; a longer one would make the card too large to send."""
+MOST_COPIED = 20_000
 ONE_DAY = timedelta(days=1)
 
 
@@ -350,11 +350,10 @@ def export(csv_text: str, total: int, page: int, pages: int) -> Element:
     """Teams as the CSV that the import takes; in parts where there are many."""
     part = f", part {page} of {pages}" if pages > 1 else ""
     actions = [execute("Next part", "export", {"page": str(page + 1)})] if page < pages else []
+    copied = text_input(
+        "text", "CSV", value=csv_text, longest=MOST_COPIED, lines=True, error="Copy it."
+    )
     return card(
-        [
-            heading(f"{plural(total, 'team')} as CSV{part}"),
-            note("Copy it into a file."),
-            monospace(csv_text),
-        ],
+        [heading(f"{plural(total, 'team')} as CSV{part}"), note("Copy it into a file."), copied],
         actions,
     )

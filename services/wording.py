@@ -3,6 +3,7 @@
 Minus is U+2212 and ranges have an en dash, except in ``plain_money``, which is for machines.
 """
 
+import unicodedata
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_UP, Decimal
@@ -177,23 +178,17 @@ def sparkline(amounts: Sequence[Decimal | None]) -> str:
 
 
 def neutral(text: str, longest: int = 200) -> str:
-    """Text from outside as one visible line: no controls, no bidirectional overrides, cut."""
-    line = "".join(" " if _is_control(c) else c for c in text)
-    line = " ".join(line.split())
+    """Text from outside as one visible line: nothing invisible, no override of direction, cut."""
+    seen = text if text.isprintable() else "".join(map(_visible, text))
+    line = " ".join(seen.split())
     return line if len(line) <= longest else f"{line[: longest - 1].rstrip()}…"
 
 
-def _is_control(c: str) -> bool:
-    code = ord(c)
-    return (
-        code < 0x20  # noqa: PLR2004 - the names of these ranges are their numbers
-        or 0x7F <= code <= 0x9F  # noqa: PLR2004
-        or 0x200B <= code <= 0x200F  # noqa: PLR2004 - zero width and direction marks
-        or 0x2028 <= code <= 0x202E  # noqa: PLR2004 - separators, embeddings, overrides
-        or 0x2060 <= code <= 0x206F  # noqa: PLR2004 - isolates and invisible operators
-        or 0xD800 <= code <= 0xDFFF  # noqa: PLR2004 - lone surrogates
-        or code == 0xFEFF  # noqa: PLR2004 - byte order mark
-    )
+def _visible(c: str) -> str:
+    kind = unicodedata.category(c)
+    if kind in {"Cf", "Cs"}:  # marks of direction and of no width, tags, lone surrogates
+        return ""
+    return " " if kind in {"Cc", "Zl", "Zp"} else c
 
 
 def safe_cell(text: str) -> str:

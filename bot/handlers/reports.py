@@ -7,7 +7,6 @@ from bot.handlers.common import pick, role_in
 from bot.press import Press
 from bot.turn import Reply, Turn
 from bot.words import whole
-from cards import general
 from cards import reports as cards
 from services.errors import AgentError, InvalidError
 from services.model import RunKind, RunState, Team
@@ -108,16 +107,16 @@ async def _team_question(chat: Chat, turn: Turn, team: Team) -> Reply:
     outlook = await chat.runs.outlook(RunKind.TEAM, turn.now, team_id=team.id)
     addresses = team_recipients(team)
     data = {"team": team.id, "period": outlook.period, "value": str(outlook.repeat)}
-    who = f"{general.sentence_of([team.team_name])} ({general.sentence_of(addresses)})"
     return Reply(
         cards.send_question(
             outlook.period,
             len(addresses),
             0,
             outlook.sent,
-            who,
+            team.team_name,
             outlook.transport,
             data,
+            addresses=addresses,
             sample=chat.sample,
         )
     )

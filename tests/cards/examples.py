@@ -71,7 +71,9 @@ class Texts:
     mail: str
     person: str
     reason: str
-    """Of people, and of outside systems that failed."""
+    """Of people."""
+    error: str
+    """Of outside systems."""
     typed: str
     scale: int = 1
     """How many times as many of everything as on an ordinary day."""
@@ -94,7 +96,8 @@ ORDINARY = Texts(
     services=("EC2", "Bedrock", "RDS", "S3", "CloudFront", "Lambda", "EKS", "DynamoDB", "SQS"),
     mail="checkout@example.org",
     person="Ana Ruiz",
-    reason="550 5.2.2 mailbox full",
+    reason="load test until Friday",
+    error="550 5.2.2 mailbox full",
     typed="check",
 )
 HOSTILE = Texts(
@@ -103,6 +106,7 @@ HOSTILE = Texts(
     mail="a_b_*c*+<x>@example.org",
     person="<at>Kim</at> [Ito](http://evil.example)",
     reason="<script>alert(1)</script> see [this](http://evil.example) *now* {{TIME(2026-11-20T00:00:00Z)}}",
+    error="<script>alert(1)</script> see [this](http://evil.example) *now* {{TIME(2026-11-20T00:00:00Z)}}",
     typed="**<b>**",
 )
 LONG = "Zürich–Oerlikon Überwachungsplattform für Rechnungen №"
@@ -114,6 +118,7 @@ LARGEST = Texts(
     mail=f"{'finanzen-und-abrechnung' * 2}@abteilung.{'x' * 40}.example.org",
     person="Dr. Maximiliane Freifrau von und zu Hohenstein-Württemberg",
     reason="Der Server antwortet nicht; die Verbindung wurde getrennt (№ 4711). " * 5,
+    error="Der Server antwortet nicht; die Verbindung wurde getrennt (№ 4711). " * 5,
     typed="Überwachungsplattform",
     scale=25,
 )
@@ -283,7 +288,7 @@ def admin_report(texts: Texts, *, calm: bool = False) -> AdminReport:
         return builder.build(None)
     builder.add_team(report(texts, silent(), team=team(texts, 999)))
     builder.add_unmapped("9" * 12, quiet(texts))
-    failed = ((texts.mail, texts.reason),)
+    failed = ((texts.mail, texts.error),)
     return builder.build(DeliveryRecap(period="2026-W47", sent=83, failed=failed))
 
 
@@ -300,7 +305,7 @@ def run(texts: Texts, **more: Any) -> Run:
 def failed(texts: Texts, number: int) -> list[Delivery]:
     return [
         makers.delivery(
-            f"d{i}", recipient=texts.mail, state=DeliveryState.FAILED, error=texts.reason
+            f"d{i}", recipient=texts.mail, state=DeliveryState.FAILED, error=texts.error
         )
         for i in range(number)
     ]
@@ -406,7 +411,7 @@ def _general(texts: Texts) -> Named:
     yield "denied", general.denied("change thresholds", [texts.person, "Kim Ito"])
     yield "denied, nobody is an admin", general.denied("change thresholds", [])
     yield "denied, many admins", general.denied("change thresholds", [texts.person] * 40)
-    yield "error", general.error(f"Datadog refused the key (403): {texts.reason}", "7f3a")
+    yield "error", general.error(f"Datadog refused the key (403): {texts.error}", "7f3a")
     yield "working", general.working("Reading costs…")
     yield "closed", general.closed(f"Cancelled by {texts.person}. Nothing was changed.")
     some = [
@@ -452,7 +457,7 @@ def _teams(texts: Texts) -> Named:
         "admins": ", ".join([texts.mail] * 10),
         "threshold": "-1",
     }
-    wrong = [("aws_account_id", "must have 12 digits"), ("team_email", texts.reason), ("", "no")]
+    wrong = [("aws_account_id", "must have 12 digits"), ("team_email", texts.error), ("", "no")]
     yield "form for a new team", teams.team_form({}, [], None, 20.0)
     yield "form with problems", teams.team_form(values, wrong, "t1", 20.0)
     yield "team stored", teams.team_stored(team(texts), "was added", texts.person, "e1", 20.0)
@@ -462,7 +467,7 @@ def _teams(texts: Texts) -> Named:
     yield "team removed", teams.team_removed(team(texts), texts.person, "e1")
     pasted = f"team_name,aws_account_id\n{texts.name()},{texts.mail}\n" * 5 * texts.scale**2
     yield "import form", teams.import_form("", "")
-    yield "import form, wrong", teams.import_form(pasted, f"The header lacks {texts.reason}")
+    yield "import form, wrong", teams.import_form(pasted, f"The header lacks {texts.error}")
     problems = [(14 + i, "aws_account_id", f"{texts.typed} has 4 digits") for i in range(12)]
     changes = [f"{texts.name(i)}: mail {texts.mail}" for i in range(5 * texts.scale)]
     yield "import?", teams.import_question(3, 2, 79, problems[:1], changes, "pending")
@@ -550,12 +555,12 @@ def _anomalies(texts: Texts) -> Named:
     yield "no anomalies", anomalies.anomaly_list([], 0, 1, 1, ("t1", texts.name()), sample=False)
     many = tuple(lines(texts, 13 * texts.scale))
     yield "digest", anomalies.digest(DigestNews(lines=many, sample=True))
-    reasons = tuple((texts.mail, texts.reason) for _ in range(2 * texts.scale))
+    reasons = tuple((texts.mail, texts.error) for _ in range(2 * texts.scale))
     states_of_runs: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
         ("with failed mails", {"state": RunState.DONE}, {"sent": 84, "failed": reasons}),
         ("that went out after all", {"state": RunState.DONE}, {}),
-        ("that waits", {"last_error": texts.reason}, {"sent": 3, "waiting": 83}),
-        ("that was not made", {"state": RunState.FAILED, "last_error": texts.reason}, {}),
+        ("that waits", {"last_error": texts.error}, {"sent": 3, "waiting": 83}),
+        ("that was not made", {"state": RunState.FAILED, "last_error": texts.error}, {}),
         ("that is tried again", {"kind": RunKind.DAILY}, {}),
     ]
     for name, of_run, of_news in states_of_runs:
@@ -613,12 +618,18 @@ def _reports(texts: Texts) -> Named:
 
 
 def _sending(texts: Texts) -> Named:
-    who = f"{general.sentence_of([texts.name()])} ({general.sentence_of([texts.mail] * 7)})"
     data = {"team": "t1", "period": "2026-W48", "value": "1"}
-    yield "send one?", reports.send_question("2026-W48", 3, 0, 0, who, "smtp", data)
     yield (
         "send, but to no admins?",
-        reports.send_question("2026-W48", 3, 0, 0, who, "smtp", data, no_admins=True),
+        reports.send_question(
+            "2026-W48", 3, 0, 0, texts.name(), "smtp", data, no_admins=True
+        ),
+    )
+    yield (
+        "send one?",
+        reports.send_question(
+            "2026-W48", 3, 0, 0, texts.name(), "smtp", data, addresses=[texts.mail] * 7
+        ),
     )
     weekly = {**data, "team": "weekly"}
     yield (
@@ -627,7 +638,7 @@ def _sending(texts: Texts) -> Named:
     )
     counts = {DeliveryState.SENT: 31, DeliveryState.PENDING: 53, DeliveryState.FAILED: 2}
     yield "reading costs", reports.progress(run(texts, planned=False), {}, texts.person)
-    sample = run(texts, source="sample", last_error=texts.reason)
+    sample = run(texts, source="sample", last_error=texts.error)
     yield "progress", reports.progress(sample, counts, texts.person)
     over = run(texts, state=RunState.DONE, finished_at=NOW)
     sent = {DeliveryState.SENT: 86}
@@ -641,7 +652,7 @@ def _sending(texts: Texts) -> Named:
         "all failed",
         reports.done(over, all_failed, failed(texts, 86 * texts.scale), texts.person),
     )
-    broken = run(texts, state=RunState.FAILED, last_error=texts.reason, planned=False)
+    broken = run(texts, state=RunState.FAILED, last_error=texts.error, planned=False)
     yield "nothing sent", reports.done(broken, {}, [], texts.person)
     yield "details of a run", reports.run_details(broken, all_failed, failed(texts, 30))
 
@@ -713,7 +724,7 @@ def _settings(texts: Texts) -> Named:
         settings.status(settings.StatusFacts(**{**facts, **sample}), "admin"),
     )
     ill = {
-        "problems": ["1 mail of 2026-W48 failed.", texts.reason] * texts.scale,
+        "problems": ["1 mail of 2026-W48 failed.", texts.error] * texts.scale,
         "unknown_categories": [texts.service(i) for i in range(6)],
         "retry": run(texts),
         "failed": 1,

@@ -37,7 +37,7 @@ def test_every_function_that_makes_a_card_is_in_the_collection() -> None:
     for module in (anomalies, costs, general, plans, reports, settings, teams, thresholds):
         for name, function in inspect.getmembers(module, inspect.isfunction):
             public = function.__module__ == module.__name__ and not name.startswith("_")
-            if public and name not in {"late", "problems_of", "sample_notice", "sentence_of"}:
+            if public and name not in {"late", "problems_of", "sample_notice"}:
                 assert f"{module.__name__.split('.')[1]}.{name}(" in used, name
 
 
@@ -176,6 +176,8 @@ def test_only_buttons_that_need_what_was_typed_take_it(cards: Cards) -> None:
             for one in walk(card)
             if one["type"] == "Action.Execute" and one.get("associatedInputs") != "none"
         ]
+        if name == "export":  # what is in its box is to be copied
+            inputs = False
         assert len(takes) == (1 if inputs else 0), name
         assert all(one["title"] != "Cancel" for one in takes), name
 

@@ -1,0 +1,97 @@
+"""Pictures of every card, to be looked at: ``python -m tests.cards.gallery FOLDER``.
+
+Needs Node with the packages of ``tests/node``, and Chromium. ``--sheets`` makes the contact sheets
+of the docs instead.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tests.browser.page import chromium
+from tests.cards.examples import HOSTILE, LARGEST, ORDINARY, every
+from tests.cards.markdown import html_of, texts_of_blocks
+from tests.conftest import ROOT
+
+DRIVER = ROOT / "tests" / "cards" / "gallery.mjs"
+SHEETS = ROOT / "docs" / "screenshots" / "cards"
+PHONE, DESKTOP = 375, 700
+COLUMNS = (
+    ("alert", "alert expected", "anomalies at the end"),
+    ("team up", "form with problems", "what if for a team"),
+    ("preview up",),
+    ("explain up", "costs of a month"),
+    ("help of an admin", "welcome in a channel"),
+    ("status with problems", "progress", "one failed", "send all?", "import?"),
+)
+SHOWN: list[dict[str, Any]] = [
+    {"theme": theme, "width": width, "columns": COLUMNS, "path": f"{width}-{theme}.png"}
+    for width in (PHONE, DESKTOP)
+    for theme in ("light", "dark")
+]
+
+
+def drawn(
+    cards: dict[str, Any], shots: Sequence[dict[str, Any]], sheets: Sequence[dict[str, Any]] = ()
+) -> list[dict[str, Any]]:
+    """What is to be seen on each of the shots."""
+    browser = chromium()
+    if browser is None:
+        raise FileNotFoundError("There is no Chromium.")
+    texts = {words for card in cards.values() for words in texts_of_blocks(card)}
+    job = {
+        "cards": cards,
+        "markdown": {words: html_of(words) for words in texts},
+        "shots": list(shots),
+        "sheets": list(sheets),
+    }
+    with tempfile.NamedTemporaryFile("w", suffix=".json", encoding="utf-8") as file:
+        json.dump(job, file)
+        file.flush()
+        done = subprocess.run(
+            ["node", str(DRIVER), browser, file.name],
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+    if done.returncode:
+        raise RuntimeError(done.stderr)
+    found: list[dict[str, Any]] = json.loads(done.stdout)["shots"]
+    return found
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Makes the pictures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path, nargs="?", default=ROOT / "var" / "cards")
+    parser.add_argument("--sheets", action="store_true", help="the contact sheets of the docs")
+    parser.add_argument("--texts", choices=("ordinary", "hostile", "largest"), default="ordinary")
+    parser.add_argument("--names", default="", help="only cards with this in their name")
+    given = parser.parse_args(arguments)
+    texts = {"ordinary": ORDINARY, "hostile": HOSTILE, "largest": LARGEST}[given.texts]
+    cards = {name: card for name, card in every(texts).items() if given.names in name}
+    if given.sheets:
+        SHEETS.mkdir(parents=True, exist_ok=True)
+        drawn(cards, [], [{**one, "path": str(SHEETS / one["path"])} for one in SHOWN])
+        return
+    given.folder.mkdir(parents=True, exist_ok=True)
+    shots = [
+        {"theme": theme, "width": width, "names": list(cards), "folder": str(given.folder)}
+        for width in (PHONE, DESKTOP)
+        for theme in ("light", "dark")
+    ]
+    for one in drawn(cards, shots):
+        for what in ("complaints", "markup", "cut"):
+            for words in one[what]:
+                if not words.startswith("Unknown element type"):  # its fallback is drawn
+                    print(f"{one['name']} at {one['width']}, {one['theme']}: {what}: {words}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

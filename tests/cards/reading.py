@@ -1,0 +1,66 @@
+"""A card as somebody would read it aloud: for golden texts and for what tests look for."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from cards.elements import BREAK
+
+Json = dict[str, Any]
+
+
+def read(card: Json) -> str:
+    """All that is to be seen, a line each."""
+    return "\n".join(_lines(card))
+
+
+def words(element: Json) -> str:
+    """The words of a text."""
+    if element["type"] == "RichTextBlock":
+        return "".join(run["text"] for run in element["inlines"]).replace(BREAK, "")
+    return str(element["text"])
+
+
+def _lines(element: Json) -> Iterator[str]:
+    kind = element["type"]
+    if kind in {"TextBlock", "RichTextBlock"}:
+        yield words(element)
+    elif kind == "FactSet":
+        yield from (f"{fact['title']}: {fact['value']}" for fact in element["facts"])
+    elif kind == "Table":
+        yield from (" | ".join(map(_cell, row["cells"])) for row in element["rows"])
+    elif kind in {"AdaptiveCard", "Container", "ActionSet"}:
+        mark = "# " if kind == "Container" else ""
+        for one in (*element.get("body", ()), *element.get("items", ())):
+            yield from (f"{mark}{line}" for line in _lines(one))
+        yield from _buttons(element.get("actions", []))
+    else:
+        yield _line(element)
+
+
+def _line(element: Json) -> str:
+    kind = element["type"]
+    if kind.startswith("Input."):
+        value = element.get("value", "")
+        titles = {one["value"]: one["title"] for one in element.get("choices", [])}
+        return f"{element['label']}: [{titles.get(value, value)}]"
+    if kind.startswith("Chart."):
+        return (
+            f"(chart: {element['title']}; {', '.join(one['legend'] for one in element['data'])})"
+        )
+    assert kind == "ProgressBar", f"nobody knows how to read {kind}"
+    return f"(bar: {element.get('value', '')} of {element.get('max', '')})"
+
+
+def _cell(cell: Json) -> str:
+    return " / ".join(line for item in cell["items"] for line in _lines(item))
+
+
+def _buttons(actions: list[Json]) -> Iterator[str]:
+    titles = [f"[{one['title']}]" for one in actions]
+    if len(titles) > 3:
+        titles.insert(3, "…")
+    if titles:
+        yield " ".join(titles)
+    for one in actions:
+        if one["type"] == "Action.ShowCard":
+            yield from (f"  {one['title']} > {line}" for line in _lines(one["card"]))
