@@ -17,7 +17,7 @@ const [executablePath, jobFile] = process.argv.slice(2);
 const job = JSON.parse(readFileSync(jobFile, "utf8"));
 const FLAGS = [
   "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-  "--disable-background-networking", "--disable-component-update", "--font-render-hinting=none",
+  "--disable-background-networking", "--disable-component-update", "--font-render-hinting=none", "--disable-lcd-text",
 ];
 
 const THEMES = {

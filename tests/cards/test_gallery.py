@@ -1,0 +1,81 @@
+"""All cards in Microsoft's renderer for browsers: nothing is lost, obeyed or cut off."""
+
+import os
+import shutil
+
+import pytest
+
+from cards.elements import BREAK
+from tests.browser.page import chromium
+from tests.cards.examples import HOSTILE, LARGEST, ORDINARY, Texts, every
+from tests.cards.gallery import DESKTOP, PHONE, drawn
+from tests.cards.reading import words
+from tests.cards.strict import Json, as_old_clients_see, walk
+from tests.conftest import ROOT
+
+RENDERER = ROOT / "tests" / "node" / "node_modules" / "adaptivecards"
+
+
+@pytest.fixture(autouse=True)
+def _needs_a_browser() -> None:
+    lacking = [
+        what
+        for what, there in (
+            ("Node.js", shutil.which("node")),
+            ("Chromium", chromium()),
+            ("the packages of tests/node (npm ci)", RENDERER.is_dir()),
+        )
+        if not there
+    ]
+    if lacking and os.environ.get("CI"):
+        pytest.fail(f"The cards were not drawn: there is no {', no '.join(lacking)}.")
+    if lacking:
+        pytest.skip(f"The cards were NOT drawn: there is no {', no '.join(lacking)}.")
+
+
+def expected(card: Json) -> list[str]:
+    """The words that must be seen, in order; cards inside it open only when asked."""
+    old = as_old_clients_see({key: card[key] for key in ("body",)})
+    found = []
+    for one in walk(old):
+        if one["type"] in {"TextBlock", "RichTextBlock"}:
+            found.append(words(one))
+        if one["type"] == "FactSet":
+            found += [part for fact in one["facts"] for part in (fact["title"], fact["value"])]
+        if one["type"].startswith("Input."):
+            found.append(one["label"])
+    return [" ".join(one.split()) for one in found if one]
+
+
+@pytest.mark.parametrize(
+    ("texts", "width", "theme"),
+    [(ORDINARY, DESKTOP, "dark"), (HOSTILE, PHONE, "light"), (LARGEST, PHONE, "light")],
+    ids=["ordinary", "hostile", "largest"],
+)
+def test_people_see_every_word_as_it_is_and_nothing_cut_off(
+    texts: Texts, width: int, theme: str
+) -> None:
+    cards = every(texts)
+    shots = drawn(cards, [{"theme": theme, "width": width, "names": list(cards)}])
+    assert [shot["name"] for shot in shots] == list(cards)
+    for shot in shots:
+        name = shot["name"]
+        seen = [" ".join(one.replace(BREAK, "").split()) for one in shot["seen"]]
+        seen = [one.removesuffix(" *") for one in seen if one]
+        assert seen == expected(cards[name]), name
+        assert shot["markup"] == [], name
+        assert shot["cut"] == [], name
+        assert not [
+            one for one in shot["complaints"] if not one.startswith("Unknown element type")
+        ], name
+        assert shot["height"] < 4000, name
+
+
+def test_a_picture_tells_what_it_would_get_wrong() -> None:
+    words_of_markup = {"type": "TextBlock", "text": "a **b** <team>", "wrap": True}
+    wide = {"type": "TextBlock", "text": "W" * 90}
+    card = {"type": "AdaptiveCard", "version": "1.5", "body": [words_of_markup, wide]}
+    (shot,) = drawn({"x": card}, [{"theme": "light", "width": PHONE, "names": ["x"]}])
+    assert shot["markup"] == ["<strong>b</strong>"]
+    assert shot["seen"][0].strip() == "a b"
+    assert shot["cut"] == ["W" * 90]

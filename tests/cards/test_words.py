@@ -1,0 +1,198 @@
+"""What single cards say, and what they leave out."""
+
+from datetime import date
+from decimal import Decimal
+
+import pytest
+
+from bot.handlers.teams import EXPORT_BYTES, csv_parts
+from cards import anomalies, costs, general, reports, settings, teams, thresholds
+from cards.elements import bold, card, execute, heading, note, table, text, words_of
+from services.model import DeliveryState, RunState, SpanDays, StoredConfig, WhatIf
+from services.team_import import parse_csv
+from tests import makers
+from tests.cards import examples
+from tests.cards.examples import HOSTILE, LARGEST, ORDINARY, every, news, team
+from tests.cards.reading import read
+from tests.cards.strict import walk
+
+
+@pytest.mark.parametrize(
+    ("shown", "page", "words"),
+    [(10, 1, "1–10 of 23"), (10, 2, "11–20 of 23"), (3, 3, "21–23 of 23")],
+)
+def test_a_page_of_anomalies_says_which_of_all_it_shows(shown: int, page: int, words: str) -> None:
+    lines = examples.lines(ORDINARY, shown)
+    made = read(anomalies.anomaly_list(lines, 23, page, 3, None, sample=False))
+    assert words in made
+    assert ("[Next]" in made) == (page < 3)
+    assert ("[Back]" in made) == (page > 1)
+
+
+def test_a_list_of_one_page_counts_no_places() -> None:
+    made = read(anomalies.anomaly_list(examples.lines(ORDINARY, 4), 4, 1, 1, None, sample=False))
+    assert " of 4" not in made
+    assert "4 anomalies" in made
+
+
+def test_the_sample_source_is_named_once() -> None:
+    assert "Source: sample data\n" in read(every()["status of the sample"])
+    assert "Source: Datadog, aws.cost.net.amortized\n" in read(every()["status"])
+
+
+def test_an_answered_alert_says_who_and_when_and_offers_the_way_back() -> None:
+    for name in ("expected", "not_an_anomaly", "too_small", "snoozed", "accepted", "planned"):
+        made = read(every()[f"alert {name}"])
+        assert "Ana Ruiz" in made.split("\n")[0]
+        assert "[Reopen] [Explain]" in made
+        assert "[Expected]" not in made
+    for name in ("expected", "not_an_anomaly", "too_small", "accepted"):
+        assert "23 Nov 14:02 UTC" in read(every()[f"alert {name}"]).split("\n")[0]
+    assert "or doubled" in read(every()["alert snoozed"])
+    assert "load test until Friday" in read(every()["alert expected"])
+    assert "[Reopen]" not in read(every()["alert ended"])
+
+
+def test_only_what_crossed_a_threshold_or_failed_is_red() -> None:
+    calm = ("team quiet, for a viewer", "preview quiet, for a viewer", "explain up", "alert ended")
+    for name in (*calm, "alert expected", "costs of a month", "team late", "what if, higher"):
+        assert not [one for one in walk(every()[name]) if one.get("color") == "Attention"], name
+    for name in ("team up", "preview up", "alert", "status with problems", "form with problems"):
+        assert [one for one in walk(every()[name]) if one.get("color") == "Attention"], name
+
+
+def test_no_data_is_said_and_no_zero_is_printed() -> None:
+    for name in ("team silent", "preview silent", "explain silent", "costs, none"):
+        assert "o AWS cost data" in read(every()[name])
+        assert "$" not in read(every()[name])
+
+
+def test_a_form_keeps_what_was_typed() -> None:
+    typed = {"name": HOSTILE.name(), "account": "1", "mail": "x", "admins": "y", "threshold": "z"}
+    made = teams.team_form(typed, [("team_email", "is no mail address")], None, 20.0)
+    assert {one["id"]: one["value"] for one in walk(made) if one["type"] == "Input.Text"} == typed
+    assert "Mail is no mail address" in read(made)
+    assert "[Save] [Cancel]" in read(made)
+
+
+def test_pasted_text_is_kept_unless_the_card_could_not_be_sent() -> None:
+    kept = teams.import_form("x" * 9_000, "It is wrong.")
+    assert "x" * 9_000 in read(kept)
+    dropped = read(teams.import_form("界" * 9_000, "It is wrong."))
+    assert "too long to stand here again" in dropped
+    assert "界" not in dropped
+
+
+def test_addresses_that_a_form_cannot_hold_are_not_lost_by_saving_it() -> None:
+    many = StoredConfig(global_admin_emails=tuple(f"{i}@example.org" for i in range(400)))
+    made = settings.recipients(many, "admin")
+    assert not [one for one in walk(made) if one["type"].startswith("Input.")]
+    assert "and 370 more" in read(made)
+    assert "recipients remove mail@x" in read(made)
+
+
+def test_every_part_of_an_export_can_be_imported() -> None:
+    known = [
+        team(texts, i, anomaly_threshold=12.345678 + i if i % 2 else None)
+        for i in range(40)
+        for texts in (ORDINARY, HOSTILE, LARGEST)
+    ]
+    parts = csv_parts(known)
+    assert len(parts) > 1
+    assert all(len(part.encode()) < EXPORT_BYTES + 2_000 for part in parts)
+    rows = []
+    for part in parts:
+        found, problems = parse_csv(part.encode())
+        assert problems == []
+        rows += [one.values for one in found]
+    for row, one in zip(rows, known, strict=True):
+        assert row["team_name"] == one.team_name.strip()
+        assert row["aws_account_id"] == one.aws_account_id
+        assert row.get("anomaly_threshold") == one.anomaly_threshold
+
+
+def test_a_button_saves_the_very_threshold_that_was_looked_at() -> None:
+    what_if = WhatIf(
+        span=SpanDays(first=date(2026, 8, 23), last=date(2026, 11, 20)),
+        currency="EUR",
+        threshold=20.0,
+        candidate=12.345678,
+        min_increase=25.0,
+        candidate_min_increase=1234567.5,
+        marked=1,
+        candidate_marked=2,
+    )
+    made = thresholds.what_if(what_if, None, "admin", sample=False)
+    assert made["actions"][0]["data"] == {
+        "verb": "threshold.save",
+        "value": "12.345678",
+        "min": "1234567.5",
+    }
+    assert "Threshold: 20% to 12.345678%, smallest increase €25.00 to €1,234,567.50" in read(made)
+
+
+def test_a_run_that_sent_something_does_not_say_that_it_sent_nothing() -> None:
+    broken = examples.run(ORDINARY, state=RunState.FAILED, last_error="Datadog is away.")
+    assert "No mail was sent. Datadog is away." in read(reports.done(broken, {}, [], "Ana"))
+    sent = {DeliveryState.SENT: 3, DeliveryState.FAILED: 1}
+    assert "3 of 4 sent. Datadog is away." in read(reports.done(broken, sent, [], "Ana"))
+
+
+def test_a_month_that_is_past_is_named_and_not_compared_with_this_one() -> None:
+    made = read(every()["alert without team and costs"])
+    assert "Usage in October 2026: $3,326.14 above the month before" in made
+    assert "No team has this account" in made
+    assert "[Explain]" not in made
+
+
+def test_growth_just_past_a_threshold_does_not_read_as_if_it_were_within() -> None:
+    def usage(before: float, now: float) -> str:
+        days = [before / 20] * 20 + [0.0] * 11 + [now / 20] * 20
+        found = examples.figures(makers.series(days, service="EC2"))
+        return read(teams.team_card(examples.report(ORDINARY, found), "viewer"))
+
+    assert "Usage up by just over the 20% threshold" in usage(1000, 1200.3)
+    assert "Usage up 20.1%, above the 20% threshold" in usage(1000, 1200.6)
+    assert "threshold\n" not in usage(1000, 1199.9).replace("Threshold", "")
+
+
+def test_the_menu_of_choices_is_cut_and_says_so() -> None:
+    choices = [(f"Team {i}", "team", {"team": str(i)}) for i in range(120)]
+    made = general.which("team", choices)
+    (listing,) = (one for one in walk(made) if one["type"] == "Input.ChoiceSet")
+    assert len(listing["choices"]) == 50
+    assert "“team” fits 120 teams:" in read(made)
+    assert "and 70 more" in read(made)
+
+
+def test_a_notification_says_the_headline_and_the_notices() -> None:
+    late = every()["team late"]["fallbackText"]
+    assert late.startswith("SAMPLE DATA. These are not your costs. Data is late:")
+    assert late.endswith("Checkout")
+    assert every()["alert"]["fallbackText"].endswith("Checkout 012345678901: EC2: $2,262.90")
+    hostile = every(HOSTILE)["remove?"]["fallbackText"]
+    assert hostile.startswith("Remove <team> & <b>Co</b> *a* **b** _c_ [x](http://evil")
+    assert card([note("a"), heading("b"), text("c")])["fallbackText"] == "b"
+    assert card([note("a"), text(bold("b"), "c")])["fallbackText"] == "a"
+    assert card([], [execute("x", "help")])["fallbackText"] == ""
+
+
+def test_a_table_of_four_columns_is_refused() -> None:
+    columns = [(name, 1, False) for name in "abcd"]
+    with pytest.raises(ValueError, match="three columns"):
+        table(columns, [["1", "2", "3", "4"]])
+
+
+def test_the_chart_leaves_out_days_without_data() -> None:
+    made = every()["costs with gaps"]
+    (chart,) = (one for one in walk(made) if one["type"] == "Chart.Line")
+    assert [len(one["values"]) for one in chart["data"]] == [23, 23, 23]
+    assert "2026-10-30" not in str(chart)
+
+
+def test_numbers_are_rounded_as_everywhere() -> None:
+    excess = Decimal("0.005")
+    made = anomalies.alert(news(ORDINARY, examples.anomaly(ORDINARY, excess=excess)))
+    assert "$0.01 more than expected since Tue 17 Nov" in read(made)
+    assert "No change in total" in read(every()["explain, no change"])
+    assert words_of(costs.explain(examples.report(ORDINARY, examples.fresh(ORDINARY)))["body"][1])
