@@ -621,9 +621,7 @@ def _sending(texts: Texts) -> Named:
     data = {"team": "t1", "period": "2026-W48", "value": "1"}
     yield (
         "send, but to no admins?",
-        reports.send_question(
-            "2026-W48", 3, 0, 0, texts.name(), "smtp", data, no_admins=True
-        ),
+        reports.send_question("2026-W48", 3, 0, 0, texts.name(), "smtp", data, no_admins=True),
     )
     yield (
         "send one?",
