@@ -12,6 +12,7 @@ import secrets
 import signal
 import socket
 import sys
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -21,8 +22,11 @@ from typing import Any
 import aiohttp
 import structlog
 from aiohttp import web
+from yarl import URL
 
 from api.app import build_api, build_outbox
+from api.entra import EntraTokens
+from api.guard import Guard
 from api.wired import About, ApiServices
 from bot.adapter import TeamsAdapter
 from bot.alerts import TeamsNotifier
@@ -36,6 +40,7 @@ from bot.long_work import LongWork
 from bot.people import People
 from bot.tokens import Tokens
 from bot.turns import CostBot, TurnServices
+from cli import api_key
 from cli.check import check
 from cli.import_teams import import_teams
 from cli.parser import build_parser
@@ -49,6 +54,7 @@ from services.adapters.graph import GraphTransport
 from services.adapters.logs import configure_logging
 from services.adapters.mail import SmtpTransport, Timeouts
 from services.adapters.mail_oauth import MailTokens
+from services.adapters.metrics import Metrics
 from services.adapters.outbox import OutboxTransport
 from services.adapters.processes import surely_gone, worker_name
 from services.adapters.sample import SampleSource, sample_teams
@@ -58,20 +64,23 @@ from services.adapters.ticker import Ticker
 from services.alerts import Alerts
 from services.anomalies import Anomalies
 from services.anomaly_list import AnomalyList
+from services.api_keys import ApiKeys
 from services.audit import Audit
 from services.changes import Changes
 from services.check import Check
 from services.clockwork import Clockwork
 from services.config import Config
 from services.conversations import Conversations
+from services.cost_rows import CostRows
 from services.costs import Costs
 from services.errors import AgentError, SettingsError
 from services.health import Health
 from services.histories import Histories
+from services.model import Anomaly
 from services.notices import Notices
 from services.planning import Planner
 from services.plans import Plans
-from services.ports import Clock, CostSource
+from services.ports import Clock, CostSource, Meter
 from services.recipients import Recipients
 from services.reports import ReportMaker, Reports
 from services.resolutions import Resolutions
@@ -84,6 +93,7 @@ from services.stopping import Stop
 from services.teams import Teams
 from services.timing import PRODUCTION, Timing
 from services.transports import Transports
+from services.watch import Watch
 from services.watchdog import Watchdog
 from services.what_if import WhatIfs
 from services.worker import Worker
@@ -115,6 +125,7 @@ class Agent:
     roles: Roles
     long_work: LongWork
     alerts: Alerts
+    guard: Guard
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,11 +141,14 @@ class Outside:
     pace: Pace
     timing: Timing
     smtp_timeouts: Timeouts
+    metrics: Metrics
 
 
-def make_source(settings: Settings) -> CostSource:
+def make_source(settings: Settings, meter: Meter) -> CostSource:
     """Datadog when its keys are set, else the sample."""
-    return DatadogSource(settings.datadog) if settings.datadog.active else SampleSource()
+    if settings.datadog.active:
+        return DatadogSource(settings.datadog, meter=meter)
+    return SampleSource()
 
 
 @asynccontextmanager
@@ -156,15 +170,18 @@ async def open_agent(
         store = MongoStore(url, settings.mongo.database)
         stack.push_async_callback(store.aclose)
         await store.prepare()
-        source = make_source(settings)
+        metrics = Metrics(VERSION, "datadog" if settings.datadog.active else "sample")
+        source = make_source(settings, metrics)
         stack.push_async_callback(source.aclose)
         http = await stack.enter_async_context(
-            aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
+            aiohttp.ClientSession(
+                cookie_jar=aiohttp.DummyCookieJar(), trace_configs=[_counted(metrics)]
+            )
         )
         tokens = MailTokens(clock)
         stack.push_async_callback(tokens.aclose)
         outside = Outside(
-            store, source, http, tokens, Background(), clock, pace, timing, smtp_timeouts
+            store, source, http, tokens, Background(), clock, pace, timing, smtp_timeouts, metrics
         )
         agent = _wire(settings, outside, mail_sample_data)
         if source.name == "sample":
@@ -246,6 +263,7 @@ def _wire(settings: Settings, outside: Outside, mail_sample_data: bool) -> Agent
         gone=surely_gone,
         stop=stop,
         timing=outside.timing,
+        meter=outside.metrics,
     )
     worker = Worker(
         runs=store.runs,
@@ -258,6 +276,7 @@ def _wire(settings: Settings, outside: Outside, mail_sample_data: bool) -> Agent
         gone=surely_gone,
         stop=stop,
         timing=outside.timing,
+        meter=outside.metrics,
     )
     tokens = Tokens(settings.teams_app, outside.http, clock)
     connector = Connector(outside.http, tokens, pace=outside.pace)
@@ -309,6 +328,7 @@ def _wire(settings: Settings, outside: Outside, mail_sample_data: bool) -> Agent
         await clockwork.tick()
 
     ticker = Ticker(tick, background.start, clock)
+    api_keys = ApiKeys(store.api_keys, audit)
     wired = Wired(
         source=source.name,
         teams=teams,
@@ -325,6 +345,7 @@ def _wire(settings: Settings, outside: Outside, mail_sample_data: bool) -> Agent
             app_id=settings.teams_app.app_id,
             bot=tokens,
         ),
+        api_keys=api_keys,
         clock=clock,
         outbox_folder=str(settings.server.data_dir / "outbox"),
     )
@@ -334,6 +355,8 @@ def _wire(settings: Settings, outside: Outside, mail_sample_data: bool) -> Agent
     roles = Roles(store.admins, audit, settings.teams_app.admin_ids, local=local)
     conversations = Conversations(store.conversations, audit)
     people = People(connector, clock, local=local)
+    anomaly_list = AnomalyList(store.anomalies, teams, source.name)
+    resolutions = Resolutions(store.anomalies, store.alerts, audit, source.name)
     chat = Chat(
         teams=teams,
         config=config,
@@ -343,8 +366,8 @@ def _wire(settings: Settings, outside: Outside, mail_sample_data: bool) -> Agent
             costs=costs, store=store.costs, teams=teams, config=config, source=source.name
         ),
         plans=plans,
-        anomalies=AnomalyList(store.anomalies, teams, source.name),
-        resolutions=Resolutions(store.anomalies, store.alerts, audit, source.name),
+        anomalies=anomaly_list,
+        resolutions=resolutions,
         alerts=alerts,
         runs=runs,
         costs=costs,
@@ -377,22 +400,49 @@ def _wire(settings: Settings, outside: Outside, mail_sample_data: bool) -> Agent
         CostBot(COMMANDS, turn_services).on_turn,
         background.start,
     )
+
+    def show(anomaly: Anomaly) -> None:
+        background.start(f"cards {anomaly.id}", alerts.refresh(anomaly, clock()))
+
+    guard = Guard(
+        api_keys,
+        EntraTokens(settings.teams_app, outside.http, clock)
+        if settings.teams_app.api_audience is not None
+        else None,
+        clock,
+        messages_authenticate=not local,
+    )
     api = build_api(
         ApiServices(
             teams=teams,
             config=config,
+            cost_rows=CostRows(costs, store.costs, teams, source.name),
+            anomalies=anomaly_list,
+            resolutions=resolutions,
+            show=show,
             reports=reports,
             runs=runs,
             work=clockwork.work,
             health=health,
+            watch=Watch(
+                health=health,
+                runs=store.runs,
+                deliveries=store.deliveries,
+                costs=store.costs,
+                anomalies=store.anomalies,
+                teams=teams,
+                source=source.name,
+            ),
+            metrics=outside.metrics,
             outbox=outbox,
             clock=clock,
             about=About(version=VERSION, source=source.name),
         ),
+        guard,
         endpoint.handle,
-        messages_authenticate=not local,
+        outside.metrics,
     )
-    return Agent(settings, wired, api, background, ticker, tick, roles, long_work, alerts)
+    return Agent(settings, wired, api, background, ticker, tick, roles, long_work, alerts, guard)
 
 
 def log_as_set(settings: Settings, *, beside_progress: bool = False) -> None:
@@ -405,14 +455,32 @@ def log_as_set(settings: Settings, *, beside_progress: bool = False) -> None:
     )
 
 
+def _counted(meter: Meter) -> aiohttp.TraceConfig:
+    """Counts the requests of the one HTTP client: to Teams, and to who signs in to it."""
+
+    async def begin(_: Any, context: Any, params: Any) -> None:
+        context.began = time.perf_counter()
+
+    async def end(_: Any, context: Any, params: aiohttp.TraceRequestEndParams) -> None:
+        count(context, params.url, str(params.response.status))
+
+    async def fail(_: Any, context: Any, params: aiohttp.TraceRequestExceptionParams) -> None:
+        count(context, params.url, "error")
+
+    def count(context: Any, url: URL, outcome: str) -> None:
+        upstream = "teams" if "/v3/" in url.path else "identity"
+        meter.asked(upstream, outcome, time.perf_counter() - context.began)
+
+    config = aiohttp.TraceConfig()
+    config.on_request_start.append(begin)
+    config.on_request_end.append(end)
+    config.on_request_exception.append(fail)
+    return config
+
+
 def listen(settings: Settings) -> socket.socket:
-    """The socket to serve on; SettingsError when it may not or cannot be opened."""
+    """The socket to serve on; SettingsError when it cannot be opened."""
     host, port = settings.server.host, settings.server.port
-    if not is_loopback(host) and settings.teams_app.app_id is None:
-        raise SettingsError(
-            f"HOST={host} would open the agent to the network while nothing protects it. "
-            "Set HOST=127.0.0.1, or MicrosoftAppId to use Teams with sign-in."
-        )
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host.strip("[]"), port), family=family)
@@ -433,34 +501,58 @@ async def serve(settings: Settings, *, with_first_report: bool) -> int:
     stop = asyncio.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
-    with listen(settings) as door:
-        async with open_agent(settings) as agent:
-            runner = web.AppRunner(agent.api, access_log=None, shutdown_timeout=5.0)
-            await runner.setup()
-            try:
-                await web.SockSite(runner, door).start()
-                if with_first_report:
-                    await _unless(stop, first_report(agent.wired))
-                    log_as_set(settings)
-                agent.ticker.start()
-                await agent.long_work.resume()
-                # What the start has made stays; looking through it would hold everybody up.
-                gc.collect()
-                gc.freeze()
-                host, port = door.getsockname()[:2]
-                announce(
-                    agent.wired,
-                    f"http://{f'[{host}]' if ':' in host else host}:{port}",
-                    settings.teams_app.app_id,
-                    await _first_admin_code(agent.roles),
-                )
-                await stop.wait()
-            finally:
-                agent.ticker.stop()
-                agent.wired.sender.stop()
-                await runner.cleanup()
-                await agent.background.drain(DRAIN_SECONDS)
+    async with AsyncExitStack() as stack:
+        # Where a protection must be shown first, the agent is opened first; else the door, as a
+        # taken port should begin nothing.
+        here = is_loopback(settings.server.host)
+        door = stack.enter_context(listen(settings)) if here else None
+        agent = await stack.enter_async_context(open_agent(settings))
+        if door is None:
+            await _must_be_protected(agent)
+            door = stack.enter_context(listen(settings))
+        await _serve(agent, door, stop, with_first_report=with_first_report)
     return 0
+
+
+async def _must_be_protected(agent: Agent) -> None:
+    """SettingsError when neither door asks who comes from the network."""
+    if agent.settings.teams_app.app_id is None and not await agent.guard.locked():
+        raise SettingsError(
+            f"HOST={agent.settings.server.host} would open the agent to the network while nothing "
+            "protects it. Set HOST=127.0.0.1, create an API key with `api-key create`, or set "
+            "MicrosoftAppId to use Teams with sign-in."
+        )
+
+
+async def _serve(
+    agent: Agent, door: socket.socket, stop: asyncio.Event, *, with_first_report: bool
+) -> None:
+    runner = web.AppRunner(agent.api, access_log=None, shutdown_timeout=5.0)
+    await runner.setup()
+    try:
+        await web.SockSite(runner, door).start()
+        if with_first_report:
+            await _unless(stop, first_report(agent.wired))
+            log_as_set(agent.settings)
+        agent.ticker.start()
+        await agent.long_work.resume()
+        # What the start has made stays; looking through it would hold everybody up.
+        gc.collect()
+        gc.freeze()
+        host, port = door.getsockname()[:2]
+        announce(
+            agent.wired,
+            f"http://{f'[{host}]' if ':' in host else host}:{port}",
+            agent.settings.teams_app.app_id,
+            await _first_admin_code(agent.roles),
+            locked=await agent.guard.locked(),
+        )
+        await stop.wait()
+    finally:
+        agent.ticker.stop()
+        agent.wired.sender.stop()
+        await runner.cleanup()
+        await agent.background.drain(DRAIN_SECONDS)
 
 
 async def _first_admin_code(roles: Roles) -> str | None:
@@ -491,6 +583,11 @@ async def outbox_only(settings: Settings) -> int:
     stop = asyncio.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    if not is_loopback(settings.server.host):
+        raise SettingsError(
+            f"HOST={settings.server.host} would show the captured mails to the network. Set "
+            "HOST=127.0.0.1."
+        )
     outbox = OutboxTransport(settings.server.data_dir / "outbox")
     with listen(settings) as door:
         runner = web.AppRunner(build_outbox(outbox), access_log=None)
@@ -521,7 +618,18 @@ async def run_command(settings: Settings, args: argparse.Namespace) -> int:
             )
         if args.command == "import-teams":
             return await import_teams(agent.wired, args.file, dry_run=args.dry_run)
+        if args.command == "api-key":
+            return await manage_keys(agent.wired, args)
         return await check(agent.wired)
+
+
+async def manage_keys(wired: Wired, args: argparse.Namespace) -> int:
+    """``api-key``."""
+    if args.action == "create":
+        return await api_key.create(wired, args.name, args.scopes, args.days)
+    if args.action == "revoke":
+        return await api_key.revoke(wired, args.id)
+    return await api_key.list_keys(wired)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

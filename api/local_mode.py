@@ -1,4 +1,4 @@
-"""Local mode: as long as nothing else protects REST, only this machine is answered.
+"""Local mode: as long as nothing else protects a door, only this machine is answered.
 
 A foreign Host (DNS rebinding), a forwarded request (a proxy in front) and a change asked for by
 another web site are refused, as each could carry somebody else's wish to this machine.
@@ -8,46 +8,37 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from api.problems import Handler, problem
 from services.settings import is_loopback
 
-GUARDED_ELSEWHERE = web.AppKey("guarded_elsewhere", tuple[str, ...])
-"""Paths whose own door checks who asks."""
-
-FORWARDED = (
-    "Forwarded",
-    "Via",
-    "X-Forwarded-For",
-    "X-Forwarded-Host",
-    "X-Forwarded-Proto",
-    "X-Real-IP",
-)
+FORWARDED = {
+    "forwarded",
+    "via",
+    "x-real-ip",
+    "x-client-ip",
+    "x-cluster-client-ip",
+    "x-original-forwarded-for",
+    "x-original-host",
+    "true-client-ip",
+    "cf-connecting-ip",
+    "fastly-client-ip",
+}
+FORWARDED_PREFIX = "x-forwarded"
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 OWN_SITES = {"same-origin", "none"}
 BANNER = "Local mode: only this machine is answered, as no API key exists."
+ALWAYS = "Local mode: only this machine is answered."
 
 
-@web.middleware
-async def local_only(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Lets requests of this machine through; 403 for all others.
-
-    Paths in ``GUARDED_ELSEWHERE`` authenticate by themselves.
-    """
-    if request.path in request.app.get(GUARDED_ELSEWHERE, ()):
-        return await handler(request)
-    reason = _refusal(request)
-    if reason is not None:
-        return problem(403, "Forbidden", f"{reason} {BANNER}", "")
-    return await handler(request)
-
-
-def _refusal(request: web.Request) -> str | None:
+def refusal(request: web.Request) -> str | None:
+    """Why local mode does not answer a request; None when it does."""
     peer = request.transport.get_extra_info("peername") if request.transport else None
     if peer and not is_loopback(str(peer[0]).removeprefix("::ffff:")):
         return "The request comes from another machine."
-    if any(header in request.headers for header in FORWARDED):
+    names = {name.lower() for name in request.headers}
+    if names & FORWARDED or any(name.startswith(FORWARDED_PREFIX) for name in names):
         return "The request was forwarded by a proxy."
-    if not _is_here(f"//{request.headers.get('Host', '')}"):
+    hosts = request.headers.getall("Host", [])
+    if len(hosts) != 1 or not _is_here(f"//{hosts[0]}"):
         return "The Host is not this machine."
     if request.method not in SAFE_METHODS and _is_cross_site(request):
         return "The request comes from another web site."
@@ -63,7 +54,8 @@ def _is_cross_site(request: web.Request) -> bool:
 
 def _is_here(address: str) -> bool:
     try:
-        host = urlsplit(address).hostname
+        parts = urlsplit(address)
+        host = parts.hostname
     except ValueError:
         return False
-    return host is not None and is_loopback(host)
+    return host is not None and parts.username is None and is_loopback(host)

@@ -1,18 +1,22 @@
 """What the REST door works with, wired by the composition root."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from aiohttp import web
 
+from services.anomaly_list import AnomalyList
 from services.config import Config
+from services.cost_rows import CostRows
 from services.health import Health
-from services.model import SourceName
+from services.model import Anomaly, Facts, SourceName
 from services.ports import Clock
 from services.reports import Reports
+from services.resolutions import Resolutions
 from services.runs import Runs
 from services.teams import Teams
+from services.watch import Watch
 
 
 class Outbox(Protocol):
@@ -24,6 +28,14 @@ class Outbox(Protocol):
 
     async def read_message(self, mail_id: str) -> Any:
         """One mail: entry, headers, html, text, attachments; NotFoundError."""
+        ...
+
+
+class Exposition(Protocol):
+    """Prints metrics."""
+
+    def exposition(self, facts: Facts) -> bytes:
+        """All series in Prometheus' text format."""
         ...
 
 
@@ -41,15 +53,34 @@ class ApiServices:
 
     teams: Teams
     config: Config
+    cost_rows: CostRows
+    anomalies: AnomalyList
+    resolutions: Resolutions
+    show: Callable[[Anomaly], None]
+    """Brings the cards of an anomaly up to date in the background."""
     reports: Reports
     runs: Runs
     work: Callable[[str], None]
     """Starts to work on a run in the background."""
     health: Health
+    watch: Watch
+    metrics: Exposition
     outbox: Outbox
     clock: Clock
     about: About
 
 
+class Door(Protocol):
+    """The REST door, as its own documents tell of it."""
+
+    @property
+    def endpoints(self) -> Sequence[Any]: ...
+
+    async def locked(self) -> bool:
+        """Whether a key is needed."""
+        ...
+
+
 SERVICES = web.AppKey("services", ApiServices)
+DOOR = web.AppKey("door", Door)
 OUTBOX = web.AppKey("outbox", Outbox)

@@ -3,6 +3,14 @@
 import argparse
 from pathlib import Path
 
+MOST_DAYS = 3660
+
+
+def _days(text: str) -> int:
+    if not (text.isascii() and text.isdigit()) or not 1 <= int(text) <= MOST_DAYS:
+        raise argparse.ArgumentTypeError(f"must be a number of days from 1 to {MOST_DAYS}")
+    return int(text)
+
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser; without a command it means ``serve``."""
@@ -34,6 +42,19 @@ def build_parser() -> argparse.ArgumentParser:
     teams = commands.add_parser("import-teams", help="import teams from a CSV file")
     teams.add_argument("file", type=Path, metavar="FILE")
     teams.add_argument("--dry-run", action="store_true", help="show the changes, store nothing")
+    keys = commands.add_parser("api-key", help="create, list and revoke keys of the REST API")
+    actions = keys.add_subparsers(dest="action", metavar="ACTION", required=True)
+    create = actions.add_parser("create", help="a new key, shown once, alone on the last line")
+    create.add_argument("--name", required=True, help="what it is for, such as a program")
+    create.add_argument(
+        "--scopes", required=True, metavar="read,write", help="what it opens: read, write or both"
+    )
+    create.add_argument(
+        "--days", type=_days, metavar="N", help="days until it expires; default: never"
+    )
+    actions.add_parser("list", help="all keys, without the keys themselves")
+    revoke = actions.add_parser("revoke", help="end a key at once")
+    revoke.add_argument("id", metavar="ID")
     commands.add_parser("check", help="try every outside system; say what works and what to do")
     commands.add_parser("outbox", help="serve only the page of captured mails")
     return parser

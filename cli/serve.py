@@ -4,6 +4,8 @@ from cli.run_report import run_report
 from cli.wired import Wired
 from services.model import Actor, RunKind, RunState
 
+LOCKED = "a key or token is needed"
+OPEN = "local mode: this machine only, until the first `api-key create`"
 ACTOR = Actor(door="cli", name="first report")
 
 
@@ -17,10 +19,16 @@ async def first_report(wired: Wired) -> None:
     await run_report(wired, actor=ACTOR)
 
 
-def announce(wired: Wired, address: str, app_id: str | None, code: str | None) -> None:
-    """Where to look; ``code`` makes whoever sends it to the bot the first admin."""
+def announce(
+    wired: Wired, address: str, app_id: str | None, code: str | None, *, locked: bool
+) -> None:
+    """Where to look; ``code`` makes whoever sends it to the bot the first admin.
+
+    ``locked``: REST needs a key.
+    """
     print(f"\nServing on {address}")
     print(f"Outbox     {address}/outbox  (files in {wired.outbox_folder})")
+    print(f"REST       {address}/api/docs  ({LOCKED if locked else OPEN})")
     print(f"Health     {address}/api/health")
     if app_id is None:
         print(f"Teams      local mode; endpoint for the Agents Playground: {address}/api/messages")

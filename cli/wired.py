@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from services.api_keys import ApiKeys
 from services.check import Check
 from services.model import SourceName
 from services.planning import Planner
@@ -25,5 +26,6 @@ class Wired:
     sender: Sender
     transports: Transports
     check: Check
+    api_keys: ApiKeys
     clock: Clock
     outbox_folder: str

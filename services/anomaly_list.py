@@ -1,6 +1,9 @@
 """The anomalies as people look through them: open ones first."""
 
-from services.model import AnomalyLine, SourceName, Team
+from collections.abc import Sequence
+from datetime import datetime
+
+from services.model import Anomaly, AnomalyLine, AnomalyStatus, SourceName, Team
 from services.ports import AnomalyStore
 from services.teams import Teams
 
@@ -26,3 +29,24 @@ class AnomalyList:
             AnomalyLine(team_name=names.get(one.account_id, one.account_id), anomaly=one)
             for one in (*open_ones, *others)
         ]
+
+    async def page(
+        self,
+        *,
+        team: Team | None = None,
+        status: AnomalyStatus | None = None,
+        after: tuple[datetime, str] | None = None,
+        limit: int = 100,
+    ) -> Sequence[tuple[Anomaly, Team | None]]:
+        """The newest ones, with the team that has the account now; ``after``: behind this place
+        (raised at, id).
+        """
+        teams = {one.aws_account_id: one for one in await self._teams.list()}
+        found = await self._store.page(
+            self._source,
+            accounts=[team.aws_account_id] if team else None,
+            status=status,
+            after=after,
+            limit=limit,
+        )
+        return [(one, teams.get(one.account_id)) for one in found]

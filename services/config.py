@@ -1,5 +1,6 @@
 """The stored settings: partial changes, validated as a whole, audited without secrets."""
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Annotated, Any
@@ -13,12 +14,22 @@ from services.model import Actor, StoredConfig
 from services.ports import ConfigStore, SecretBox
 from services.schedule import WEEKDAYS, rescheduled
 from services.settings import SmtpSettings, is_loopback
-from services.validation import Address, Addresses, Input, Number, Percent, problems_of
+from services.validation import (
+    CONTROLS,
+    Address,
+    Addresses,
+    Input,
+    Number,
+    Percent,
+    problems_of,
+)
 
 MOST_TRIES = 5
 LATEST_HOUR = 23
 LAST_PORT = 65535
 LONGEST_TEXT = 255
+MOST_MONEY = 1_000_000_000_000
+HOST = re.compile(r"[A-Za-z0-9._:\[\]-]+", re.ASCII)
 SCHEDULE = {"schedule_day", "schedule_hour", "schedule_timezone"}
 
 
@@ -51,17 +62,34 @@ def _port(value: Any) -> int | None:
     return value
 
 
-def _text(value: Any) -> str | None:
+def _secret(value: Any) -> str | None:
+    """A line of text that is kept to the character, as a password must be."""
     if value is None or value == "":
         return None
-    if not isinstance(value, str) or len(value) > LONGEST_TEXT or not value.isprintable():
+    if not isinstance(value, str) or len(value) > LONGEST_TEXT or CONTROLS.search(value):
         raise ValueError(f"must be at most {LONGEST_TEXT} characters of text in one line")
-    return value.strip() or None
+    return value
 
 
-def _not_negative(value: Any) -> Any:
+def _text(value: Any) -> str | None:
+    text = _secret(value)
+    if text is not None and text != text.strip():
+        raise ValueError("begins or ends with a space; remove it")
+    return text
+
+
+def _host(value: Any) -> str | None:
+    text = _text(value)
+    if text is not None and not HOST.fullmatch(text):
+        raise ValueError("must be a host name such as smtp.example.com, or an IP address")
+    return text
+
+
+def _amount(value: Any) -> Any:
     if isinstance(value, int | float) and value < 0:
         raise ValueError("must not be negative")
+    if isinstance(value, int | float) and value > MOST_MONEY:
+        raise ValueError(f"must be at most {MOST_MONEY:,}")
     return value
 
 
@@ -70,22 +98,30 @@ def _empty_is_none(value: Any) -> Any:
 
 
 Text = Annotated[str | None, BeforeValidator(_text)]
+Host = Annotated[str | None, BeforeValidator(_host)]
+Secret = Annotated[str | None, BeforeValidator(_secret)]
+Money = Annotated[Number, BeforeValidator(_amount)]
+Weekday = Annotated[str, BeforeValidator(_weekday)]
+Hour = Annotated[int, BeforeValidator(_hour)]
+Zone = Annotated[str, BeforeValidator(_zone)]
+Port = Annotated[int | None, BeforeValidator(_port)]
+Sender = Annotated[Address | None, BeforeValidator(_empty_is_none)]
 
 
 class ConfigPatch(Input):
     """A change of the stored settings; what is absent stays."""
 
     anomaly_threshold: Percent = 20.0
-    min_increase: Annotated[Number, BeforeValidator(_not_negative)] = 25.0
-    schedule_day: Annotated[str, BeforeValidator(_weekday)] = "monday"
-    schedule_hour: Annotated[int, BeforeValidator(_hour)] = 9
-    schedule_timezone: Annotated[str, BeforeValidator(_zone)] = "UTC"
+    min_increase: Money = 25.0
+    schedule_day: Weekday = "monday"
+    schedule_hour: Hour = 9
+    schedule_timezone: Zone = "UTC"
     global_admin_emails: Addresses = ()
-    smtp_host: Text = None
-    smtp_port: Annotated[int | None, BeforeValidator(_port)] = None
+    smtp_host: Host = None
+    smtp_port: Port = None
     smtp_user: Text = None
-    smtp_password: Annotated[str | None, BeforeValidator(_text)] = None
-    sender_email: Annotated[Address | None, BeforeValidator(_empty_is_none)] = None
+    smtp_password: Secret = None
+    sender_email: Sender = None
 
 
 class Config:

@@ -1,5 +1,6 @@
 """Whether the agent is well: MongoDB answers and the ticker ticks."""
 
+import asyncio
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -7,6 +8,8 @@ from typing import Protocol
 from services.errors import StoreUnavailableError
 from services.ports import Store
 
+PATIENCE_SECONDS = 3.0
+"""Whoever asks for the health waits no longer for MongoDB."""
 SILENCE = timedelta(minutes=3)
 """A ticker that has not ticked for this long is ill; it ticks every 30 s."""
 
@@ -31,6 +34,11 @@ class HealthReport:
     def ok(self) -> bool:
         return not self.failing
 
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The names of the parts alone, for those who may know no more."""
+        return tuple(one.partition(":")[0] for one in self.failing)
+
 
 class Health:
     """Looks at what every request and the clock depend on."""
@@ -50,9 +58,12 @@ class Health:
         """Never raises for an ill part; names it."""
         failing = []
         try:
-            await self._store.ping()
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await self._store.ping()
         except StoreUnavailableError as error:
             failing.append(f"mongodb: {error}")
+        except TimeoutError:
+            failing.append(f"mongodb: MongoDB did not answer within {PATIENCE_SECONDS:g} s.")
         last = self._ticker.last_tick
         stopped = last is not None and not self._ticker.running
         if stopped or now - (last or self._since) > SILENCE:

@@ -246,6 +246,33 @@ class AuditEntry(Value):
     undone_at: datetime | None = None
 
 
+Scope = Literal["read", "write"]
+SCOPES: tuple[Scope, ...] = ("read", "write")
+
+
+class ApiKey(Value):
+    """A key of the REST API; the key itself is not kept, only its hash."""
+
+    id: str
+    name: str
+    scopes: tuple[Scope, ...]
+    secret_sha256: str
+    created_at: datetime
+    created_by: Actor
+    expires_at: datetime | None = None
+    revoked_at: datetime | None = None
+    last_used_at: datetime | None = None
+    """To the minute."""
+
+    def trouble(self, now: datetime) -> str | None:
+        """Why it opens nothing any more; None while it does."""
+        if self.revoked_at is not None:
+            return "The API key was revoked."
+        if self.expires_at is not None and self.expires_at <= now:
+            return "The API key has expired."
+        return None
+
+
 # Anomalies
 
 
@@ -383,6 +410,21 @@ class CostHistory(Value):
     """The largest services, at most two, with their days."""
     weeks: tuple[WeekCost, ...] = ()
     total: Decimal
+    sample: bool = False
+
+
+class CostRow(Value):
+    """Costs of one team's account on one day."""
+
+    team_id: str
+    aws_account_id: str
+    day: date
+    currency: str
+    total: Decimal
+    """Net, all charge categories; ``usage``: that category alone."""
+    usage: Decimal
+    services: tuple[tuple[str, Decimal], ...]
+    """(name, net cost), by name; they add up to the total."""
     sample: bool = False
 
 
@@ -839,6 +881,25 @@ class Delivery(Value):
     reply: str | None = None
     error: str | None = None
     updated_at: datetime
+
+
+# What those see who watch the agent from outside
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Numbers of the active source; without teams and data while MongoDB does not answer."""
+
+    ill: tuple[str, ...] = ()
+    """Names of the parts that are ill."""
+    last_success: dict[RunKind, datetime] = field(default_factory=dict)
+    data_through: datetime | None = None
+    """The end of the last complete day."""
+    teams: int | None = None
+    open_anomalies: dict[str, int] = field(default_factory=dict)
+    """By kind."""
+    weekly_deliveries: dict[str, int] = field(default_factory=dict)
+    """Of the newest weekly run, by state."""
 
 
 # What conversations are told

@@ -13,6 +13,7 @@ from services.model import (
     Alert,
     Anomaly,
     AnomalyStatus,
+    ApiKey,
     AuditEntry,
     Conversation,
     CostTable,
@@ -150,6 +151,10 @@ class CostStore(Protocol):
         """Stores account names on the documents of these months."""
         ...
 
+    async def months(self, source: SourceName, accounts: Sequence[str]) -> list[Month]:
+        """The months for which anything is stored of these accounts, newest first."""
+        ...
+
     async def last_days(self, source: SourceName, accounts: Sequence[str]) -> dict[str, date]:
         """The last day with a total for each of these accounts that has any."""
         ...
@@ -262,6 +267,21 @@ class AnomalyStore(Protocol):
         """Those of these that are stored, in no order."""
         ...
 
+    async def page(
+        self,
+        source: SourceName,
+        *,
+        accounts: Sequence[str] | None = None,
+        status: AnomalyStatus | None = None,
+        after: tuple[datetime, str] | None = None,
+        limit: int = 100,
+    ) -> list[Anomaly]:
+        """Newest first, by when they were raised and then by id.
+
+        ``after``: only those that come behind this place (raised at, id).
+        """
+        ...
+
 
 class AlertStore(Protocol):
     """The cards of anomalies in conversations."""
@@ -310,9 +330,13 @@ class RunStore(Protocol):
         open_only: bool = False,
         period: str | None = None,
         before: datetime | None = None,
+        after: tuple[datetime, str] | None = None,
         limit: int = 100,
     ) -> list[Run]:
-        """Newest (by created_at, then id) first; ``before``: created before then."""
+        """Newest (by created_at, then id) first; ``before``: created before then.
+
+        ``after``: only those that come behind this place (created at, id).
+        """
         ...
 
     async def lease(self, run_id: str, owner: str, now: datetime, ttl: timedelta) -> int | None:
@@ -567,6 +591,59 @@ class Notifier(Protocol):
         ...
 
 
+class Meter(Protocol):
+    """Counts what happens, for whoever watches the agent; never says of which team or person."""
+
+    def answered(self, method: str, route: str, status: int, seconds: float) -> None:
+        """A request to the REST door or a page."""
+        ...
+
+    def asked(self, upstream: str, outcome: str, seconds: float) -> None:
+        """A request to another system; ``outcome``: its status, or ``error``."""
+        ...
+
+    def delivered(self, channel: str, outcome: str) -> None:
+        """A delivery has come to this state (``retry``: it is tried again)."""
+        ...
+
+    def unsure(self, channel: str) -> None:
+        """The fate of a handed-over message is not known."""
+        ...
+
+    def ran(self, kind: RunKind, outcome: str, seconds: float) -> None:
+        """A run was worked on until it ended or failed."""
+        ...
+
+    def lost_lease(self) -> None:
+        """Another worker has taken over."""
+        ...
+
+
+class Unmeasured:
+    """A ``Meter`` that counts nothing: for commands that end, and whoever does not care."""
+
+    def answered(self, method: str, route: str, status: int, seconds: float) -> None:
+        pass
+
+    def asked(self, upstream: str, outcome: str, seconds: float) -> None:
+        pass
+
+    def delivered(self, channel: str, outcome: str) -> None:
+        pass
+
+    def unsure(self, channel: str) -> None:
+        pass
+
+    def ran(self, kind: RunKind, outcome: str, seconds: float) -> None:
+        pass
+
+    def lost_lease(self) -> None:
+        pass
+
+
+UNMEASURED = Unmeasured()
+
+
 class SecretBox(Protocol):
     """Encrypts what is stored."""
 
@@ -651,6 +728,32 @@ class PendingImportStore(Protocol):
         ...
 
 
+class ApiKeyStore(Protocol):
+    """Keys of the REST API; none is ever removed, so that its door stays locked."""
+
+    async def any_ever(self) -> bool:
+        """Whether a key was ever stored, revoked or not."""
+        ...
+
+    async def add(self, key: ApiKey) -> None:
+        """Raises ConflictError when the id is taken."""
+        ...
+
+    async def get(self, key_id: str) -> ApiKey | None: ...
+
+    async def list_keys(self) -> list[ApiKey]:
+        """Oldest first."""
+        ...
+
+    async def revoke(self, key_id: str, now: datetime) -> ApiKey | None:
+        """The key as it is then; the first instant stays. None when there is no such key."""
+        ...
+
+    async def touch(self, key_id: str, now: datetime) -> None:
+        """Notes that it was used; an earlier instant than the noted one changes nothing."""
+        ...
+
+
 class OpenCardStore(Protocol):
     """Cards that still change by themselves."""
 
@@ -715,6 +818,9 @@ class Store(Protocol):
 
     @property
     def pending_imports(self) -> PendingImportStore: ...
+
+    @property
+    def api_keys(self) -> ApiKeyStore: ...
 
     async def prepare(self) -> None:
         """Creates the indexes; raises StoreUnavailableError when MongoDB does not answer."""

@@ -118,7 +118,8 @@ class Runs:
         ``repeat`` names the repetition that is meant, so that asking twice begins one run.
         A finished one comes back as it is and sends nothing; ``again`` begins a repetition. One
         that failed before anything was planned is opened again. Raises InvalidError for a
-        period that is none or has not begun, NotFoundError for an unknown team.
+        period that is none, ConflictError for one that has not begun, NotFoundError for an
+        unknown team.
         """
         period = await self._checked_period(kind, period, now)
         if team_id is not None and await self._teams.get(team_id) is None:
@@ -221,10 +222,7 @@ class Runs:
             return this_week
         parse_period(period)
         if period > this_week:
-            raise InvalidError(
-                f"{period} has not begun. The current period is {this_week}.",
-                [("period", "has not begun")],
-            )
+            raise ConflictError(f"{period} has not begun. The current period is {this_week}.")
         return period
 
     async def _latest(self, kind: RunKind, period: str, team_id: str | None) -> Run | None:
@@ -291,9 +289,15 @@ class Runs:
         ledger_id = (await self._get(run_id)).ledger_id
         return await self._deliveries.list_deliveries(ledger_id, states=RETRIED)
 
-    async def newest(self, limit: int = 100, kind: RunKind | None = None) -> list[Run]:
-        """The newest runs of the active source, of all kinds or of one."""
-        return await self._runs.list_runs(self._source, kind=kind, limit=limit)
+    async def newest(
+        self,
+        limit: int = 100,
+        *,
+        kind: RunKind | None = None,
+        after: tuple[datetime, str] | None = None,
+    ) -> list[Run]:
+        """The newest runs of the active source; ``after``: behind this place."""
+        return await self._runs.list_runs(self._source, kind=kind, after=after, limit=limit)
 
     async def retry(self, run_id: str, actor: Actor, now: datetime) -> int:
         """Opens a run's failed, expired and unknown deliveries again; their number.

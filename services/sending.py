@@ -28,10 +28,12 @@ from services.errors import (
 )
 from services.model import Delivery, DeliveryPhase, DeliveryState, FrozenReport
 from services.ports import (
+    UNMEASURED,
     Clock,
     DeliveryLedger,
     MailConnection,
     MailTransport,
+    Meter,
     RateBudget,
     RunStore,
     SurelyGone,
@@ -87,7 +89,9 @@ class Sender:
         timer: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
         chance: random.Random | None = None,
+        meter: Meter = UNMEASURED,
     ) -> None:
+        self._meter = meter
         self._ledger = ledger
         self._runs = runs
         self._rates = rates
@@ -203,6 +207,7 @@ class Sender:
             return raw is None or await self._offer_and_hand_over(hand, line, raw)
         except LostLeaseError:
             log.warning("delivery_taken_over", delivery=hand.delivery.id)
+            self._meter.lost_lease()
             return False
         except StoreUnavailableError:
             if not hand.handed_over and hand.outcome is None:
@@ -300,6 +305,7 @@ class Sender:
     async def _settle_unsure(self, hand: "_Hand", reason: str) -> None:
         hand.outcome = self._unsure_outcome(hand.delivery, reason)
         await self._stored(hand)
+        self._meter.unsure(hand.delivery.channel)
 
     def _unsure_outcome(self, delivery: Delivery, reason: str) -> "Outcome":
         again = self._settings.when_unsure == "resend" and delivery.ambiguous < MOST_AMBIGUOUS
@@ -335,6 +341,8 @@ class Sender:
             not_before=not_before,
         )
         await self._stored(hand)
+        again = state is DeliveryState.PENDING
+        self._meter.delivered(hand.delivery.channel, "retry" if again else state.value)
 
     async def _stored(self, hand: "_Hand") -> None:
         """Stores an outcome, waiting for MongoDB; LostLeaseError when it is another's by then."""

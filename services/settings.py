@@ -294,6 +294,13 @@ class TeamsAppSettings(Group):
         description="Entra tenant; only its members are answered.",
         pattern=GUID,
     )
+    api_audience: str | None = Field(
+        None,
+        alias="API_AUDIENCE",
+        description="Audience of Entra ID access tokens that REST takes beside its API keys: the "
+        "app registration's id or its api:// address; unset: no tokens.",
+        max_length=200,
+    )
     admin_ids: Annotated[tuple[str, ...], BeforeValidator(_comma_list)] = Field(
         (),
         alias="ADMIN_AAD_OBJECT_IDS",
@@ -312,7 +319,7 @@ class TeamsAppSettings(Group):
     login_url: WebAddress | None = Field(
         None,
         alias="TO_CHANNEL_FROM_BOT_LOGIN_URL",
-        description="Authority for the bot's own tokens; unset: the public cloud's, of the tenant.",
+        description="Authority of the tenant at Entra ID; unset: the public cloud's.",
     )
     oauth_scope: str = Field(
         "https://api.botframework.com",
@@ -333,6 +340,8 @@ class TeamsAppSettings(Group):
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
+        if self.api_audience is not None and self.tenant_id is None:
+            raise ValueError("MicrosoftAppTenantId is missing; set it beside API_AUDIENCE")
         if self.app_id is None:
             return self
         if self.tenant_id is None:
@@ -344,9 +353,14 @@ class TeamsAppSettings(Group):
         return self
 
     @property
+    def authority(self) -> str:
+        """The tenant's address at Entra ID."""
+        return self.login_url or f"{PUBLIC_LOGIN}/{self.tenant_id}"
+
+    @property
     def token_url(self) -> str:
         """Where the bot's own tokens are got with its secret."""
-        return f"{self.login_url or f'{PUBLIC_LOGIN}/{self.tenant_id}'}/oauth2/v2.0/token"
+        return f"{self.authority}/oauth2/v2.0/token"
 
     @property
     def resource(self) -> str:

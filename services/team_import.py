@@ -39,16 +39,54 @@ class RowProblem:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class ImportChange:
+    """A team that an import adds (``before`` is None) or changes; only what differs is named."""
+
+    index: int
+    team_name: str
+    aws_account_id: str
+    before: Mapping[str, Any] | None
+    after: Mapping[str, Any]
+
+    @property
+    def words(self) -> str:
+        """The change as a line to read."""
+        if self.before is None:
+            return f"New: {self.team_name}, {self.aws_account_id}"
+        differences = ", ".join(
+            f"{name} {_said(self.before[name])} > {_said(value)}"
+            for name, value in self.after.items()
+        )
+        return f"{self.team_name}: {differences}"
+
+
+def _said(value: Any) -> str:
+    if value is None or value == ():
+        return "none"
+    return ", ".join(value) if isinstance(value, tuple) else str(value)
+
+
 @dataclass(slots=True)
 class ImportResult:
     """What an import did, or in a dry run would do."""
 
-    created: int = 0
-    updated: int = 0
     unchanged: int = 0
+    edits: list[ImportChange] = field(default_factory=list)
     failed: list[RowProblem] = field(default_factory=list)
-    changes: list[str] = field(default_factory=list)
-    """What changes, a line for each team that does."""
+
+    @property
+    def created(self) -> int:
+        return sum(one.before is None for one in self.edits)
+
+    @property
+    def updated(self) -> int:
+        return len(self.edits) - self.created
+
+    @property
+    def changes(self) -> list[str]:
+        """What changes, a line for each team that does."""
+        return [one.words for one in self.edits]
 
 
 def rows_of_list(items: list[Any]) -> tuple[list[ImportRow], list[RowProblem]]:

@@ -13,7 +13,7 @@ from services.audit import Audit
 from services.errors import ConflictError, InvalidError, NotFoundError
 from services.model import Actor, SourceName, Team
 from services.ports import TeamStore
-from services.team_import import ImportResult, ImportRow, RowProblem
+from services.team_import import ImportChange, ImportResult, ImportRow, RowProblem
 from services.validation import AccountId, Address, Addresses, Input, Name, Percent, problems_of
 
 MOST_TRIES = 5
@@ -210,17 +210,32 @@ class Teams:
         if known is None:
             if not dry_run:
                 await self.add(merged, actor, now)
-            result.created += 1
-            result.changes.append(f"New: {checked.team_name}, {checked.aws_account_id}")
+            result.edits.append(
+                ImportChange(
+                    row.index,
+                    checked.team_name,
+                    checked.aws_account_id,
+                    before=None,
+                    after=checked.model_dump(),
+                )
+            )
         elif checked.model_dump() == facts_of(known):
             result.unchanged += 1
         else:
             if not dry_run:
                 given = {name: value for name, value in merged.items() if name in row.values}
                 await self.change(known.id, given, actor, now)
-            result.updated += 1
-            differences = _differences(facts_of(known), checked.model_dump())
-            result.changes.append(f"{known.team_name}: {differences}")
+            before, after = facts_of(known), checked.model_dump()
+            differ = [name for name in after if after[name] != before[name]]
+            result.edits.append(
+                ImportChange(
+                    row.index,
+                    known.team_name,
+                    known.aws_account_id,
+                    before={name: before[name] for name in differ},
+                    after={name: after[name] for name in differ},
+                )
+            )
 
 
 def _checked(model: type[Any], body: Mapping[str, Any]) -> Any:
@@ -234,20 +249,6 @@ def _checked(model: type[Any], body: Mapping[str, Any]) -> Any:
 
 def _new_team(given: TeamInput, now: datetime) -> Team:
     return Team(id=uuid.uuid4().hex, **given.model_dump(), created_at=now, updated_at=now)
-
-
-def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
-    return ", ".join(
-        f"{name} {_said(before[name])} > {_said(value)}"
-        for name, value in after.items()
-        if value != before[name]
-    )
-
-
-def _said(value: Any) -> str:
-    if value is None or value == ():
-        return "none"
-    return ", ".join(value) if isinstance(value, tuple) else str(value)
 
 
 def facts_of(team: Team) -> dict[str, object]:

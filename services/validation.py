@@ -7,10 +7,13 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from services.settings import mail_address
+from services.wording import neutral
 
 LONGEST_NAME = 200
 MOST_ADDRESSES = 100
 ACCOUNT_DIGITS = 12
+MOST_PERCENT = 1_000_000
+"""Beyond any growth that means something."""
 CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 Problems = list[tuple[str, str]]
@@ -20,7 +23,7 @@ def _name(value: Any) -> str:
     if not isinstance(value, str):
         raise ValueError("must be text")
     name = value.strip()
-    if not name:
+    if not neutral(name):
         raise ValueError("is missing")
     if len(name) > LONGEST_NAME:
         raise ValueError(f"has {len(name)} characters; the most is {LONGEST_NAME}")
@@ -81,16 +84,20 @@ def _addresses(value: Any) -> tuple[str, ...]:
 def _number(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError("must be a number")
-    if not math.isfinite(value):
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
         raise ValueError("must be a finite number")
-    return float(value)
+    return number
 
 
 def _positive(value: float) -> float:
     if value <= 0:
         raise ValueError("must be above 0")
-    if value > 1_000_000:  # noqa: PLR2004 - beyond any growth that means something
-        raise ValueError("must be at most 1,000,000")
+    if value > MOST_PERCENT:
+        raise ValueError(f"must be at most {MOST_PERCENT:,}")
     return value
 
 

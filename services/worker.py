@@ -21,7 +21,15 @@ from services.errors import (
 from services.leases import held
 from services.model import DeliveryState, Run, RunKind, RunState
 from services.planning import Planner, Progress
-from services.ports import Clock, DeliveryLedger, MailTransport, RunStore, SurelyGone
+from services.ports import (
+    UNMEASURED,
+    Clock,
+    DeliveryLedger,
+    MailTransport,
+    Meter,
+    RunStore,
+    SurelyGone,
+)
 from services.sending import Sender
 from services.stopping import Stop
 from services.timing import PRODUCTION, Timing
@@ -56,7 +64,9 @@ class Worker:
         gone: SurelyGone,
         stop: Stop,
         timing: Timing = PRODUCTION,
+        meter: Meter = UNMEASURED,
     ) -> None:
+        self._meter = meter
         self._runs = runs
         self._ledger = ledger
         self._planner = planner
@@ -175,6 +185,7 @@ class Worker:
         by_clock = run.requested_by.door == "clock"
         attempts = len(self._timing.run_retries) if error.permanent else run.attempts
         log.warning("run_failed", run=run.id, error=str(error), permanent=error.permanent)
+        self._meter.ran(run.kind, "failed", (self._clock() - run.created_at).total_seconds())
         await self._runs.record_error(
             run.id,
             token,
@@ -257,6 +268,8 @@ class Worker:
         )
         if closed:
             log.info("run_closed", run=run_id, **{k.value: n for k, n in counts.items()})
+            outcome = "expired" if expired else "done"
+            self._meter.ran(run.kind, outcome, (self._clock() - run.created_at).total_seconds())
         return closed
 
 

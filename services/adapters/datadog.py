@@ -1,6 +1,7 @@
 """Datadog Cloud Cost Management as a cost source: ``POST /api/v2/query/timeseries``."""
 
 import asyncio
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -26,6 +27,7 @@ from services.adapters.datadog_wire import (
 )
 from services.errors import AnswerTooLargeError, CostSourceError
 from services.model import CostTable, DaySpan, SourceName
+from services.ports import UNMEASURED, Meter
 from services.settings import DatadogSettings
 
 log = structlog.get_logger()
@@ -62,10 +64,17 @@ class DatadogSource:
 
     name: SourceName = "datadog"
 
-    def __init__(self, settings: DatadogSettings, *, wait_at_most: float = 600.0) -> None:
+    def __init__(
+        self,
+        settings: DatadogSettings,
+        *,
+        wait_at_most: float = 600.0,
+        meter: Meter = UNMEASURED,
+    ) -> None:
         """``wait_at_most``: seconds that one query may take with all its retries."""
         if settings.api_key is None or settings.app_key is None:
             raise AssertionError("made only when both keys are set")
+        self._meter = meter
         self._settings = settings
         self._wait_at_most = wait_at_most
         self._by_cost_type = False
@@ -245,10 +254,13 @@ class DatadogSource:
         return error.told + SPREAD_SECONDS if error.told <= self._wait_at_most else False
 
     async def _ask_once(self, query: str, span: DaySpan, tries: "_Tries") -> Answer:
+        began = time.perf_counter()
         try:
             response = await self._client.post(QUERY_PATH, json=request_body(query, span))
         except httpx.TransportError as error:
+            self._meter.asked("datadog", "error", time.perf_counter() - began)
             raise tries.unreachable(error, self._settings) from error
+        self._meter.asked("datadog", str(response.status_code), time.perf_counter() - began)
         self._note_rate(response)
         if response.status_code == httpx.codes.OK:
             try:

@@ -3,12 +3,12 @@
 import math
 from array import array
 from collections import defaultdict
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
 from decimal import Decimal
 
 from services.analysis.figures import amount_over, change_percent
-from services.model import CostSeries, DayAmount, DaySpan, WeekCost
+from services.model import Category, CostRow, CostSeries, DayAmount, DaySpan, Team, WeekCost
 
 MOST_SERVICES = 2
 WEEK = 7
@@ -70,3 +70,51 @@ def weeks(span: DaySpan, totals: "array[float]") -> tuple[WeekCost, ...]:
 def total(span: DaySpan, totals: "array[float]") -> Decimal:
     """The net cost of the whole span."""
     return amount_over(totals, 0, len(span))
+
+
+def cost_rows(
+    span: DaySpan,
+    series: Sequence[CostSeries],
+    teams: Mapping[str, Team],
+    currency: str,
+    *,
+    sample: bool,
+) -> list[CostRow]:
+    """A row for each account and day with data, newest day first, then by account.
+
+    ``teams`` by account; series of other accounts are left out.
+    """
+    by_account: dict[str, list[CostSeries]] = defaultdict(list)
+    for one in series:
+        by_account[one.account_id].append(one)
+    rows = []
+    for day in reversed(list(span)):
+        for account in sorted(by_account.keys() & teams.keys()):
+            at = span.index(day)
+            known = [one for one in by_account[account] if not math.isnan(one.amounts[at])]
+            if known:
+                rows.append(_cost_row(teams[account], day, at, known, currency, sample=sample))
+    return rows
+
+
+def _cost_row(
+    team: Team, day: date, at: int, known: Sequence[CostSeries], currency: str, *, sample: bool
+) -> CostRow:
+    services: dict[str, list[float]] = defaultdict(list)
+    for one in known:
+        services[one.service].append(one.amounts[at])
+    usage = [one.amounts[at] for one in known if one.category is Category.USAGE]
+    return CostRow(
+        team_id=team.id,
+        aws_account_id=team.aws_account_id,
+        day=day,
+        currency=currency,
+        total=_exact([one.amounts[at] for one in known]),
+        usage=_exact(usage),
+        services=tuple((name, _exact(amounts)) for name, amounts in sorted(services.items())),
+        sample=sample,
+    )
+
+
+def _exact(amounts: Sequence[float]) -> Decimal:
+    return Decimal(repr(math.fsum(amounts)))

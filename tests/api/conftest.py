@@ -14,13 +14,15 @@ from aiohttp import ClientResponse
 from aiohttp.test_utils import TestClient, TestServer
 
 from app import Agent, open_agent
-from services.model import DaySpan
+from services.adapters.store import MongoStore
+from services.model import Actor, DaySpan
 from services.settings import Settings, load_settings
 from tests.makers import NOW
 from tests.servers.datadog import FakeDatadog, account_ids, random_costs
 from tests.servers.smtp import FakeSmtp
 
 SPAN = DaySpan(date(2026, 8, 1), date(2026, 11, 23))
+ACTOR = Actor(door="cli", name="test")
 ACCOUNTS = account_ids(5, seed=21)
 
 
@@ -33,6 +35,8 @@ class World:
     datadog: FakeDatadog
     smtp: FakeSmtp
     clock: "MovingClock"
+    store: MongoStore
+    """The agent's database, seen from outside."""
 
     async def get(self, path: str, **more: Any) -> Any:
         async with self.client.get(path, **more) as response:
@@ -60,6 +64,13 @@ class World:
             )
             for i in range(number)
         ]
+
+    async def key(self, scopes: str = "read,write", **more: Any) -> dict[str, str]:
+        """The header of a new API key; from now on the door is locked."""
+        _, key = await self.agent.wired.api_keys.create(
+            f"test {scopes}", scopes.split(","), ACTOR, self.clock(), **more
+        )
+        return {"Authorization": f"Bearer {key}"}
 
     async def finished(self, run_id: str) -> Any:
         """The run once its work in the background has ended."""
@@ -118,4 +129,6 @@ async def world(mongo_url: str, tmp_path: Path) -> AsyncIterator[World]:
             **smtp.environment(),
         }
         async with opened(environment, clock) as (agent, client):
-            yield World(agent, client, datadog, smtp, clock)
+            store = MongoStore(mongo_url, environment["DB_NAME"])
+            yield World(agent, client, datadog, smtp, clock, store)
+            await store.aclose()

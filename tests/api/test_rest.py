@@ -214,10 +214,20 @@ async def test_failed_deliveries_can_be_retried(world: World) -> None:
     assert dict(world.smtp.by_recipient) == {"team0@example.org": 1, "team1@example.org": 1}
 
 
-@pytest.mark.parametrize("query", ["?period=2026-W54", "?period=2026-W49", "?perod=x", "?again=2"])
-async def test_a_wrong_request_begins_no_run(world: World, query: str) -> None:
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ("?period=2026-W54", 422),
+        ("?period=2025-W53", 422),
+        ("?period=2026-W49", 409),
+        ("?perod=x", 422),
+        ("?again=2", 422),
+        ("?again=true&again=false", 422),
+    ],
+)
+async def test_a_wrong_request_begins_no_run(world: World, query: str, status: int) -> None:
     await world.add_teams(1)
-    await world.send("POST", f"/api/trigger/weekly-report{query}", 422)
+    await world.send("POST", f"/api/trigger/weekly-report{query}", status)
     assert await world.get("/api/runs") == []
 
 

@@ -14,6 +14,7 @@ from services.model import (
     Alert,
     Anomaly,
     AnomalyStatus,
+    ApiKey,
     AuditEntry,
     Category,
     Conversation,
@@ -163,6 +164,14 @@ class MemoryCosts:
             for month in months:
                 if (source, account, month) in self._metrics:
                     self._names[source, account, month] = name
+
+    async def months(self, source: SourceName, accounts: Sequence[str]) -> list[Month]:
+        found = {
+            Month.of(day)
+            for of, _, account, *_, day in self._cells
+            if of == source and account in accounts
+        }
+        return sorted(found, reverse=True)
 
     async def last_days(self, source: SourceName, accounts: Sequence[str]) -> dict[str, date]:
         found: dict[str, date] = {}
@@ -339,6 +348,22 @@ class MemoryAnomalies:
     async def get_many(self, anomaly_ids: Sequence[str]) -> list[Anomaly]:
         return [one for one in self._anomalies.values() if one.id in anomaly_ids]
 
+    async def page(
+        self,
+        source: SourceName,
+        *,
+        accounts: Sequence[str] | None = None,
+        status: AnomalyStatus | None = None,
+        after: tuple[datetime, str] | None = None,
+        limit: int = 100,
+    ) -> list[Anomaly]:
+        found = [
+            one
+            for one in await self.newest(source, accounts, len(self._anomalies))
+            if status in {None, one.status} and (after is None or (one.raised_at, one.id) < after)
+        ]
+        return found[:limit]
+
 
 class MemoryPlans:
     """Implements ``services.ports.PlanStore``."""
@@ -446,6 +471,7 @@ class MemoryRuns:
         open_only: bool = False,
         period: str | None = None,
         before: datetime | None = None,
+        after: tuple[datetime, str] | None = None,
         limit: int = 100,
     ) -> list[Run]:
         found = [
@@ -456,6 +482,7 @@ class MemoryRuns:
             and (not open_only or run.state is RunState.OPEN)
             and period in {None, run.period}
             and (before is None or run.created_at < before)
+            and (after is None or (run.created_at, run.id) < after)
         ]
         return sorted(found, key=lambda run: (run.created_at, run.id), reverse=True)[:limit]
 
@@ -864,6 +891,38 @@ class MemoryOpenCards:
         return sorted(self._cards.values(), key=lambda one: one.created_at)
 
 
+class MemoryApiKeys:
+    """Implements ``services.ports.ApiKeyStore``."""
+
+    def __init__(self) -> None:
+        self._keys: dict[str, ApiKey] = {}
+
+    async def any_ever(self) -> bool:
+        return bool(self._keys)
+
+    async def add(self, key: ApiKey) -> None:
+        if key.id in self._keys:
+            raise ConflictError("An API key of this id exists already.")
+        self._keys[key.id] = key
+
+    async def get(self, key_id: str) -> ApiKey | None:
+        return self._keys.get(key_id)
+
+    async def list_keys(self) -> list[ApiKey]:
+        return sorted(self._keys.values(), key=lambda one: (one.created_at, one.id))
+
+    async def revoke(self, key_id: str, now: datetime) -> ApiKey | None:
+        key = self._keys.get(key_id)
+        if key is not None and key.revoked_at is None:
+            self._keys[key_id] = key.model_copy(update={"revoked_at": now})
+        return self._keys.get(key_id)
+
+    async def touch(self, key_id: str, now: datetime) -> None:
+        key = self._keys.get(key_id)
+        if key is not None and (key.last_used_at is None or key.last_used_at < now):
+            self._keys[key_id] = key.model_copy(update={"last_used_at": now})
+
+
 @dataclass
 class MemoryStore:
     """Implements ``services.ports.Store``."""
@@ -882,6 +941,7 @@ class MemoryStore:
     open_cards: MemoryOpenCards = field(default_factory=MemoryOpenCards)
     plans: MemoryPlans = field(default_factory=MemoryPlans)
     pending_imports: MemoryPendingImports = field(default_factory=MemoryPendingImports)
+    api_keys: MemoryApiKeys = field(default_factory=MemoryApiKeys)
 
     async def prepare(self) -> None:
         """There are no indexes."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from pymongo import ASCENDING, DESCENDING
 
-from services.adapters.store.client import Database, guarded, plain
+from services.adapters.store.client import Database, behind, guarded, plain
 from services.model import Alert, Anomaly, AnomalyStatus, DaySpan, PlannedChange, SourceName
 
 FIGURES = {"excess", "service", "end", "updated_at"}
@@ -72,6 +72,27 @@ class MongoAnomalies:
     async def get_many(self, anomaly_ids: Sequence[str]) -> list[Anomaly]:
         cursor = self._anomalies.find({"_id": {"$in": list(anomaly_ids)}})
         return [_anomaly(doc) async for doc in cursor]
+
+    @guarded
+    async def page(
+        self,
+        source: SourceName,
+        *,
+        accounts: Sequence[str] | None = None,
+        status: AnomalyStatus | None = None,
+        after: tuple[datetime, str] | None = None,
+        limit: int = 100,
+    ) -> list[Anomaly]:
+        query: dict[str, Any] = {"source": source}
+        if accounts is not None:
+            query["account_id"] = {"$in": list(accounts)}
+        if status is not None:
+            query["status"] = status
+        if after is not None:
+            query |= behind("raised_at", after)
+        cursor = self._anomalies.find(query).limit(limit)
+        order = [("raised_at", DESCENDING), ("_id", DESCENDING)]
+        return [_anomaly(doc) async for doc in cursor.sort(order)]
 
 
 class MongoPlans:

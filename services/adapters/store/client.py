@@ -99,6 +99,12 @@ def _one_line(error: Exception) -> str:
     return text[:200]
 
 
+def behind(name: str, after: tuple[datetime, str]) -> dict[str, Any]:
+    """What comes behind a place in the order (instant ``name``, ``_id``), both descending."""
+    instant, last_id = after
+    return {"$or": [{name: {"$lt": instant}}, {name: instant, "_id": {"$lt": last_id}}]}
+
+
 def plain(value: Any) -> Any:
     """A value as BSON can hold it: decimals and dates as text, tuples as lists."""
     if isinstance(value, Decimal):

@@ -197,6 +197,12 @@ class MongoCosts:
             await self._history.bulk_write(writes, ordered=False)
 
     @guarded
+    async def months(self, source: SourceName, accounts: Sequence[str]) -> list[Month]:
+        query = {"source": source, "account_id": {"$in": list(accounts)}}
+        names = sorted(await self._history.distinct("month", query), reverse=True)
+        return [Month(int(name[:4]), int(name[5:])) for name in names]
+
+    @guarded
     async def last_days(self, source: SourceName, accounts: Sequence[str]) -> dict[str, date]:
         found: dict[str, date] = {}
         for account in accounts:

@@ -3,6 +3,7 @@
 from pymongo import ASCENDING, DESCENDING
 
 from services.adapters.store.anomalies import MongoAlerts, MongoAnomalies, MongoPlans
+from services.adapters.store.api_keys import MongoApiKeys
 from services.adapters.store.client import guarded, open_client, open_database
 from services.adapters.store.config import MongoAudit, MongoConfig
 from services.adapters.store.costs import MongoCosts
@@ -42,6 +43,7 @@ class MongoStore:
         self.open_cards = MongoOpenCards(self._db)
         self.plans = MongoPlans(self._db)
         self.pending_imports = MongoPendingImports(self._db)
+        self.api_keys = MongoApiKeys(self._db)
 
     @guarded
     async def prepare(self) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from pymongo import DESCENDING, ReturnDocument, UpdateOne
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
-from services.adapters.store.client import Database, explained, guarded, plain
+from services.adapters.store.client import Database, behind, explained, guarded, plain
 from services.model import Actor, FrozenReport, Run, RunKind, RunState, RunSummary, SourceName
 
 NOT_PART_OF_RUN = {"lease": 0}
@@ -47,6 +47,7 @@ class MongoRuns:
         open_only: bool = False,
         period: str | None = None,
         before: datetime | None = None,
+        after: tuple[datetime, str] | None = None,
         limit: int = 100,
     ) -> list[Run]:
         query: dict[str, Any] = {"source": source}
@@ -58,6 +59,8 @@ class MongoRuns:
             query["period"] = period
         if before is not None:
             query["created_at"] = {"$lt": before}
+        if after is not None:
+            query |= behind("created_at", after)
         cursor = self._runs.find(query, NOT_PART_OF_RUN)
         cursor = cursor.sort([("created_at", DESCENDING), ("_id", DESCENDING)]).limit(limit)
         return [_run(doc) async for doc in cursor]

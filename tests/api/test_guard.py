@@ -1,0 +1,314 @@
+"""Who is let in: local mode, keys, scopes, guessing."""
+
+import asyncio
+import base64
+import secrets
+from datetime import timedelta
+
+import pytest
+from aiohttp.test_utils import make_mocked_request
+
+from api.guesses import Guesses
+from api.local_mode import refusal
+from services.model import ApiKey
+from tests.api.conftest import ACTOR, World
+from tests.makers import NOW, later
+
+WRONG = {"Authorization": f"Bearer cst_abcd1234_{'x' * 43}"}
+
+
+class Peer:
+    """A transport that says where a request comes from."""
+
+    def __init__(self, address: object) -> None:
+        self._address = address
+
+    def get_extra_info(self, name: str, default: object = None) -> object:
+        return self._address if name == "peername" else default
+
+    def is_closing(self) -> bool:
+        return False
+
+
+def asked(peer: object, method: str = "GET", **headers: str) -> str | None:
+    names = {name.replace("_", "-"): value for name, value in headers.items()}
+    return refusal(
+        make_mocked_request(
+            method,
+            "/api/config",
+            headers={"Host": "127.0.0.1:8001", **names},
+            transport=Peer(peer),
+        )
+    )
+
+
+@pytest.mark.parametrize("peer", ["127.0.0.1", "127.8.9.10", "::1", "::ffff:127.0.0.1", ""])
+def test_this_machine_is_answered(peer: str) -> None:
+    assert asked((peer, 50_000) if peer else "") is None
+
+
+@pytest.mark.parametrize(
+    "peer", ["10.0.0.1", "192.168.1.7", "::ffff:10.0.0.1", "fe80::1", "2001:db8::1", "0.0.0.0"]
+)
+def test_another_machine_is_not(peer: str) -> None:
+    assert asked((peer, 50_000)) == "The request comes from another machine."
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("evil.example.com", "127.0.0.1.evil.example.com", "localhost.evil.example.com", ""),
+        *("127.0.0.1@evil.example.com", "localhost@evil.example.com:8001", "[::ffff:10.0.0.1]"),
+        *("0x7f000001.example.com", "[", "10.0.0.1", "0.0.0.0:8001"),
+    ],
+)
+def test_a_foreign_host_is_refused(host: str) -> None:
+    assert asked(("127.0.0.1", 1), Host=host) == "The Host is not this machine."
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:8001", "127.0.0.1", "[::1]:8001"])
+def test_our_own_names_are_not(host: str) -> None:
+    assert asked(("127.0.0.1", 1), Host=host) is None
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        *("Forwarded", "Via", "X-Forwarded-For", "x-forwarded-host", "X-Forwarded-Anything"),
+        *("X-Real-IP", "CF-Connecting-IP", "True-Client-IP", "X-Original-Forwarded-For"),
+    ],
+)
+def test_a_forwarded_request_is_refused(header: str) -> None:
+    assert asked(("127.0.0.1", 1), **{header: "127.0.0.1"}) == (
+        "The request was forwarded by a proxy."
+    )
+
+
+async def test_from_the_first_key_on_all_but_health_needs_one(world: World) -> None:
+    assert (await world.get("/api/"))["banner"].startswith("Local mode")
+    await world.get("/api/config")
+    key = await world.key()
+    for path in ("/api/", "/api/teams", "/api/docs", "/api/openapi.json", "/metrics", "/outbox"):
+        async with world.client.get(path) as answer:
+            assert answer.status == 401, path
+            assert answer.content_type == "application/problem+json"
+            assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+        async with world.client.get(path, headers=key) as answer:
+            assert answer.status == 200, path
+    # Neither what is there nor which methods it knows is told to strangers.
+    await world.send("GET", "/api/nothing", 401)
+    await world.send("DELETE", "/api/config", 401)
+    await world.send("GET", "/api/nothing", 404, headers=key)
+    await world.send("DELETE", "/api/config", 405, headers=key)
+    assert (await world.get("/api/", headers=key))["banner"] == ""
+    # Health says what it says, to everybody and without a key.
+    proxied = {"Host": "costs.example.com", "X-Forwarded-For": "10.0.0.1"}
+    assert (await world.send("GET", "/api/health", 200, headers=proxied))["status"] == "healthy"
+    world.clock.now += timedelta(minutes=10)
+    assert (await world.send("GET", "/api/health", 503, headers=proxied))["failing"] == ["ticker"]
+    await world.send("POST", "/api/health", 401)
+
+
+async def test_a_revoked_key_opens_nothing_and_the_door_stays_locked(world: World) -> None:
+    key = await world.key()
+    (stored,) = await world.agent.wired.api_keys.list()
+    await world.get("/api/teams", headers=key)
+    await world.agent.wired.api_keys.revoke(stored.id, stored.created_by, world.clock())
+    answer = await world.send("GET", "/api/teams", 401, headers=key)
+    assert answer["detail"] == "The API key was revoked."
+    await world.send("GET", "/api/teams", 401)
+
+
+async def test_a_key_expires(world: World) -> None:
+    key = await world.key(expires_at=world.clock() + timedelta(days=1))
+    await world.get("/api/teams", headers=key)
+    world.clock.now += timedelta(days=1)
+    answer = await world.send("GET", "/api/teams", 401, headers=key)
+    assert answer["detail"] == "The API key has expired."
+
+
+@pytest.mark.parametrize(
+    ("scope", "reading", "writing"), [("read", 200, 403), ("write", 403, 200)]
+)
+async def test_a_scope_covers_what_it_says_and_no_more(
+    world: World, scope: str, reading: int, writing: int
+) -> None:
+    key = await world.key(scope)
+    read = await world.send("GET", "/api/config", reading, headers=key)
+    changed = await world.send(
+        "PUT", "/api/config", writing, headers=key, json={"anomaly_threshold": 33}
+    )
+    refused = changed if writing == 403 else read
+    assert refused["title"] == "Forbidden"
+    assert ("write" if scope == "read" else "read") in refused["detail"]
+    async with world.client.head("/api/config", headers=key) as answer:
+        assert answer.status == reading
+    full = await world.key()
+    found = (await world.get("/api/config", headers=full))["anomaly_threshold"]
+    assert found == (33 if writing == 200 else 20)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Bearer",
+        "Bearer ",
+        "Bearer cst_",
+        f"Bearer cst_abcd1234_{'x' * 42}",
+        f"Bearer cst_abcd1234_{'x' * 4000}",
+        "Bearer eyJhbGciOiJub25lIn0.e30.",
+        "Bearer $ne",
+        "Bearer \N{SNOWMAN}",
+        "Basic Y3N0Og==",
+        "Digest username=x",
+        "cst_abcd1234",
+    ],
+)
+async def test_what_is_no_key_is_401(world: World, header: str) -> None:
+    await world.key()
+    answer = await world.send("GET", "/api/teams", 401, headers={"Authorization": header})
+    assert answer["title"] == "Unauthorized"
+
+
+async def test_a_key_with_one_other_character_is_wrong(world: World) -> None:
+    key = (await world.key())["Authorization"]
+    for at in (-1, -20, -44, 12):
+        other = "A" if key[at] != "A" else "B"
+        wrong = key[:at] + other + key[len(key) + at + 1 :] if at < 0 else key[:at] + other
+        await world.send("GET", "/api/teams", 401, headers={"Authorization": wrong})
+    await world.get("/api/teams", headers={"Authorization": key.replace("Bearer", "bearer")})
+
+
+async def test_two_credentials_are_none(world: World) -> None:
+    key = (await world.key())["Authorization"]
+    async with world.client.get(
+        "/api/teams", headers=[("Authorization", key), ("Authorization", "Bearer x")]
+    ) as answer:
+        assert answer.status == 401
+
+
+async def test_guessing_ends_after_twenty_wrong_keys_for_a_minute(world: World) -> None:
+    key = await world.key()
+    for _ in range(20):
+        await world.send("GET", "/api/teams", 401, headers=WRONG)
+    async with world.client.get("/api/teams", headers=WRONG) as answer:
+        assert answer.status == 429
+        assert answer.content_type == "application/problem+json"
+        assert 1 <= int(answer.headers["Retry-After"]) <= 61
+    # Not even the right one is told from a wrong one now; without a key nothing is guessed.
+    await world.send("GET", "/api/teams", 429, headers=key)
+    await world.send("GET", "/api/teams", 401)
+    world.clock.now += timedelta(seconds=61)
+    await world.get("/api/teams", headers=key)
+    await world.send("GET", "/api/teams", 401, headers=WRONG)
+
+
+async def test_an_old_key_is_no_guess(world: World) -> None:
+    old = await world.key(expires_at=world.clock() + timedelta(minutes=1))
+    key = await world.key()
+    world.clock.now += timedelta(minutes=2)
+    for _ in range(25):
+        await world.send("GET", "/api/teams", 401, headers=old)
+    await world.get("/api/teams", headers=key)
+
+
+def test_guesses_are_counted_by_peer_and_networks_of_ipv6_together() -> None:
+    guesses = Guesses()
+    for i in range(20):
+        guesses.note("10.0.0.1", later(seconds=i))
+        guesses.note(f"2001:db8::{i}", NOW)
+    assert guesses.wait("10.0.0.1", later(seconds=30)) == 30.0
+    assert guesses.wait("::ffff:10.0.0.1", later(seconds=30)) == 30.0
+    assert guesses.wait("10.0.0.1", later(seconds=61)) == 0.0
+    assert guesses.wait("10.0.0.2", NOW) == 0.0
+    assert guesses.wait("2001:db8::ffff", NOW) == 60.0
+    assert guesses.wait("2001:db8:0:1::1", NOW) == 0.0
+
+
+def test_no_stranger_can_fill_the_memory_of_guesses() -> None:
+    guesses = Guesses()
+    for i in range(10_500):
+        guesses.note(f"10.{i >> 16 & 255}.{i >> 8 & 255}.{i & 255}", NOW)
+    assert len(guesses._wrong) == 10_000
+
+
+async def test_only_a_hash_is_kept_and_the_last_use(world: World) -> None:
+    header = (await world.key())["Authorization"]
+    secret = header[len("Bearer cst_12345678_") :]
+    await world.get("/api/teams", headers={"Authorization": header})
+    used = await _stored(world)
+    world.clock.now += timedelta(seconds=30)
+    await world.get("/api/teams", headers={"Authorization": header})
+    assert (await _stored(world)).last_used_at == used.last_used_at
+    world.clock.now += timedelta(seconds=31)
+    await world.get("/api/teams", headers={"Authorization": header})
+    stored = await _stored(world)
+    assert used.last_used_at is not None
+    assert stored.last_used_at is not None
+    assert stored.last_used_at - used.last_used_at >= timedelta(minutes=1)
+    assert secret not in stored.model_dump_json()
+    assert secret not in str(await world.agent.wired.api_keys.list())
+
+
+async def _stored(world: World) -> ApiKey:
+    (key,) = await world.agent.wired.api_keys.list()
+    return key
+
+
+async def test_a_key_is_in_force_at_once_also_when_another_process_made_it(world: World) -> None:
+    await world.get("/api/teams")
+    await world.agent.wired.api_keys._store.add(
+        ApiKey(
+            id="abcdefgh",
+            name="elsewhere",
+            scopes=("read",),
+            secret_sha256=secrets.token_hex(32),
+            created_at=NOW,
+            created_by=ACTOR,
+        )
+    )
+    await world.send("GET", "/api/teams", 401)
+
+
+async def test_pages_take_the_key_from_a_browsers_dialogue_and_nothing_else_does(
+    world: World,
+) -> None:
+    key = (await world.key())["Authorization"].removeprefix("Bearer ")
+    basic = base64.b64encode(f"anybody:{key}".encode()).decode()
+    header = {"Authorization": f"Basic {basic}"}
+    for path in ("/api/docs", "/api/openapi.json", "/outbox"):
+        async with world.client.get(path) as answer:
+            challenges = answer.headers.getall("WWW-Authenticate")
+            assert [one.split()[0] for one in challenges] == ["Bearer", "Basic"]
+        async with world.client.get(path, headers=header) as answer:
+            assert answer.status == 200, path
+    # A browser sends such a password by itself, so it must change nothing anywhere.
+    for method, path in (("GET", "/api/teams"), ("PUT", "/api/config"), ("GET", "/metrics")):
+        await world.send(method, path, 401, headers=header)
+    wrong = base64.b64encode(b"anybody:cst_x").decode()
+    await world.send("GET", "/api/docs", 401, headers={"Authorization": f"Basic {wrong}"})
+    await world.send("GET", "/api/docs", 401, headers={"Authorization": "Basic !!"})
+
+
+async def test_changes_are_audited_with_the_keys_name(world: World) -> None:
+    key = await world.key()
+    (stored,) = await world.agent.wired.api_keys.list()
+    await world.send("PUT", "/api/config", 200, headers=key, json={"anomaly_threshold": 44})
+    newest = (await world.agent.wired.api_keys._audit.newest(1))[0]
+    assert newest.action == "config.change"
+    assert newest.actor.door == "rest"
+    assert newest.actor.name == f"key {stored.name} ({stored.id})"
+
+
+async def test_strangers_reach_no_handler(world: World) -> None:
+    await world.add_teams(1)
+    await world.key()
+    paths = ["/api/preview/admin-report", "/api/costs/history"]
+    statuses = await asyncio.gather(*(_status(world, path) for path in paths * 20))
+    assert set(statuses) == {401}
+    assert world.datadog.queries == []
+
+
+async def _status(world: World, path: str) -> int:
+    async with world.client.get(path) as answer:
+        return answer.status
