@@ -26,6 +26,7 @@ ROOT = Path(__file__).parent.parent.parent
 PAGE = ROOT / "docs" / "install-linux.md"
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 DATADOG_PORT, SMTP_PORT = 18126, 18025
+PORT = 8001
 ACCOUNTS, SEED = 84, 7
 TRUST = Path("/etc/ssl/certs/ca-certificates.crt")
 TRUST_THERE = "/etc/ssl/trusted-here.crt"
@@ -177,6 +178,9 @@ def main() -> None:
         raise SystemExit(
             "Run it as root, with debootstrap installed (apt-get install debootstrap)."
         )
+    with socket.socket() as probe:
+        if probe.connect_ex(("127.0.0.1", PORT)) == 0:
+            raise SystemExit(f"Port {PORT} is taken. Stop what listens there: the page uses it.")
     began = time.monotonic()
     folder = Path(tempfile.mkdtemp(prefix="prove-install-"))
     record = folder / "mails.jsonl"
