@@ -35,7 +35,9 @@ def metrics() -> set[str]:
         weekly_deliveries={"sent": 1},
     )
     text = meter.exposition(facts).decode()
-    return {name for name in re.findall(r"^# TYPE (\w+)", text, re.MULTILINE) if "costagent" in name}
+    return {
+        name for name in re.findall(r"^# TYPE (\w+)", text, re.MULTILINE) if "costagent" in name
+    }
 
 
 def events() -> set[str]:

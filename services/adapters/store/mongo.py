@@ -8,6 +8,7 @@ from services.adapters.store.client import guarded, open_client, open_database
 from services.adapters.store.config import MongoAudit, MongoConfig
 from services.adapters.store.costs import MongoCosts
 from services.adapters.store.deliveries import MongoDeliveries
+from services.adapters.store.migrations import migrate
 from services.adapters.store.people import (
     MongoAdmins,
     MongoConversations,
@@ -47,8 +48,11 @@ class MongoStore:
 
     @guarded
     async def prepare(self) -> None:
-        """Creates the indexes; safe to repeat, and from several processes at once."""
+        """Brings the data up to date and creates the indexes; safe to repeat, and from several
+        processes at once.
+        """
         db = self._db
+        await migrate(db)
         await db.teams.create_index(
             [("sample", ASCENDING), ("aws_account_id", ASCENDING)], unique=True
         )

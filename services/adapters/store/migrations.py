@@ -1,0 +1,55 @@
+"""Brings stored data up to date: a version in the database, and a step from each to the next.
+
+Steps are idempotent, as two processes may start at once and each may be killed in the middle: the
+version moves on by compare-and-set after a step is done.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import structlog
+from pymongo import ReturnDocument
+
+from services.adapters.store.client import Database
+from services.errors import SettingsError
+
+log = structlog.get_logger()
+
+FIRST = 1
+Step = Callable[[Database], Awaitable[None]]
+STEPS: tuple[Step, ...] = ()
+"""Step i makes version i + 2 of version i + 1. Only ever add at the end."""
+KEY = "schema"
+
+
+async def migrate(db: Database, steps: Sequence[Step] = STEPS) -> int:
+    """Takes the data to the newest version, which it returns.
+
+    A database without a version is new, or of a time before versions: both are the first.
+    Raises SettingsError for data of a newer agent: it must not be written by this one.
+    """
+    newest = FIRST + len(steps)
+    version = await _version(db)
+    if version > newest:
+        raise SettingsError(
+            f"The data in MongoDB was written by a newer agent (data version {version}, this one "
+            f"knows {newest}). Start the newer one, or restore a backup."
+        )
+    while version < newest:
+        await steps[version - FIRST](db)
+        await db.meta.update_one(
+            {"_id": KEY, "version": version}, {"$set": {"version": version + 1}}
+        )
+        version += 1
+        log.info("data_migrated", version=version)
+    return version
+
+
+async def _version(db: Database) -> int:
+    stored: dict[str, Any] = await db.meta.find_one_and_update(
+        {"_id": KEY},
+        {"$setOnInsert": {"version": FIRST}},
+        upsert=True,
+        return_document=ReturnDocument.AFTER,
+    )
+    return int(stored["version"])

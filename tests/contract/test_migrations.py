@@ -1,0 +1,64 @@
+"""Stored data moves from version to version, on a real MongoDB."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from services.adapters.store import MongoStore
+from services.adapters.store.client import Database
+from services.adapters.store.migrations import STEPS, migrate
+from services.errors import SettingsError
+
+
+async def one(db: Database, collection: str, key: object) -> dict[str, Any]:
+    found = await db[collection].find_one({"_id": key})
+    assert found is not None
+    return dict(found)
+
+
+async def add_b(db: Database) -> None:
+    await db.things.update_many({"b": {"$exists": False}}, {"$set": {"b": 1}})
+
+
+async def count(db: Database) -> None:
+    await db.things.update_many({}, [{"$set": {"c": {"$add": ["$a", "$b"]}}}])
+
+
+async def test_old_data_is_brought_up_to_date_step_by_step_and_once(store: MongoStore) -> None:
+    db = store._db
+    await db.things.insert_one({"_id": 1, "a": 2})
+    assert await migrate(db, (add_b,)) == 2
+    assert await migrate(db, (add_b, count)) == 3
+    assert await migrate(db, (add_b, count)) == 3
+    assert await db.things.find_one({"_id": 1}) == {"_id": 1, "a": 2, "b": 1, "c": 3}
+
+
+async def test_a_step_that_breaks_is_done_again_at_the_next_start(store: MongoStore) -> None:
+    async def broken(db: Database) -> None:
+        await add_b(db)
+        raise ConnectionError
+
+    db = store._db
+    await db.things.insert_one({"_id": 1, "a": 2})
+    with pytest.raises(ConnectionError):
+        await migrate(db, (broken, count))
+    assert await migrate(db, (add_b, count)) == 3
+    assert (await one(db, "things", 1))["c"] == 3
+
+
+async def test_processes_that_start_together_end_at_the_same_version(store: MongoStore) -> None:
+    db = store._db
+    await db.things.insert_one({"_id": 1, "a": 2})
+    found = await asyncio.gather(*(migrate(db, (add_b, count)) for _ in range(5)))
+    assert set(found) == {3}
+    assert (await one(db, "meta", "schema"))["version"] == 3
+
+
+async def test_data_of_a_newer_agent_is_refused_and_left_alone(store: MongoStore) -> None:
+    db = store._db
+    newer = 2 + len(STEPS)
+    await db.meta.update_one({"_id": "schema"}, {"$set": {"version": newer}})
+    with pytest.raises(SettingsError, match="newer agent"):
+        await store.prepare()
+    assert (await one(db, "meta", "schema"))["version"] == newer
