@@ -63,7 +63,7 @@ def alert(news: AnomalyNews) -> Element:
     return card(
         [
             sample_notice(news.sample),
-            _state(news.anomaly),
+            _state(news),
             heading(_title(news)),
             *_amounts(news),
             _owner(news),
@@ -80,22 +80,22 @@ def _title(news: AnomalyNews) -> str:
     return f"{name} {anomaly.account_id}: {plain(anomaly.service, 60)}"
 
 
-def _state(anomaly: Anomaly) -> Element:
-    answer = anomaly.answer
+def _state(news: AnomalyNews) -> Element:
+    anomaly, answer = news.anomaly, news.anomaly.answer
     if anomaly.status == "open":
-        kind = "ABOVE THRESHOLD" if anomaly.kind == "threshold" else "NEW ANOMALY"
-        return box([crossing(kind)], "attention")
+        return box([crossing(_open_state(news))], "attention")
     if anomaly.status == "ended":
         last = anomaly.end or anomaly.start
-        days = (last - anomaly.start).days + 1
-        return box([text(bold("ENDED"), f" after {plural(days, 'day')}")])
+        days = plural((last - anomaly.start).days + 1, "day")
+        excess = money(_excess(news), anomaly.currency)
+        return box([text(bold("ENDED"), f" after {days}, {excess}")])
     if answer is None:
         return box([text(STATES[anomaly.status].upper(), weight="Bolder")])
     by, at = plain(answer.by, 60), clock_time(answer.at)
     reason = f": {plain(answer.reason, 300)}" if answer.reason else ""
     until = day(answer.until) if answer.until else ""
     if answer.by_id == PLAN and anomaly.status == "expected":
-        return box([text(bold("PLANNED"), f" until {until} by {by}{reason}")])
+        return box([text(bold("PLANNED"), f" until {until} by {by}{reason}{_actual(news)}")])
     marks = {
         "expected": ("EXPECTED", f" by {by}, {at}{reason}"),
         "not_an_anomaly": ("NOT AN ANOMALY", f", says {by}, {at}{reason}"),
@@ -105,6 +105,23 @@ def _state(anomaly: Anomaly) -> Element:
     }
     mark, who = marks[anomaly.status]
     return box([text(bold(mark), who)])
+
+
+def _open_state(news: AnomalyNews) -> str:
+    anomaly = news.anomaly
+    if news.grown_from is not None:
+        before = money(news.grown_from, anomaly.currency)
+        return f"GROWN {before} > {money(_excess(news), anomaly.currency)}"
+    return "ABOVE THRESHOLD" if anomaly.kind == "threshold" else "NEW ANOMALY"
+
+
+def _actual(news: AnomalyNews) -> str:
+    """What usage has really done since the month before."""
+    figures = news.figures
+    if figures is None or not _has_month(news):
+        return ""
+    share = percent_of(figures.usage_current, figures.usage_previous)
+    return f"; actual {share}" if share else ""
 
 
 def _has_month(news: AnomalyNews) -> bool:

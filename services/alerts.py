@@ -335,13 +335,15 @@ class Alerts:
         anomaly, fingerprint, message = news.anomaly, fingerprint_of(news.anomaly), alert.message
         if alert.shown == fingerprint or message is None:
             return
-        if not await self._replaced(conversation, alert, news, fingerprint, now):
-            return
         grown = (
             anomaly.status == "open"
             and alert.excess_told > 0
             and anomaly.excess >= GROWN * alert.excess_told
         )
+        if grown:
+            news = news.model_copy(update={"grown_from": alert.excess_told})
+        if not await self._replaced(conversation, alert, news, fingerprint, now):
+            return
         told = anomaly.excess if grown else alert.excess_told
         # Stored before the reply: a reply that is lost is better than one at every tick, or one
         # from each worker.

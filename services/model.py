@@ -913,6 +913,8 @@ class AnomalyNews(Value):
     """None when the account's team was removed."""
     figures: AccountFigures | None = None
     """None when there are no costs to show."""
+    grown_from: Decimal | None = None
+    """The excess that the conversation was told before, when it has doubled since."""
     sample: bool = False
 
 

@@ -512,6 +512,10 @@ def _anomalies(texts: Texts) -> Named:
     crossed = threshold_anomaly(grown, texts)
     yield "alert", anomalies.alert(news(texts, anomaly(texts), sample=True))
     yield "alert above threshold", anomalies.alert(news(texts, crossed))
+    yield (
+        "alert grown",
+        anomalies.alert(news(texts, anomaly(texts), grown_from=Decimal("1004.5"), sample=True)),
+    )
     new_spend = fresh(texts)
     yield (
         "alert of new spend",
@@ -538,7 +542,9 @@ def _anomalies(texts: Texts) -> Named:
     )
     yield (
         "alert planned",
-        anomalies.alert(news(texts, anomaly(texts, status="expected", answer=plan))),
+        anomalies.alert(
+            news(texts, threshold_anomaly(grown, texts, status="expected", answer=plan))
+        ),
     )
     yield (
         "alert answered by nobody known",

@@ -3,6 +3,7 @@
 import copy
 import inspect
 import json
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -11,8 +12,10 @@ from bot.actions import BUTTONS
 from bot.press import Press
 from cards import anomalies, costs, general, plans, reports, settings, teams, thresholds
 from cards.elements import MOST_BYTES, size_of
+from services.wording import money
 from tests.cards import examples
 from tests.cards.examples import HOSTILE, LARGEST, ORDINARY, every
+from tests.cards.reading import read
 from tests.cards.strict import LATER, schema_problems, strict_problems, walk
 
 Cards = dict[str, dict[str, Any]]
@@ -197,3 +200,17 @@ def test_sample_data_is_said_first_and_in_the_notification() -> None:
         if name != "mail of a team":  # its words are the mail's
             assert "SAMPLE DATA" in json.dumps(card["body"][0])
             assert card["fallbackText"].startswith("SAMPLE DATA. These are not your costs.")
+
+
+def test_the_numbers_of_every_chart_stand_as_text(cards: Cards) -> None:
+    charts = 0
+    for name, card in cards.items():
+        for one in walk(card):
+            if one["type"].startswith("Chart."):
+                charts += 1
+                told = read(card)
+                for series in one["data"]:
+                    assert series["values"], name
+                    for point in series["values"]:
+                        assert money(Decimal(repr(point["y"])), "USD") in told, (name, point)
+    assert charts > 10

@@ -23,6 +23,7 @@ from services.errors import (
 from services.model import (
     Alert,
     Anomaly,
+    AnomalyNews,
     Conversation,
     PostedMessage,
     RunKind,
@@ -191,6 +192,22 @@ async def test_a_worker_that_dies_after_the_post_began_leaves_it_unknown_and_mai
     assert (await world.alert()).state == "unknown"
     (subject,) = await world.mails()
     assert "may not have reached" in subject
+
+
+async def test_a_card_says_from_what_an_anomaly_has_grown_when_it_has_doubled(
+    world: World,
+) -> None:
+    await world.tick()
+    steps = ((Decimal(200), None), (Decimal(241), Decimal(120)), (Decimal(300), None))
+    for excess, told_before in steps:
+        known = await world.store.anomalies.get("a")
+        assert known is not None
+        await world.store.anomalies.update(known.model_copy(update={"excess": excess}))
+        await world.tick(minutes=1)
+        _, shown = world.notifier.updates[-1]
+        assert isinstance(shown, AnomalyNews)
+        assert (shown.anomaly.excess, shown.grown_from) == (excess, told_before)
+    assert len(world.notifier.updates) == 3
 
 
 async def test_an_answer_that_is_lost_is_never_repeated(world: World) -> None:
