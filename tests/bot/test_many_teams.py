@@ -1,6 +1,7 @@
 """A thousand teams in chat: still quick, still one thing after the other for everybody."""
 
 import gc
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -75,8 +76,7 @@ async def test_a_thousand_teams_hold_nobody_up(here: World, text: str, expected:
 async def test_the_export_is_complete_part_by_part(here: World) -> None:
     part, rows = await here.says("export teams"), set()
     while True:
-        (lines,) = [one for one in part.card["body"] if one["type"] == "RichTextBlock"]
-        rows |= set(lines["inlines"][0]["text"].splitlines()[1:])
+        rows |= set(re.findall(r"Team \d{4},\d{12},t\d+@example\.org", part.text))
         if not actions_of(part.card):
             break
         (part,) = (await here.sim.press(part, "Next part")).replies
