@@ -162,6 +162,18 @@ class CostTable:
     """False when the source named no currency and USD was assumed."""
 
 
+@dataclass(frozen=True, slots=True)
+class CostChange:
+    """From an instant on, another amount is known of a day; NaN: none any more."""
+
+    account_id: str
+    service: str
+    category: Category | None
+    day: date
+    at: datetime
+    amount: float
+
+
 class SourceState(Value):
     """What is known of a cost source between runs."""
 

@@ -16,6 +16,7 @@ from services.model import (
     ApiKey,
     AuditEntry,
     Conversation,
+    CostChange,
     CostTable,
     DaySpan,
     Delivery,
@@ -126,8 +127,9 @@ class CostStore(Protocol):
 
         Within the span the table is the whole truth for these accounts: a stored series that
         is absent from it becomes NaN there. Changed amounts keep their earlier value as a
-        revision dated ``seen_at``. The days of the span count as detailed for these accounts,
-        also for those without any cost. Saving the same table again changes nothing.
+        revision dated ``seen_at``, also when a day that was saved before had no amount. The days
+        of the span count as detailed for these accounts, also for those without any cost.
+        Saving the same table again changes nothing.
         """
         ...
 
@@ -143,6 +145,15 @@ class CostStore(Protocol):
         self, source: SourceName, accounts: Sequence[str], span: DaySpan, at: datetime
     ) -> CostTable:
         """As ``load``, with every amount as it was known at an instant (revisions undone)."""
+        ...
+
+    async def load_history(
+        self, source: SourceName, accounts: Sequence[str], span: DaySpan
+    ) -> tuple[CostTable, list[CostChange]]:
+        """As ``load``, with every amount as it was first seen, and all changes, oldest first.
+
+        A day that was read before and had nothing was first seen without an amount.
+        """
         ...
 
     async def save_names(

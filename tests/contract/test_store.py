@@ -1,6 +1,7 @@
 """The store's ports, on memory and on MongoDB."""
 
 import asyncio
+import math
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -14,6 +15,7 @@ from services.model import (
     Anomaly,
     Answer,
     AuditEntry,
+    Category,
     Conversation,
     DaySpan,
     DeliveryPhase,
@@ -130,6 +132,49 @@ async def test_a_day_first_seen_later_is_no_revision(any_store: Store) -> None:
     await costs.save_details("datadog", "m", both, [A], later(days=1))
 
     assert cells(await costs.load_as_known("datadog", [A], both.span, NOW)) == cells(both)
+
+
+async def test_a_day_that_was_empty_when_it_was_read_first_keeps_that(any_store: Store) -> None:
+    costs = any_store.costs
+    late = table(JAN_30, series([1, NAN]))
+    whole = table(JAN_30, series([1, 2]))
+    await costs.save_details("datadog", "m", late, [A, B], NOW)
+    await costs.save_details("datadog", "m", whole, [A, B], later(days=1))
+
+    assert cells(await costs.load_as_known("datadog", [A], whole.span, NOW)) == cells(late)
+    assert cells(await costs.load_as_known("datadog", [A], whole.span, later(days=1))) == cells(
+        whole
+    )
+
+
+async def test_a_history_begins_with_what_was_seen_first_and_tells_each_change(
+    any_store: Store,
+) -> None:
+    costs = any_store.costs
+    first = table(JAN_30, series([1, 2, 3, NAN]), series([5, 5, 5, 5], account=B))
+    second = table(JAN_30, series([1, 2.5, 3, 4]), series([NAN, 1, NAN, NAN], service="S3"))
+    third = table(JAN_30, series([1, 2.75, 3, 4]))
+    for hours, saved in enumerate((first, second, third)):
+        accounts = [A, B] if saved is first else [A]
+        await costs.save_details("datadog", "m", saved, accounts, later(hours=hours))
+
+    seen, changes = await costs.load_history("datadog", [A, B], first.span)
+
+    assert cells(seen) == cells(first)
+    day = JAN_30 + timedelta(days=1)
+    usage = Category.USAGE
+    assert {(one.account_id, one.service, one.category, one.day, one.at): one.amount
+            for one in changes if not math.isnan(one.amount)} == {
+        (A, "EC2", usage, day, later(hours=1)): 2.5,
+        (A, "S3", usage, day, later(hours=1)): 1.0,
+        (A, "EC2", usage, JAN_30 + timedelta(days=3), later(hours=1)): 4.0,
+        (A, "EC2", usage, day, later(hours=2)): 2.75,
+    }  # fmt: skip
+    gone = [one for one in changes if math.isnan(one.amount)]
+    assert [(one.service, one.day, one.at) for one in gone] == [("S3", day, later(hours=2))]
+    assert [one.at for one in changes] == sorted(one.at for one in changes)
+    inner, fewer = await costs.load_history("datadog", [A], DaySpan(JAN_30, JAN_30))
+    assert (cells(inner), fewer) == ({(A, "EC2", "usage", JAN_30): 1.0}, [])
 
 
 async def test_saving_the_same_again_changes_nothing(any_store: Store) -> None:

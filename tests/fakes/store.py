@@ -4,7 +4,7 @@ import math
 from array import array
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Literal
 
 from services.errors import ConflictError
@@ -18,6 +18,7 @@ from services.model import (
     AuditEntry,
     Category,
     Conversation,
+    CostChange,
     CostSeries,
     CostTable,
     DaySpan,
@@ -48,7 +49,7 @@ class MemoryCosts:
 
     def __init__(self) -> None:
         self._cells: dict[Cell, list[tuple[datetime, float]]] = {}
-        self._detailed: set[tuple[SourceName, str, str, date]] = set()
+        self._detailed: dict[tuple[SourceName, str, str, date], datetime] = {}
         self._metrics: dict[tuple[SourceName, str, Month], str] = {}
         self._currencies: dict[SourceName, str] = {}
         self._names: dict[tuple[SourceName, str, Month], str] = {}
@@ -94,7 +95,7 @@ class MemoryCosts:
             self._put(cell, amount, seen_at)
         for account in accounts:
             for day in table.span:
-                self._detailed.add((source, metric, account, day))
+                self._detailed.setdefault((source, metric, account, day), seen_at)
                 self._metrics[source, account, Month.of(day)] = metric
 
     def _known(self, cell: Cell, at: datetime | None) -> float:
@@ -106,12 +107,9 @@ class MemoryCosts:
         return seen[-1][1] if seen else math.nan
 
     def _first_seen(self, cell: Cell, default: datetime) -> datetime:
-        times = (
-            seen[0][0]
-            for other, seen in self._cells.items()
-            if seen and other[:3] == cell[:3] and other[5] == cell[5] and other[4] is not None
-        )
-        return min(times, default=default)
+        """When the cell's day was first read, whether it had an amount or not."""
+        source, metric, account, _, _, day = cell
+        return self._detailed.get((source, metric, account, day), default)
 
     def _table(
         self,
@@ -156,6 +154,27 @@ class MemoryCosts:
         self, source: SourceName, accounts: Sequence[str], span: DaySpan, at: datetime
     ) -> CostTable:
         return self._table(source, accounts, span, at)
+
+    async def load_history(
+        self, source: SourceName, accounts: Sequence[str], span: DaySpan
+    ) -> tuple[CostTable, list[CostChange]]:
+        begin = datetime.min.replace(tzinfo=UTC)
+        changes = []
+        for cell, seen in self._cells.items():
+            of, metric, account, service, category, day = cell
+            wanted = of == source and account in accounts and day in span
+            if not wanted or category is None:
+                continue
+            if self._metrics[source, account, Month.of(day)] != metric:
+                continue
+            first = self._first_seen(cell, begin)
+            changes += [
+                CostChange(account, service, category, day, at, amount)
+                for at, amount in seen
+                if at > first
+            ]
+        table = self._table(source, accounts, span, begin)
+        return table, sorted(changes, key=lambda one: one.at)
 
     async def save_names(
         self, source: SourceName, names: Mapping[str, str], months: Sequence[Month]

@@ -28,6 +28,7 @@ from services.adapters.store.packing import (
 from services.errors import StoreUnavailableError
 from services.model import (
     Category,
+    CostChange,
     CostSeries,
     CostTable,
     DaySpan,
@@ -153,6 +154,24 @@ class MongoCosts:
         self, source: SourceName, accounts: Sequence[str], span: DaySpan, at: datetime
     ) -> CostTable:
         return await self._load(source, accounts, span, lambda month: month.as_known(at))
+
+    @guarded
+    async def load_history(
+        self, source: SourceName, accounts: Sequence[str], span: DaySpan
+    ) -> tuple[CostTable, list[CostChange]]:
+        changes: list[CostChange] = []
+
+        def first_seen(month: MonthOfCosts) -> "Mapping[Key, array[float]]":
+            series, later = month.history()
+            for at, (service, category), number, amount in later:
+                day = month.month.span.first.replace(day=number)
+                if day in span:
+                    of = Category(category) if category else None
+                    changes.append(CostChange(month.account_id, service, of, day, at, amount))
+            return series
+
+        table = await self._load(source, accounts, span, first_seen)
+        return table, sorted(changes, key=lambda one: one.at)
 
     async def _load(
         self,

@@ -10,7 +10,7 @@ from array import array
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from services.model import Category, Month
 
@@ -63,6 +63,15 @@ class Revision:
         return bool(self.totals or self.series)
 
 
+class Change(NamedTuple):
+    """From an instant on, a series has another amount on a day of the month."""
+
+    at: datetime
+    key: Key
+    day: int
+    amount: float
+
+
 @dataclass(slots=True)
 class MonthOfCosts:
     """All that is stored of one account and month."""
@@ -112,9 +121,7 @@ class MonthOfCosts:
     ) -> bool:
         """Makes ``details`` the whole truth for these days. True when anything changed."""
         days = list(days)
-        known = {
-            day for day in days if any(not math.isnan(s[day - 1]) for s in self.series.values())
-        }
+        known = {day for day in days if self.covered >> (day - 1) & 1}
         covered = self.covered | day_bits(days)
         revision, changed = Revision(at), covered != self.covered
         self.covered = covered
@@ -150,6 +157,18 @@ class MonthOfCosts:
                 for day, before in days.items():
                     amounts[day - 1] = before
         return series
+
+    def history(self) -> "tuple[dict[Key, array[float]], list[Change]]":
+        """The series as they were first seen, and what was changed later, oldest first."""
+        series = {key: array("d", amounts) for key, amounts in self.series.items()}
+        changes: list[Change] = []
+        for revision in sorted(self.revisions, key=lambda one: one.at, reverse=True):
+            for key, days in revision.series.items():
+                amounts = series.setdefault(key, empty(self.days))
+                for day, before in days.items():
+                    changes.append(Change(revision.at, key, day, amounts[day - 1]))
+                    amounts[day - 1] = before
+        return series, changes[::-1]
 
     def document(self) -> dict[str, Any]:
         """The BSON form."""

@@ -1,0 +1,1 @@
+"""Detection of cost anomalies: daily, causal, without input, output or clock."""

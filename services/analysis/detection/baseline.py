@@ -1,0 +1,243 @@
+"""What a series of daily amounts usually does, and how far a day lies from it.
+
+A series is a list of daily amounts in money, newest last, already cleaned of what was not normal.
+All of this is statistics in floats; sums that people read are added up elsewhere. Plain Python
+on purpose: few series need more than a glance, and numpy costs more at import than it saves
+(``docs/detection.md`` has the measurement).
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+from services.analysis.detection.rules import HORIZONS, Rules
+
+WEEK = 7
+PROFILE_WEEKS = 8
+"""Weeks that say how a weekday compares with its week."""
+LEVEL_WEEKS = 4
+"""Weeks whose median is the present level."""
+MOST_WEEKS = 13
+SPREAD_DAYS = 49
+"""Days whose differences to a week before say how wide the series spreads."""
+CAP_SPREADS = 3.0
+"""A single day counts in sums over several, and in what is normal, up to so many spreads."""
+DEVIATION = 2.097
+"""Median of relative half-differences of two days → standard deviation of one (normal law)."""
+TAIL_DEVIATION = 0.86
+"""The same from their 90th percentile, which is what counts where tails are heavy."""
+WEEK_DEVIATION, WEEK_TAIL_DEVIATION = 1.048, 0.55
+"""The same for differences of neighbouring weeks: their median, their 80th percentile."""
+SMOOTH = 0.3
+"""Share of the level added to both days of a relative difference, so that zeros do no harm."""
+QUIET_SHARE = 0.15
+"""Share of the level added to a day's expectation for its spread: weekends are not silent."""
+MOST_GROWTH = 0.015
+"""Growth a week that is taken for normal, at most: about 6 % a month."""
+GROWTH_WEEKS = 10
+"""Weeks of history from which growth is estimated at all."""
+FEWEST_WEEKS = 3
+
+
+class Past(NamedTuple):
+    """A series with its weekly sums, newest first, and its level a day."""
+
+    values: Sequence[float]
+    weeks: list[float]
+    level: float
+
+
+class Measure(NamedTuple):
+    """In which money a series is measured."""
+
+    grain: float
+    """Differences below this are noise, whatever the series."""
+    least: float
+    """Money a day that an excess must reach to be told."""
+    service: bool
+    """Whether it is a single service, of which there are many."""
+    peak: float = 0.0
+    """The largest single excess of the last months."""
+
+
+class Look(NamedTuple):
+    """A day against what was expected of it."""
+
+    expected: float
+    excess: float
+    spread: float
+    """One standard deviation of a day."""
+    cap: float
+    """More than this does not enter what is normal."""
+    horizon: int = 0
+    """The horizon in days that lies furthest beyond its limit; 0: none does."""
+    score: float = 0.0
+    """How many times its limit; 1 and more is told."""
+
+
+def median(values: Sequence[float]) -> float:
+    """The median of at least one number."""
+    ordered = sorted(values)
+    n = len(ordered)
+    return ordered[n // 2] if n % 2 else (ordered[n // 2 - 1] + ordered[n // 2]) / 2
+
+
+def second_largest(values: Sequence[float]) -> float:
+    """What was reached before, leaving out a single outlier."""
+    return sorted(values)[-2] if len(values) > 1 else values[0]
+
+
+def week_sums(values: Sequence[float], most: int = MOST_WEEKS) -> list[float]:
+    """Sums of whole weeks backwards from the end of a series, newest first."""
+    n = len(values)
+    last = max(n - most * WEEK, WEEK - 1)
+    return [sum(values[end - WEEK : end]) for end in range(n, last, -WEEK)]
+
+
+def past_of(values: Sequence[float], most: int = MOST_WEEKS) -> Past:
+    """A series of at least a week, prepared."""
+    weeks = week_sums(values, most)
+    return Past(values, weeks, median(weeks[:LEVEL_WEEKS]) / WEEK)
+
+
+def expected_day(values: Sequence[float]) -> float:
+    """What the day after a series should be."""
+    return _usual(past_of(values, PROFILE_WEEKS), 1)[0]
+
+
+def _usual(past: Past, days: int) -> tuple[float, float]:
+    """What the sum of some days, ending with the day to come, should be; and what it reached.
+
+    Expected is the same days' usual share of their week, times the present level. Reached is
+    that or, if it is more, the second largest such sum of the last eight weeks.
+    """
+    values, weeks, level = past
+    same = [values[-WEEK - back :: -WEEK] for back in range(days)]
+    sums = same[0] if days == 1 else [sum(some) for some in zip(*same, strict=False)]
+    sums = sums[:PROFILE_WEEKS]
+    shares = [
+        WEEK * total / week if week > 0 else 0.0 for total, week in zip(sums, weeks, strict=False)
+    ]
+    expected = median(shares) * level
+    return expected, max(expected, second_largest(sums))
+
+
+def look(values: Sequence[float], today: float, measure: Measure, rules: Rules) -> Look:
+    """Judges the day after a series of at least five weeks."""
+    past = past_of(values)
+    expected, reached = _usual(past, 1)
+    narrow = rules.day_spread * expected + measure.grain
+    week = today + sum(values[1 - WEEK :])
+    if today - reached < 2 * narrow and week - max(past.weeks[1:4]) < CAP_SPREADS * narrow:
+        return Look(expected, today - expected, narrow, reached + CAP_SPREADS * narrow)
+    relative = _relative_spread(past)
+    spread = max(relative * (expected + QUIET_SHARE * past.level), narrow)
+    limit = reached
+    if expected <= SMOOTH * measure.grain:  # seldom used: only more than ever is news
+        largest = max(measure.peak, *values)
+        limit = max(reached, rules.sparse * largest)
+        spread = max(spread, SMOOTH * largest)
+    cap = reached + CAP_SPREADS * spread
+    capped = min(today, cap)
+    scores = [
+        _day_score(today, expected, limit, spread, measure, rules),
+        _days_score(past, capped, spread, relative, measure, rules),
+        *(_weeks_score(past, capped, spread, place, measure, rules) for place in (2, 3, 4)),
+    ]
+    best = max(scores)
+    horizon = HORIZONS[scores.index(best)] if best >= 1 else 0
+    return Look(expected, today - expected, spread, cap, horizon, best)
+
+
+def _relative_spread(past: Past) -> float:
+    """One standard deviation of a day as a share of its level, from differences to a week before.
+
+    The larger of what the middle and what the tail of the differences say.
+    """
+    values = past.values
+    n = min(SPREAD_DAYS, len(values) - WEEK)
+    smooth = SMOOTH * past.level + 1e-9
+    pairs = zip(values[-n:], values[-n - WEEK : -WEEK], strict=True)
+    steps = sorted([abs(a - b) / (a + b + smooth) for a, b in pairs])
+    return max(steps[n // 2] * DEVIATION, steps[9 * n // 10] * TAIL_DEVIATION)
+
+
+def _limit(place: int, measure: Measure, rules: Rules) -> float:
+    return rules.scores[place] + (rules.service_score if measure.service else 0.0)
+
+
+def _day_score(
+    today: float, expected: float, limit: float, spread: float, measure: Measure, rules: Rules
+) -> float:
+    """A day by itself."""
+    if today - expected < max(measure.least, rules.shares[0] * expected):
+        return 0.0
+    return (today - limit) / spread / _limit(0, measure, rules)
+
+
+def _days_score(
+    past: Past, today: float, spread: float, relative: float, measure: Measure, rules: Rules
+) -> float:
+    """The day with the two before it."""
+    days = HORIZONS[1]
+    total = today + sum(past.values[1 - days :])
+    expected, reached = _usual(past, days)
+    least = max(rules.slow_money * measure.least, rules.shares[1] * expected)
+    if total - expected < least or total <= reached:
+        return 0.0
+    wide = max(
+        1.5 * spread,
+        0.75 * relative * expected,
+        0.8 * rules.day_spread * expected + 1.5 * measure.grain,
+    )
+    return (total - reached) / wide / _limit(1, measure, rules)
+
+
+def _weeks_score(
+    past: Past, today: float, spread: float, place: int, measure: Measure, rules: Rules
+) -> float:
+    """One, two or three weeks against the eight before them, growth allowed for."""
+    days = HORIZONS[place]
+    number = days // WEEK
+    before = past.weeks[number : number + PROFILE_WEEKS]
+    if len(before) < FEWEST_WEEKS:
+        return 0.0
+    total = (today + sum(past.values[1 - days :])) / number
+    reached = second_largest(_means(before, number))
+    if total <= reached:
+        return 0.0
+    usual = median(before) + _growth(past.weeks[number:]) * len(before) / 2
+    reached = max(reached, usual)
+    share = rules.service_share if measure.service else rules.shares[place]
+    least = rules.slow_money * measure.least * (1.0 if number == 1 else 1.5) / number
+    if total - usual < max(least, share * usual):
+        return 0.0
+    wide = max(
+        _week_spread(past.weeks),
+        rules.week_spread * usual + 2 * measure.grain,
+        2.2 * spread,
+    )
+    wide *= float(number**rules.spread_growth) / number
+    return (total - reached) / wide / _limit(place, measure, rules)
+
+
+def _means(weeks: list[float], number: int) -> list[float]:
+    """Means of so many neighbouring weeks."""
+    if number == 1:
+        return weeks
+    return [sum(weeks[i : i + number]) / number for i in range(len(weeks) - number + 1)]
+
+
+def _growth(weeks: Sequence[float]) -> float:
+    """Money by which a week is usually larger than the one before; never negative."""
+    if len(weeks) < GROWTH_WEEKS - 1:
+        return 0.0
+    steps = [(a - b) / LEVEL_WEEKS for a, b in zip(weeks, weeks[LEVEL_WEEKS:], strict=False)]
+    return min(max(median(steps), 0.0), MOST_GROWTH * median(weeks[:PROFILE_WEEKS]))
+
+
+def _week_spread(weeks: Sequence[float]) -> float:
+    """One standard deviation of a week, from its differences to the week before."""
+    steps = sorted([abs(a - b) for a, b in pairwise(weeks[1:])])
+    n = len(steps)
+    return max(steps[n // 2] * WEEK_DEVIATION, steps[8 * n // 10] * WEEK_TAIL_DEVIATION)

@@ -1,0 +1,64 @@
+"""An anomaly of an account as detection sees it: it begins, goes on, and ends."""
+
+import math
+from dataclasses import dataclass, field
+from typing import Literal
+
+ACCOUNT = ""
+"""Name of the column of the whole account."""
+SPIKE_DAYS = 3
+"""An event of at most so many days is a spike."""
+DRIFT_DAYS = 8
+"""With fewer days a slow rise cannot be told from a step."""
+RISES = 1.6
+"""A drift's later half exceeds its earlier half by this factor."""
+
+Kind = Literal["spike", "shift", "drift"]
+
+
+@dataclass(slots=True)
+class Event:
+    """An anomaly of an account as detection sees it; days are ordinals, money is floats."""
+
+    start: int
+    raised: int
+    """The day whose costs raised it."""
+    last: int
+    """Last day that belongs to it."""
+    horizon: int
+    score: float
+    sums: dict[str, float] = field(default_factory=dict)
+    """Column → money above what was expected; the account under ``""``."""
+    shares: dict[int, float] = field(default_factory=dict)
+    """Day → excess as a share of what was expected."""
+    quiet: int = 0
+    """Days without excess since ``last``."""
+    ended: int | None = None
+    """The day whose costs ended it; None while open."""
+    accepted: bool = False
+    """Ended because it is the new normal."""
+
+    @property
+    def excess(self) -> float:
+        """Money above what was expected, so far."""
+        if ACCOUNT in self.sums:
+            return self.sums[ACCOUNT]
+        return math.fsum(self.sums.values())
+
+    @property
+    def driver(self) -> str:
+        """The service with the largest excess; ``""`` when no service stands out."""
+        services = [name for name in self.sums if name != ACCOUNT]
+        return max(services, key=lambda name: (self.sums[name], name), default=ACCOUNT)
+
+    @property
+    def kind(self) -> Kind:
+        """What it looks like so far."""
+        if self.last - self.start < SPIKE_DAYS:
+            return "spike"
+        shares = [share for _, share in sorted(self.shares.items())]
+        half = len(shares) // 2
+        if self.horizon > SPIKE_DAYS and len(shares) >= DRIFT_DAYS:
+            early, late = math.fsum(shares[:half]), math.fsum(shares[-half:])
+            return "drift" if late > RISES * early else "shift"
+        return "shift"

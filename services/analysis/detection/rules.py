@@ -1,0 +1,47 @@
+"""What counts as an anomaly. Calibrated on seeded worlds; see ``docs/detection.md``."""
+
+from dataclasses import dataclass
+
+LEARNING_DAYS = 35
+"""Days of data after which an account is judged in full."""
+WINDOW = 91
+"""Days of the past that say what is normal: 13 weeks."""
+HORIZONS = (1, 3, 7, 14, 21)
+"""Over how many days excess is added up before it is judged, in days."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Limits of detection; money in the source's currency, shares and ratios as fractions.
+
+    ``scores`` and ``shares`` have one entry for each horizon: how far beyond its usual spread,
+    and by which share of what was expected, a sum must lie to be told.
+    """
+
+    floor: float = 25.0
+    """Money a day below which nothing is told."""
+    scores: tuple[float, ...] = (4.5, 3.5, 4.1, 3.6, 3.7)
+    shares: tuple[float, ...] = (0.2, 0.2, 0.18, 0.14, 0.15)
+    service_score: float = 1.9
+    """Added to the scores when a single service is judged: there are many of them."""
+    service_share: float = 0.33
+    """Share of what was expected of a service over more than three days."""
+    account_share: float = 0.08
+    """Share of the account's usual day that a service's excess must make up."""
+    day_spread: float = 0.05
+    week_spread: float = 0.04
+    """Smallest spread that is believed, as a share of what is expected of a day, of a week."""
+    spread_growth: float = 0.7
+    """The spread of n weeks is that of one, times n to this power."""
+    slow_money: float = 1.5
+    """Floors that an excess over several days must reach."""
+    similar: float = 0.7
+    """An excess of this share of today's counts as similar."""
+    similar_times: int = 2
+    """So many similar excesses in 100 days make a habit, which is not told."""
+    accept_after: int = 28
+    """Days after which a stable excess is the new normal."""
+    accept_latest: int = 56
+    """Days after which any excess is."""
+    sparse: float = 1.25
+    """A seldom used service must exceed its largest day by this factor."""

@@ -1,0 +1,535 @@
+"""Watches one account: what is normal, what stands out today, and the event it belongs to.
+
+The state is small and grows no older: 91 days of amounts as 32-bit floats, what was taken out of
+them, and a few bumps. A day is judged once, and again when it is restated.
+"""
+
+import math
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
+
+from services.analysis.detection.baseline import (
+    WEEK,
+    Look,
+    Measure,
+    expected_day,
+    look,
+    median,
+    week_sums,
+)
+from services.analysis.detection.event import ACCOUNT, SPIKE_DAYS, Event
+from services.analysis.detection.habits import Bump, explained, remembered
+from services.analysis.detection.rules import LEARNING_DAYS, WINDOW, Rules
+
+QUIET_DAYS = 3
+"""So many days without excess end an event."""
+SILENT_DAYS = 28
+"""After so many days without usage, an account that returns is learned anew."""
+GONE_DAYS = 7
+"""After so many, an open event is over."""
+DAY_STEP, DAY_MONEY, WEEK_STEP = 1.15, 0.4, 1.08
+"""Only a column whose day or week exceeds those of both weeks before by this is looked at."""
+STANDS_OUT = 2.5
+"""A bump is remembered from so many spreads on."""
+BACK_DAYS = 35
+"""The onset of a slow excess is looked for so many days back."""
+FEW_DAYS_BACK = 4
+KEPT_DAYS = WINDOW + BACK_DAYS
+"""So many rows can be looked at; older ones are dropped."""
+SPARE_DAYS = 60
+"""Rows that are dropped together, for speed."""
+KEPT_SUMS = BACK_DAYS + 1
+REJUDGED_DAYS = 30
+"""A restated day is judged again for so long."""
+CARRIES = 0.15
+"""A service belongs to an account's event when it carries this share of the excess."""
+STILL = 0.4
+"""A day belongs to an event while its excess is this share of the event's usual one."""
+LONG = 4
+"""An event of more days than this leaves no bumps: it is no charge that comes again."""
+JUMP_DAYS, JUMP_FACTOR, JUMP_FLOORS = 14, 4.0, 8.0
+"""While learning: from this day on, above the largest day so far by this factor and floors."""
+
+
+class Watch:
+    """The state of one account between days."""
+
+    def __init__(self, rules: Rules, services: Iterable[str] = ()) -> None:
+        self.rules = rules
+        self.names: list[str] = [ACCOUNT, *services]
+        self.begin: int | None = None
+        """First day with usage; None before it."""
+        self.first = 0
+        """Day of the first row."""
+        self.silent = 0
+        """Days without usage up to now."""
+        self.event: Event | None = None
+        """The open event."""
+        self.before: Event | None = None
+        """The one that ended last."""
+        self._forget()
+
+    def _forget(self) -> None:
+        self.rows = array("f")
+        """What is normal: one row a day, one amount a column."""
+        self.sums = array("f")
+        """Sums of the last seven rows, in the same order."""
+        self.taken: dict[int, dict[int, float]] = {}
+        """Day → column → what was taken out of the row."""
+        self.gaps: set[int] = set()
+        """Days without usage, filled with the week before."""
+        self.bumps: dict[int, list[Bump]] = {}
+        """Column → its bumps of the last months."""
+        self.event = self.before = None
+
+    # What is known
+
+    @property
+    def width(self) -> int:
+        return len(self.names)
+
+    @property
+    def next_day(self) -> int:
+        """The day after the last row."""
+        return self.first + len(self.rows) // self.width
+
+    def learned(self, day: int) -> int:
+        """Days of data up to a day, at most as many as are needed."""
+        return 0 if self.begin is None else min(day - self.begin + 1, LEARNING_DAYS)
+
+    def amount(self, day: int, column: int) -> float:
+        """An amount as it is known, normal or not."""
+        normal = self.rows[(day - self.first) * self.width + column]
+        return normal + self.taken.get(day, {}).get(column, 0.0)
+
+    def series(self, column: int, day: int) -> list[float]:
+        """What was normal of a column in the 13 weeks before a day."""
+        width = self.width
+        end = (day - self.first) * width
+        begin = max(end - WINDOW * width, len(self.rows) - KEPT_DAYS * width, 0)
+        return self.rows[begin + column : end : width].tolist()
+
+    def _put(self, day: int, column: int, normal: float) -> None:
+        """Says what is normal of a day; the rest of its amount is taken out."""
+        width = self.width
+        at = (day - self.first) * width + column
+        before = self.rows[at]
+        self.rows[at] = normal
+        change = self.rows[at] - before
+        if not change:
+            return
+        taken = self.taken.setdefault(day, {})
+        taken[column] = taken.get(column, 0.0) - change
+        for i in range(at, min(at + WEEK * width, len(self.sums)), width):
+            self.sums[i] += change
+
+    def _append(self, row: Sequence[float]) -> None:
+        rows, sums, width = self.rows, self.sums, self.width
+        rows.extend(row)
+        newest = rows[-width:]
+        if len(rows) == width:
+            sums.extend(newest)
+        elif len(rows) <= WEEK * width:
+            sums.extend([a + b for a, b in zip(sums[-width:], newest, strict=True)])
+        else:
+            oldest = rows[-(WEEK + 1) * width : -WEEK * width]
+            sums.extend([a + b - c for a, b, c in zip(sums[-width:], newest, oldest, strict=True)])
+        if len(rows) >= (KEPT_DAYS + SPARE_DAYS) * width:
+            self._drop(SPARE_DAYS)
+
+    def _drop(self, days: int) -> None:
+        """Drops the oldest days."""
+        del self.rows[: days * self.width], self.sums[: days * self.width]
+        self.first += days
+        self.taken = {day: held for day, held in self.taken.items() if day >= self.first}
+        self.gaps = {day for day in self.gaps if day >= self.first}
+
+    def _columns(self, usage: Mapping[str, float]) -> list[int]:
+        """The columns of these services; new ones are added, without usage so far."""
+        known = {name: column for column, name in enumerate(self.names)}
+        new = [name for name in usage if name not in known]
+        if new:
+            self._widen(new)
+            known = {name: column for column, name in enumerate(self.names)}
+        return [known[name] for name in usage]
+
+    def _widen(self, new: Sequence[str]) -> None:
+        width, more = self.width, [0.0] * len(new)
+        for name in ("rows", "sums"):
+            held, wider = getattr(self, name), array("f")
+            for at in range(0, len(held), width):
+                wider.extend(held[at : at + width])
+                wider.extend(more)
+            setattr(self, name, wider)
+        self.names += new
+
+    # A day
+
+    def judge(self, day: int, usage: Mapping[str, float]) -> None:
+        """Judges the usage by service of the day after the last one.
+
+        A day without any usage says nothing: the source may be late, the account closed.
+        """
+        columns = self._columns(usage)
+        row = [0.0] * self.width
+        for column, amount in zip(columns, usage.values(), strict=True):
+            row[column] = amount
+        row[0] = math.fsum(usage.values())
+        self.judge_row(day, row)
+
+    def judge_row(self, day: int, row: Sequence[float]) -> None:
+        """The same with amounts in the order of ``names``, the whole account first."""
+        if row[0] <= 0:
+            self._missing(day)
+            return
+        if self.begin is None or self.silent >= SILENT_DAYS:
+            self.begin, self.first = day, day
+            self._forget()
+        self.silent = 0
+        self._append(row)
+        age = day - self.begin + 1
+        if age > LEARNING_DAYS:
+            self._judge(day, row)
+            return
+        if age == LEARNING_DAYS:
+            self._tidy()
+        elif age > JUMP_DAYS:
+            self._judge_learning(day, row[0])
+
+    def _missing(self, day: int) -> None:
+        self.silent += 1
+        if self.begin is not None:
+            back = min(WEEK * self.width, len(self.rows))
+            self._append(self.rows[len(self.rows) - back :][: self.width])
+            self.gaps.add(day)
+            if self.silent == GONE_DAYS:
+                self._end(day)
+
+    def _judge_learning(self, day: int, today: float) -> None:
+        """While learning, only a large jump of the whole account is told."""
+        if self.event is not None:
+            self._follow(day)
+            return
+        largest = max(self.series(0, day))
+        if today > JUMP_FACTOR * largest and today - largest > JUMP_FLOORS * self.rules.floor:
+            jump = Look(largest, today - largest, largest, 2 * largest, 1, 1.0)
+            self._raise(day, {0: jump})
+            self._follow(day, new=True)
+
+    def _tidy(self) -> None:
+        """After learning, single large days become bumps and are cut down."""
+        for column in range(self.width):
+            values = self.series(column, self.next_day)
+            usual = median(values)
+            steps = [abs(a - b) for a, b in zip(values[WEEK:], values, strict=False)]
+            spread = median(steps) * 1.05
+            for i, amount in enumerate(values):
+                same = sorted(values[i % WEEK :: WEEK])
+                middle = same[len(same) // 2]
+                others = same[-2] if amount >= same[-1] else same[-1]
+                limit = middle + 3 * max(spread, 0.06 * middle, 0.02 * usual, 0.5)
+                if amount > limit and amount > 1.15 * others + 2:
+                    day = self.first + i
+                    self.bumps.setdefault(column, []).append(Bump(day, amount - middle))
+                    self._put(day, column, limit)
+
+    def _screen(self, row: Sequence[float]) -> set[int]:
+        """Columns that may stand out: all others surely do not, and most days none does."""
+        rows, sums, width = self.rows, self.sums, self.width
+        step = DAY_MONEY * self.rules.floor
+        day = zip(
+            row,
+            rows[-8 * width : -7 * width],
+            rows[-15 * width : -14 * width],
+            strict=True,
+        )
+        found = {
+            c
+            for c, (x, a, b) in enumerate(day)
+            if x - step > DAY_STEP * a and x - step > DAY_STEP * b
+        }
+        step = self.rules.floor
+        week = zip(
+            sums[-width:],
+            sums[-15 * width : -14 * width],
+            sums[-22 * width : -21 * width],
+            strict=True,
+        )
+        found.update(
+            c
+            for c, (x, a, b) in enumerate(week)
+            if x - step > WEEK_STEP * a and x - step > WEEK_STEP * b
+        )
+        return found
+
+    def _judge(self, day: int, row: Sequence[float]) -> None:
+        candidates = self._screen(row)
+        event = self.event
+        if event is not None:
+            candidates |= {c for c, name in enumerate(self.names) if name in event.sums}
+        if not candidates:
+            return
+        hits = self._hits(day, candidates, row)
+        if hits:
+            self._raise(day, hits)
+        if self.event is not None:
+            self._follow(day, new=bool(hits))
+
+    def _hits(self, day: int, candidates: Iterable[int], row: Sequence[float]) -> dict[int, Look]:
+        """The columns of a day that are told, apart from those that have been."""
+        level = median(week_sums(self.series(0, day), 4)) / WEEK
+        hits: dict[int, Look] = {}
+        cleared = 0.0
+        for column in sorted(candidates, reverse=True):  # the account last
+            found, spared = self._look(day, column, row[column], level, cleared)
+            cleared += spared if column else 0.0
+            if found.horizon and not self._involved(column):
+                hits[column] = found
+        return hits
+
+    def _involved(self, column: int) -> bool:
+        return self.event is not None and self.names[column] in self.event.sums
+
+    def _look(
+        self, day: int, column: int, amount: float, level: float, cleared: float
+    ) -> tuple[Look, float]:
+        """Judges a column of a day; also the money that habits explain.
+
+        ``cleared`` is what habits of the services explain of the account.
+        """
+        measure = self._measure(column, level)
+        values = self.series(column, day)
+        found = look(values, amount, measure, self.rules)
+        spared = 0.0
+        if found.excess > max(STANDS_OUT * found.spread, 0.15 * found.expected + 2):
+            bumps = remembered(self.bumps.get(column, ()), day)
+            spared = explained(bumps, day, found.excess, self.rules)
+            if column == 0:
+                spared = min(max(spared, cleared), found.excess)
+            if not self._involved(column) or found.excess > 2 * self._typical(column):
+                self.bumps[column] = [*bumps, Bump(day, found.excess)]
+            if spared > 0:
+                found = look(values, amount - spared, measure, self.rules)
+        self._put(day, column, min(amount - spared, found.cap))
+        return found, spared
+
+    def _measure(self, column: int, level: float) -> Measure:
+        floor = self.rules.floor
+        peak = max((bump.excess for bump in self.bumps.get(column, ())), default=0.0)
+        if column == 0:
+            return Measure(1.0, floor, service=False, peak=peak)
+        least = max(floor, self.rules.account_share * level)
+        return Measure(max(1.0, 0.01 * level), least, service=True, peak=peak)
+
+    def _typical(self, column: int) -> float:
+        """The usual excess a day of a column in the present event."""
+        event = self.event
+        return event.sums[self.names[column]] / len(event.shares) if event else 0.0
+
+    # A day that was judged before
+
+    def restate(self, day: int, usage: Mapping[str, float]) -> None:
+        """Takes the amounts of some services of a past day as they are known now.
+
+        A day that had no usage is filled; one that has grown is judged again, so that what came
+        late is still told.
+        """
+        columns = self._columns(usage)
+        if self.begin is None or not max(self.first, self.begin) <= day < self.next_day:
+            return
+        amounts = dict(zip(columns, usage.values(), strict=True))
+        if day in self.gaps:
+            self.gaps.discard(day)
+            amounts = {column: amounts.get(column, 0.0) for column in range(1, self.width)}
+            amounts[0] = math.fsum(amounts.values())
+        else:
+            change = math.fsum(x - self.amount(day, c) for c, x in amounts.items())
+            amounts[0] = self.amount(day, 0) + change
+        grown = amounts[0] > self.amount(day, 0) or self._counted(day) is not None
+        for column, amount in amounts.items():
+            self._know(day, column, amount)
+        if grown:
+            self._judge_again(day, amounts)
+
+    def _counted(self, day: int) -> Event | None:
+        """The event that a day belongs to."""
+        for event in (self.event, self.before):
+            if event is not None and day in event.shares:
+                return event
+        return None
+
+    def _know(self, day: int, column: int, amount: float) -> None:
+        """Sets an amount: of a day of an event its excess, else what is normal."""
+        event, name = self._counted(day), self.names[column]
+        if event is not None and name in event.sums:
+            change = amount - self.amount(day, column)
+            event.sums[name] += change
+            taken = self.taken.setdefault(day, {})
+            taken[column] = taken.get(column, 0.0) + change
+            return
+        self._put(day, column, amount)
+        self.taken.get(day, {}).pop(column, None)
+
+    def _judge_again(self, day: int, amounts: Mapping[int, float]) -> None:
+        newest = self.next_day - 1
+        young = day - (self.begin or 0) < LEARNING_DAYS
+        if young or newest - day > REJUDGED_DAYS or self._counted(day) is not None:
+            return
+        row = [self.amount(day, column) for column in range(self.width)]
+        hits = self._hits(day, amounts, row)
+        if not hits:
+            return
+        if self.event is not None:
+            self._join(self.event, day, hits)
+            return
+        self._raise(day, hits)
+        if self.event is not None:
+            self.event.raised = newest
+        for later in range(day, newest + 1):
+            if self.event is not None and later not in self.gaps:
+                self._follow(later, new=later == day)
+
+    def _join(self, event: Event, day: int, hits: Iterable[int]) -> None:
+        """Counts a single past day to the open event."""
+        event.start = day if event.start - QUIET_DAYS <= day < event.start else event.start
+        event.shares[day] = median(list(event.shares.values()))
+        for column in hits:
+            normal = expected_day(self.series(column, day))
+            excess = self.amount(day, column) - normal
+            name = self.names[column]
+            event.sums[name] = event.sums.get(name, 0.0) + excess
+            self._put(day, column, normal)
+
+    # Events
+
+    def _raise(self, day: int, hits: Mapping[int, Look]) -> None:
+        """Begins an event with what stands out, or lets it join the one that is open."""
+        main = max(hits, key=lambda column: (hits[column].score, -column))
+        start = self._onset(day, main, hits[main].horizon)
+        event, before = self.event, self.before
+        if before is not None:
+            start = max(start, min(before.last + 1, day))
+            if event is None and day - before.last <= QUIET_DAYS:
+                event, before.ended = before, None
+        if event is None:
+            event = Event(start, day, day, hits[main].horizon, hits[main].score)
+        self.event, self.before = event, None
+        columns = set(hits)
+        if 0 in hits:
+            columns |= self._carriers(start, day)
+        for column in columns:
+            if not self._involved(column):
+                self._freeze(event, column, start, day)
+
+    def _onset(self, day: int, column: int, horizon: int) -> int:
+        """The day from which on the excess adds up: where its sum was least."""
+        if horizon == 1:
+            return day
+        back = FEW_DAYS_BACK if horizon <= SPIKE_DAYS else BACK_DAYS
+        first = max(day - back, (self.begin or 0) + LEARNING_DAYS)
+        excess = self._excesses(column, first, day)
+        mean = max(math.fsum(excess[-horizon:]) / horizon, 0.0)
+        total = least = 0.0
+        start = first
+        for i, one in enumerate(excess):
+            total += one - STILL * mean
+            if total <= least:
+                least, start = total, first + i + 1
+        return min(start, day)
+
+    def _excesses(self, column: int, first: int, last: int) -> list[float]:
+        """Excess of each day over what the days before ``first`` let expect."""
+        values, found = self.series(column, first), []
+        for day in range(first, last + 1):
+            expected = expected_day(values[-WINDOW:])
+            values.append(expected)
+            known = day not in self.gaps
+            found.append(self.amount(day, column) - expected if known else 0.0)
+        return found
+
+    def _carriers(self, start: int, day: int) -> set[int]:
+        """The services that make up an account's excess."""
+        sums = {
+            column: math.fsum(self._excesses(column, start, day))
+            for column in range(1, self.width)
+        }
+        carried = math.fsum(x for x in sums.values() if x > 0)
+        return {column for column, x in sums.items() if x > 0 and x >= CARRIES * carried}
+
+    def _freeze(self, event: Event, column: int, start: int, day: int) -> None:
+        """Takes the days before today out of what is normal of a column."""
+        excess = self._excesses(column, start, day)[:-1]
+        for d, one in zip(range(start, day), excess, strict=True):
+            self._put(d, column, self.amount(d, column) - one)
+        event.sums[self.names[column]] = math.fsum(excess)
+
+    def _follow(self, day: int, *, new: bool = False) -> None:
+        """Decides whether a day still belongs to the open event, and whether that is over."""
+        event = self.event
+        if event is None:
+            return
+        columns = [c for c, name in enumerate(self.names) if name in event.sums]
+        normal = {c: expected_day(self.series(c, day)) for c in columns}
+        excess = {c: self.amount(day, c) - normal[c] for c in columns}
+        counted = [0] if 0 in normal else columns
+        above, usual = sum(excess[c] for c in counted), sum(normal[c] for c in counted)
+        yesterday = (day - 1 - self.first) * self.width
+        average = sum(self.sums[yesterday + c] / WEEK for c in counted)
+        share = above / max(usual, 0.1 * average, 1.0)
+        typical = median(list(event.shares.values())) if event.shares else share
+        if new or (above > 0 and share >= STILL * typical):
+            event.last, event.quiet, event.shares[day] = day, 0, share
+            for c in columns:
+                event.sums[self.names[c]] += excess[c]
+                self._put(day, c, normal[c])
+            if 0 not in normal:
+                self._put(day, 0, self.rows[(day - self.first) * self.width] - above)
+        elif usual >= 0.35 * average or above >= self.rules.floor:
+            event.quiet += 1
+        self._close(event, day)
+
+    def _close(self, event: Event, day: int) -> None:
+        """Ends an event that is over, or has become the new normal."""
+        if event.quiet >= QUIET_DAYS:
+            self._end(day)
+        elif day - event.start >= self.rules.accept_after and self._settled(event, day):
+            self.accept(day)
+
+    def _settled(self, event: Event, day: int) -> bool:
+        """Whether the excess of the last week is that of the week before, within a tenth."""
+        if day - event.start >= self.rules.accept_latest:
+            return True
+        now = [event.shares[d] for d in range(day - 6, day + 1) if d in event.shares]
+        then = [event.shares[d] for d in range(day - 13, day - 6) if d in event.shares]
+        if not now or not then:
+            return True
+        return abs((1 + sum(now) / len(now)) / (1 + sum(then) / len(then)) - 1) < 0.1  # noqa: PLR2004
+
+    def accept(self, day: int) -> None:
+        """Makes the excess of the open event the new normal and ends it."""
+        event = self.event
+        if event is None:
+            return
+        event.accepted = True
+        columns = [c for c, name in enumerate(self.names) if name in event.sums or c == 0]
+        for d in range(max(event.start, self.first), day + 1):
+            for column in columns:
+                if column in self.taken.get(d, {}):
+                    self._put(d, column, self.amount(d, column))
+        self._end(day)
+
+    def _end(self, day: int) -> None:
+        event = self.event
+        if event is None:
+            return
+        event.ended = day
+        if event.last - event.start >= LONG:
+            for column, bumps in self.bumps.items():
+                if self._involved(column):
+                    most = 2 * self._typical(column)
+                    self.bumps[column] = [
+                        bump
+                        for bump in bumps
+                        if not event.start <= bump.day <= event.last or bump.excess > most
+                    ]
+        self.before, self.event = event, None
