@@ -10,10 +10,21 @@ SPIKE_DAYS = 3
 """An event of at most so many days is a spike."""
 DRIFT_DAYS = 8
 """With fewer days a slow rise cannot be told from a step."""
+FEW_SERVICES = 3
+CARRIED = 0.6
 RISES = 1.6
 """A drift's later half exceeds its earlier half by this factor."""
 
 Kind = Literal["spike", "shift", "drift"]
+
+
+def diffuse(account: float, services: float, number: int) -> bool:
+    """Whether an excess is one of the whole account, and not of so many services.
+
+    A few services that carry most of it are measured better by themselves: the noise of all the
+    others stays out.
+    """
+    return not 0 < number <= FEW_SERVICES or services < CARRIED * account
 
 
 @dataclass(slots=True)
@@ -41,9 +52,10 @@ class Event:
     @property
     def excess(self) -> float:
         """Money above what was expected, so far."""
-        if ACCOUNT in self.sums:
+        services = math.fsum(x for name, x in self.sums.items() if name != ACCOUNT)
+        if ACCOUNT in self.sums and diffuse(self.sums[ACCOUNT], services, len(self.sums) - 1):
             return self.sums[ACCOUNT]
-        return math.fsum(self.sums.values())
+        return services
 
     @property
     def driver(self) -> str:
@@ -58,7 +70,7 @@ class Event:
             return "spike"
         shares = [share for _, share in sorted(self.shares.items())]
         half = len(shares) // 2
-        if self.horizon > SPIKE_DAYS and len(shares) >= DRIFT_DAYS:
+        if len(shares) >= DRIFT_DAYS:
             early, late = math.fsum(shares[:half]), math.fsum(shares[-half:])
             return "drift" if late > RISES * early else "shift"
         return "shift"

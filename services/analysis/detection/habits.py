@@ -19,6 +19,8 @@ SOONEST = 18
 """Bumps closer than this many days are no monthly charge."""
 APART = 4
 """Bumps closer than this are one happening."""
+HABIT_APART = 10
+"""A habit is older than this: the first days of a rise do not make the next ones usual."""
 NEAR_DAYS = 3
 """A monthly charge that wanders does so by up to this many days."""
 ENDS_DAYS = 3
@@ -83,25 +85,24 @@ def due(earlier: int, day: int) -> int:
     return NEAR if apart <= NEAR_DAYS else NO
 
 
-def explained(bumps: Sequence[Bump], day: int, excess: float, rules: Rules) -> float:
-    """How much of a day's excess is a charge that was due, or a habit."""
-    due_excess = _due_excess(
-        [
-            bump
-            for bump in bumps
-            if SOONEST <= day - bump.day <= REMEMBERED_DAYS
-            and bump.excess >= ENOUGH_BEFORE * excess
-        ],
-        day,
-    )
-    if due_excess > 0:
-        return min(excess, ROOM * due_excess)
+def due_charge(bumps: Sequence[Bump], day: int, excess: float) -> float:
+    """How much of a day's excess is a charge that was due."""
+    like_it = [
+        bump
+        for bump in bumps
+        if SOONEST <= day - bump.day <= REMEMBERED_DAYS and bump.excess >= ENOUGH_BEFORE * excess
+    ]
+    return min(excess, ROOM * _due_excess(like_it, day))
+
+
+def is_habit(bumps: Sequence[Bump], day: int, excess: float, rules: Rules) -> bool:
+    """Whether such an excess has come again and again, whatever the calendar says."""
     similar, last = 0, 0
     for bump in bumps:
-        apart = APART <= day - bump.day <= REMEMBERED_DAYS and bump.day - last >= APART
+        apart = day - bump.day >= HABIT_APART and bump.day - last >= APART
         if apart and bump.excess >= rules.similar * excess:
             similar, last = similar + 1, bump.day
-    return excess if similar >= rules.similar_times else 0.0
+    return similar >= rules.similar_times
 
 
 def _due_excess(bumps: Sequence[Bump], day: int) -> float:

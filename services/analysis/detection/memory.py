@@ -37,6 +37,12 @@ def packed(watch: Watch) -> dict[str, Any]:
             if day >= first
             for column, amount in sorted(columns.items())
         ],
+        "usual": [
+            [day, column, amount]
+            for day, columns in sorted(watch.usual.items())
+            if day >= first
+            for column, amount in sorted(columns.items())
+        ],
         "gaps": sorted(day for day in watch.gaps if day >= first),
         "bumps": [
             [column, bump.day, bump.excess]
@@ -60,6 +66,8 @@ def unpacked(document: Mapping[str, Any], rules: Rules) -> Watch | None:
     watch.sums = array("f", bytes(4 * (len(watch.rows) - len(sums)))) + sums
     for day, column, amount in document["taken"]:
         watch.taken.setdefault(day, {})[column] = amount
+    for day, column, amount in document["usual"]:
+        watch.usual.setdefault(day, {})[column] = amount
     watch.gaps = set(document["gaps"])
     for column, day, excess in document["bumps"]:
         watch.bumps.setdefault(column, []).append(Bump(day, excess))

@@ -109,7 +109,7 @@ def advance(watch: Watch, history: History, last: date, known_after: timedelta) 
             if day >= first + i:
                 _correct(rows[day - first], watch.names, changes)
             else:
-                watch.restate(day, changes)
+                watch.restate(day, changes, first + i)
         watch.judge_row(first + i, rows[i])
         yield date.fromordinal(first + i)
 

@@ -17,8 +17,8 @@ from services.analysis.detection.baseline import (
     median,
     week_sums,
 )
-from services.analysis.detection.event import ACCOUNT, SPIKE_DAYS, Event
-from services.analysis.detection.habits import Bump, explained, remembered
+from services.analysis.detection.event import ACCOUNT, SPIKE_DAYS, Event, diffuse
+from services.analysis.detection.habits import Bump, due_charge, is_habit, remembered
 from services.analysis.detection.rules import LEARNING_DAYS, WINDOW, Rules
 
 QUIET_DAYS = 3
@@ -29,11 +29,11 @@ GONE_DAYS = 7
 """After so many, an open event is over."""
 DAY_STEP, DAY_MONEY, WEEK_STEP = 1.15, 0.4, 1.08
 """Only a column whose day or week exceeds those of both weeks before by this is looked at."""
-STANDS_OUT = 2.5
+STANDS_OUT = 3.0
 """A bump is remembered from so many spreads on."""
 BACK_DAYS = 35
 """The onset of a slow excess is looked for so many days back."""
-FEW_DAYS_BACK = 4
+FEW_DAYS_BACK = 14
 KEPT_DAYS = WINDOW + BACK_DAYS
 """So many rows can be looked at; older ones are dropped."""
 SPARE_DAYS = 60
@@ -45,6 +45,9 @@ CARRIES = 0.15
 """A service belongs to an account's event when it carries this share of the excess."""
 STILL = 0.4
 """A day belongs to an event while its excess is this share of the event's usual one."""
+SETTLED = 0.1
+"""A level that changes by less than this share from week to week has settled."""
+MOST_LIFT = 20.0
 LONG = 4
 """An event of more days than this leaves no bumps: it is no charge that comes again."""
 JUMP_DAYS, JUMP_FACTOR, JUMP_FLOORS = 14, 4.0, 8.0
@@ -76,6 +79,8 @@ class Watch:
         """Sums of the last seven rows, in the same order."""
         self.taken: dict[int, dict[int, float]] = {}
         """Day → column → what was taken out of the row."""
+        self.usual: dict[int, dict[int, float]] = {}
+        """Day → column → what habits explain of what was taken: a charge that was due."""
         self.gaps: set[int] = set()
         """Days without usage, filled with the week before."""
         self.bumps: dict[int, list[Bump]] = {}
@@ -101,6 +106,10 @@ class Watch:
         """An amount as it is known, normal or not."""
         normal = self.rows[(day - self.first) * self.width + column]
         return normal + self.taken.get(day, {}).get(column, 0.0)
+
+    def unexplained(self, day: int, column: int) -> float:
+        """An amount without what habits explain of it."""
+        return self.amount(day, column) - self.usual.get(day, {}).get(column, 0.0)
 
     def series(self, column: int, day: int) -> list[float]:
         """What was normal of a column in the 13 weeks before a day."""
@@ -142,6 +151,7 @@ class Watch:
         del self.rows[: days * self.width], self.sums[: days * self.width]
         self.first += days
         self.taken = {day: held for day, held in self.taken.items() if day >= self.first}
+        self.usual = {day: held for day, held in self.usual.items() if day >= self.first}
         self.gaps = {day for day in self.gaps if day >= self.first}
 
     def _columns(self, usage: Mapping[str, float]) -> list[int]:
@@ -213,7 +223,7 @@ class Watch:
         largest = max(self.series(0, day))
         if today > JUMP_FACTOR * largest and today - largest > JUMP_FLOORS * self.rules.floor:
             jump = Look(largest, today - largest, largest, 2 * largest, 1, 1.0)
-            self._raise(day, {0: jump})
+            self._raise(day, {0: jump}, day)
             self._follow(day, new=True)
 
     def _tidy(self) -> None:
@@ -271,7 +281,7 @@ class Watch:
             return
         hits = self._hits(day, candidates, row)
         if hits:
-            self._raise(day, hits)
+            self._raise(day, hits, day)
         if self.event is not None:
             self._follow(day, new=bool(hits))
 
@@ -303,12 +313,15 @@ class Watch:
         spared = 0.0
         if found.excess > max(STANDS_OUT * found.spread, 0.15 * found.expected + 2):
             bumps = remembered(self.bumps.get(column, ()), day)
-            spared = explained(bumps, day, found.excess, self.rules)
+            spared = due_charge(bumps, day, found.excess)
+            if not spared and is_habit(bumps, day, found.excess, self.rules):
+                spared = max(amount - found.cap, 0.0)
             if column == 0:
                 spared = min(max(spared, cleared), found.excess)
             if not self._involved(column) or found.excess > 2 * self._typical(column):
                 self.bumps[column] = [*bumps, Bump(day, found.excess)]
             if spared > 0:
+                self.usual.setdefault(day, {})[column] = spared
                 found = look(values, amount - spared, measure, self.rules)
         self._put(day, column, min(amount - spared, found.cap))
         return found, spared
@@ -328,11 +341,11 @@ class Watch:
 
     # A day that was judged before
 
-    def restate(self, day: int, usage: Mapping[str, float]) -> None:
+    def restate(self, day: int, usage: Mapping[str, float], judging: int) -> None:
         """Takes the amounts of some services of a past day as they are known now.
 
-        A day that had no usage is filled; one that has grown is judged again, so that what came
-        late is still told.
+        ``judging`` is the day whose costs are judged next. A day that had no usage is filled; one
+        that has grown is judged again, so that what came late is still told.
         """
         columns = self._columns(usage)
         if self.begin is None or not max(self.first, self.begin) <= day < self.next_day:
@@ -345,11 +358,11 @@ class Watch:
         else:
             change = math.fsum(x - self.amount(day, c) for c, x in amounts.items())
             amounts[0] = self.amount(day, 0) + change
-        grown = amounts[0] > self.amount(day, 0) or self._counted(day) is not None
+        grown = amounts[0] > self.amount(day, 0)
         for column, amount in amounts.items():
             self._know(day, column, amount)
-        if grown:
-            self._judge_again(day, amounts)
+        if grown and self._counted(day) is None:
+            self._judge_again(day, amounts, judging)
 
     def _counted(self, day: int) -> Event | None:
         """The event that a day belongs to."""
@@ -368,12 +381,12 @@ class Watch:
             taken[column] = taken.get(column, 0.0) + change
             return
         self._put(day, column, amount)
-        self.taken.get(day, {}).pop(column, None)
+        for kept in (self.taken, self.usual):
+            kept.get(day, {}).pop(column, None)
 
-    def _judge_again(self, day: int, amounts: Mapping[int, float]) -> None:
-        newest = self.next_day - 1
+    def _judge_again(self, day: int, amounts: Mapping[int, float], judging: int) -> None:
         young = day - (self.begin or 0) < LEARNING_DAYS
-        if young or newest - day > REJUDGED_DAYS or self._counted(day) is not None:
+        if young or judging - day > REJUDGED_DAYS:
             return
         row = [self.amount(day, column) for column in range(self.width)]
         hits = self._hits(day, amounts, row)
@@ -382,11 +395,9 @@ class Watch:
         if self.event is not None:
             self._join(self.event, day, hits)
             return
-        self._raise(day, hits)
-        if self.event is not None:
-            self.event.raised = newest
-        for later in range(day, newest + 1):
-            if self.event is not None and later not in self.gaps:
+        self._raise(day, hits, judging)
+        for later in range(day, self.next_day):
+            if later not in self.gaps:
                 self._follow(later, new=later == day)
 
     def _join(self, event: Event, day: int, hits: Iterable[int]) -> None:
@@ -395,15 +406,15 @@ class Watch:
         event.shares[day] = median(list(event.shares.values()))
         for column in hits:
             normal = expected_day(self.series(column, day))
-            excess = self.amount(day, column) - normal
+            excess = self.unexplained(day, column) - normal
             name = self.names[column]
             event.sums[name] = event.sums.get(name, 0.0) + excess
             self._put(day, column, normal)
 
     # Events
 
-    def _raise(self, day: int, hits: Mapping[int, Look]) -> None:
-        """Begins an event with what stands out, or lets it join the one that is open."""
+    def _raise(self, day: int, hits: Mapping[int, Look], judging: int) -> None:
+        """Begins an event with what stands out on a day, or lets it join the one that is open."""
         main = max(hits, key=lambda column: (hits[column].score, -column))
         start = self._onset(day, main, hits[main].horizon)
         event, before = self.event, self.before
@@ -412,19 +423,17 @@ class Watch:
             if event is None and day - before.last <= QUIET_DAYS:
                 event, before.ended = before, None
         if event is None:
-            event = Event(start, day, day, hits[main].horizon, hits[main].score)
+            event = Event(start, judging, day, hits[main].horizon, hits[main].score)
         self.event, self.before = event, None
         columns = set(hits)
         if 0 in hits:
             columns |= self._carriers(start, day)
-        for column in columns:
+        for column in [main, *sorted(columns - {main})]:
             if not self._involved(column):
                 self._freeze(event, column, start, day)
 
     def _onset(self, day: int, column: int, horizon: int) -> int:
         """The day from which on the excess adds up: where its sum was least."""
-        if horizon == 1:
-            return day
         back = FEW_DAYS_BACK if horizon <= SPIKE_DAYS else BACK_DAYS
         first = max(day - back, (self.begin or 0) + LEARNING_DAYS)
         excess = self._excesses(column, first, day)
@@ -444,7 +453,7 @@ class Watch:
             expected = expected_day(values[-WINDOW:])
             values.append(expected)
             known = day not in self.gaps
-            found.append(self.amount(day, column) - expected if known else 0.0)
+            found.append(self.unexplained(day, column) - expected if known else 0.0)
         return found
 
     def _carriers(self, start: int, day: int) -> set[int]:
@@ -460,7 +469,9 @@ class Watch:
         """Takes the days before today out of what is normal of a column."""
         excess = self._excesses(column, start, day)[:-1]
         for d, one in zip(range(start, day), excess, strict=True):
-            self._put(d, column, self.amount(d, column) - one)
+            normal = self.unexplained(d, column) - one
+            self._put(d, column, normal)
+            event.shares.setdefault(d, one / max(normal, 1.0))
         event.sums[self.names[column]] = math.fsum(excess)
 
     def _follow(self, day: int, *, new: bool = False) -> None:
@@ -470,8 +481,8 @@ class Watch:
             return
         columns = [c for c, name in enumerate(self.names) if name in event.sums]
         normal = {c: expected_day(self.series(c, day)) for c in columns}
-        excess = {c: self.amount(day, c) - normal[c] for c in columns}
-        counted = [0] if 0 in normal else columns
+        excess = {c: self.unexplained(day, c) - normal[c] for c in columns}
+        counted = self._counting(event, excess)
         above, usual = sum(excess[c] for c in counted), sum(normal[c] for c in counted)
         yesterday = (day - 1 - self.first) * self.width
         average = sum(self.sums[yesterday + c] / WEEK for c in counted)
@@ -482,41 +493,81 @@ class Watch:
             for c in columns:
                 event.sums[self.names[c]] += excess[c]
                 self._put(day, c, normal[c])
-            if 0 not in normal:
+            if 0 not in counted:
                 self._put(day, 0, self.rows[(day - self.first) * self.width] - above)
         elif usual >= 0.35 * average or above >= self.rules.floor:
             event.quiet += 1
         self._close(event, day)
+
+    def _counting(self, event: Event, excess: Mapping[int, float]) -> list[int]:
+        """The columns that measure an event: the whole account, or the services that carry it."""
+        services = [c for c in excess if c]
+        if 0 not in excess:
+            return services
+        sums = {c: event.sums[self.names[c]] + x for c, x in excess.items()}
+        carried = math.fsum(sums[c] for c in services)
+        return [0] if diffuse(sums[0], carried, len(services)) else services
 
     def _close(self, event: Event, day: int) -> None:
         """Ends an event that is over, or has become the new normal."""
         if event.quiet >= QUIET_DAYS:
             self._end(day)
         elif day - event.start >= self.rules.accept_after and self._settled(event, day):
-            self.accept(day)
+            self._give_back(event, day)
+            event.accepted = True
+            self._end(day)
 
     def _settled(self, event: Event, day: int) -> bool:
-        """Whether the excess of the last week is that of the week before, within a tenth."""
+        """Whether the excess of the last week is that of two weeks before, within a tenth."""
         if day - event.start >= self.rules.accept_latest:
             return True
         now = [event.shares[d] for d in range(day - 6, day + 1) if d in event.shares]
-        then = [event.shares[d] for d in range(day - 13, day - 6) if d in event.shares]
+        then = [event.shares[d] for d in range(day - 20, day - 13) if d in event.shares]
         if not now or not then:
             return True
-        return abs((1 + sum(now) / len(now)) / (1 + sum(then) / len(then)) - 1) < 0.1  # noqa: PLR2004
+        ratio = (1 + sum(now) / len(now)) / (1 + sum(then) / len(then))
+        return abs(ratio - 1) < SETTLED
 
-    def accept(self, day: int) -> None:
-        """Makes the excess of the open event the new normal and ends it."""
-        event = self.event
-        if event is None:
-            return
-        event.accepted = True
+    def _give_back(self, event: Event, day: int) -> None:
+        """Makes the days of an event part of what is normal."""
         columns = [c for c, name in enumerate(self.names) if name in event.sums or c == 0]
         for d in range(max(event.start, self.first), day + 1):
             for column in columns:
                 if column in self.taken.get(d, {}):
-                    self._put(d, column, self.amount(d, column))
+                    self._put(d, column, self.unexplained(d, column))
+
+    def accept(self) -> Event | None:
+        """Makes the open event's level normal at once, because somebody said so; the event.
+
+        What was normal before it is lifted as well, or the new level would stand out of it for
+        weeks.
+        """
+        event = self.event
+        if event is None:
+            return None
+        day = self.next_day - 1
+        lifts = {c: self._lift(event, c) for c in range(self.width)}
+        self._give_back(event, day)
+        for d in range(self.first, min(event.start, self.next_day)):
+            for column, (factor, money) in lifts.items():
+                normal = self.rows[(d - self.first) * self.width + column]
+                self._put(d, column, normal * factor + money)
+                self.taken.get(d, {}).pop(column, None)
+        event.accepted = True
         self._end(day)
+        self.before = None  # what stands out tomorrow is another event
+        return event
+
+    def _lift(self, event: Event, column: int) -> tuple[float, float]:
+        """By which factor, or else by how much money a day, an event has raised a column."""
+        days = [d for d in sorted(event.shares)[-WEEK:] if d >= self.first]
+        if not days or (column and self.names[column] not in event.sums):
+            return 1.0, 0.0
+        now = math.fsum(self.unexplained(d, column) for d in days)
+        normal = math.fsum(self.rows[(d - self.first) * self.width + column] for d in days)
+        if normal > 0 and now < MOST_LIFT * normal:
+            return now / normal, 0.0
+        return 1.0, (now - normal) / len(days)
 
     def _end(self, day: int) -> None:
         event = self.event

@@ -1,0 +1,66 @@
+"""Many accounts that move together are one piece of news: a price, a shared service, a holiday."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from services.analysis.detection.replay import Detected
+
+FEWEST = 5
+SHARE = 0.15
+"""So many accounts, and this share of all, make a group."""
+STARTS_WITHIN = timedelta(days=3)
+RAISED_WITHIN = timedelta(days=14)
+"""Accounts with more noise are seen later; they still belong to the group."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Events of several accounts with the same driver that began together."""
+
+    driver: str
+    start: date
+    judged: date
+    """The day whose costs raised the first of them."""
+    events: tuple[Detected, ...]
+
+    @property
+    def key(self) -> str:
+        """The same on every day, also when accounts join later."""
+        return f"{self.driver}|{self.judged.isoformat()}"
+
+
+def grouped(events: Iterable[Detected], accounts: int) -> list[Group]:
+    """The groups among events, of as many accounts as are watched; oldest first.
+
+    An event belongs to at most one group; those of no group are alerts of their own.
+    """
+    by_driver: dict[str, list[Detected]] = defaultdict(list)
+    for event in events:
+        by_driver[event.driver].append(event)
+    found: list[Group] = []
+    for driver, held in by_driver.items():
+        found += _groups_of(
+            driver, sorted(held, key=lambda one: (one.start, one.judged)), accounts
+        )
+    return sorted(found, key=lambda group: (group.start, group.driver))
+
+
+def _groups_of(driver: str, events: Sequence[Detected], accounts: int) -> list[Group]:
+    found, left = [], list(events)
+    while left:
+        first = left[0]
+        together = [
+            one
+            for one in left
+            if one.start - first.start <= STARTS_WITHIN
+            and abs(one.judged - first.judged) <= RAISED_WITHIN
+        ]
+        if len({one.account_id for one in together}) >= max(FEWEST, SHARE * accounts):
+            judged = min(one.judged for one in together)
+            found.append(Group(driver, first.start, judged, tuple(together)))
+            left = [one for one in left if one not in together]
+        else:
+            left.pop(0)
+    return found

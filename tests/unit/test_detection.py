@@ -1,0 +1,331 @@
+"""Detection finds what is wrong, says since when and by how much, and never looks ahead."""
+
+import math
+from array import array
+from datetime import date, timedelta
+from decimal import Decimal
+
+import pytest
+
+from services.analysis.detection.event import Event
+from services.analysis.detection.groups import grouped
+from services.analysis.detection.memory import packed, unpacked
+from services.analysis.detection.replay import Correction, Detected, History, replay
+from services.analysis.detection.rules import LEARNING_DAYS, Rules
+from services.analysis.detection.watch import Watch
+from services.model import DaySpan
+from tests.bench.detection.ours import histories
+from tests.bench.detection.worlds import make_world
+from tests.unit.usage import DAYS, FIRST, RULES, SHARES, add, history, index, scaled, told, usage
+
+AT = 200
+DAY = FIRST + timedelta(days=AT)
+SEEDS = (1, 2, 3, 4)
+
+
+def day(i: int) -> date:
+    return FIRST + timedelta(days=i)
+
+
+def near(amount: Decimal, wanted: float, share: float = 0.1) -> bool:
+    return abs(float(amount) - wanted) <= share * wanted
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("days", [1, 2, 3])
+def test_a_spike_is_told_on_its_first_day_with_its_service_and_money(days: int, seed: int) -> None:
+    (found,) = told(add(usage(seed=seed), "RDS", range(AT, AT + days), 300.0))
+
+    assert (found.kind, found.driver, found.start, found.judged) == ("spike", "RDS", DAY, DAY)
+    assert found.end == day(AT + days - 1)
+    assert near(found.excess, 300.0 * days)
+    assert found.services[0][0] == "RDS"
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_shift_stays_open_while_it_lasts_and_ends_with_it(seed: int) -> None:
+    amounts = add(usage(seed=seed), "EC2", range(AT, AT + 20), 150.0)
+
+    (during,) = told(amounts, last=day(AT + 15))
+    (after,) = told(amounts)
+
+    assert (during.kind, during.end, during.start) == ("shift", None, DAY)
+    assert near(during.excess, 150.0 * 16)
+    assert (after.start, after.end, after.judged) == (DAY, day(AT + 19), during.judged)
+    assert near(after.excess, 150.0 * 20)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_slow_drift_is_told_before_it_has_doubled_the_service(seed: int) -> None:
+    amounts = usage(seed=seed)
+    for k in range(35):
+        add(amounts, "EC2", [AT + k], 6.0 * (k + 1))
+
+    (found,) = told(amounts, last=day(AT + 40))
+
+    assert found.kind == "drift"
+    assert found.driver == "EC2"
+    assert (found.judged - DAY).days <= 21
+    assert abs((found.start - DAY).days) <= 12
+    assert near(found.excess, sum(6.0 * (k + 1) for k in range(35)), 0.2)
+
+
+def test_a_new_service_is_told_at_once() -> None:
+    (found,) = told(add(usage(), "Bedrock", range(AT, AT + 10), 90.0))
+    assert (found.driver, found.judged, found.kind) == ("Bedrock", DAY, "shift")
+    assert near(found.excess, 900.0)
+
+
+def test_a_service_that_grows_while_another_shrinks_is_told_though_the_account_is_level() -> None:
+    amounts = usage(noise=0.02)
+    add(amounts, "RDS", range(AT, AT + 14), 80.0)
+    add(amounts, "EC2", range(AT, AT + 14), -80.0)
+    (found,) = told(amounts)
+    assert found.driver == "RDS"
+    assert near(found.excess, 80.0 * 14)
+
+
+def test_a_spike_on_a_day_of_a_known_charge_is_told_and_the_charge_is_not_counted() -> None:
+    firsts = [i for i in range(DAYS) if day(i).day == 1]
+    amounts = add(usage(), "Marketplace", firsts, 500.0)
+    spiked = firsts[7]
+    assert told(amounts) == []
+    (found,) = told(add(amounts, "EC2", [spiked], 700.0))
+    assert (found.driver, found.start) == ("EC2", day(spiked))
+    assert near(found.excess, 700.0, 0.15)
+
+
+def test_a_monthly_charge_that_begins_is_told_once_and_then_known() -> None:
+    firsts = [i for i in range(DAYS) if day(i).day == 1 and i > AT]
+    (found,) = told(add(usage(), "Marketplace", firsts, 500.0))
+    assert found.start == day(firsts[0])
+
+
+def test_a_job_that_costs_more_every_second_week_becomes_a_habit() -> None:
+    found = told(add(usage(), "EMR", range(AT, DAYS, 14), 200.0))
+    assert [one.start for one in found] == [day(AT), day(AT + 14)]
+
+
+def test_small_money_is_not_told_and_the_floor_is_a_rule() -> None:
+    amounts = add(usage(level=40.0), "EC2", [AT], 20.0)
+    assert told(amounts) == []
+    (found,) = told(amounts, rules=Rules(floor=10.0))
+    assert found.start == DAY
+
+
+def test_a_service_that_joins_a_running_event_makes_no_second_one() -> None:
+    amounts = add(usage(), "EC2", range(AT, AT + 12), 200.0)
+    add(amounts, "RDS", range(AT + 5, AT + 12), 400.0)
+    (found,) = told(amounts)
+    assert (found.start, found.end) == (DAY, day(AT + 11))
+    assert dict(found.services).keys() >= {"EC2", "RDS"}
+    assert found.driver == "RDS"
+    assert near(found.excess, 200.0 * 12 + 400.0 * 7)
+
+
+def test_a_pause_of_up_to_three_days_is_one_event_and_a_longer_one_is_two() -> None:
+    short = add(usage(), "EC2", [AT, AT + 3], 400.0)
+    long = add(usage(), "EC2", [AT, AT + 9], 400.0)
+    assert [(one.start, one.end) for one in told(short)] == [(DAY, day(AT + 3))]
+    assert [one.start for one in told(long)] == [DAY, day(AT + 9)]
+
+
+def test_a_level_that_stays_becomes_the_new_normal_after_four_weeks() -> None:
+    amounts = add(usage(), "EC2", range(AT, DAYS), 150.0)
+    (found,) = told(amounts)
+    assert found.accepted
+    assert found.end == day(AT + RULES.accept_after)
+    (_, later) = told(add(amounts, "EC2", [DAYS - 20], 600.0))
+    assert later.start == day(DAYS - 20)
+    assert near(later.excess, 600.0, 0.15)
+
+
+def test_a_rise_that_goes_on_is_not_taken_for_normal() -> None:
+    amounts = usage()
+    for k in range(45):
+        add(amounts, "EC2", [AT + k], 12.0 * (k + 1))
+    (found,) = told(amounts, last=day(AT + 44))
+    assert found.end is None
+
+
+def test_accepting_makes_the_level_normal_at_once() -> None:
+    watch = Watch(RULES)
+    amounts = add(usage(), "EC2", range(AT, DAYS), 150.0)
+    for i in range(AT + 10):
+        watch.judge(FIRST.toordinal() + i, {s: row[i] for s, row in amounts.items()})
+    event = watch.event
+    assert event is not None
+    assert watch.accept() is event
+    for i in range(AT + 10, DAYS):
+        watch.judge(FIRST.toordinal() + i, {s: row[i] for s, row in amounts.items()})
+        assert watch.event is None
+    assert event.accepted
+    assert watch.accept() is None
+
+
+def test_a_day_that_comes_late_is_judged_when_it_is_there() -> None:
+    final = add(usage(), "EC2", [AT], 500.0)
+    seen = {service: array("d", row) for service, row in final.items()}
+    for row in seen.values():
+        row[AT] = math.nan
+    known = day(AT + 3 + 6)
+    corrections = [Correction(known, day(AT), s, final[s][AT]) for s in SHARES]
+
+    (found,) = told(seen, corrections)
+
+    assert (found.start, found.judged) == (DAY, day(AT + 6))
+    assert near(found.excess, 500.0)
+
+
+def test_a_day_that_is_restated_upwards_is_told_then_and_not_before() -> None:
+    amounts = usage()
+    raised = Correction(day(AT + 3 + 4), day(AT), "RDS", amounts["RDS"][AT] + 400.0)
+    (found,) = told(amounts, [raised])
+    assert (found.start, found.judged, found.driver) == (DAY, day(AT + 4), "RDS")
+    assert told(amounts, [raised], last=day(AT + 3)) == []
+
+
+def test_a_correction_that_is_known_before_its_day_is_judged_is_simply_the_amount() -> None:
+    amounts = add(usage(), "RDS", [AT], 400.0)
+    right = Correction(day(AT + 2), day(AT), "RDS", amounts["RDS"][AT] - 400.0)
+    assert told(amounts, [right]) == []
+
+
+def test_an_alert_of_an_amount_that_is_taken_back_stays_and_its_excess_goes() -> None:
+    amounts = add(usage(), "RDS", [AT], 400.0)
+    back = Correction(day(AT + 3 + 5), day(AT), "RDS", amounts["RDS"][AT] - 400.0)
+    (before,) = told(amounts, [back], last=day(AT + 2))
+    (after,) = told(amounts, [back])
+    assert near(before.excess, 400.0)
+    assert abs(after.excess) < 40
+    assert (after.start, after.judged) == (before.start, before.judged)
+
+
+def test_while_an_account_is_learned_only_a_large_jump_is_told() -> None:
+    amounts = usage()
+    for row in amounts.values():
+        for i in range(AT - 20):
+            row[i] = math.nan
+    assert told(scaled({s: array("d", r) for s, r in amounts.items()}, [AT], 3.0)) == []
+    (found,) = told(scaled(amounts, [AT], 12.0))
+    assert found.start == DAY
+
+
+def test_how_much_has_been_learned_is_known() -> None:
+    watch = Watch(RULES)
+    assert watch.learned(0) == 0
+    for i in range(50):
+        watch.judge(1000 + i, {"EC2": 10.0})
+        assert watch.learned(1000 + i) == min(i + 1, LEARNING_DAYS)
+
+
+def test_an_open_event_of_an_account_without_data_ends() -> None:
+    amounts = add(usage(), "EC2", range(AT, AT + 5), 300.0)
+    for row in amounts.values():
+        for i in range(AT + 5, DAYS):
+            row[i] = math.nan
+    (during,) = told(amounts, last=day(AT + 8))
+    (after,) = told(amounts)
+    assert during.end is None
+    assert after.end == day(AT + 4)
+
+
+def test_what_is_told_by_a_day_does_not_change_with_the_days_after_it() -> None:
+    world = make_world(7, accounts=6)
+    for found in histories(world):
+        whole = replay(found, RULES, world.span.last)
+        for cut in (220, 260, 300, 340, 380):
+            last = world.span.first + timedelta(days=cut)
+            early = replay(found, RULES, last)
+            by_then = [(one.judged, one.start) for one in whole if one.judged <= last]
+            assert [(one.judged, one.start) for one in early] == by_then
+            for one in early:
+                assert one.last <= last
+
+
+def test_a_watch_that_is_stored_every_day_says_the_same_as_one_that_is_not() -> None:
+    world = make_world(8, accounts=5, days=300)
+    for found in histories(world):
+        assert _stored_daily(found) == replay(found, RULES, world.span.last)
+
+
+def _stored_daily(found: History) -> list[Detected]:
+    """The replay in pieces: each day with a watch that was packed and unpacked."""
+    from services.analysis.detection import replay as replaying
+
+    watch = Watch(RULES, found.usage)
+    rows = replaying._rows(found)
+    waiting = replaying._by_judging_day(found, timedelta(days=3))
+    first = found.span.first.toordinal()
+    seen: dict[int, Event] = {}
+    for i, row in enumerate(rows):
+        for when, changes in waiting.pop(first + i, {}).items():
+            if when >= first + i:
+                replaying._correct(rows[when - first], watch.names, changes)
+            else:
+                watch.restate(when, changes, first + i)
+        watch.judge_row(first + i, row)
+        newest = watch.event or watch.before
+        if newest is not None:
+            seen[newest.raised] = newest
+        again = unpacked(packed(watch), RULES)
+        assert again is not None
+        watch = again
+    return [replaying.detected(found.account_id, seen[key]) for key in sorted(seen)]
+
+
+def test_a_stored_watch_stays_small() -> None:
+    watch = Watch(RULES)
+    amounts = usage(days=500)
+    for i in range(500):
+        watch.judge(1000 + i, {s: row[i] for s, row in amounts.items()})
+    document = packed(watch)
+    assert len(document["rows"]) + len(document["sums"]) < 170 * 4 * (len(SHARES) + 1)
+    assert document["taken"] == []
+
+
+def test_a_watch_of_an_older_form_is_learned_anew() -> None:
+    document = packed(Watch(RULES))
+    assert unpacked(document, RULES) is not None
+    assert unpacked({**document, "form": 0}, RULES) is None
+
+
+def test_a_service_that_appears_later_gives_the_same_as_one_that_was_known_before() -> None:
+    amounts = add(usage(), "Bedrock", range(AT, AT + 6), 120.0)
+    watch = Watch(RULES)
+    for i in range(DAYS):
+        row = {s: r[i] for s, r in amounts.items() if r[i] or s != "Bedrock"}
+        watch.judge(FIRST.toordinal() + i, row)
+    assert watch.before is not None
+    (found,) = told(amounts)
+    assert date.fromordinal(watch.before.start) == found.start
+    assert watch.before.excess == pytest.approx(float(found.excess), abs=0.01)
+
+
+def test_events_of_few_accounts_or_different_services_are_no_group() -> None:
+    events = []
+    for n, service in enumerate(["EC2", "RDS", "S3", "Lambda"] * 3):
+        amounts = add(usage(seed=n), service, range(AT, AT + 5), 400.0)
+        found = history(amounts, account=f"{n:012d}")
+        events += replay(found, RULES, found.span.last)
+    assert len(events) == 12
+    assert grouped(events, accounts=84) == []
+
+
+def test_accounts_that_are_seen_later_join_the_group_and_its_key_stays() -> None:
+    events = []
+    for n in range(8):
+        amounts = add(usage(level=200.0 + 100 * n, seed=n), "EC2", range(AT, AT + 20), 150.0)
+        found = history(amounts, account=f"{n:012d}")
+        events += replay(found, RULES, found.span.last)
+    early = grouped([one for one in events if one.judged == DAY], accounts=20)
+    late = grouped(events, accounts=20)
+    assert len(early) == len(late) == 1
+    assert early[0].key == late[0].key
+    assert len(late[0].events) == 8
+
+
+def test_an_empty_history_says_nothing() -> None:
+    nothing = History("1" * 12, DaySpan(FIRST, FIRST), {})
+    assert replay(nothing, RULES, FIRST) == []
+    assert index(FIRST) == 0
