@@ -73,6 +73,7 @@ from services.config import Config
 from services.conversations import Conversations
 from services.cost_rows import CostRows
 from services.costs import Costs
+from services.detections import Detections
 from services.errors import AgentError, SettingsError
 from services.health import Health
 from services.histories import Histories
@@ -246,6 +247,14 @@ def _wire(settings: Settings, outside: Outside, mail_sample_data: bool) -> Agent
         teams=teams,
         config=config,
         anomalies=Anomalies(store.anomalies),
+        detections=Detections(
+            costs=store.costs,
+            store=store.anomalies,
+            anomalies=Anomalies(store.anomalies),
+            plans=plans,
+            source=source.name,
+            complete_after_hours=hours,
+        ),
         restatements=Restatements(store.runs, store.costs),
         runs=store.runs,
         ledger=store.deliveries,

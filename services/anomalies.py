@@ -18,6 +18,8 @@ from services.ports import AnomalyStore
 
 log = structlog.get_logger()
 
+FIGURES = ("excess", "service", "last", "usage", "shares")
+"""What moves on while an anomaly lasts."""
 DOUBLED = 2
 """A snoozed anomaly that has grown by this factor is open again."""
 
@@ -56,15 +58,53 @@ class Anomalies:
         current = await self._moved(known, found, within, now)
         return current if current.status == "open" else None
 
+    async def record(
+        self,
+        found: Anomaly,
+        known: Anomaly | None,
+        within: Anomaly | None,
+        end: date | None,
+        now: datetime,
+    ) -> Anomaly | None:
+        """Raises a detected event, or brings the anomaly that it is up to date; as it is stored.
+
+        ``within``: the same as expected, when it lies within an announced change. ``end``: its
+        last day when it is over. The identity stays that of the first time.
+        """
+        if known is None:
+            raised = within or found
+            if end is not None:
+                raised = raised.model_copy(update={"status": "ended", "end": end})
+            if not await self._store.raise_once(raised):
+                return None
+            log.info("anomaly_raised", anomaly=found.id, status=raised.status)
+            return raised
+        current = await self._moved(known, found, within, now, over=end is not None)
+        if end is not None:
+            await self.end(current, end, now)
+        return current
+
+    async def end(self, known: Anomaly, last_day: date, now: datetime) -> None:
+        """Ends an open or snoozed anomaly; one that was answered keeps its answer."""
+        await self._end(known, last_day, now)
+
     async def _moved(
-        self, known: Anomaly, found: Anomaly, within: Anomaly | None, now: datetime
+        self,
+        known: Anomaly,
+        found: Anomaly,
+        within: Anomaly | None,
+        now: datetime,
+        *,
+        over: bool = False,
     ) -> Anomaly:
         """A known anomaly with today's figures, and open again where it must be."""
-        figures = {"excess": found.excess, "service": found.service, "end": None}
-        current = known.model_copy(update=figures)
+        figures = {name: getattr(found, name) for name in FIGURES}
+        current = known.model_copy(update={**figures, "end": known.end if over else None})
         if current != known:
             current = current.model_copy(update={"updated_at": now})
             await self._store.update(current)
+        if over:
+            return current
         if within is not None and known.status in {"open", "ended"}:
             return await self._settled(current, "expected", within.answer, now)
         if known.status == "ended" or _snooze_is_over(current, now.date()):
@@ -115,6 +155,25 @@ def planned(
         return None
     if figures.usage_percent is None or figures.usage_percent > plan.percent:
         return None
+    return _as_expected(found, plan, now)
+
+
+def within_plan(
+    found: Anomaly, expected: Decimal, plan: PlannedChange | None, now: datetime
+) -> Anomaly | None:
+    """A detected event as expected, when its excess is no more than what was announced.
+
+    ``expected``: the usage that was expected in its days.
+    """
+    last = found.last or found.start
+    if plan is None or plan.first > last or plan.last < found.start or expected <= 0:
+        return None
+    if found.excess / expected * 100 > plan.percent:
+        return None
+    return _as_expected(found, plan, now)
+
+
+def _as_expected(found: Anomaly, plan: PlannedChange, now: datetime) -> Anomaly:
     answer = Answer(
         by=plan.by, by_id=PLAN, at=now, reason=plan.reason, excess=found.excess, until=plan.last
     )

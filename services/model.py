@@ -319,8 +319,16 @@ class Anomaly(Value):
     start: date
     end: date | None = None
     """Last day of an ended anomaly; None while open."""
+    last: date | None = None
+    """Last day that belongs to it so far; None for a threshold, which is about a month."""
     excess: Decimal
     """Money above what was expected, so far."""
+    usage: Decimal | None = None
+    """The account's usage in its days."""
+    shares: tuple[tuple[str, Decimal], ...] = ()
+    """Excess by service, largest first."""
+    group: str = ""
+    """The same for accounts that moved together."""
     currency: str = "USD"
     status: AnomalyStatus = "open"
     answer: Answer | None = None

@@ -8,11 +8,12 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from services.anomalies import Anomalies
 from services.config import Config
 from services.costs import Costs
+from services.detections import Detections
 from services.errors import InvalidError
 from services.model import (
     Delivery,
@@ -22,6 +23,7 @@ from services.model import (
     Restatement,
     Run,
     RunKind,
+    RunState,
     RunSummary,
     SourceName,
     StoredConfig,
@@ -63,6 +65,7 @@ class Planner:
         teams: Teams,
         config: Config,
         anomalies: Anomalies,
+        detections: Detections,
         restatements: Restatements,
         runs: RunStore,
         ledger: DeliveryLedger,
@@ -74,6 +77,7 @@ class Planner:
         self._teams = teams
         self._config = config
         self._anomalies = anomalies
+        self._detections = detections
         self._restatements = restatements
         self._runs = runs
         self._ledger = ledger
@@ -116,7 +120,7 @@ class Planner:
         return Plan(summary, tuple(recipients))
 
     async def judge_day(self, run: Run, progress: Progress) -> RunSummary:
-        """The daily run: reads the costs and records what crossed a threshold."""
+        """The daily run: reads the costs, records what crossed a threshold or stands out."""
         now = self._clock()
         teams = await self._teams.list()
         await self._costs.refresh(now, [team.aws_account_id for team in teams], progress)
@@ -128,7 +132,25 @@ class Planner:
                 builder.add_team(report)
                 number += len(report.anomalies)
         await self._anomalies.close_past_months(self._source, basis.window.current.first, now)
+        taken = {team.aws_account_id for team in teams}
+        number += await self._detections.judge(
+            sorted(taken | set(await self._maker.account_totals(basis))),
+            basis.data_through,
+            basis.state.currency,
+            now,
+            since=await self._detected_through(run),
+        )
         return _summary(basis, builder, len(teams), number)
+
+    async def _detected_through(self, run: Run) -> date | None:
+        """The last day that an earlier daily run has judged."""
+        earlier = await self._runs.list_runs(self._source, kind=RunKind.DAILY, limit=30)
+        days = [
+            one.summary.data_through
+            for one in earlier
+            if one.id != run.id and one.state is RunState.DONE and one.summary is not None
+        ]
+        return max(days, default=None)
 
     async def _made(
         self, run: Run, progress: Progress, *, record: bool = True

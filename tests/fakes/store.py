@@ -323,10 +323,9 @@ class MemoryAnomalies:
 
     async def update(self, anomaly: Anomaly) -> None:
         stored = self._anomalies[anomaly.id]
+        names = ("excess", "service", "end", "last", "usage", "shares", "updated_at")
         self._anomalies[anomaly.id] = stored.model_copy(
-            update={
-                name: getattr(anomaly, name) for name in ("excess", "service", "end", "updated_at")
-            }
+            update={name: getattr(anomaly, name) for name in names}
         )
 
     async def settle(self, anomaly: Anomaly, was: AnomalyStatus) -> bool:

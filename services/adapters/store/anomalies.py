@@ -9,7 +9,7 @@ from pymongo import ASCENDING, DESCENDING
 from services.adapters.store.client import Database, behind, guarded, plain
 from services.model import Alert, Anomaly, AnomalyStatus, DaySpan, PlannedChange, SourceName
 
-FIGURES = {"excess", "service", "end", "updated_at"}
+FIGURES = {"excess", "service", "end", "last", "usage", "shares", "updated_at"}
 SETTLED = {"status", "answer", "end", "updated_at"}
 
 

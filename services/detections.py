@@ -1,0 +1,278 @@
+"""The daily detection: replays the usage of every account and records what stands out.
+
+Each account's history is replayed as it was known day by day, so that a day that came late or was
+restated needs no repair, and nothing but anomalies is kept between two days. Pure detection is in
+``services.analysis.detection``; here its events become anomalies, each raised once.
+"""
+
+import asyncio
+import math
+from array import array
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+from services.analysis.detection.event import Event
+from services.analysis.detection.groups import grouped
+from services.analysis.detection.replay import Correction, Detected, History, advance, detected
+from services.analysis.detection.rules import Rules
+from services.analysis.detection.watch import Watch
+from services.anomalies import Anomalies, within_plan
+from services.model import (
+    Anomaly,
+    Category,
+    CostChange,
+    CostTable,
+    DaySpan,
+    PlannedChange,
+    SourceName,
+    SpanDays,
+)
+from services.plans import Plans
+from services.ports import AnomalyStore, CostStore
+
+REPLAYED = timedelta(days=220)
+"""So much history is replayed: what is normal (91 days), learning it, and room for long events."""
+ACCOUNTS_AT_ONCE = 25
+MOST_KNOWN = 2000
+WHOLE_ACCOUNT = "All services"
+"""The driver of an event in which no single service stands out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """An event of the newest day, with its account's usage in its days."""
+
+    event: Detected
+    usage: Decimal
+
+
+class Detections:
+    """Judges all accounts once a day."""
+
+    def __init__(
+        self,
+        *,
+        costs: CostStore,
+        store: AnomalyStore,
+        anomalies: Anomalies,
+        plans: Plans,
+        source: SourceName,
+        complete_after_hours: int,
+        rules: Rules | None = None,
+    ) -> None:
+        self._costs = costs
+        self._store = store
+        self._anomalies = anomalies
+        self._plans = plans
+        self._source = source
+        self._lag = timedelta(hours=complete_after_hours) + timedelta(days=1)
+        self._rules = rules or Rules()
+
+    async def judge(
+        self,
+        accounts: Sequence[str],
+        through: date,
+        currency: str,
+        now: datetime,
+        *,
+        since: date | None,
+    ) -> int:
+        """Records the events of ``accounts`` up to the last complete day; how many are open.
+
+        ``since``: the day up to which the last detection judged; events that were raised later
+        are new. None: this is the first one, and only what still lasts is raised.
+        """
+        known = await self._known(accounts)
+        found: dict[str, list[Judged]] = {}
+        for i in range(0, len(accounts), ACCOUNTS_AT_ONCE):
+            part = accounts[i : i + ACCOUNTS_AT_ONCE]
+            found.update(await self._replayed(part, known, through))
+        groups = self._groups(found, len(accounts), since)
+        span = SpanDays(first=through - REPLAYED, last=through)
+        plans = await self._plans.of_accounts(accounts, span)
+        number = 0
+        for account, judged in found.items():
+            number += await self._record(
+                _Account(account, judged, known.get(account, []), groups, plans.get(account)),
+                through,
+                currency,
+                now,
+                since,
+            )
+        return number
+
+    async def _known(self, accounts: Sequence[str]) -> dict[str, list[Anomaly]]:
+        """What was raised before by detection, newest first."""
+        found: dict[str, list[Anomaly]] = defaultdict(list)
+        for one in await self._store.newest(self._source, list(accounts), MOST_KNOWN):
+            if one.kind != "threshold":
+                found[one.account_id].append(one)
+        return found
+
+    async def _replayed(
+        self, accounts: Sequence[str], known: Mapping[str, Sequence[Anomaly]], through: date
+    ) -> dict[str, list[Judged]]:
+        span = DaySpan(through - REPLAYED, through)
+        table, changes = await self._costs.load_history(self._source, accounts, span)
+        accepted = {
+            account: {
+                one.answer.at.date() - self._lag
+                for one in known.get(account, ())
+                if one.status == "accepted" and one.answer is not None
+            }
+            for account in accounts
+        }
+        return await asyncio.to_thread(
+            lambda: {
+                history.account_id: replayed(
+                    history, self._rules, self._lag, accepted[history.account_id]
+                )
+                for history in histories(table, changes)
+            }
+        )
+
+    def _groups(
+        self, found: Mapping[str, Sequence[Judged]], accounts: int, since: date | None
+    ) -> dict[tuple[str, date], str]:
+        """(account, first day) of each event of a group → the group's key."""
+        events = [
+            one.event
+            for judged in found.values()
+            for one in judged
+            if one.event.end is None or (since is not None and one.event.judged > since)
+        ]
+        return {
+            (event.account_id, event.start): group.key
+            for group in grouped(events, accounts)
+            for event in group.events
+        }
+
+    async def _record(
+        self,
+        account: "_Account",
+        through: date,
+        currency: str,
+        now: datetime,
+        since: date | None,
+    ) -> int:
+        """Brings an account's anomalies up to date, and raises the new ones."""
+        left, number = list(account.known), 0
+        for judged in sorted(account.judged, key=lambda one: one.event.judged, reverse=True):
+            event = judged.event
+            same = next((one for one in left if _overlap(one, event, through)), None)
+            if same is None and not _is_new(event, since):
+                continue
+            if same is not None:
+                left.remove(same)
+            found = self._anomaly(judged, currency, now, account.groups)
+            plan = within_plan(found, judged.usage - event.excess, account.plan, now)
+            stored = await self._anomalies.record(found, same, plan, event.end, now)
+            number += stored is not None and stored.status == "open"
+        for one in left:
+            # Restated so that nothing stands out any more.
+            await self._anomalies.end(one, through, now)
+        return number
+
+    def _anomaly(
+        self,
+        judged: Judged,
+        currency: str,
+        now: datetime,
+        groups: Mapping[tuple[str, date], str],
+    ) -> Anomaly:
+        event = judged.event
+        return Anomaly(
+            id=f"{self._source}-{event.account_id}-{event.judged.isoformat()}",
+            kind=event.kind,
+            source=self._source,
+            account_id=event.account_id,
+            service=event.driver or WHOLE_ACCOUNT,
+            start=event.start,
+            last=event.last,
+            excess=event.excess,
+            usage=judged.usage,
+            shares=tuple((name, money) for name, money in event.services if money > 0),
+            group=groups.get((event.account_id, event.start), ""),
+            currency=currency,
+            raised_at=now,
+            updated_at=now,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Account:
+    """An account on the day that is judged."""
+
+    account_id: str
+    judged: Sequence[Judged]
+    known: Sequence[Anomaly]
+    groups: Mapping[tuple[str, date], str]
+    plan: PlannedChange | None
+
+
+def _is_new(event: Detected, since: date | None) -> bool:
+    return event.end is None if since is None else event.judged > since
+
+
+def _overlap(known: Anomaly, event: Detected, through: date) -> bool:
+    """Whether an event is the anomaly that was raised before, however it is estimated now."""
+    last = known.end or max(
+        known.last or known.start, event.last if known.status == "open" else known.start
+    )
+    return known.start <= event.last and event.start <= min(last, through)
+
+
+def replayed(
+    history: History, rules: Rules, lag: timedelta, accepted: Iterable[date] = ()
+) -> list[Judged]:
+    """The events of an account, with its usage in their days.
+
+    ``accepted``: days after whose judging somebody said that this is the new normal.
+    """
+    watch, days = Watch(rules, history.usage), set(accepted)
+    events: list[Event] = []
+    for day in advance(watch, history, history.span.last, lag):
+        newest = watch.event or watch.before
+        if newest is not None and (not events or events[-1] is not newest):
+            events.append(newest)
+        if day in days:
+            watch.accept(day.toordinal())
+    return [_judged(history, detected(history.account_id, one)) for one in events]
+
+
+def _judged(history: History, event: Detected) -> Judged:
+    first = max((event.start - history.span.first).days, 0)
+    end = (event.last - history.span.first).days + 1
+    changed = {(one.day, one.service): one.amount for one in history.corrections}
+    amounts = [
+        changed.get((history.span.first + timedelta(days=i), service), row[i])
+        for service, row in history.usage.items()
+        for i in range(first, end)
+    ]
+    usage = math.fsum(x for x in amounts if not math.isnan(x))
+    return Judged(event, Decimal(repr(usage)).quantize(Decimal("0.01")))
+
+
+def histories(table: CostTable, changes: Iterable[CostChange]) -> list[History]:
+    """Usage by account and service, as it was first seen, and its corrections."""
+    usage: dict[str, dict[str, array[float]]] = defaultdict(dict)
+    for one in table.series:
+        if one.category in {Category.USAGE, None} and one.service:
+            usage[one.account_id][one.service] = one.amounts
+    corrections: dict[str, list[Correction]] = defaultdict(list)
+    for change in changes:
+        if (
+            change.category in {Category.USAGE, None}
+            and change.service in usage[change.account_id]
+        ):
+            corrections[change.account_id].append(
+                Correction(change.at.date(), change.day, change.service, change.amount)
+            )
+    return [
+        History(account, table.span, services, corrections[account])
+        for account, services in usage.items()
+        if services
+    ]
