@@ -31,9 +31,12 @@ from services.model import (
     RunState,
 )
 from services.rendering.blocks import period_names
+from services.rendering.hints import hint
 from services.wording import (
+    cents,
     clock_time,
     day,
+    day_range,
     money,
     moved,
     percent_of,
@@ -43,6 +46,7 @@ from services.wording import (
 )
 
 MOST_DIGEST = 10
+MOST_DRIVERS = 3
 MOST_FAILED = 5
 PLAN = "plan"
 """Who answers, when usage has grown by no more than somebody had announced."""
@@ -146,7 +150,7 @@ def _amounts(news: AnomalyNews) -> list[Element]:
     anomaly, figures = news.anomaly, news.figures
     excess = bold(money(_excess(news), anomaly.currency))
     if anomaly.kind != "threshold":
-        return [text(excess, f" more than expected since {weekday(anomaly.start)}")]
+        return [text(excess, f" more than expected since {weekday(anomaly.start)}"), *_event(news)]
     if figures is None or not _has_month(news):
         return [text(f"Usage in {anomaly.start:%B %Y}: ", excess, " above the month before")]
     now, before = period_names(figures.window)
@@ -165,6 +169,38 @@ def _amounts(news: AnomalyNews) -> list[Element]:
             ]
         ),
     ]
+
+
+def _event(news: AnomalyNews) -> list[Element]:
+    """What was spent and expected in the days of a detected event, and what drove it."""
+    anomaly = news.anomaly
+    last = anomaly.end or anomaly.last or anomaly.start
+    lines = []
+    if anomaly.usage is not None:
+        spent = money(anomaly.usage, anomaly.currency)
+        wanted = money(cents(anomaly.usage) - cents(anomaly.excess), anomaly.currency)
+        lines.append(text(f"{spent}, expected {wanted}, {day_range(anomaly.start, last)}"))
+    if drivers := _drivers(anomaly):
+        lines.append(text(drivers))
+    figures = news.figures
+    if anomaly.status == "open" and figures is not None and figures.breach is not None:
+        share = percent_of(figures.usage_current, figures.usage_previous)
+        grown = f"Usage {share}" if share else "New usage"
+        lines.append(crossing(f"{grown} this month, above {threshold(figures.threshold)}"))
+    if words := hint(anomaly.service):
+        lines.append(note(words))
+    return lines
+
+
+def _drivers(anomaly: Anomaly) -> str:
+    """The services that explain most of the excess, with their shares."""
+    if anomaly.excess <= 0:
+        return ""
+    found = [
+        (name, int((amount / anomaly.excess * 100).to_integral_value()))
+        for name, amount in anomaly.shares[:MOST_DRIVERS]
+    ]
+    return ", ".join(f"{plain(name, 40)} {share}%" for name, share in found if share >= 5)  # noqa: PLR2004
 
 
 def _owner(news: AnomalyNews) -> Element:
@@ -268,13 +304,29 @@ def digest(news: DigestNews) -> Element:
     return card(
         [
             sample_notice(news.sample),
-            heading(plural(len(news.lines), "more anomaly", "more anomalies")),
-            note("Together in one message, as many came at once."),
+            *_digest_head(news),
             _table(shown),
             note(f"and {more:,} more") if more > 0 else None,
         ],
         [execute("See all", "anomalies")],
     )
+
+
+def _digest_head(news: DigestNews) -> list[Element]:
+    if not news.together:
+        return [
+            heading(plural(len(news.lines), "more anomaly", "more anomalies")),
+            note("Together in one message, as many came at once."),
+        ]
+    first = min(news.lines, key=lambda one: one.anomaly.start).anomaly
+    return [
+        box([crossing("NEW ANOMALY")], "attention"),
+        heading(
+            f"{len(news.lines)} accounts at once: {plain(first.service, 60)} "
+            f"since {day(first.start)}"
+        ),
+        note("Often a price that changed, or something that they share."),
+    ]
 
 
 TROUBLES = {

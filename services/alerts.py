@@ -62,6 +62,8 @@ MOST_LINES = 20
 GROWN = 2
 """An excess that is so many times what people were told is told again."""
 DIGEST, RUN = "digest:", "run:"
+GROUP = f"{DIGEST}group:"
+MOST_EVENTS = 1000
 TO_BE_POSTED = {"pending", "posting"}
 WENT_OUT = "went out"
 
@@ -118,11 +120,26 @@ class Alerts:
         if not conversations:
             await self._mail_of_runs(troubled, now)
             return
-        open_ones = await self._anomalies.open_of(self._source)
+        open_ones = await self._without_doubles(await self._anomalies.open_of(self._source))
         rounds = (self._guarded(one, open_ones, troubled, now) for one in conversations)
         for ended in await asyncio.gather(*rounds, return_exceptions=True):
             if ended is not None:
                 raise ended
+
+    async def _without_doubles(self, open_ones: Sequence[Anomaly]) -> list[Anomaly]:
+        """Without the thresholds of accounts that have a detected event in the same month, as
+        the event's card says that the threshold is crossed.
+        """
+        accounts = sorted({one.account_id for one in open_ones if one.kind == "threshold"})
+        if not accounts:
+            return list(open_ones)
+        newest = await self._anomalies.newest(self._source, accounts, MOST_EVENTS)
+        events = [one for one in newest if one.kind != "threshold"]
+        return [
+            one
+            for one in open_ones
+            if one.kind != "threshold" or not any(_covers(event, one) for event in events)
+        ]
 
     async def _guarded(
         self,
@@ -245,21 +262,26 @@ class Alerts:
             and not one.shown.startswith(DIGEST)
             and not one.subject.startswith((DIGEST, RUN))
         ]
+        for group, members in _groups(new).items():
+            await self._tell_in_digest(conversation, f"{GROUP}{group}", members, facts)
+        single = [one for one in new if not one.group]
         free = max(MOST_AN_HOUR - len(recent), 0)
-        for anomaly in new[:free]:
+        for anomaly in single[:free]:
             alert = self._alert(anomaly.id, conversation, facts.now)
             if await self._alerts.create_once(alert):
                 await self._post(conversation, alert, self._news(anomaly, facts), facts.now)
-        if rest := new[free:]:
-            await self._tell_in_digest(conversation, rest, facts)
+        if rest := single[free:]:
+            # One digest in an hour; what comes later in the hour waits for the next.
+            hour = f"{DIGEST}{facts.now:%Y-%m-%dT%H}"
+            await self._tell_in_digest(conversation, hour, rest, facts)
 
     async def _tell_in_digest(
-        self, conversation: Conversation, rest: Sequence[Anomaly], facts: _Known
+        self, conversation: Conversation, subject: str, rest: Sequence[Anomaly], facts: _Known
     ) -> None:
-        """One digest in an hour; what comes later in the hour waits for the next."""
-        hour = f"{facts.now:%Y-%m-%dT%H}"
-        digest = self._alert(f"{DIGEST}{hour}", conversation, facts.now)
-        if not await self._alerts.create_once(digest):
+        """Several anomalies in one message, once for its subject."""
+        digest = self._alert(subject, conversation, facts.now)
+        is_new = await self._alerts.create_once(digest)
+        if not is_new and not subject.startswith(GROUP):
             return
         listed = []
         for anomaly in rest:
@@ -267,7 +289,9 @@ class Alerts:
             shown = {"state": "posted", "shown": digest.subject, "excess_told": anomaly.excess}
             if await self._alerts.create_once(one.model_copy(update=shown)):
                 listed.append(anomaly)
-        await self._post_digest(conversation, digest, listed, facts)
+        # Accounts that join a group later belong to what was told already.
+        if is_new:
+            await self._post_digest(conversation, digest, listed, facts)
 
     async def _stale_digest(
         self, conversation: Conversation, alert: Alert, known: Sequence[Alert], facts: _Known
@@ -287,16 +311,20 @@ class Alerts:
         facts: _Known,
     ) -> None:
         if listed:
-            await self._post(conversation, digest, self._digest(listed, facts), facts.now)
+            together = digest.subject.startswith(GROUP)
+            news = self._digest(listed, facts, together=together)
+            await self._post(conversation, digest, news, facts.now)
         else:
             await self._save(digest, facts.now, state="failed", error="nothing to tell")
 
-    def _digest(self, anomalies: Sequence[Anomaly], facts: _Known) -> DigestNews:
+    def _digest(
+        self, anomalies: Sequence[Anomaly], facts: _Known, *, together: bool
+    ) -> DigestNews:
         lines = [
             AnomalyLine(team_name=_name(facts.teams.get(one.account_id), one), anomaly=one)
             for one in sorted(anomalies, key=lambda one: -one.excess)
         ]
-        return DigestNews(lines=tuple(lines), sample=self._source == "sample")
+        return DigestNews(lines=tuple(lines), together=together, sample=self._source == "sample")
 
     # Known ones
 
@@ -588,6 +616,21 @@ class Alerts:
             figures=facts.figures.get(anomaly.account_id),
             sample=self._source == "sample",
         )
+
+
+def _groups(anomalies: Sequence[Anomaly]) -> dict[str, list[Anomaly]]:
+    """Anomalies that came together, by their group."""
+    found: dict[str, list[Anomaly]] = {}
+    for one in anomalies:
+        if one.group:
+            found.setdefault(one.group, []).append(one)
+    return found
+
+
+def _covers(event: Anomaly, breach: Anomaly) -> bool:
+    """Whether a detected event lies in the month of a crossed threshold, or later."""
+    last = event.end or event.last or event.start
+    return event.account_id == breach.account_id and last >= breach.start
 
 
 def fingerprint_of(anomaly: Anomaly) -> str:

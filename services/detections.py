@@ -239,7 +239,7 @@ def replayed(
         if newest is not None and (not events or events[-1] is not newest):
             events.append(newest)
         if day in days:
-            watch.accept(day.toordinal())
+            watch.accept()
     return [_judged(history, detected(history.account_id, one)) for one in events]
 
 

@@ -939,9 +939,11 @@ class AnomalyNews(Value):
 
 
 class DigestNews(Value):
-    """Anomalies beyond the number of cards that a conversation gets in an hour."""
+    """Anomalies in one message: accounts that moved together, or more than an hour's cards."""
 
     lines: tuple[AnomalyLine, ...]
+    together: bool = False
+    """They have a driver and a beginning in common."""
     sample: bool = False
 
 

@@ -126,20 +126,21 @@ class Planner:
         await self._costs.refresh(now, [team.aws_account_id for team in teams], progress)
         config = await self._config.stored(now)
         basis = await self._maker.basis(config, period_of(now, config.schedule_timezone), now)
-        builder, number = AdminReportBuilder(basis, {}), 0
-        for part in chunked(teams, TEAMS_AT_ONCE):
-            for report in await self._judged(basis, part, {}):
-                builder.add_team(report)
-                number += len(report.anomalies)
-        await self._anomalies.close_past_months(self._source, basis.window.current.first, now)
+        # Before the thresholds: one that a detected event stands for makes no card of its own.
         taken = {team.aws_account_id for team in teams}
-        number += await self._detections.judge(
+        number = await self._detections.judge(
             sorted(taken | set(await self._maker.account_totals(basis))),
             basis.data_through,
             basis.state.currency,
             now,
             since=await self._detected_through(run),
         )
+        builder = AdminReportBuilder(basis, {})
+        for part in chunked(teams, TEAMS_AT_ONCE):
+            for report in await self._judged(basis, part, {}):
+                builder.add_team(report)
+                number += sum(one.kind == "threshold" for one in report.anomalies)
+        await self._anomalies.close_past_months(self._source, basis.window.current.first, now)
         return _summary(basis, builder, len(teams), number)
 
     async def _detected_through(self, run: Run) -> date | None:

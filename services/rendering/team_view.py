@@ -28,6 +28,7 @@ from services.rendering.blocks import (
     week_line,
     window_line,
 )
+from services.rendering.hints import hint
 from services.wording import (
     bare_percent,
     cents,
@@ -293,6 +294,8 @@ def _box(report: TeamReport, anomaly: Anomaly, teams_app: bool) -> AnomalyBox:
             f"{weekday(anomaly.start)}."
         )
         state = f"Open, {plural(days, 'day')}. Nobody has answered."
+        if words := hint(anomaly.service):
+            state = f"{words} {state}"
     name = neutral(report.team.team_name, NAME)
     explain = f"In Teams, write: explain {name}" if teams_app else ""
     return AnomalyBox(what=what, state=state, explain=explain)

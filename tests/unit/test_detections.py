@@ -1,0 +1,282 @@
+"""What daily detection finds becomes anomalies: raised once, kept up to date, ended."""
+
+import random
+from array import array
+from collections.abc import Callable, Iterable
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from services.anomalies import Anomalies
+from services.audit import Audit
+from services.detections import Detections
+from services.model import (
+    Actor,
+    Anomaly,
+    AnomalyNews,
+    Answer,
+    Category,
+    Conversation,
+    CostSeries,
+    CostTable,
+    DaySpan,
+    DigestNews,
+)
+from services.plans import Plans
+from tests.fakes.store import MemoryStore
+from tests.makers import team
+from tests.unit.test_alert_ledger import World
+
+ACCOUNT = "1" * 12
+FIRST = date(2026, 6, 1)
+LAST = date(2026, 11, 21)
+SPAN = DaySpan(FIRST, LAST + timedelta(days=30))
+ACTOR = Actor(door="chat", name="Ana")
+Factor = Callable[[date], float]
+
+
+def amounts(seed: int, base: float, factor: Factor) -> "array[float]":
+    """Weekdays busier than weekends, a little noise, times what the test does to a day."""
+    chance = random.Random(seed)
+    return array(
+        "d",
+        (
+            base * (1.0 if day.weekday() < 5 else 0.6) * chance.uniform(0.97, 1.03) * factor(day)
+            for day in SPAN
+        ),
+    )
+
+
+def jump(since: date, share: float, until: date = SPAN.last) -> Factor:
+    return lambda day: 1 + share if since <= day <= until else 1.0
+
+
+class Days:
+    """Costs of accounts, read and judged day by day as the daily run does it."""
+
+    def __init__(self, store: MemoryStore | None = None) -> None:
+        self.store = store or MemoryStore()
+        self.factors: dict[str, Factor] = {ACCOUNT: lambda day: 1.0}
+        self.judged: date | None = None
+
+    def detections(self) -> Detections:
+        return Detections(
+            costs=self.store.costs,
+            store=self.store.anomalies,
+            anomalies=Anomalies(self.store.anomalies),
+            plans=Plans(self.store.plans, Audit(self.store.audit)),
+            source="datadog",
+            complete_after_hours=48,
+        )
+
+    async def judge(self, through: date) -> list[Anomaly]:
+        """Reads everything up to a day and judges; all anomalies, oldest first."""
+        days = DaySpan(FIRST, through)
+        series = []
+        for seed, (account, factor) in enumerate(self.factors.items()):
+            for service, base in (("EC2", 300.0), ("S3", 80.0)):
+                changed = factor if service == "EC2" else lambda day: 1.0
+                row = amounts(seed * 10 + len(service), base, changed)[: len(days)]
+                series.append(CostSeries(account, service, Category.USAGE, row))
+        now = now_of(through)
+        table = CostTable(days, "USD", series)
+        await self.store.costs.save_details("datadog", "m", table, list(self.factors), now)
+        await self.detections().judge(sorted(self.factors), through, "USD", now, since=self.judged)
+        self.judged = through
+        return await self.anomalies()
+
+    async def through(self, first: date, number: int) -> list[Anomaly]:
+        """The same for some days in a row."""
+        for day in days_from(first, number):
+            await self.judge(day)
+        return await self.anomalies()
+
+    async def anomalies(self) -> list[Anomaly]:
+        found = await self.store.anomalies.newest("datadog")
+        return sorted(found, key=lambda one: (one.raised_at, one.id))
+
+
+def now_of(through: date) -> datetime:
+    return datetime(through.year, through.month, through.day, 9, tzinfo=UTC) + timedelta(days=3)
+
+
+def days_from(first: date, number: int) -> Iterable[date]:
+    return (first + timedelta(days=i) for i in range(number))
+
+
+JUMP = date(2026, 11, 10)
+
+
+async def test_quiet_costs_raise_nothing() -> None:
+    days = Days()
+    assert await days.through(JUMP, 8) == []
+
+
+async def test_a_jump_is_raised_once_grows_and_keeps_its_identity() -> None:
+    days = Days()
+    days.factors[ACCOUNT] = jump(JUMP, 0.8)
+    await days.judge(JUMP - timedelta(days=1))
+    (first,) = await days.judge(JUMP)
+    assert (first.service, first.start, first.status) == ("EC2", JUMP, "open")
+    assert Decimal(150) < first.excess < Decimal(300)
+    assert first.usage is not None
+    assert first.usage > first.excess
+    (later,) = await days.through(JUMP + timedelta(days=1), 5)
+    assert later.id == first.id
+    assert later.raised_at == first.raised_at
+    assert later.excess > 3 * first.excess
+    assert later.last == JUMP + timedelta(days=5)
+
+
+async def test_an_event_that_is_over_ends_and_the_next_one_is_another() -> None:
+    days = Days()
+    again = JUMP + timedelta(days=9)
+    days.factors[ACCOUNT] = lambda day: (
+        2.0 if JUMP <= day <= JUMP + timedelta(days=1) or again <= day else 1.0
+    )
+    (over,) = await days.through(JUMP - timedelta(days=1), 9)
+    assert (over.status, over.end) == ("ended", JUMP + timedelta(days=1))
+    found = await days.through(again - timedelta(days=1), 3)
+    assert [one.status for one in found] == ["ended", "open"]
+    assert found[1].start == again
+
+
+async def test_the_first_detection_raises_only_what_still_lasts() -> None:
+    days = Days()
+    days.factors[ACCOUNT] = lambda day: 2.5 if day == JUMP else 1.0
+    assert await days.judge(JUMP + timedelta(days=9)) == []
+    lasting = Days()
+    lasting.factors[ACCOUNT] = jump(JUMP, 0.9)
+    (found,) = await lasting.judge(JUMP + timedelta(days=9))
+    assert found.start == JUMP
+
+
+async def test_an_event_of_days_on_which_the_agent_was_down_is_still_raised() -> None:
+    days = Days()
+    days.factors[ACCOUNT] = lambda day: 2.5 if day == JUMP else 1.0
+    await days.judge(JUMP - timedelta(days=1))
+    (found,) = await days.judge(JUMP + timedelta(days=9))
+    assert (found.status, found.end) == ("ended", JUMP)
+
+
+async def test_a_restated_day_that_stands_out_no_more_ends_its_anomaly() -> None:
+    days = Days()
+    days.factors[ACCOUNT] = lambda day: 2.5 if day == JUMP else 1.0
+    await days.judge(JUMP - timedelta(days=1))
+    (found,) = await days.judge(JUMP)
+    assert found.status == "open"
+    days.factors[ACCOUNT] = lambda day: 1.0
+    (found,) = await days.through(JUMP + timedelta(days=1), 4)
+    assert found.status == "ended"
+    assert found.excess < 50
+
+
+@pytest.mark.parametrize(("percent", "status"), [(100, "expected"), (20, "open")])
+async def test_what_was_announced_is_expected_and_more_is_not(percent: int, status: str) -> None:
+    days = Days()
+    await days.judge(JUMP - timedelta(days=1))
+    await Plans(days.store.plans, Audit(days.store.audit)).announce(
+        team(aws_account_id=ACCOUNT),
+        Decimal(percent),
+        DaySpan(JUMP, JUMP + timedelta(days=20)),
+        "migration",
+        ACTOR,
+        now_of(JUMP),
+    )
+    days.factors[ACCOUNT] = jump(JUMP, 0.8)
+    (found,) = await days.judge(JUMP)
+    assert found.status == status
+
+
+async def test_an_accepted_level_is_normal_and_a_rise_above_it_is_new() -> None:
+    days = Days()
+    more = JUMP + timedelta(days=16)
+    days.factors[ACCOUNT] = lambda day: 3.0 if day >= more else 1.8 if day >= JUMP else 1.0
+    await days.judge(JUMP - timedelta(days=1))
+    (found,) = await days.judge(JUMP)
+    accepted = found.model_copy(
+        update={
+            "status": "accepted",
+            "answer": Answer(by="Ana", by_id="a", at=now_of(JUMP + timedelta(days=2))),
+        }
+    )
+    assert await days.store.anomalies.settle(accepted, "open")
+    for day in days_from(JUMP + timedelta(days=1), 15):
+        (found,) = await days.judge(day)
+        assert found.status == "accepted"
+    everything = await days.through(more, 2)
+    assert [one.status for one in everything] == ["accepted", "open"]
+    assert everything[1].start == more
+
+
+async def test_an_answer_stays_while_its_anomaly_goes_on() -> None:
+    days = Days()
+    days.factors[ACCOUNT] = jump(JUMP, 0.8)
+    await days.judge(JUMP - timedelta(days=1))
+    (found,) = await days.judge(JUMP)
+    said = Answer(by="Ana", by_id="a", at=now_of(JUMP), excess=found.excess)
+    expected = found.model_copy(update={"status": "expected", "answer": said})
+    assert await days.store.anomalies.settle(expected, "open")
+    (later,) = await days.judge(JUMP + timedelta(days=1))
+    assert later.status == "expected"
+    assert later.excess > found.excess
+
+
+# What channels are told
+
+
+async def channel() -> tuple[World, Days]:
+    world = World(now=now_of(JUMP))
+    await world.store.conversations.seen(
+        Conversation(
+            id="19:c",
+            kind="channel",
+            service_url="https://smba.example.com/",
+            tenant_id="t",
+            bot_id="28:b",
+            alerts_since=now_of(JUMP) - timedelta(days=9),
+            updated_at=now_of(JUMP),
+        )
+    )
+    return world, Days(world.store)
+
+
+async def test_a_price_that_changes_everywhere_is_one_message() -> None:
+    world, days = await channel()
+    days.factors = {f"{i:012d}": jump(JUMP, 0.6) for i in range(1, 13)}
+    await days.judge(JUMP - timedelta(days=1))
+    found = await days.judge(JUMP)
+    events = [one for one in found if one.kind != "threshold"]
+    assert len(events) == 12
+    assert len({one.group for one in events}) == 1
+    await world.tick()
+    await world.tick(hours=3)
+    ((_, news),) = world.notifier.posts
+    assert isinstance(news, DigestNews)
+    assert news.together
+    assert len(news.lines) == 12
+
+
+async def test_a_threshold_has_no_card_beside_that_of_a_detected_event() -> None:
+    world, days = await channel()
+    days.factors[ACCOUNT] = jump(JUMP, 0.8)
+    await days.judge(JUMP - timedelta(days=1))
+    (event,) = [one for one in await days.judge(JUMP) if one.kind != "threshold"]
+    for account in (ACCOUNT, "2" * 12):
+        await world.store.anomalies.raise_once(
+            Anomaly(
+                id=f"threshold-{account}",
+                kind="threshold",
+                source="datadog",
+                account_id=account,
+                service="EC2",
+                start=date(2026, 11, 1),
+                excess=Decimal(900),
+                raised_at=now_of(JUMP),
+                updated_at=now_of(JUMP),
+            )
+        )
+    await world.tick()
+    told = [news.anomaly.id for _, news in world.notifier.posts if isinstance(news, AnomalyNews)]
+    assert sorted(told) == sorted([event.id, f"threshold-{'2' * 12}"])
