@@ -21,6 +21,7 @@ from services.audit import Audit
 from services.clockwork import Clockwork
 from services.config import Config
 from services.costs import Costs
+from services.detections import Detections
 from services.model import Actor, DaySpan, Run, RunKind, Team
 from services.planning import Planner
 from services.plans import Plans
@@ -150,6 +151,14 @@ class Workers:
             teams=teams,
             config=config,
             anomalies=Anomalies(store.anomalies),
+            detections=Detections(
+                costs=store.costs,
+                store=store.anomalies,
+                anomalies=Anomalies(store.anomalies),
+                plans=Plans(store.plans, Audit(store.audit)),
+                source=source,
+                complete_after_hours=48,
+            ),
             restatements=Restatements(store.runs, store.costs),
             runs=store.runs,
             ledger=store.deliveries,
