@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import pytest
 
+from services.analysis.detection import replay as replaying
 from services.analysis.detection.event import Event
 from services.analysis.detection.groups import grouped
 from services.analysis.detection.memory import packed, unpacked
@@ -251,8 +252,6 @@ def test_a_watch_that_is_stored_every_day_says_the_same_as_one_that_is_not() -> 
 
 def _stored_daily(found: History) -> list[Detected]:
     """The replay in pieces: each day with a watch that was packed and unpacked."""
-    from services.analysis.detection import replay as replaying
-
     watch = Watch(RULES, found.usage)
     rows = replaying._rows(found)
     waiting = replaying._by_judging_day(found, timedelta(days=3))

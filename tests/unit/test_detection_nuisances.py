@@ -43,8 +43,8 @@ def last_business_days() -> list[int]:
         i
         for i, day in enumerate(DATES)
         if day.weekday() < 5
-        and all((day + timedelta(days=k)).month != day.month or k < 3 and
-                (day + timedelta(days=k)).weekday() >= 5
+        and all((day + timedelta(days=k)).month != day.month or (k < 3 and
+                (day + timedelta(days=k)).weekday() >= 5)
                 for k in range(1, 4 if day.weekday() == 4 else 2))
     ]  # fmt: skip
 

@@ -11,11 +11,12 @@ import random
 from array import array
 from collections.abc import Callable
 from datetime import date, timedelta
+from typing import TypeAlias
 
 from services.model import DaySpan
 from tests.bench.detection.worlds import SCORED_FROM, Kind, Label, Late, World
 
-Amounts = "array[float]"
+Amounts: TypeAlias = "array[float]"
 Maker = Callable[["_Site"], Amounts]
 
 

@@ -115,12 +115,12 @@ def score(world: World, alerts: Iterable[Alert]) -> Score:
     for alert in sorted(alerts, key=lambda one: one.judged):
         if alert.judged < first:
             continue
-        label = _label_of(alert, by_account.get(alert.account, []))
-        if label is None:
+        met = _label_of(alert, by_account.get(alert.account, []))
+        if met is None:
             found.false += 1
-        elif label.material:
+        elif met.material:
             found.true += 1
-            told.setdefault(id(label), alert)
+            told.setdefault(id(met), alert)
     for label in world.labels:
         if label.material:
             _count(found, label, told.get(id(label)))
@@ -160,16 +160,35 @@ def _account_months(world: World) -> float:
 def interval(values: Sequence[float]) -> tuple[float, float]:
     """Mean and half of its 95 % confidence interval over seeds (Student's t)."""
     mean = statistics.fmean(values)
-    if len(values) < 2:  # noqa: PLR2004 - one value has no spread
+    if len(values) < 2:
         return mean, math.nan
     t = _T95.get(len(values) - 1, 1.96)
     return mean, t * statistics.stdev(values) / math.sqrt(len(values))
 
 
 _T95 = {
-    **{1: 12.71, 2: 4.30, 3: 3.18, 4: 2.78, 5: 2.57, 6: 2.45, 7: 2.36, 8: 2.31, 9: 2.26},
-    **{10: 2.23, 11: 2.20, 12: 2.18, 13: 2.16, 14: 2.14, 15: 2.13, 16: 2.12, 17: 2.11},
-    **{18: 2.10, 19: 2.09, 20: 2.09, 24: 2.06, 29: 2.05},
+    1: 12.71,
+    2: 4.30,
+    3: 3.18,
+    4: 2.78,
+    5: 2.57,
+    6: 2.45,
+    7: 2.36,
+    8: 2.31,
+    9: 2.26,
+    10: 2.23,
+    11: 2.20,
+    12: 2.18,
+    13: 2.16,
+    14: 2.14,
+    15: 2.13,
+    16: 2.12,
+    17: 2.11,
+    18: 2.10,
+    19: 2.09,
+    20: 2.09,
+    24: 2.06,
+    29: 2.05,
 }
 
 

@@ -11,12 +11,12 @@ from array import array
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from services.model import Category, CostSeries, CostTable, DaySpan
 
 Kind = Literal["spike", "burst", "shift", "drift", "new service"]
-Amounts = "array[float]"
+Amounts: TypeAlias = "array[float]"
 
 SERVICES = (
     *("EC2", "RDS", "S3", "Lambda", "CloudFront", "DynamoDB", "EKS", "ElastiCache", "NAT"),
@@ -87,7 +87,9 @@ class World:
         return array(
             "d",
             (
-                math.nan if all(map(math.isnan, day)) else math.fsum(x for x in day if x == x)
+                math.nan
+                if all(map(math.isnan, day))
+                else math.fsum(x for x in day if not math.isnan(x))
                 for day in zip(*rows, strict=True)
             ),
         )
@@ -438,7 +440,7 @@ def _due_days(rng: random.Random) -> Callable[[date], bool]:
         return lambda day: day == _last_day(day)
     if kind == "business":
         return lambda day: day == _last_business_day(day)
-    return lambda day: (_last_day(day) - day).days < 3  # noqa: PLR2004 - closing takes three days
+    return lambda day: (_last_day(day) - day).days < 3
 
 
 def _last_day(day: date) -> date:
