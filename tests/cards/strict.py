@@ -14,7 +14,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-import jsonschema
+import jsonschema_rs
 from microsoft_teams.cards import core
 from pydantic import BaseModel, ValidationError
 
@@ -80,17 +80,15 @@ def _models(annotation: Any) -> Iterator[type[BaseModel]]:
 
 
 @cache
-def _schema() -> jsonschema.protocols.Validator:
+def _schema() -> jsonschema_rs.Draft6Validator:
     text = (files("adaptive_cards") / "schemas" / "schema-1.5.json").read_text("utf-8")
-    return jsonschema.Draft6Validator(json.loads(text))
+    return jsonschema_rs.Draft6Validator(json.loads(text))
 
 
 def schema_problems(card: Json) -> list[str]:
     """Where a card leaves the schema of version 1.5."""
     old = as_old_clients_see(card)
-    return [
-        f"{list(one.absolute_path)}: {one.message[:300]}" for one in _schema().iter_errors(old)
-    ]
+    return [f"{one.instance_path}: {one.message[:300]}" for one in _schema().iter_errors(old)]
 
 
 def as_old_clients_see(value: Any) -> Any:
