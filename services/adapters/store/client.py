@@ -59,7 +59,10 @@ def open_database(client: AsyncIOMotorClient[dict[str, Any]], name: str) -> Data
 def guarded(
     call: Callable[Params, Coroutine[Any, Any, Result]],
 ) -> Callable[Params, Coroutine[Any, Any, Result]]:
-    """Turns driver errors into StoreUnavailableError with the cure; the rest passes through."""
+    """Turns driver errors into StoreUnavailableError with the cure; the rest passes through.
+
+    A server that is too old for the driver is a SettingsError.
+    """
 
     @wraps(call)
     async def wrapped(*args: Params.args, **kwargs: Params.kwargs) -> Result:
@@ -73,8 +76,18 @@ def guarded(
     return wrapped
 
 
-def explained(error: PyMongoError) -> StoreUnavailableError:
+def too_old(version: str) -> SettingsError:
+    """Names the version and the cure."""
+    return SettingsError(
+        f"The MongoDB of MONGO_URL is too old ({version}). The agent needs 6.0 or newer: upgrade "
+        "it, or set MONGO_URL to another one."
+    )
+
+
+def explained(error: PyMongoError) -> StoreUnavailableError | SettingsError:
     """An error of the driver as a sentence with the cure."""
+    if isinstance(error, ConfigurationError) and "wire version" in str(error):
+        return too_old("by its protocol")
     if isinstance(error, OperationFailure) and error.code in NOT_SIGNED_IN:
         return StoreUnavailableError(
             "MongoDB refused the sign-in or the right to do this. Check the user and password in "

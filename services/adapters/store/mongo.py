@@ -4,7 +4,7 @@ from pymongo import ASCENDING, DESCENDING
 
 from services.adapters.store.anomalies import MongoAlerts, MongoAnomalies, MongoPlans
 from services.adapters.store.api_keys import MongoApiKeys
-from services.adapters.store.client import guarded, open_client, open_database
+from services.adapters.store.client import guarded, open_client, open_database, too_old
 from services.adapters.store.config import MongoAudit, MongoConfig
 from services.adapters.store.costs import MongoCosts
 from services.adapters.store.deliveries import MongoDeliveries
@@ -19,6 +19,8 @@ from services.adapters.store.rates import MongoRates
 from services.adapters.store.runs import MongoRuns
 from services.adapters.store.teams import MongoTeams
 
+OLDEST = 6
+"""The oldest major version that the agent is tested on."""
 DAY_SECONDS = 86_400
 KEPT_SECONDS = 400 * DAY_SECONDS
 """How long runs, their reports and their deliveries are kept."""
@@ -50,7 +52,10 @@ class MongoStore:
     async def prepare(self) -> None:
         """Brings the data up to date and creates the indexes; safe to repeat, and from several
         processes at once.
+
+        Raises SettingsError for a MongoDB that is too old.
         """
+        await self._check_version()
         db = self._db
         await migrate(db)
         await db.teams.create_index(
@@ -87,6 +92,11 @@ class MongoStore:
         await db.conversations.create_index([("alerts_since", ASCENDING)])
         await db.audit.create_index([("at", DESCENDING)])
         await db.audit.create_index([("subject", ASCENDING), ("at", DESCENDING)])
+
+    async def _check_version(self) -> None:
+        info = await self._client.admin.command("buildInfo")
+        if int(str(info["version"]).partition(".")[0]) < OLDEST:
+            raise too_old(str(info["version"]))
 
     @guarded
     async def ping(self) -> None:

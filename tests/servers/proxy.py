@@ -1,0 +1,78 @@
+"""A TCP proxy that cuts, holds and changes what passes through it."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Self
+
+
+@dataclass
+class Proxy:
+    """Between a client and a server on this machine; an async context manager."""
+
+    target: int
+    """Port of the server."""
+    change: Callable[[bytes], bytes] = lambda data: data
+    """What the client gets instead of what the server says."""
+    open: bool = True
+    """Refuses and cuts everything when False."""
+    port: int = 0
+    _writers: set[asyncio.StreamWriter] = field(default_factory=set)
+    _tasks: set["asyncio.Task[None]"] = field(default_factory=set)
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._server.close()
+        self.cut()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def cut(self) -> None:
+        """Ends all connections."""
+        for writer in list(self._writers):
+            writer.transport.abort()
+
+    async def outage(self, seconds: float) -> None:
+        """Nobody gets through for a while."""
+        self.open = False
+        self.cut()
+        await asyncio.sleep(seconds)
+        self.open = True
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        if not self.open:
+            writer.transport.abort()
+            return
+        there_reader, there_writer = await asyncio.open_connection("127.0.0.1", self.target)
+        self._writers |= {writer, there_writer}
+        try:
+            await asyncio.gather(
+                self._pump(reader, there_writer, lambda data: data),
+                self._pump(there_reader, writer, self.change),
+            )
+        except OSError:
+            pass
+        finally:
+            for one in (writer, there_writer):
+                self._writers.discard(one)
+                one.transport.abort()
+
+    async def _pump(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        change: Callable[[bytes], bytes],
+    ) -> None:
+        while data := await reader.read(65536):
+            writer.write(change(data))
+            await writer.drain()
+        raise ConnectionResetError
