@@ -13,8 +13,8 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -105,6 +105,10 @@ VERSION = "0.1.0"
 
 DRAIN_SECONDS = 20.0
 """How long work in hand may last after a signal to stop."""
+
+
+COMMAND_GRACE = 5.0
+"""How long a command may still last after a signal to stop."""
 
 
 def utc_now() -> datetime:
@@ -505,8 +509,10 @@ def _reason(error: OSError) -> str:
     return os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
 
 
-async def serve(settings: Settings, *, with_first_report: bool) -> int:
-    """Serves until SIGINT or SIGTERM, then lets work in hand end."""
+async def serve(
+    settings: Settings, *, with_first_report: bool, grace: float = DRAIN_SECONDS
+) -> int:
+    """Serves until SIGINT or SIGTERM, then lets work in hand end for ``grace`` seconds."""
     stop = asyncio.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
@@ -519,7 +525,8 @@ async def serve(settings: Settings, *, with_first_report: bool) -> int:
         if door is None:
             await _must_be_protected(agent)
             door = stack.enter_context(listen(settings))
-        await _serve(agent, door, stop, with_first_report=with_first_report)
+        await _serve(agent, door, stop, with_first_report=with_first_report, grace=grace)
+    log.info("stopping", step="connections are closed")
     return 0
 
 
@@ -534,7 +541,12 @@ async def _must_be_protected(agent: Agent) -> None:
 
 
 async def _serve(
-    agent: Agent, door: socket.socket, stop: asyncio.Event, *, with_first_report: bool
+    agent: Agent,
+    door: socket.socket,
+    stop: asyncio.Event,
+    *,
+    with_first_report: bool,
+    grace: float,
 ) -> None:
     runner = web.AppRunner(agent.api, access_log=None, shutdown_timeout=5.0)
     await runner.setup()
@@ -558,10 +570,15 @@ async def _serve(
         )
         await stop.wait()
     finally:
+        for site in list(runner.sites):
+            await site.stop()
+        log.info("stopping", step="no new requests")
         agent.ticker.stop()
         agent.wired.sender.stop()
+        log.info("stopping", step="no new work")
         await runner.cleanup()
-        await agent.background.drain(DRAIN_SECONDS)
+        await agent.background.drain(grace)
+        log.info("stopping", step="work in hand is settled")
 
 
 async def _first_admin_code(roles: Roles) -> str | None:
@@ -618,13 +635,15 @@ async def run_command(settings: Settings, args: argparse.Namespace) -> int:
     confirmed = getattr(args, "mail_sample_data", False)
     async with open_agent(settings, mail_sample_data=confirmed) as agent:
         if args.command == "run-report":
-            return await run_report(
-                agent.wired,
-                period=args.period,
-                team=args.team,
-                again=args.again,
-                dry_run=args.dry_run,
-            )
+            with ending_with_the_mail_in_hand(agent.wired):
+                return await run_report(
+                    agent.wired,
+                    period=args.period,
+                    team=args.team,
+                    again=args.again,
+                    retry=args.retry,
+                    dry_run=args.dry_run,
+                )
         if args.command == "import-teams":
             return await import_teams(agent.wired, args.file, dry_run=args.dry_run)
         if args.command == "api-key":
@@ -653,7 +672,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except AgentError as error:
         print(f"Error: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError):
         print("Stopped.", file=sys.stderr)
         return 130
 

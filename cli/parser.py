@@ -32,6 +32,11 @@ def build_parser() -> argparse.ArgumentParser:
         "--again", action="store_true", help="repeat a finished period as a new run"
     )
     report.add_argument(
+        "--retry",
+        action="store_true",
+        help="send what failed, expired or stayed unsure in a finished period",
+    )
+    report.add_argument(
         "--dry-run", action="store_true", help="show what would be sent, send and store nothing"
     )
     report.add_argument(

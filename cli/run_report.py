@@ -26,6 +26,7 @@ async def run_report(
     period: str | None = None,
     team: str | None = None,
     again: bool = False,
+    retry: bool = False,
     dry_run: bool = False,
     actor: Actor = ACTOR,
 ) -> int:
@@ -35,7 +36,13 @@ async def run_report(
     started = time.monotonic()
     with RunProgress() as progress:
         view, worked = await work_on_report(
-            wired, period=period, team=team, again=again, actor=actor, progress=progress
+            wired,
+            period=period,
+            team=team,
+            again=again,
+            retry=retry,
+            actor=actor,
+            progress=progress,
         )
     show(view, seconds=time.monotonic() - started if worked else None)
     return 0 if all_sent(view) else 1
@@ -47,6 +54,7 @@ async def work_on_report(
     period: str | None = None,
     team: str | None = None,
     again: bool = False,
+    retry: bool = False,
     actor: Actor = ACTOR,
     patience: timedelta = PATIENCE,
     progress: Progress = quiet,
@@ -56,6 +64,9 @@ async def work_on_report(
     run = await wired.runs.request(
         kind, actor, wired.clock(), period=period, team_id=team_id, again=again
     )
+    if retry and run.state is not RunState.OPEN:
+        await wired.runs.retry(run.id, actor, wired.clock())
+        run = (await wired.runs.progress(run.id)).run
     is_open = run.state is RunState.OPEN
     if is_open:
         await wired.worker.work(run.id, patience=patience, progress=progress)
@@ -104,7 +115,10 @@ def show(view: RunView, seconds: float | None) -> None:
     where = " (outbox)" if run.transport == "outbox" else ""
     out.print(f"Mails      {counts or 'none'}{where}", markup=False)
     if seconds is None:
-        out.print("This report was made before; nothing was sent now. --again repeats it.")
+        out.print(
+            "This report was made before; nothing was sent now. --again repeats it, --retry sends "
+            "what failed."
+        )
     else:
         out.print(f"Took       {seconds:.1f} s")
     unsent = [one for one in view.deliveries if one.state is not DeliveryState.SENT]
@@ -112,6 +126,8 @@ def show(view: RunView, seconds: float | None) -> None:
         out.print(f"  {one.recipient}: {one.state.value}. {one.error or ''}", markup=False)
     if len(unsent) > MOST_LINES:
         out.print(f"  and {len(unsent) - MOST_LINES} more")
+    if run.state is RunState.OPEN:
+        out.print("The run is still open. The same command goes on with it.")
     if run.last_error and not all_sent(view):
         out.print(f"Error: {run.last_error}", markup=False)
 

@@ -11,6 +11,10 @@ from services.errors import AgentError
 log = structlog.get_logger()
 
 
+LAST_WORDS = 5.0
+"""Seconds in which work that is cut off may still say how far it has come."""
+
+
 class Background:
     """Owns the background tasks of the process."""
 
@@ -64,4 +68,5 @@ class Background:
         for task in late:
             log.warning("background_cancelled", task=task.get_name())
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        if late:
+            await asyncio.wait(late, timeout=LAST_WORDS)
