@@ -660,6 +660,25 @@ async def manage_keys(wired: Wired, args: argparse.Namespace) -> int:
     return await api_key.list_keys(wired)
 
 
+@contextmanager
+def ending_with_the_mail_in_hand(wired: Wired) -> Iterator[None]:
+    """At SIGINT or SIGTERM no further mail is begun; a little later all is cut off."""
+    loop, work = asyncio.get_running_loop(), asyncio.current_task()
+
+    def stop() -> None:
+        wired.sender.stop()
+        if work is not None:
+            loop.call_later(COMMAND_GRACE, work.cancel)
+
+    for name in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(name, stop)
+    try:
+        yield
+    finally:
+        for name in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(name)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; errors with a sentence for people end in one line and exit code 1."""
     args = build_parser().parse_args(arguments)

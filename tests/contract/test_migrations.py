@@ -1,14 +1,17 @@
 """Stored data moves from version to version, on a real MongoDB."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from services.adapters.store import MongoStore
-from services.adapters.store.client import Database
+from services.adapters.store.client import Database, plain
 from services.adapters.store.migrations import STEPS, migrate
 from services.errors import SettingsError
+from services.model import Alert
+from tests.makers import NOW, run
 
 
 async def one(db: Database, collection: str, key: object) -> dict[str, Any]:
@@ -62,3 +65,26 @@ async def test_data_of_a_newer_agent_is_refused_and_left_alone(store: MongoStore
     with pytest.raises(SettingsError, match="newer agent"):
         await store.prepare()
     assert (await one(db, "meta", "schema"))["version"] == newer
+
+
+async def test_runs_and_cards_of_before_can_be_closed_and_changed(store: MongoStore) -> None:
+    old = run(planned=True).model_dump(exclude={"id", "plan", "openings"})
+    lease = {"owner": None, "token": 0, "until": None}
+    await store._db.runs.insert_one({"_id": "r", **plain(old), "lease": lease})
+    card = Alert(
+        id="a|c",
+        subject="a",
+        source="datadog",
+        conversation_id="c",
+        created_at=NOW,
+        updated_at=NOW,
+    )
+    await store._db.alerts.insert_one(
+        {"_id": card.id, **plain(card.model_dump(exclude={"id", "fence"}))}
+    )
+    await store._db.meta.delete_many({})
+    await store.prepare()
+    token = await store.runs.lease("r", "w", NOW, timedelta(minutes=1))
+    assert token is not None
+    assert await store.runs.close("r", token, 0, expired=False, now=NOW)
+    assert await store.alerts.replace(card) is not None

@@ -17,7 +17,15 @@ log = structlog.get_logger()
 
 FIRST = 1
 Step = Callable[[Database], Awaitable[None]]
-STEPS: tuple[Step, ...] = ()
+
+
+async def _count_changes(db: Database) -> None:
+    """Runs know their plan and how often they were opened, cards how often they were changed."""
+    await db.runs.update_many({"openings": None}, {"$set": {"plan": 0, "openings": 0}})
+    await db.alerts.update_many({"fence": None}, {"$set": {"fence": 0}})
+
+
+STEPS: tuple[Step, ...] = (_count_changes,)
 """Step i makes version i + 2 of version i + 1. Only ever add at the end."""
 KEY = "schema"
 
