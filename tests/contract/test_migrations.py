@@ -20,6 +20,12 @@ async def one(db: Database, collection: str, key: object) -> dict[str, Any]:
     return dict(found)
 
 
+async def before_versions(store: MongoStore) -> Database:
+    """The database as if no step had ever been done."""
+    await store._db.meta.delete_many({})
+    return store._db
+
+
 async def add_b(db: Database) -> None:
     await db.things.update_many({"b": {"$exists": False}}, {"$set": {"b": 1}})
 
@@ -29,7 +35,7 @@ async def count(db: Database) -> None:
 
 
 async def test_old_data_is_brought_up_to_date_step_by_step_and_once(store: MongoStore) -> None:
-    db = store._db
+    db = await before_versions(store)
     await db.things.insert_one({"_id": 1, "a": 2})
     assert await migrate(db, (add_b,)) == 2
     assert await migrate(db, (add_b, count)) == 3
@@ -42,7 +48,7 @@ async def test_a_step_that_breaks_is_done_again_at_the_next_start(store: MongoSt
         await add_b(db)
         raise ConnectionError
 
-    db = store._db
+    db = await before_versions(store)
     await db.things.insert_one({"_id": 1, "a": 2})
     with pytest.raises(ConnectionError):
         await migrate(db, (broken, count))
@@ -51,7 +57,7 @@ async def test_a_step_that_breaks_is_done_again_at_the_next_start(store: MongoSt
 
 
 async def test_processes_that_start_together_end_at_the_same_version(store: MongoStore) -> None:
-    db = store._db
+    db = await before_versions(store)
     await db.things.insert_one({"_id": 1, "a": 2})
     found = await asyncio.gather(*(migrate(db, (add_b, count)) for _ in range(5)))
     assert set(found) == {3}
@@ -82,7 +88,7 @@ async def test_runs_and_cards_of_before_can_be_closed_and_changed(store: MongoSt
     await store._db.alerts.insert_one(
         {"_id": card.id, **plain(card.model_dump(exclude={"id", "fence"}))}
     )
-    await store._db.meta.delete_many({})
+    await before_versions(store)
     await store.prepare()
     token = await store.runs.lease("r", "w", NOW, timedelta(minutes=1))
     assert token is not None
