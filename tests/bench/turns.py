@@ -105,6 +105,13 @@ class Sim(TeamsSim):
         await runner.cleanup()
 
 
+async def _port_line(out: asyncio.StreamReader) -> bytes:
+    """The line with the port; lines of the log may come before it."""
+    while (line := await out.readline()) and not line.strip().isdigit():
+        pass
+    return line
+
+
 class Bot:
     """A bot in a process of its own, and somebody who writes to it."""
 
@@ -129,7 +136,7 @@ class Bot:
         )
         try:
             assert process.stdout is not None
-            line = await process.stdout.readline()
+            line = await _port_line(process.stdout)
             if not line:
                 raise SystemExit(f"The bot {self._name} did not start.")
             self._url = f"http://127.0.0.1:{int(line)}"
