@@ -93,6 +93,13 @@ class World:
         self.database["anomalies"].insert_one({"_id": anomaly.id, **doc})
         return anomaly.id
 
+    def notices(self) -> list[dict[str, Any]]:
+        """What the admins were told by mail, oldest first: title and text."""
+        found = self.database["reports"].find({"kind": "notice"}).sort("made_at", 1)
+        return [
+            {"title": doc["rendered"]["subject"], "text": doc["rendered"]["text"]} for doc in found
+        ]
+
     def anomaly(self, anomaly_id: str) -> dict[str, Any]:
         """An anomaly as it is stored."""
         return dict(self.database["anomalies"].find_one({"_id": anomaly_id}))
