@@ -16,7 +16,7 @@ from bot.words import parts
 from cards import general
 from cards import teams as cards
 from services.audit import new_entry_id
-from services.errors import AgentError, InvalidError, NotFoundError
+from services.errors import AgentError, ConflictError, InvalidError, NotFoundError
 from services.model import PendingImport, Team
 from services.team_import import (
     OPTIONAL,
@@ -183,7 +183,9 @@ async def save_form(chat: Chat, turn: Turn, press: Press) -> Reply:
         return await _stored(chat, turn, body, press.team or None)
     except InvalidError as error:
         problems = error.errors or [("", str(error))]
-        return await _form(chat, turn, typed, press.team or None, problems)
+    except ConflictError as error:
+        problems = [("", str(error))]
+    return await _form(chat, turn, typed, press.team or None, problems)
 
 
 def _body(typed: dict[str, str]) -> dict[str, Any]:

@@ -164,9 +164,14 @@ async def serving(
     sim: TeamsSim,
     environment: dict[str, str],
     clock: Callable[[], datetime] = lambda: NOW,
+    *,
+    mail_sample_data: bool = False,
 ) -> AsyncIterator[Agent]:
     """The agent with these settings, served on a free port that the simulator then knows."""
-    async with open_agent(load_settings(environment), clock=clock, pace=NO_PACE) as agent:
+    settings = load_settings(environment)
+    async with open_agent(
+        settings, clock=clock, mail_sample_data=mail_sample_data, pace=NO_PACE
+    ) as agent:
         runner = web.AppRunner(agent.api, access_log=None)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -187,6 +192,7 @@ async def world(
     authenticated: bool = True,
     clock: Callable[[], datetime] = lambda: NOW,
     teams: tuple[str, ...] = NAMES,
+    mail_sample_data: bool = False,
     **more: str,
 ) -> AsyncIterator[World]:
     """The agent on a database of its own, with sample costs, and people who talk to it."""
@@ -198,7 +204,7 @@ async def world(
             **(sim.environment() if authenticated else {}),
             **more,
         }
-        async with serving(sim, environment, clock) as agent:
+        async with serving(sim, environment, clock, mail_sample_data=mail_sample_data) as agent:
             client: MongoClient[dict[str, Any]] = MongoClient(mongo_url, tz_aware=True)
             try:
                 found = World(sim, agent, environment, client[environment["DB_NAME"]])  # type: ignore[arg-type]
