@@ -9,7 +9,7 @@ HAS_NODE := command -v npm >/dev/null && node -e 'process.exit(parseInt(process.
 NODE_READY := tests/node/node_modules/.ready $(PLAYGROUND)/node_modules/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run playground test node lint fmt docs manifest screenshots bench bench-turns prove-install clean
+.PHONY: help setup run playground test node lint fmt docs manifest screenshots bench bench-replicas chaos bench-turns prove-install clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -56,6 +56,12 @@ prove-install: $(VENV)/.test-ready ## walk docs/install-linux.md in a clean Debi
 
 bench-turns: $(BENCH)/.ready ## measure a chat turn beside botbuilder, the Agents SDK and bare aiohttp
 	@$(BENCH)/bin/python -m tests.bench.turns
+
+bench-replicas: $(VENV)/.test-ready ## measure what a second replica brings, with and without a rate limit
+	$(BIN)/python -m tests.bench.replicas
+
+chaos: $(VENV)/.test-ready ## kill, freeze and cut off three workers and everything around them, 8 seeds
+	nice -n 10 $(BIN)/python -m tests.chaos
 
 clean: ## remove the environment and the caches; DATA_DIR stays
 	rm -rf $(VENV) $(BENCH) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

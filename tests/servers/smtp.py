@@ -137,7 +137,7 @@ class FakeSmtp:
         self.most_open = max(self.most_open, self.open_now)
         try:
             await _Session(self, reader, writer, self.connections).run()
-        except (ConnectionError, asyncio.IncompleteReadError):
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass
         finally:
             self.open_now -= 1

@@ -1,0 +1,344 @@
+"""One seed of chaos: three workers on a replica set, everything around them in trouble.
+
+What counts is found outside of the workers: what the mail server took, by Message-ID, against
+what the ledger says.
+"""
+
+import asyncio
+import os
+import random
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from pymongo import MongoClient
+
+from app import Agent, open_agent
+from services.adapters.store import MongoStore
+from services.model import Actor, Conversation, DaySpan
+from services.settings import load_settings
+from tests.chaos.faults import ChaoticTeams, Odds, smtp_faults, trouble_datadog
+from tests.chaos.worker import PAST_LEASES
+from tests.conftest import ROOT
+from tests.servers.datadog import Cost, FakeDatadog, account_ids, random_costs
+from tests.servers.mongo import ReplicaSet
+from tests.servers.smtp import FakeSmtp, Mail
+from tests.servers.teams import CHANNEL_ID, TENANT
+
+ACTOR = Actor(door="cli", name="chaos")
+ADMINS = ["cfo@example.org", "ops@example.org"]
+DONE = {"done"}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much of what."""
+
+    seed: int
+    teams: int = 25
+    addresses: int = 10
+    """Recipients of each team."""
+    answer_seconds: float = 0.08
+    """What the mail server takes for each answer."""
+    kills: int = 5
+    stops: int = 2
+    elections: int = 1
+    most_seconds: float = 240.0
+    odds: Odds = field(default_factory=Odds)
+
+    @property
+    def recipients(self) -> int:
+        return self.teams * self.addresses + len(ADMINS)
+
+
+@dataclass
+class Found:
+    """What came of a seed."""
+
+    plan: Plan
+    seconds: float = 0.0
+    kills: int = 0
+    stops: int = 0
+    elections: int = 0
+    accepted: int = 0
+    """Mails that the server took."""
+    copies: int = 0
+    """Of these, further copies of a mail."""
+    ambiguous: int = 0
+    """Unknown fates that the ledger has counted."""
+    unknown: int = 0
+    """Deliveries that were left to a person."""
+    cards: int = 0
+    cards_unknown: int = 0
+    wrong: list[str] = field(default_factory=list)
+    """Every breach of what is promised."""
+
+
+@dataclass
+class Workers:
+    """The three processes, and what is done to them."""
+
+    environment: dict[str, str]
+    folder: Path
+    found: Found
+    chance: random.Random
+    processes: list["subprocess.Popen[bytes]"] = field(default_factory=list)
+    started: int = 0
+
+    def start(self) -> None:
+        """One more process; its log is kept beside the others'."""
+        self.started += 1
+        with (self.folder / f"worker{self.started}.log").open("wb") as log:
+            self.processes.append(
+                subprocess.Popen(
+                    [sys.executable, "-m", "tests.chaos.worker"],
+                    env=self.environment,
+                    cwd=ROOT,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                )
+            )
+
+    async def kill(self) -> None:
+        """One of them dies without a word; another takes its place a little later."""
+        victim = self.chance.choice(self.processes)
+        self.processes.remove(victim)
+        victim.send_signal(signal.SIGCONT)
+        victim.kill()
+        await asyncio.to_thread(victim.wait)
+        self.found.kills += 1
+        await asyncio.sleep(self.chance.uniform(0, 1))
+        self.start()
+
+    async def stop(self) -> None:
+        """One of them is frozen until all its leases have ended, then wakes up."""
+        victim = self.chance.choice(self.processes)
+        victim.send_signal(signal.SIGSTOP)
+        self.found.stops += 1
+        await asyncio.sleep(PAST_LEASES)
+        if victim.poll() is None:
+            victim.send_signal(signal.SIGCONT)
+
+    def end(self) -> None:
+        """Kills what is left."""
+        for process in self.processes:
+            process.kill()
+            process.wait()
+
+
+def growing(costs: list[Cost], span: DaySpan) -> list[Cost]:
+    """Costs that grow from day to day, so that there is something to tell channels of."""
+    return [
+        replace(cost, amount=cost.amount * (1 + span.index(cost.day) / len(span)))
+        for cost in costs
+    ]
+
+
+async def chaos(plan: Plan, folder: Path) -> Found:
+    """Runs one seed to its end and compares."""
+    chance, found, began = random.Random(plan.seed), Found(plan), time.monotonic()
+    problem = ""
+    async with AsyncExitStack() as stack:
+        replicas = stack.enter_context(ReplicaSet(folder / "rs"))
+        accounts = account_ids(plan.teams, plan.seed)
+        today = datetime.now(UTC).date()
+        span = DaySpan(today - timedelta(days=75), today - timedelta(days=2))
+        costs = growing(random_costs(accounts, span, plan.seed, services=2), span)
+        datadog = await stack.enter_async_context(FakeDatadog(costs))
+        smtp = await stack.enter_async_context(
+            FakeSmtp(smtp_faults(random.Random(plan.seed), plan.odds), delay=plan.answer_seconds)
+        )
+        teams = await stack.enter_async_context(ChaoticTeams(random.Random(plan.seed), plan.odds))
+        environment = {
+            **{name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ},
+            "MONGO_URL": f"{replicas.url}&socketTimeoutMS=3000&serverSelectionTimeoutMS=3000",
+            "DB_NAME": f"chaos_{secrets.token_hex(4)}",
+            "DATA_DIR": str(folder),
+            "LOG_FORMAT": "json",
+            **datadog.environment(),
+            **smtp.environment(),
+            **teams.environment(),
+        }
+        wanted = await _prepared(environment, plan, accounts, teams.url)
+        trouble_datadog(datadog, random.Random(plan.seed), plan.odds)
+        workers = Workers(environment, folder, found, chance)
+        stack.callback(workers.end)
+        for _ in range(3):
+            workers.start()
+        with MongoClient[dict[str, Any]](replicas.url) as client:
+            db = client[environment["DB_NAME"]]
+            monkey = asyncio.create_task(_monkey(workers, replicas, plan, smtp))
+            try:
+                async with asyncio.timeout(plan.most_seconds):
+                    await monkey
+                    while problem := await asyncio.to_thread(_unfinished, db):
+                        await asyncio.sleep(0.5)
+            except TimeoutError:
+                found.wrong.append(f"not over in time: {problem}")
+            finally:
+                monkey.cancel()
+            workers.end()
+            found.seconds = time.monotonic() - began
+            await asyncio.to_thread(_compare, db, smtp.mails, teams, wanted, found)
+    return found
+
+
+async def _prepared(
+    environment: dict[str, str], plan: Plan, accounts: list[str], teams_url: str
+) -> set[str]:
+    """Teams, settings, a channel for alerts, a slot that is due: who must get a mail."""
+    wanted = set(ADMINS)
+    async with open_agent(load_settings(environment, None)) as agent:
+        now = agent.wired.clock()
+        for number, account in enumerate(accounts):
+            addresses = [f"t{number}a{i}@example.org" for i in range(plan.addresses)]
+            wanted |= set(addresses)
+            body = {
+                "team_name": f"Team {number}",
+                "aws_account_id": account,
+                "team_email": addresses[0],
+                "admin_emails": addresses[1:],
+            }
+            await agent.wired.teams.add(body, ACTOR, now)
+        await _set_up(agent, environment, now, teams_url)
+    return wanted
+
+
+async def _set_up(
+    agent: Agent, environment: dict[str, str], now: datetime, teams_url: str
+) -> None:
+    store = MongoStore(environment["MONGO_URL"], environment["DB_NAME"])
+    config = await store.config.get(now)
+    changes = {
+        "schedule_day": f"{now:%A}".lower(),
+        "schedule_hour": now.hour,
+        "schedule_since": now - timedelta(days=1),
+        "anomaly_threshold": 0.5,
+        "min_increase": 0.0,
+        "global_admin_emails": tuple(ADMINS),
+        "version": config.version + 1,
+    }
+    assert await store.config.replace(config.model_copy(update=changes))
+    await store.conversations.seen(
+        Conversation(
+            id=CHANNEL_ID,
+            kind="channel",
+            service_url=teams_url,
+            tenant_id=TENANT,
+            bot_id="28:bot",
+            alerts_since=now - timedelta(days=1),
+            updated_at=now,
+        )
+    )
+    await store.aclose()
+
+
+async def _monkey(workers: Workers, replicas: ReplicaSet, plan: Plan, smtp: FakeSmtp) -> None:
+    """Does all that is planned while mails go out, in an order of its own."""
+    deeds = ["kill"] * plan.kills + ["stop"] * plan.stops + ["election"] * plan.elections
+    workers.chance.shuffle(deeds)
+    at_work: list[asyncio.Task[None]] = []
+    for number, deed in enumerate(deeds):
+        # Spread over the run: the first during its planning, the last near its end.
+        share = number / len(deeds) * plan.recipients
+        while len(smtp.mails) < share:
+            await asyncio.sleep(0.05)
+        await asyncio.sleep(workers.chance.uniform(0.1, 1.0))
+        if deed == "kill":
+            await workers.kill()
+        elif deed == "stop":
+            at_work.append(asyncio.create_task(workers.stop()))
+        else:
+            workers.found.elections += 1
+            at_work.append(asyncio.create_task(replicas.kill_primary()))
+    await asyncio.gather(*at_work)
+
+
+def _unfinished(db: Any) -> str:
+    """What is still to come; empty when all is over."""
+    kinds = {run["kind"] for run in db.runs.find({}, {"kind": 1})}
+    if not {"weekly", "daily"} <= kinds:
+        return "the clock has not begun the runs"
+    open_runs = [run["_id"] for run in db.runs.find({"state": "open"}, {"_id": 1})]
+    if open_runs:
+        return f"open: {open_runs}"
+    if not db.alerts.count_documents({}):
+        return "no alert was told"
+    waiting = db.alerts.count_documents({"state": {"$in": ["pending", "posting"]}})
+    return f"{waiting} cards wait" if waiting else ""
+
+
+def _compare(
+    db: Any, mails: list[Mail], teams: ChaoticTeams, wanted: set[str], found: Found
+) -> None:
+    """The mail server's and Teams' word against the ledger's."""
+    deliveries = _effective_deliveries(db, found)
+    by_id = {one["message_id"]: one for one in deliveries}
+    accepted = Counter(mail.message_id for mail in mails)
+    found.accepted = sum(accepted.values())
+    found.copies = found.accepted - len(accepted)
+    found.ambiguous = sum(one["ambiguous"] for one in deliveries)
+    found.unknown = sum(one["state"] == "unknown" for one in deliveries)
+    wrong = found.wrong
+    if len(by_id) != len(deliveries):
+        wrong.append("two deliveries have the same Message-ID")
+    wrong += [f"not of the ledger: {name}" for name in accepted if name not in by_id]
+    for one in deliveries:
+        wrong += _breaches(one, accepted[one["message_id"]])
+    bodies: dict[str, set[str]] = {}
+    for mail in mails:
+        bodies.setdefault(mail.message_id, set()).add(mail.sha256)
+    wrong += [f"{name} came in other bytes" for name, all_of in bodies.items() if len(all_of) > 1]
+    weekly = [one for one in deliveries if "|notice|" not in one["_id"]]
+    missing = wanted - {one["recipient"] for one in weekly}
+    wrong += [f"{address} was never planned" for address in missing]
+    _compare_cards(db, teams, found)
+
+
+def _effective_deliveries(db: Any, found: Found) -> list[dict[str, Any]]:
+    """Those of the plan that counts of each run; every run must be closed."""
+    names = []
+    for run in db.runs.find():
+        names.append(f"{run['_id']}~{run['plan']}" if run["plan"] else run["_id"])
+        if run["state"] not in DONE:
+            found.wrong.append(f"{run['_id']} is {run['state']}: {run['last_error']}")
+    if db.runs.count_documents({"kind": "weekly"}) != 1:
+        found.wrong.append("the week has not exactly one run")
+    return list(db.deliveries.find({"run_id": {"$in": names}}))
+
+
+def _breaches(one: dict[str, Any], copies: int) -> list[str]:
+    """What a delivery and its mails break."""
+    name, state, unsure = one["recipient"], one["state"], one["ambiguous"]
+    wrong = []
+    if state not in {"sent", "unknown"}:
+        wrong.append(f"{name} ended as {state}: {one['error']}")
+    if copies == 0 and state == "sent":
+        wrong.append(f"{name} is sent and got nothing")
+    if copies == 0 and not unsure:
+        wrong.append(f"{name} got nothing")
+    if copies > 1 + unsure - (state == "unknown"):
+        wrong.append(f"{name} got {copies} copies, {unsure} unsure")
+    return wrong
+
+
+def _compare_cards(db: Any, teams: ChaoticTeams, found: Found) -> None:
+    """Every card that is shown is one that the ledger knows or calls unknown."""
+    alerts = list(db.alerts.find())
+    posted = {one["activity_id"] for one in alerts if one["activity_id"]}
+    found.cards = len(teams.messages)
+    found.cards_unknown = sum(one["state"] == "unknown" for one in alerts)
+    strangers = set(teams.messages) - posted
+    if len(strangers) > found.cards_unknown:
+        found.wrong.append(f"{len(strangers)} cards more than the ledger knows")
+    found.wrong += [f"the card {name} is not shown" for name in posted - set(teams.messages)]
+    accounts = Counter((one["account_id"], one["start"]) for one in db.anomalies.find())
+    found.wrong += [f"two anomalies of {key}" for key, number in accounts.items() if number > 1]

@@ -1,0 +1,53 @@
+"""One worker of a chaos run: the agent with its clock, without doors, until it is killed.
+
+``python -m tests.chaos.worker`` with the settings in its environment. The waits are shorter than
+in production, all in proportion: a lease is still longer than the longest answer.
+"""
+
+import asyncio
+
+from app import log_as_set, open_agent
+from bot.connector import Pace
+from services.adapters.mail import Timeouts
+from services.settings import load_settings
+from services.timing import Timing
+
+TIMING = Timing(
+    run_lease=4.0,
+    delivery_lease=9.0,
+    retries=(0.3, 0.6, 1.0, 2.0),
+    connect_retry=0.2,
+    store_retry=0.3,
+    store_patience=5.0,
+    run_patience=5.0,
+    run_retries=(0.3, 0.6, 1.0),
+    alert_claim=2.0,
+    alert_answer=8.0,
+    alert_lease=12.0,
+)
+TIMEOUTS = Timeouts(connect=2.0, command=1.5, final_answer=2.0)
+TICK_SECONDS = 0.5
+PAST_LEASES = 10.5
+"""Seconds after which the leases of a frozen worker have ended."""
+
+
+async def main() -> None:
+    """Ticks for ever."""
+    settings = load_settings(env_file=None)
+    log_as_set(settings)
+    async with open_agent(
+        settings, timing=TIMING, smtp_timeouts=TIMEOUTS, pace=Pace((), ())
+    ) as agent:
+        print("ready", flush=True)
+        while True:
+            agent.background.start("tick", _tick(agent.tick))
+            await asyncio.sleep(TICK_SECONDS)
+
+
+async def _tick(tick: object) -> None:
+    assert callable(tick)
+    await tick()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
