@@ -258,6 +258,10 @@ class Sender:
                 # Servers end connections after a number of mails; that is no failed attempt.
                 await self._ledger.give_back(delivery, self._clock())
                 return False
+            if isinstance(error, MailConnectError) and error.permanent:
+                # Such as a sender that is not accepted: no other mail would fare better.
+                await self._ledger.give_back(delivery, self._clock())
+                raise
             await self._refused(hand, DeliveryPhase.CLAIM, error)
             return not isinstance(error, MailConnectError)
         ends = self._timer() + self._timing.delivery_lease

@@ -122,6 +122,21 @@ async def test_one_refused_recipient_does_not_stop_the_rest(world: World) -> Non
     assert len(world.transport.mails) == 3
 
 
+async def test_a_sender_that_is_not_accepted_ends_the_sending_and_fails_no_delivery(
+    world: World,
+) -> None:
+    not_accepted = MailConnectError("550 not your address", permanent=True, code=550)
+    world.transport.on_offer = {f"d{i}@example.org": [not_accepted] * 9 for i in range(4)}
+    with pytest.raises(MailConnectError, match="not your address"):
+        await world.work(world.sender())
+    assert await world.ledger.counts("r") == {DeliveryState.PENDING: 4}
+    assert [world.one(f"d{i}").attempts for i in range(4)] == [0] * 4
+
+    world.transport.on_offer.clear()
+    await world.work(world.sender())
+    assert await world.ledger.counts("r") == {DeliveryState.SENT: 4}
+
+
 async def test_a_greylisted_mail_comes_within_half_a_minute_and_backs_off(world: World) -> None:
     world.transport.on_offer["d1@example.org"] = [greylisted() for _ in range(3)]
     times: list[datetime] = []
