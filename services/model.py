@@ -730,6 +730,8 @@ class AdminReport(Value):
     change_percent: Decimal | None
     usage_current: Decimal
     usage_previous: Decimal
+    threshold: float
+    """Percent by which all accounts together may move without a word."""
     categories: tuple[CategoryAmounts, ...] = ()
     services: tuple[ServiceChange, ...] = ()
     teams: tuple[TeamLine, ...]

@@ -291,6 +291,7 @@ class AdminReportBuilder:
             change_percent=totals.change_percent,
             usage_current=totals.usage_current,
             usage_previous=totals.usage_previous,
+            threshold=basis.config.anomaly_threshold,
             categories=totals.categories,
             services=totals.services,
             teams=tuple(

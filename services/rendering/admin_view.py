@@ -25,6 +25,7 @@ from services.wording import (
     change_line,
     day,
     money,
+    moved,
     neutral,
     plural,
     round_money,
@@ -142,18 +143,25 @@ def _news(
     report: AdminReport, current: Decimal, previous: Decimal, crossed: int
 ) -> tuple[str, str]:
     """What follows "AWS costs:" in the subject, and the headline."""
-    currency, moved = report.currency, current - previous
-    amount = round_money(abs(moved), currency)
-    share = "" if previous == 0 else f" ({bare_percent(moved / abs(previous) * 100)})"
+    currency, difference = report.currency, moved(current, previous)
+    amount = round_money(abs(difference), currency)
+    share = "" if previous == 0 else f" ({bare_percent(difference / abs(previous) * 100)})"
     above = f", {plural(crossed, 'team')} above threshold" if crossed else ""
-    if not crossed and not report.anomalies:
+    if not (crossed or report.anomalies or _whole_moved(report)):
         return f"{round_money(current, currency)}, nothing unusual", "Nothing unusual"
-    if moved == 0:
+    if difference == 0:
         return f"unchanged{above}", f"Costs unchanged{above}"
-    way = "up" if moved > 0 else "down"
-    names = drivers(report.services, up=moved > 0)
+    way = "up" if difference > 0 else "down"
+    names = drivers(report.services, up=difference > 0)
     mostly = f", mostly {names}" if names else ""
     return f"{way} {amount}{share}{above}", f"Costs {way} {amount}{mostly}"
+
+
+def _whole_moved(report: AdminReport) -> bool:
+    """Whether all accounts together moved too far to be called usual, as by unmapped spend."""
+    if report.change_percent is None:
+        return True
+    return abs(report.change_percent) > Decimal(repr(report.threshold))
 
 
 def _notices(report: AdminReport) -> list[str]:
@@ -192,14 +200,14 @@ def _anomalies(report: AdminReport) -> list[AdminAnomaly]:
 
 
 def _movers(report: AdminReport, total: tuple[Decimal, Decimal], most: int) -> list[Row]:
-    shown = report.teams[:most]
+    shown = [line for line in report.teams[:most] if moved(line.current, line.previous)]
     rows = [_mover(line, report.currency) for line in shown]
-    others = report.teams[most:]
+    others = len(report.teams) - len(shown)
     unmapped = [(one.current, one.previous) for one in report.unmapped]
     unmapped_sum = _sums(unmapped)
     rest = remainder(total, [*((s.current, s.previous) for s in shown), unmapped_sum])
     if others or any(rest):
-        name = plural(len(others), "other team") if others else ROUNDING
+        name = plural(others, "other team" if shown else "team") if others else ROUNDING
         rows.append(change_row(name, *rest, report.currency))
     if report.unmapped:
         rows.append(change_row("Unmapped", *unmapped_sum, report.currency))

@@ -280,6 +280,46 @@ def test_the_admins_mail_lists_what_needs_a_look() -> None:
     assert isinstance(report.anomalies[0], AnomalyLine)
 
 
+def calm_report(*teams: tuple[int, Any], unmapped: Any = None) -> Any:
+    builder = AdminReportBuilder(basis_of(SPAN.last), {})
+    for number, found in teams:
+        builder.add_team(team_report(found, team=team(number), anomalies=()))
+    if unmapped is not None:
+        builder.add_unmapped("9" * 12, unmapped)
+    return builder.build(None)
+
+
+def test_nothing_is_called_usual_when_all_accounts_together_moved_too_far() -> None:
+    calm = calm_report((1, figures(steady(10))), unmapped=figures(steady(10)))
+    assert "nothing unusual" in render_admin(calm, FOOTER).subject
+
+    found = calm_report((1, figures(steady(10))), unmapped=figures(grown(10, 3)))
+    rendered = render_admin(found, FOOTER)
+    assert rendered.subject.startswith("AWS costs: up $")
+    assert "unusual" not in rendered.html + rendered.text
+
+    lower = calm_report((1, figures(steady(10))), unmapped=figures(grown(10, 0.3)))
+    assert render_admin(lower, FOOTER).subject.startswith("AWS costs: down $")
+
+    first = calm_report((1, figures(grown(0, 1))), unmapped=figures(steady(0)))
+    assert "nothing unusual" in render_admin(first, FOOTER).subject
+
+
+def test_movers_have_moved_and_the_others_are_one_line() -> None:
+    silent = figures()
+    report = calm_report((1, figures(grown(10, 1.1))), (2, figures(steady(3))), (3, silent))
+    movers = render_admin(report, FOOTER).text.partition("MOVERS")[2].partition("Total")[0]
+    assert "Team 1" in movers
+    assert "2 other teams" in movers
+    assert "Team 2" not in movers
+    assert "Team 3" not in movers
+
+    still = calm_report((2, figures(steady(3))), (3, silent))
+    movers = render_admin(still, FOOTER).text.partition("MOVERS")[2].partition("Total")[0]
+    assert "2 teams" in movers
+    assert "Team" not in movers
+
+
 def test_a_closed_month_is_named_as_such() -> None:
     span = DaySpan(date(2026, 9, 1), date(2026, 11, 2))
     found = account_figures(span, [series([1.0] * len(span))], "USD", span.last, 20.0, 25.0)
