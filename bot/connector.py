@@ -27,7 +27,6 @@ TRIES_TO_READ = 2
 LONGEST_WAIT = 30.0
 """Where Teams says to wait longer, it is left for another time."""
 TIMEOUT = aiohttp.ClientTimeout(total=30, connect=10)
-QUICK = aiohttp.ClientTimeout(total=4, connect=3)
 MOST_CONVERSATIONS = 5000
 Gone = Literal["uninstalled", "blocked"]
 GONE: dict[str, Gone] = {
@@ -67,6 +66,10 @@ class Pace:
 
     per_conversation: tuple[tuple[int, float], ...] = ((6, 1.0), (7, 2.0), (55, 30.0))
     per_tenant: tuple[tuple[int, float], ...] = ((45, 1.0),)
+    retry_seconds: float = 1.0
+    """Before the second try, where Teams names no wait; doubled each time."""
+    read_seconds: float = 3.0
+    """For an answer that a turn needs before it can begin."""
 
 
 TEAMS_PACE = Pace()
@@ -173,7 +176,8 @@ class Connector:
             f"/v3/conversations/{quote(conversation.partition(';')[0], safe='')}"
             f"/members/{quote(user_id, safe='')}"
         )
-        return await self._tried("GET", service_url, path, None, TRIES_TO_READ, QUICK)
+        quick = aiohttp.ClientTimeout(total=self._pace.read_seconds)
+        return await self._tried("GET", service_url, path, None, TRIES_TO_READ, quick)
 
     async def _in_turn(
         self,
@@ -253,7 +257,8 @@ class Connector:
     def _wait(self, attempt: int, told: float | None) -> float:
         if told is not None:
             return told + self._chance.uniform(0.05, 0.5)
-        return min(float(2**attempt) / 2, LONGEST_WAIT) * self._chance.uniform(0.8, 1.2)
+        wait = self._pace.retry_seconds * float(2 ** (attempt - 1))
+        return min(wait, LONGEST_WAIT) * self._chance.uniform(0.8, 1.2)
 
     async def _once(
         self, method: Method, url: str, data: bytes | None, limit: aiohttp.ClientTimeout

@@ -78,13 +78,17 @@ class LongWork:
     # An answer that takes longer
 
     async def begun(self, turn: Turn) -> str:
-        """Shows a card that says that an answer is being worked on; its id, empty without one."""
+        """Shows a card that says that an answer is being worked on; its id, empty without one.
+
+        Stored before it is shown: whoever is killed in between has told nobody, and is spoken for
+        after the restart.
+        """
+        open_card = self._open_card(turn, "", None, turn.id)
+        self._mine.add(open_card.id)
         try:
+            await self._cards.put(open_card)
             activity_id = await self._sent(turn, general.working(WORKING))
-            if activity_id:
-                open_card = self._open_card(turn, activity_id, None)
-                self._mine.add(open_card.id)
-                await self._cards.put(open_card)
+            await self._cards.put(open_card.model_copy(update={"activity_id": activity_id}))
         except AgentError as error:
             log.warning("card_not_sent", error=str(error))
             return ""
@@ -93,19 +97,21 @@ class LongWork:
     async def finish(self, turn: Turn, activity_id: str, reply: Reply) -> None:
         """Shows the answer in the place of that card; or that it is on the card pressed."""
         card = reply.card or general.closed(reply.words)
-        open_card = self._open_card(turn, activity_id, None)
+        open_card = self._open_card(turn, activity_id, None, turn.id)
         replaces = reply.card is not None and turn.pressed is not None and not reply.fresh
         try:
             if replaces:
                 await self.replace(turn, reply)
-            if not activity_id:
+            if not activity_id and (replaces or reply.run_id is not None):
                 if not replaces:
                     await self.send(turn, reply)
+                await self._cards.remove(open_card.id)
             elif replaces:
                 await self._leave(open_card)
             elif reply.run_id is not None:
                 await self.follow(turn, activity_id, reply)
                 await self._show(open_card, card)
+                await self._cards.remove(open_card.id)
             else:
                 await self._end(open_card, card)
         finally:
@@ -227,26 +233,28 @@ class LongWork:
 
     async def _show(self, open_card: OpenCard, card: Card, *, at_once: bool = False) -> str:
         """What came of it: SHOWN, REFUSED for good, or LATER when Teams does not answer now."""
+        place = (open_card.service_url, open_card.conversation_id)
+        activity_id = open_card.activity_id
         try:
-            await self._connector.update(
-                open_card.service_url,
-                open_card.conversation_id,
-                open_card.activity_id,
-                card_message(card, open_card.activity_id),
-                at_once=at_once,
-            )
+            if activity_id:
+                body = card_message(card, activity_id)
+                await self._connector.update(*place, activity_id, body, at_once=at_once)
+            else:
+                await self._connector.send(*place, card_message(card), at_once=at_once)
         except ConnectorError as error:
             log.warning("card_not_updated", card=open_card.id, error=str(error))
-            return REFUSED if error.permanent else LATER
+            return REFUSED if error.permanent or error.fate_unknown else LATER
         except AgentError as error:
             log.warning("card_not_updated", card=open_card.id, error=str(error))
             return LATER
         return SHOWN
 
-    def _open_card(self, turn: Turn, activity_id: str, run_id: str | None) -> OpenCard:
+    def _open_card(
+        self, turn: Turn, activity_id: str, run_id: str | None, key: str = ""
+    ) -> OpenCard:
         now = self._clock()
         return OpenCard(
-            id=f"{turn.thread}|{activity_id}",
+            id=f"{turn.thread}|{key or activity_id}",
             conversation_id=turn.thread,
             service_url=turn.conversation.service_url,
             activity_id=activity_id,

@@ -24,7 +24,7 @@ WORKING = "Working on it…"
 NAMES = ("Checkout", "Checkout Beta", "Search", "R&D", "Team 1", "help")
 
 
-NO_PACE = Pace((), ())
+NO_PACE = Pace((), (), 0.02, 0.5)
 """The simulator bears everything; the pace has tests of its own."""
 ACK_SECONDS = 3.0
 """Within a second by design; more on a machine that is busy with other things."""
@@ -38,6 +38,20 @@ def said(turn: Turn) -> str:
 
 
 @dataclass
+class Moving:
+    """A clock that is moved by hand."""
+
+    now: datetime = NOW
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def move(self, **much: float) -> None:
+        """Later by so much."""
+        self.now += timedelta(**much)
+
+
+@dataclass
 class World:
     """The agent and Teams around it."""
 
@@ -46,6 +60,7 @@ class World:
     environment: dict[str, str]
     database: dict[str, Any]
     """Collections, read by pymongo."""
+    clock: Callable[[], datetime]
 
     async def says(self, text: str, *args: Any, **more: Any) -> Message:
         """What the agent answers to a text."""
@@ -67,13 +82,21 @@ class World:
         await self.sim.until(lambda: message.text != WORKING)
         return message
 
+    def messages(self, where: Where = "channel", holding: str = "") -> list[Message]:
+        """The bot's messages of a place that hold a text."""
+        return [
+            one
+            for one in self.sim.messages.values()
+            if where_of(one.conversation) == where and holding in one.text
+        ]
+
     async def quiet(self) -> None:
         """Waits until nothing goes on behind the turns."""
         await self.sim.until(lambda: not self.agent.background.running)
 
     async def tick(self) -> None:
         """One round of alerts, as the clock makes it."""
-        await self.agent.alerts.tick(NOW)
+        await self.agent.alerts.tick(self.clock())
 
     def raise_anomaly(self, team: Team, excess: int = 500, **more: Any) -> str:
         """An open anomaly of a team's account; its id."""
@@ -85,8 +108,8 @@ class World:
             "service": "EC2",
             "start": date(2026, 11, 17),
             "excess": Decimal(excess),
-            "raised_at": NOW,
-            "updated_at": NOW,
+            "raised_at": self.clock(),
+            "updated_at": self.clock(),
         }
         anomaly = Anomaly(**{**values, **more})
         doc = plain(anomaly.model_dump(exclude={"id"}))
@@ -99,6 +122,10 @@ class World:
         return [
             {"title": doc["rendered"]["subject"], "text": doc["rendered"]["text"]} for doc in found
         ]
+
+    def change_anomaly(self, anomaly_id: str, **fields: Any) -> None:
+        """As the daily look at the costs changes it."""
+        self.database["anomalies"].update_one({"_id": anomaly_id}, {"$set": fields})
 
     def anomaly(self, anomaly_id: str) -> dict[str, Any]:
         """An anomaly as it is stored."""
@@ -207,7 +234,8 @@ async def world(
         async with serving(sim, environment, clock, mail_sample_data=mail_sample_data) as agent:
             client: MongoClient[dict[str, Any]] = MongoClient(mongo_url, tz_aware=True)
             try:
-                found = World(sim, agent, environment, client[environment["DB_NAME"]])  # type: ignore[arg-type]
+                database: Any = client[environment["DB_NAME"]]
+                found = World(sim, agent, environment, database, clock)
                 await found.add_teams(*teams)
                 yield found
             finally:
