@@ -81,7 +81,7 @@ def unquoted(text: str) -> str:
 
 def whole(text: str, otherwise: int) -> int:
     """A number of at most nine digits; ``otherwise`` for anything else."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 9 else otherwise  # noqa: PLR2004
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 9 else otherwise  # noqa: PLR2004 - digits
 
 
 def after_words(written: str, number: int) -> str:

@@ -47,6 +47,8 @@ from services.wording import (
 
 MOST_DIGEST = 10
 MOST_DRIVERS = 3
+LEAST_SHARE = 5
+"""Percent of the excess below which a service is not named."""
 MOST_FAILED = 5
 PLAN = "plan"
 """Who answers, when usage has grown by no more than somebody had announced."""
@@ -200,7 +202,9 @@ def _drivers(anomaly: Anomaly) -> str:
         (name, int((amount / anomaly.excess * 100).to_integral_value()))
         for name, amount in anomaly.shares[:MOST_DRIVERS]
     ]
-    return ", ".join(f"{plain(name, 40)} {share}%" for name, share in found if share >= 5)  # noqa: PLR2004
+    return ", ".join(
+        f"{plain(name, 40)} {share}%" for name, share in found if share >= LEAST_SHARE
+    )
 
 
 def _owner(news: AnomalyNews) -> Element:

@@ -439,5 +439,5 @@ def _value(name: str, value: object) -> str:
     if isinstance(value, int | float):
         return threshold(value) if name == "anomaly_threshold" else plain_number(value)
     if isinstance(value, list | tuple):
-        return ", ".join(str(one) for one in value[:5]) + (" …" if len(value) > 5 else "")  # noqa: PLR2004
+        return ", ".join(str(one) for one in value[:5]) + (" …" if len(value) > 5 else "")  # noqa: PLR2004 - shown
     return str(value)

@@ -59,7 +59,7 @@ class Canvas:
 
     def png(self) -> bytes:
         """The picture as a PNG; without an alpha channel when nothing shows through."""
-        opaque = all(pixel[3] == 255 for row in self.pixels for pixel in row)  # noqa: PLR2004
+        opaque = all(pixel[3] == 255 for row in self.pixels for pixel in row)  # noqa: PLR2004 - full alpha
         channels, kind = (3, 2) if opaque else (4, 6)
         rows = b"".join(
             b"\0" + b"".join(bytes(pixel[:channels]) for pixel in row) for row in self.pixels

@@ -33,7 +33,7 @@ class Metrics:
     """Implements ``services.ports.Meter`` and prints what it holds."""
 
     def __init__(self, version: str, source: str) -> None:
-        disable_created_metrics()  # type: ignore[no-untyped-call]
+        disable_created_metrics()  # type: ignore[no-untyped-call] # ships untyped
         self._registry = CollectorRegistry()
         where: _Where = {"registry": self._registry, "namespace": SPACE}
         ProcessCollector(registry=self._registry)
