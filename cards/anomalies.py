@@ -30,6 +30,7 @@ from services.model import (
     RunNews,
     RunState,
 )
+from services.rendering.blocks import crossing as crossing_words
 from services.rendering.blocks import period_names
 from services.rendering.hints import hint
 from services.wording import (
@@ -186,9 +187,7 @@ def _event(news: AnomalyNews) -> list[Element]:
         lines.append(text(drivers))
     figures = news.figures
     if anomaly.status == "open" and figures is not None and figures.breach is not None:
-        share = percent_of(figures.usage_current, figures.usage_previous)
-        grown = f"Usage {share}" if share else "New usage"
-        lines.append(crossing(f"{grown} this month, above {threshold(figures.threshold)}"))
+        lines.append(crossing(crossing_words(figures, "the")))
     if words := hint(anomaly.service):
         lines.append(note(words))
     return lines
@@ -326,7 +325,7 @@ def _digest_head(news: DigestNews) -> list[Element]:
     return [
         box([crossing("NEW ANOMALY")], "attention"),
         heading(
-            f"{len(news.lines)} accounts at once: {plain(first.service, 60)} "
+            f"{len(news.lines):,} accounts at once: {plain(first.service, 60)} "
             f"since {day(first.start)}"
         ),
         note("Often a price that changed, or something that they share."),

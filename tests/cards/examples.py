@@ -454,10 +454,14 @@ def _teams(texts: Texts) -> Named:
         "name": texts.name()[:60],
         "account": "12345",
         "mail": texts.mail,
-        "admins": ", ".join([texts.mail] * 10),
+        "admins": f"{texts.typed}, {texts.mail}",
         "threshold": "-1",
     }
-    wrong = [("aws_account_id", "must have 12 digits"), ("team_email", texts.error), ("", "no")]
+    wrong = [
+        ("aws_account_id", "has 5 digits, needs 12"),
+        ("admin_emails", f"“{texts.typed}” is no mail address"),
+        ("anomaly_threshold", "must be above 0"),
+    ]
     yield "form for a new team", teams.team_form({}, [], None, 20.0)
     yield "form with problems", teams.team_form(values, wrong, "t1", 20.0)
     yield "team stored", teams.team_stored(team(texts), "was added", texts.person, "e1", 20.0)
@@ -512,6 +516,14 @@ def _anomalies(texts: Texts) -> Named:
     crossed = threshold_anomaly(grown, texts)
     yield "alert", anomalies.alert(news(texts, anomaly(texts), sample=True))
     yield "alert above threshold", anomalies.alert(news(texts, crossed))
+    detected = anomaly(
+        texts,
+        usage=Decimal("3812.904"),
+        last=date(2026, 11, 20),
+        shares=tuple((texts.service(i), Decimal(1800) / 3**i) for i in range(4)),
+    )
+    yield "alert with all", anomalies.alert(news(texts, detected))
+    yield "alert with all, within", anomalies.alert(news(texts, detected, figures=quiet(texts)))
     yield (
         "alert grown",
         anomalies.alert(news(texts, anomaly(texts), grown_from=Decimal("1004.5"), sample=True)),
@@ -561,6 +573,7 @@ def _anomalies(texts: Texts) -> Named:
     yield "no anomalies", anomalies.anomaly_list([], 0, 1, 1, ("t1", texts.name()), sample=False)
     many = tuple(lines(texts, 13 * texts.scale))
     yield "digest", anomalies.digest(DigestNews(lines=many, sample=True))
+    yield "digest of one event", anomalies.digest(DigestNews(lines=many, together=True))
     reasons = tuple((texts.mail, texts.error) for _ in range(2 * texts.scale))
     states_of_runs: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
         ("with failed mails", {"state": RunState.DONE}, {"sent": 84, "failed": reasons}),

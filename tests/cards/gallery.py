@@ -26,7 +26,7 @@ SHOWN: dict[str, dict[str, Any]] = {
         "theme": "light",
         "width": PHONE,
         "columns": (
-            ("alert", "alert expected", "anomalies at the end"),
+            ("alert with all", "alert expected", "anomalies at the end"),
             ("team up", "form with problems"),
             ("preview up",),
             ("explain up", "costs of a month"),

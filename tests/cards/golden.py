@@ -17,6 +17,8 @@ IMPORTANT = (
         "alert",
         "alert above threshold",
         "alert grown",
+        "alert with all",
+        "digest of one event",
         "alert expected",
         "alert snoozed",
         "alert planned",
