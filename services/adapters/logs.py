@@ -4,18 +4,25 @@ Masking comes after exceptions have been formatted, so that a traceback hides th
 variables are never shown.
 """
 
+import base64
+import json
 import logging
 import re
 import sys
 from collections.abc import Sequence
 from typing import Any, Literal
+from urllib.parse import quote, quote_plus
 
 import structlog
 from structlog.types import EventDict, Processor, WrappedLogger
 
 MASK = "***"
 SECRET_NAMES = re.compile(r"(?i)pass(word|wd)?$|secret|token$|api_?key|app_?key|authorization")
+NAMED = r"client_secret|password|passwd|pwd|secret|sig|api_?key|app_?key|\w*_token|assertion"
 SECRET_SHAPES = (
+    re.compile(r"(\bcst_[a-z0-9]{8}_)[\w-]{20,}"),
+    re.compile(rf"(?i)(\b(?:{NAMED})=)[^&\s\"']+"),
+    re.compile(rf"(?i)([\"'](?:{NAMED})[\"']\s*:\s*[\"'])(?:\\.|[^\"'\\])+"),
     re.compile(r"(?i)(bearer\s+)[\w.~+/=-]+"),
     re.compile(r"()\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"),
     re.compile(r"(\b[a-z][a-z0-9+.-]*://[^\s:/@]*:)[^\s@/]+(?=@)"),
@@ -23,6 +30,9 @@ SECRET_SHAPES = (
 )
 CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}
 CONTROLS |= {ord("\n"): "\\n", ord("\r"): "\\r", ord("\t"): " ", 0x2028: "\\n", 0x2029: "\\n"}
+# What makes a line read otherwise than it is written.
+UNSEEN = (*range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2070), 0xFEFF)
+CONTROLS |= {code: f"\\u{code:04x}" for code in UNSEEN}
 SHORTEST_SECRET = 4
 QUIET = ("aiohttp", "apscheduler", "asyncio", "httpcore", "httpx", "pymongo")
 
@@ -31,7 +41,8 @@ class Masking:
     """A processor that hides secrets by name, by value and by shape."""
 
     def __init__(self, secrets: Sequence[str], *, keep_lines: bool) -> None:
-        longest_first = sorted({s for s in secrets if len(s) >= SHORTEST_SECRET}, key=len)[::-1]
+        known = {form for s in secrets if len(s) >= SHORTEST_SECRET for form in _forms(s)}
+        longest_first = sorted(known, key=len)[::-1]
         self._values = re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
         self._keep_lines = keep_lines
 
@@ -61,8 +72,23 @@ class Masking:
         text = self._values.sub(MASK, text)
         for shape in SECRET_SHAPES:
             text = shape.sub(rf"\g<1>{MASK}", text)
-        kept = {**CONTROLS, ord("\n"): "\n"} if keep_lines else CONTROLS
-        return text.translate(kept)
+        if not keep_lines:
+            return text.translate(CONTROLS)
+        # Set in, so that no line of a traceback can pass for a line of the log.
+        return "\n".join(f"  {line.translate(CONTROLS)}" for line in text.split("\n"))
+
+
+def _forms(secret: str) -> set[str]:
+    """A secret as it may stand in a text: plain, in a URL, in JSON, in Python, packed."""
+    packed = base64.b64encode(secret.encode("utf-8", "surrogatepass")).decode("ascii")
+    return {
+        secret,
+        quote(secret, safe="", errors="replace"),
+        quote_plus(secret, errors="replace"),
+        json.dumps(secret)[1:-1],
+        repr(secret)[1:-1],
+        packed.rstrip("="),
+    }
 
 
 def configure_logging(
