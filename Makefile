@@ -48,6 +48,9 @@ manifest: $(VENV)/.run-ready ## write the Teams app, dist/manifest.zip
 screenshots: $(VENV)/.test-ready node ## take the pictures of conversations in docs/screenshots
 	@$(BIN)/python -m tests.browser.screenshots
 
+fuzz: $(VENV)/.test-ready ## schemathesis against the whole API, with a key
+	$(BIN)/python -m tests.api.fuzz
+
 bench: $(VENV)/.test-ready ## measure a weekly run of 84 and of 1,000 accounts
 	$(BIN)/python -m tests.bench.weekly_run
 

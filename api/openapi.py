@@ -35,7 +35,7 @@ SECURITY: Json = {
     }
 }
 WORDS = {
-    200: "It is so.",
+    200: "Done, or what was asked for.",
     201: "Added.",
     202: "Begun, or there already.",
     400: "The body is no JSON.",

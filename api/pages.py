@@ -19,7 +19,7 @@ iframe{border:1px solid var(--line);background:#fff;height:1100px;max-width:100%
 pre{background:var(--page);padding:12px;overflow:auto;white-space:pre-wrap;overflow-wrap:anywhere;margin:8px 0}
 code,pre{font:13px/18px ui-monospace,Consolas,monospace}nav a{margin-right:16px}
 details{background:var(--surface);border:1px solid var(--line);border-radius:4px;margin:8px 0}
-summary{cursor:pointer;padding:10px 14px}summary code{font-weight:600;margin-right:8px;overflow-wrap:anywhere}
+summary{cursor:pointer;padding:10px 14px}summary>code:first-child{font-weight:600;margin-right:8px;overflow-wrap:anywhere}th:first-child{white-space:nowrap}
 .open{padding:0 14px 14px}
 """
 

@@ -48,13 +48,13 @@ def _key_words(document: Json) -> str:
 
 
 def _operation(document: Json, path: str, method: str, operation: Json) -> str:
-    about = " ".join(filter(None, (operation["summary"], operation.get("description"))))
+    about = f"<p>{_prose(operation['description'])}</p>" if "description" in operation else ""
     scopes = [scope for one in operation.get("security", []) for scope in one.get("key", [])]
     scope = f"<p>Needs the scope <code>{escape(scopes[0])}</code>.</p>" if scopes else ""
     return (
         f"<details><summary><code>{method.upper()} {escape(path)}</code> "
         f"{_prose(operation['summary'])}</summary>"
-        f'<div class="open"><p>{_prose(about)}</p>{scope}'
+        f'<div class="open">{about}{scope}'
         f"{_parameters(operation)}{_body(document, operation)}{_answers(document, operation)}"
         f"<pre>{escape(_curl(document, path, method, operation))}</pre></div></details>"
     )

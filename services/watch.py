@@ -78,5 +78,5 @@ class Watch:
         newest = await self._runs.list_runs(self._source, kind=RunKind.WEEKLY, limit=1)
         if not newest:
             return {}
-        counts = await self._deliveries.counts(newest[0].id)
+        counts = await self._deliveries.counts(newest[0].ledger_id)
         return {state.value: number for state, number in counts.items()}

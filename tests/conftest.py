@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,8 @@ class AgentProcess:
 
     def __init__(self, environment: dict[str, str]) -> None:
         self.environment = environment
+        self.log: Path | None = None
+        """A file for the log of processes to come; a pipe that nobody reads would fill up."""
 
     def _all(self, more: dict[str, str]) -> dict[str, str]:
         kept = {k: v for k, v in os.environ.items() if k in {"PATH", "HOME", "LANG", "TMPDIR"}}
@@ -80,14 +83,16 @@ class AgentProcess:
 
     def start(self, *arguments: str, **more: str) -> "subprocess.Popen[str]":
         """Starts a command."""
-        return subprocess.Popen(
-            [sys.executable, str(ROOT / "app.py"), *arguments],
-            env=self._all(more),
-            cwd=self.environment["DATA_DIR"],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        with ExitStack() as stack:
+            log = stack.enter_context(self.log.open("ab")) if self.log else subprocess.PIPE
+            return subprocess.Popen(
+                [sys.executable, str(ROOT / "app.py"), *arguments],
+                env=self._all(more),
+                cwd=self.environment["DATA_DIR"],
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
 
     async def run(self, *arguments: str, **more: str) -> "subprocess.CompletedProcess[str]":
         """Runs a command to its end, without stopping servers of this test."""

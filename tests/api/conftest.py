@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import ClientResponse
+from aiohttp import ClientResponse, web
 from aiohttp.test_utils import TestClient, TestServer
 
+from api.app import ALL
+from api.openapi import document
 from app import Agent, open_agent
 from services.adapters.store import MongoStore
 from services.model import Actor, DaySpan
@@ -22,6 +24,8 @@ from tests.servers.datadog import FakeDatadog, account_ids, random_costs
 from tests.servers.smtp import FakeSmtp
 
 SPAN = DaySpan(date(2026, 8, 1), date(2026, 11, 23))
+DOCUMENT = document(ALL, "0", locked=True)
+"""What the agent says of itself; every answer to any test must be one that it names."""
 ACTOR = Actor(door="cli", name="test")
 ACCOUNTS = account_ids(5, seed=21)
 
@@ -107,9 +111,28 @@ async def opened(
 ) -> AsyncIterator[tuple[Agent, "TestClient[Any, Any]"]]:
     settings: Settings = load_settings(environment, None)
     async with open_agent(settings, clock=clock) as agent:
+        seen = record(agent.api)
         async with TestClient(TestServer(agent.api)) as client:
             yield agent, client
         await agent.background.drain(5)
+    for method, path, status in seen:
+        operation = DOCUMENT["paths"].get(path, {}).get(method)
+        if operation is not None:
+            assert str(status) in operation["responses"], f"{status} of {method} {path}"
+
+
+def record(app: web.Application) -> set[tuple[str, str, int]]:
+    """What the routes of an application are answered with from now on."""
+    seen: set[tuple[str, str, int]] = set()
+
+    async def note(request: web.Request, response: web.StreamResponse) -> None:
+        resource = request.match_info.route.resource
+        if resource is not None:
+            method = "get" if request.method == "HEAD" else request.method.lower()
+            seen.add((method, resource.canonical, response.status))
+
+    app.on_response_prepare.append(note)
+    return seen
 
 
 @pytest.fixture

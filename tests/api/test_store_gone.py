@@ -13,7 +13,11 @@ from tests.servers.relay import MongoRelay
 
 REQUESTS: tuple[tuple[str, str, dict[str, Any] | None], ...] = (
     ("GET", "/api/teams", None),
-    ("POST", "/api/teams", {"team_name": "x", "aws_account_id": "1" * 12, "team_email": "a@x.org"}),
+    (
+        "POST",
+        "/api/teams",
+        {"team_name": "x", "aws_account_id": "1" * 12, "team_email": "a@x.org"},
+    ),
     ("PUT", "/api/config", {"anomaly_threshold": 30}),
     ("GET", "/api/costs/history", None),
     ("GET", "/api/anomalies", None),
