@@ -8,6 +8,7 @@ import http.client
 import os
 import subprocess
 import sys
+from pathlib import Path
 from urllib.parse import urlsplit
 
 WITH_VALUE = {"-X": "method", "-H": "header", "-d": "data", "--data-binary": "data"}
@@ -26,7 +27,7 @@ def main(arguments: list[str]) -> int:
             given["url"].append(word)
     (url,) = given["url"]
     method = given["method"][0] if given["method"] else ("POST" if given["data"] else "GET")
-    with open(os.environ["CURL_REQUESTS"], "a", encoding="utf-8") as file:
+    with Path(os.environ["CURL_REQUESTS"]).open("a", encoding="utf-8") as file:
         file.write(f"{method} {urlsplit(url).path}?{urlsplit(url).query}\n")
     real = os.environ["CURL"]
     if real:
@@ -39,11 +40,7 @@ def stand_in(method: str, url: str, given: dict[str, list[str]], *, fails: bool)
     parts = urlsplit(url)
     body = None
     for data in given["data"]:
-        if data.startswith("@"):
-            with open(data[1:], "rb") as file:
-                body = file.read()
-        else:
-            body = data.encode()
+        body = Path(data[1:]).read_bytes() if data.startswith("@") else data.encode()
     headers = {
         name: value.strip() for name, _, value in (h.partition(":") for h in given["header"])
     }
