@@ -41,9 +41,10 @@ from bot.people import People
 from bot.tokens import Tokens
 from bot.turns import CostBot, TurnServices
 from cli import api_key
+from cli.backtest import backtest
 from cli.check import check
 from cli.import_teams import import_teams
-from cli.parser import build_parser
+from cli.parser import STORED, build_parser
 from cli.run_report import run_report
 from cli.serve import announce, first_report
 from cli.wired import Wired
@@ -66,6 +67,7 @@ from services.anomalies import Anomalies
 from services.anomaly_list import AnomalyList
 from services.api_keys import ApiKeys
 from services.audit import Audit
+from services.backtests import Backtests
 from services.changes import Changes
 from services.check import Check
 from services.clockwork import Clockwork
@@ -359,6 +361,13 @@ def _wire(settings: Settings, outside: Outside, mail_sample_data: bool) -> Agent
             bot=tokens,
         ),
         api_keys=api_keys,
+        backtests=Backtests(
+            costs=costs,
+            store=store.costs,
+            teams=teams,
+            config=config,
+            complete_after_hours=hours,
+        ),
         clock=clock,
         outbox_folder=str(settings.server.data_dir / "outbox"),
     )
@@ -648,6 +657,15 @@ async def run_command(settings: Settings, args: argparse.Namespace) -> int:
             return await import_teams(agent.wired, args.file, dry_run=args.dry_run)
         if args.command == "api-key":
             return await manage_keys(agent.wired, args)
+        if args.command == "backtest":
+            return await backtest(
+                agent.wired,
+                first=args.first,
+                last=args.last,
+                with_threshold=args.threshold is not None,
+                percent=None if args.threshold == STORED else args.threshold,
+                as_json=args.json,
+            )
         return await check(agent.wired)
 
 

@@ -1,7 +1,32 @@
 """The commands and options of ``python app.py``."""
 
 import argparse
+import math
+from datetime import date
 from pathlib import Path
+
+STORED = -1.0
+"""``--threshold`` without a number."""
+
+
+def day(text: str) -> date:
+    """A day in ISO form."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no day such as 2026-11-20") from None
+
+
+def percent(text: str) -> float:
+    """A threshold: above 0."""
+    try:
+        value = float(text.removesuffix("%"))
+    except ValueError:
+        value = 0.0
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is no percentage above 0")
+    return value
+
 
 MOST_DAYS = 3660
 
@@ -60,6 +85,22 @@ def build_parser() -> argparse.ArgumentParser:
     actions.add_parser("list", help="all keys, without the keys themselves")
     revoke = actions.add_parser("revoke", help="end a key at once")
     revoke.add_argument("id", metavar="ID")
+    backtest = commands.add_parser(
+        "backtest", help="replay the stored history: what would have been told, and when"
+    )
+    backtest.add_argument(
+        "--from", dest="first", type=day, metavar="DAY", help="first day; default: all there are"
+    )
+    backtest.add_argument("--to", dest="last", type=day, metavar="DAY", help="last day")
+    backtest.add_argument(
+        "--threshold",
+        nargs="?",
+        type=percent,
+        const=STORED,
+        metavar="PERCENT",
+        help="breaches of the threshold as well; without a number, of the stored one",
+    )
+    backtest.add_argument("--json", action="store_true", help="one JSON object a line")
     commands.add_parser("check", help="try every outside system; say what works and what to do")
     commands.add_parser("outbox", help="serve only the page of captured mails")
     return parser

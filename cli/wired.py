@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from services.api_keys import ApiKeys
+from services.backtests import Backtests
 from services.check import Check
 from services.model import SourceName
 from services.planning import Planner
@@ -27,5 +28,6 @@ class Wired:
     transports: Transports
     check: Check
     api_keys: ApiKeys
+    backtests: Backtests
     clock: Clock
     outbox_folder: str

@@ -46,7 +46,7 @@ def marked_months(
     found: dict[Month, tuple[date, float, DaySpan, DaySpan]] = {}
     for day, current, previous in _windows(as_of):
         now, before = _over(sums, span, current), _over(sums, span, previous)
-        if not _crosses(now, before, rule):
+        if not crosses(now, before, rule):
             continue
         month, excess = Month.of(current.first), now - before
         known = found.get(month)
@@ -64,7 +64,8 @@ def _windows(as_of: DaySpan) -> Iterator[tuple[date, DaySpan, DaySpan]]:
         yield day, window.current, window.previous
 
 
-def _crosses(now: float, before: float, rule: Rule) -> bool:
+def crosses(now: float, before: float, rule: Rule) -> bool:
+    """Whether usage is above a threshold: by more than the percentage, at least by the money."""
     excess = now - before
     if excess <= 0 or round(excess, 6) < rule.least:
         return False

@@ -37,6 +37,7 @@ MOST_GROWTH = 0.015
 GROWTH_WEEKS = 10
 """Weeks of history from which growth is estimated at all."""
 FEWEST_WEEKS = 3
+LONG_RUN = 3
 
 
 class Past(NamedTuple):
@@ -241,3 +242,32 @@ def _week_spread(weeks: Sequence[float]) -> float:
     steps = sorted([abs(a - b) for a, b in pairwise(weeks[1:])])
     n = len(steps)
     return max(steps[n // 2] * WEEK_DEVIATION, steps[8 * n // 10] * WEEK_TAIL_DEVIATION)
+
+
+def large_days(values: Sequence[float]) -> list[tuple[int, float, float]]:
+    """Large days of the first weeks of a series: (place, excess, what is believed of it).
+
+    More than three in a row are a level, not days.
+    """
+    usual = median(values)
+    steps = [abs(a - b) for a, b in zip(values[WEEK:], values, strict=False)]
+    spread = max(median(steps) * WEEK_DEVIATION, 0.02 * usual, 0.5)
+    found: list[tuple[int, float, float]] = []
+    for i, amount in enumerate(values):
+        same = sorted(values[i % WEEK :: WEEK])
+        middle = same[len(same) // 2]
+        others = same[-2] if amount >= same[-1] else same[-1]
+        limit = middle + CAP_SPREADS * max(spread, 0.06 * middle)
+        if amount > limit and amount > 1.15 * others + 2:
+            found.append((i, amount - middle, limit))
+    places = {i for i, _, _ in found}
+    return [one for one in found if not _in_a_long_run(one[0], places)]
+
+
+def _in_a_long_run(place: int, places: set[int]) -> bool:
+    first = last = place
+    while first - 1 in places:
+        first -= 1
+    while last + 1 in places:
+        last += 1
+    return last - first >= LONG_RUN

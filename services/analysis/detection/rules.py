@@ -20,9 +20,9 @@ class Rules:
 
     floor: float = 25.0
     """Money a day below which nothing is told."""
-    scores: tuple[float, ...] = (4.5, 3.5, 4.1, 3.6, 3.7)
+    scores: tuple[float, ...] = (4.7, 3.6, 4.9, 4.3, 4.4)
     shares: tuple[float, ...] = (0.2, 0.2, 0.18, 0.14, 0.15)
-    service_score: float = 1.9
+    service_score: float = 2.2
     """Added to the scores when a single service is judged: there are many of them."""
     service_share: float = 0.33
     """Share of what was expected of a service over more than three days."""

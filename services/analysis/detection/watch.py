@@ -13,6 +13,7 @@ from services.analysis.detection.baseline import (
     Look,
     Measure,
     expected_day,
+    large_days,
     look,
     median,
     week_sums,
@@ -229,19 +230,10 @@ class Watch:
     def _tidy(self) -> None:
         """After learning, single large days become bumps and are cut down."""
         for column in range(self.width):
-            values = self.series(column, self.next_day)
-            usual = median(values)
-            steps = [abs(a - b) for a, b in zip(values[WEEK:], values, strict=False)]
-            spread = median(steps) * 1.05
-            for i, amount in enumerate(values):
-                same = sorted(values[i % WEEK :: WEEK])
-                middle = same[len(same) // 2]
-                others = same[-2] if amount >= same[-1] else same[-1]
-                limit = middle + 3 * max(spread, 0.06 * middle, 0.02 * usual, 0.5)
-                if amount > limit and amount > 1.15 * others + 2:
-                    day = self.first + i
-                    self.bumps.setdefault(column, []).append(Bump(day, amount - middle))
-                    self._put(day, column, limit)
+            for i, excess, limit in large_days(self.series(column, self.next_day)):
+                day = self.first + i
+                self.bumps.setdefault(column, []).append(Bump(day, excess))
+                self._put(day, column, limit)
 
     def _screen(self, row: Sequence[float]) -> set[int]:
         """Columns that may stand out: all others surely do not, and most days none does."""
@@ -463,7 +455,8 @@ class Watch:
             for column in range(1, self.width)
         }
         carried = math.fsum(x for x in sums.values() if x > 0)
-        return {column for column, x in sums.items() if x > 0 and x >= CARRIES * carried}
+        largest = max(sums, key=lambda column: (sums[column], -column), default=0)
+        return {largest, *(c for c, x in sums.items() if x > 0 and x >= CARRIES * carried)} - {0}
 
     def _freeze(self, event: Event, column: int, start: int, day: int) -> None:
         """Takes the days before today out of what is normal of a column."""
@@ -494,7 +487,7 @@ class Watch:
                 event.sums[self.names[c]] += excess[c]
                 self._put(day, c, normal[c])
             if 0 not in counted:
-                self._put(day, 0, self.rows[(day - self.first) * self.width] - above)
+                self._put(day, 0, self.unexplained(day, 0) - above)
         elif usual >= 0.35 * average or above >= self.rules.floor:
             event.quiet += 1
         self._close(event, day)

@@ -1,0 +1,107 @@
+"""The threshold rule as of each day of the past, with every amount as it was known then."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from decimal import Decimal
+
+from services.analysis.detection.replay import Correction, History
+from services.analysis.what_if import Rule, crosses
+from services.analysis.windows import comparison_window
+from services.model import DaySpan, Window
+
+CENT = Decimal("0.01")
+
+
+@dataclass(frozen=True, slots=True)
+class Breached:
+    """An account was above its threshold in the comparison of a calendar month."""
+
+    account_id: str
+    start: date
+    """First day of the month that was compared."""
+    end: date | None
+    """The last day as of which it was; None while it is."""
+    judged: date
+    """The first day as of which it was."""
+    service: str
+    """The service that had grown most when it last was."""
+    excess: Decimal
+    """Usage above that of the month before when it last was."""
+
+
+def breaches(
+    history: History, as_of: DaySpan, rule: Rule, known_after: timedelta = timedelta(days=3)
+) -> list[Breached]:
+    """The months of an account that would have been marked as of the days of ``as_of``.
+
+    A day is looked back from ``known_after`` its date, with the corrections known on that day.
+    Windows that begin before the history are not compared.
+    """
+    amounts = _Amounts(history)
+    waiting = sorted(history.corrections, key=lambda one: one.known, reverse=True)
+    found: dict[date, Breached] = {}
+    open_month: date | None = None
+    for day in as_of:
+        while waiting and waiting[-1].known <= day + known_after:
+            amounts.correct(waiting.pop())
+        window = comparison_window(day)
+        if window.previous.first < history.span.first or day not in history.span:
+            continue
+        month = window.current.first
+        now, before = amounts.total(window.current), amounts.total(window.previous)
+        if crosses(now, before, rule):
+            known = found.get(month)
+            found[month] = Breached(
+                account_id=history.account_id,
+                start=month,
+                end=day,
+                judged=known.judged if known else day,
+                service=amounts.driver(window),
+                excess=Decimal(repr(now - before)).quantize(CENT),
+            )
+            open_month = month
+        elif open_month == month:
+            open_month = None
+    return [
+        replace(one, end=None) if month == open_month and one.end == as_of.last else one
+        for month, one in found.items()
+    ]
+
+
+class _Amounts:
+    """Usage by service as it is known; NaN counts as nothing."""
+
+    def __init__(self, history: History) -> None:
+        self._span = history.span
+        self._services = {name: _known(row) for name, row in history.usage.items()}
+        self._totals = [math.fsum(day) for day in zip(*self._services.values(), strict=True)]
+
+    def correct(self, one: Correction) -> None:
+        """Takes another amount of a day."""
+        if one.day not in self._span:
+            return
+        i = self._span.index(one.day)
+        row = self._services[one.service]
+        row[i] = 0.0 if math.isnan(one.amount) else one.amount
+        self._totals[i] = math.fsum(service[i] for service in self._services.values())
+
+    def total(self, part: DaySpan) -> float:
+        return self._sum(self._totals, part)
+
+    def driver(self, window: Window) -> str:
+        """The service that has grown most."""
+        grown = {
+            name: self._sum(row, window.current) - self._sum(row, window.previous)
+            for name, row in self._services.items()
+        }
+        return max(grown, key=lambda name: (grown[name], name))
+
+    def _sum(self, row: Sequence[float], part: DaySpan) -> float:
+        begin = (part.first - self._span.first).days
+        return math.fsum(row[begin : begin + len(part)])
+
+
+def _known(row: Sequence[float]) -> list[float]:
+    return [0.0 if math.isnan(x) else x for x in row]

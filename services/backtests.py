@@ -1,0 +1,298 @@
+"""What detection would have told: stored history, replayed as it was known on each day."""
+
+import asyncio
+from array import array
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Literal
+
+from services.analysis.breaches import breaches
+from services.analysis.detection.groups import Group, grouped
+from services.analysis.detection.replay import Correction, Detected, History, replay
+from services.analysis.detection.rules import WINDOW, Rules
+from services.analysis.what_if import Rule
+from services.config import Config
+from services.costs import Costs
+from services.errors import InvalidError
+from services.model import (
+    UNATTRIBUTED,
+    Category,
+    CostChange,
+    CostTable,
+    DaySpan,
+    Month,
+    SourceState,
+    StoredConfig,
+    Team,
+)
+from services.ports import CostStore
+from services.reports import chunked
+from services.teams import Teams
+
+Progress = Callable[[str, int, int], None]
+
+MONTHS = 15
+LEARN_DAYS = 2 * WINDOW + 60
+"""So much before the first day is read, that detection knows what is normal by then."""
+DAYS_A_MONTH = Decimal("30.4375")
+
+
+@dataclass(frozen=True, slots=True)
+class BacktestLine:
+    """An alert that would have gone out."""
+
+    account_id: str
+    team_name: str
+    """Empty for an account without a team."""
+    kind: Literal["spike", "shift", "drift", "threshold"]
+    service: str
+    """The driver: the service with the largest excess."""
+    start: date
+    end: date | None
+    """None: still open on the last day of the backtest."""
+    notified_on: date
+    """The day on which the costs that raised it were complete."""
+    excess: Decimal
+    accepted: bool = False
+    """Ended because it lasted so long that it is the new normal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backtest:
+    """What a replay of history told."""
+
+    span: DaySpan
+    """Days that were judged."""
+    currency: str
+    accounts: int
+    account_days: int
+    """Days with usage of all accounts within the span."""
+    lines: tuple[BacktestLine, ...]
+    """By day of notice, then account."""
+    groups: tuple[Group, ...]
+    """Alerts that would have been one, as many accounts moved together."""
+    sample: bool = False
+
+    @property
+    def per_account_month(self) -> Decimal:
+        """Alerts of the detector per account and month."""
+        told = sum(1 for line in self.lines if line.kind != "threshold")
+        months = Decimal(self.account_days) / DAYS_A_MONTH
+        return told / months if months else Decimal(0)
+
+    @property
+    def kinds(self) -> Counter[str]:
+        return Counter(line.kind for line in self.lines)
+
+
+class Backtests:
+    """Replays the stored history of all accounts."""
+
+    def __init__(
+        self,
+        *,
+        costs: Costs,
+        store: CostStore,
+        teams: Teams,
+        config: Config,
+        complete_after_hours: int,
+    ) -> None:
+        self._costs = costs
+        self._store = store
+        self._teams = teams
+        self._config = config
+        self._known_after = timedelta(days=1 + complete_after_hours // 24)
+
+    async def run(
+        self,
+        now: datetime,
+        *,
+        first: date | None = None,
+        last: date | None = None,
+        with_threshold: bool = False,
+        percent: float | None = None,
+        progress: Progress = lambda what, done, total: None,
+    ) -> Backtest:
+        """What would have been told of the days from ``first`` to ``last``; None: all there are.
+
+        History that is not stored yet is read first. ``with_threshold`` adds the breaches of the
+        threshold: of ``percent``, or of the stored one; teams with one of their own keep it.
+        Raises InvalidError for days that cannot be judged, CostSourceError when costs cannot be
+        read.
+        """
+        if first is not None and last is not None and last < first:
+            raise InvalidError(f"--to {last} lies before --from {first}. Swap them.")
+        config = await self._config.stored(now)
+        teams = {team.aws_account_id: team for team in await self._teams.list()}
+        state, accounts = await self._read(now, teams, first, progress)
+        span, oldest = _span(state, first, last)
+        rules = Rules(floor=config.min_increase)
+        replayed = _Replayed(span, rules, self._known_after)
+        done = 0
+        for part in chunked(accounts):
+            table, changes = await self._store.load_history(
+                state.source, part, DaySpan(oldest, span.last)
+            )
+            rule = _threshold_of(config, percent) if with_threshold else None
+            await asyncio.to_thread(replayed.add, histories(table, changes), teams, rule)
+            done += len(part)
+            progress("history", done, len(accounts))
+        return replayed.result(state, len(accounts))
+
+    async def _read(
+        self,
+        now: datetime,
+        teams: dict[str, Team],
+        first: date | None,
+        progress: Progress,
+    ) -> tuple[SourceState, list[str]]:
+        """Reads what is missing; the accounts with costs, with a team or without."""
+        state = await self._costs.state()
+        if state.data_through is None:
+            state = await self._costs.refresh(now, sorted(teams), progress)
+        through = state.data_through
+        if through is None:
+            raise AssertionError("a refresh ends with a complete day")
+        recent = DaySpan(through - timedelta(days=WINDOW), through)
+        table = await self._store.load_totals(state.source, recent)
+        accounts = {series.account_id for series in table.series} | set(teams)
+        accounts.discard(UNATTRIBUTED)
+        await self._costs.backfill(now, sorted(accounts), _months(through, first))
+        return await self._costs.state(), sorted(accounts)
+
+
+def _months(through: date, first: date | None) -> int:
+    """Months to read back for a backtest from a day on."""
+    if first is None:
+        return MONTHS
+    begin, last = Month.of(first - timedelta(days=LEARN_DAYS)), Month.of(through)
+    number = (last.year - begin.year) * 12 + last.number - begin.number + 1
+    return min(max(number, 2), MONTHS)
+
+
+def _span(state: SourceState, first: date | None, last: date | None) -> tuple[DaySpan, date]:
+    """The days to judge, and the day from which on history is loaded."""
+    through = state.data_through
+    if through is None:
+        raise AssertionError("costs were read before")
+    begin = Month.of(through)
+    for _ in range(MONTHS - 1):
+        begin = begin.before
+    oldest = begin.span.first
+    if state.oldest_month is not None:
+        oldest = max(oldest, date.fromisoformat(f"{state.oldest_month}-01"))
+    if first is not None and first > through:
+        raise InvalidError(
+            f"There are no complete days from {first} on: costs are complete through {through}."
+        )
+    if last is not None and last < oldest:
+        raise InvalidError(f"There are no costs before {oldest}. Give a later --to.")
+    end = min(last or through, through)
+    return DaySpan(min(max(first or oldest, oldest), end), end), oldest
+
+
+def _threshold_of(config: StoredConfig, percent: float | None) -> Rule:
+    return Rule(config.anomaly_threshold if percent is None else percent, config.min_increase)
+
+
+def histories(table: CostTable, changes: Sequence[CostChange]) -> list[History]:
+    """Usage by account and service as it was first seen, with its corrections."""
+    days = len(table.span)
+    usage: dict[str, dict[str, array[float]]] = defaultdict(dict)
+    for one in table.series:
+        if one.category in {None, Category.USAGE}:
+            usage[one.account_id][one.service] = one.amounts
+    corrections: dict[str, list[Correction]] = defaultdict(list)
+    for change in changes:
+        if change.category in {None, Category.USAGE}:
+            services = usage[change.account_id]
+            if change.service not in services:
+                services[change.service] = array("d", [0.0]) * days
+            corrections[change.account_id].append(
+                Correction(change.at.date(), change.day, change.service, change.amount)
+            )
+    return [
+        History(account, table.span, services, corrections[account])
+        for account, services in sorted(usage.items())
+    ]
+
+
+class _Replayed:
+    """Collects what the accounts would have been told."""
+
+    def __init__(self, span: DaySpan, rules: Rules, known_after: timedelta) -> None:
+        self._span = span
+        self._rules = rules
+        self._known_after = known_after
+        self._events: list[Detected] = []
+        self._lines: list[BacktestLine] = []
+        self._account_days = 0
+
+    def add(
+        self, found: Sequence[History], teams: dict[str, Team], threshold: Rule | None
+    ) -> None:
+        """Replays some accounts."""
+        for history in found:
+            team = teams.get(history.account_id)
+            self._account_days += _days_with_usage(history, self._span)
+            self._add_events(history, team)
+            if threshold is not None:
+                self._add_breaches(history, team, threshold)
+
+    def _add_events(self, history: History, team: Team | None) -> None:
+        for event in replay(history, self._rules, self._span.last, self._known_after):
+            if event.judged not in self._span:
+                continue
+            self._events.append(event)
+            self._lines.append(
+                BacktestLine(
+                    account_id=history.account_id,
+                    team_name=team.team_name if team else "",
+                    kind=event.kind,
+                    service=event.driver,
+                    start=event.start,
+                    end=event.end,
+                    notified_on=event.judged + self._known_after,
+                    excess=event.excess,
+                    accepted=event.accepted,
+                )
+            )
+
+    def _add_breaches(self, history: History, team: Team | None, rule: Rule) -> None:
+        own = team.anomaly_threshold if team else None
+        applied = Rule(own, rule.least) if own is not None else rule
+        for one in breaches(history, self._span, applied, self._known_after):
+            self._lines.append(
+                BacktestLine(
+                    account_id=history.account_id,
+                    team_name=team.team_name if team else "",
+                    kind="threshold",
+                    service=one.service,
+                    start=one.start,
+                    end=one.end,
+                    notified_on=one.judged + self._known_after,
+                    excess=one.excess,
+                )
+            )
+
+    def result(self, state: SourceState, accounts: int) -> Backtest:
+        """All of it, by day of notice."""
+        lines = sorted(self._lines, key=lambda one: (one.notified_on, one.account_id, one.kind))
+        return Backtest(
+            span=self._span,
+            currency=state.currency,
+            accounts=accounts,
+            account_days=self._account_days,
+            lines=tuple(lines),
+            groups=tuple(grouped(self._events, accounts)),
+            sample=state.source == "sample",
+        )
+
+
+def _days_with_usage(history: History, span: DaySpan) -> int:
+    begin = max((span.first - history.span.first).days, 0)
+    rows = [row[begin:] for row in history.usage.values()]
+    return sum(1 for day in zip(*rows, strict=True) if any(x > 0 for x in day))

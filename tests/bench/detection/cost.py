@@ -1,0 +1,171 @@
+"""What judging costs, against parsing the JSON that the costs come in; all in one run.
+
+``python -m tests.bench.detection.cost`` prints CPU seconds (medians over rounds):
+
+- one new day of 10,000 accounts × 10 services, judged from stored states, against parsing the
+  answer of that one day (100,000 series of one point, about 27 MB);
+- a whole backtest of 84 accounts × 15 services × 400 days, against parsing that answer.
+
+Parsing is ``json.loads``, and beside it the decoder that the agent uses.
+"""
+
+import argparse
+import gc
+import json
+import random
+import statistics
+import time
+from array import array
+from collections.abc import Callable
+from datetime import date, timedelta
+from typing import Any
+
+from services.adapters.datadog_wire import Answer
+from services.analysis.detection.memory import packed, unpacked
+from services.analysis.detection.replay import History, replay
+from services.analysis.detection.rules import Rules
+from services.analysis.detection.watch import Watch
+from services.model import DaySpan
+from tests.bench.detection.worlds import ar_noise, weekly_shape
+
+FIRST = date(2025, 9, 1)
+RULES = Rules()
+TEMPLATES = 100
+"""Accounts whose history is really made; the others repeat them."""
+DOLLAR = {
+    "family": "currency",
+    "name": "dollar",
+    "plural": "dollars",
+    "scale_factor": 1.0,
+    "short_name": "$",
+    "id": 41,
+}
+
+
+def usage_of(seed: int, services: int, days: int) -> "dict[str, array[float]]":
+    """An account with weeks, noise, growth, and now and then something wrong."""
+    rng = random.Random(seed)
+    level, found = 150 * rng.lognormvariate(0, 1), {}
+    for number in range(services):
+        shape = weekly_shape(rng, rng.choice(("steady", "office", "off")))
+        noise = ar_noise(rng, days, rng.uniform(0.02, 0.2), 0.5)
+        size = level * rng.uniform(0.3, 1) * 0.75**number / 3
+        row = array("d", (size * shape[i % 7] * (1 + x) for i, x in enumerate(noise)))
+        if rng.random() < 0.2:
+            for i in range(rng.randrange(60, days), days, rng.choice((30, 90))):
+                row[i] *= 4
+        found[f"service{number}"] = row
+    return found
+
+
+def answer(accounts: "list[tuple[str, dict[str, array[float]]]]", begin: int, end: int) -> bytes:
+    """The costs of some days as Datadog answers them."""
+    series, values = [], []
+    for account, services in accounts:
+        for service, amounts in services.items():
+            tags = [f"aws_member_account_id:{account}", f"aws_product:{service}"]
+            tags.append("chargecategory:usage")
+            series.append({"group_tags": tags, "query_index": 0, "unit": [DOLLAR, None]})
+            values.append(list(amounts[begin:end]))
+    day = 86_400_000
+    times = [1_756_684_800_000 + day * i for i in range(begin, end)]
+    attributes = {"series": series, "times": times, "values": values}
+    body = {"data": {"id": "0", "type": "timeseries_response", "attributes": attributes}}
+    return json.dumps(body).encode()
+
+
+def rows_of(body: bytes, span: DaySpan) -> int:
+    """Decodes an answer as the agent does."""
+    return sum(1 for _ in Answer(body).rows(span))
+
+
+def cpu(work: Callable[[], Any]) -> float:
+    """CPU seconds of one call."""
+    gc.collect()
+    begin = time.process_time()
+    kept = work()
+    spent = time.process_time() - begin
+    del kept
+    return spent
+
+
+def one_day(accounts: int, services: int, rounds: int) -> dict[str, list[float]]:
+    """A new day of many accounts, from their stored states."""
+    days = 160
+    made = [usage_of(seed, services, days) for seed in range(min(TEMPLATES, accounts))]
+    states = []
+    for usage in made:
+        watch = Watch(RULES, usage)
+        columns = list(usage.values())
+        for i in range(days - 1):
+            row = [column[i] for column in columns]
+            watch.judge_row(FIRST.toordinal() + i, [sum(row), *row])
+        states.append(packed(watch))
+    names = [(f"{n:012d}", made[n % len(made)]) for n in range(accounts)]
+    body = answer(names, days - 1, days)
+    today = [{name: row[days - 1] for name, row in usage.items()} for usage in made]
+    day = FIRST.toordinal() + days - 1
+    span = DaySpan(date.fromordinal(day), date.fromordinal(day))
+
+    def opened() -> list[Watch]:
+        found = [unpacked(states[n % len(states)], RULES) for n in range(accounts)]
+        return [watch for watch in found if watch is not None]
+
+    def judged(watches: list[Watch]) -> int:
+        for n, watch in enumerate(watches):
+            watch.judge(day, today[n % len(today)])
+        return sum(1 for watch in watches if watch.event is not None)
+
+    spent: dict[str, list[float]] = {}
+    for _ in range(rounds):
+        spent.setdefault("json.loads", []).append(cpu(lambda: json.loads(body)))
+        spent.setdefault("our decoder", []).append(cpu(lambda: rows_of(body, span)))
+        spent.setdefault("unpack states", []).append(cpu(opened))
+        watches = opened()
+        spent.setdefault("judge", []).append(cpu(lambda: judged(watches)))  # noqa: B023
+        spent.setdefault("pack states", []).append(
+            cpu(lambda: [packed(watch) for watch in watches])  # noqa: B023
+        )
+    return spent
+
+
+def whole_backtest(accounts: int, services: int, days: int, rounds: int) -> dict[str, list[float]]:
+    """A replay of the whole history of some accounts."""
+    made = [(f"{n:012d}", usage_of(n, services, days)) for n in range(accounts)]
+    body = answer(made, 0, days)
+    span = DaySpan(FIRST, FIRST + timedelta(days=days - 1))
+    histories = [History(account, span, usage) for account, usage in made]
+    spent: dict[str, list[float]] = {}
+    for _ in range(rounds):
+        spent.setdefault("json.loads", []).append(cpu(lambda: json.loads(body)))
+        spent.setdefault("our decoder", []).append(cpu(lambda: rows_of(body, span)))
+        spent.setdefault("replay", []).append(
+            cpu(lambda: [replay(history, RULES, span.last) for history in histories])
+        )
+    return spent
+
+
+def show(title: str, spent: dict[str, list[float]], work: str) -> None:
+    """A Markdown table: seconds, and as multiples of json.loads."""
+    middle = {name: statistics.median(values) for name, values in spent.items()}
+    print(f"\n{title}\n\n| | CPU s | × json.loads |\n|---|---:|---:|")
+    for name, seconds in middle.items():
+        mark = "**" if name == work else ""
+        ratio = seconds / middle["json.loads"]
+        print(f"| {mark}{name}{mark} | {seconds:.3f} | {mark}{ratio:.2f}{mark} |")
+
+
+def main() -> None:
+    """Prints both tables."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--accounts", type=int, default=10_000)
+    args = parser.parse_args()
+    title = f"One new day, {args.accounts:,} accounts × 10 services"
+    show(title, one_day(args.accounts, 10, args.rounds), "judge")
+    title = "A whole backtest, 84 accounts × 15 services × 400 days"
+    show(title, whole_backtest(84, 15, 400, args.rounds), "replay")
+
+
+if __name__ == "__main__":
+    main()
