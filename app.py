@@ -643,30 +643,42 @@ async def run_command(settings: Settings, args: argparse.Namespace) -> int:
         return await outbox_only(settings)
     confirmed = getattr(args, "mail_sample_data", False)
     async with open_agent(settings, mail_sample_data=confirmed) as agent:
-        if args.command == "run-report":
-            with ending_with_the_mail_in_hand(agent.wired):
-                return await run_report(
-                    agent.wired,
-                    period=args.period,
-                    team=args.team,
-                    again=args.again,
-                    retry=args.retry,
-                    dry_run=args.dry_run,
-                )
-        if args.command == "import-teams":
-            return await import_teams(agent.wired, args.file, dry_run=args.dry_run)
-        if args.command == "api-key":
-            return await manage_keys(agent.wired, args)
-        if args.command == "backtest":
-            return await backtest(
-                agent.wired,
-                first=args.first,
-                last=args.last,
-                with_threshold=args.threshold is not None,
-                percent=None if args.threshold == STORED else args.threshold,
-                as_json=args.json,
-            )
-        return await check(agent.wired)
+        return await COMMANDS_OF_THE_LINE[args.command](agent.wired, args)
+
+
+async def make_report(wired: Wired, args: argparse.Namespace) -> int:
+    """``run-report``."""
+    with ending_with_the_mail_in_hand(wired):
+        return await run_report(
+            wired,
+            period=args.period,
+            team=args.team,
+            again=args.again,
+            retry=args.retry,
+            dry_run=args.dry_run,
+        )
+
+
+async def read_teams(wired: Wired, args: argparse.Namespace) -> int:
+    """``import-teams``."""
+    return await import_teams(wired, args.file, dry_run=args.dry_run)
+
+
+async def replay_history(wired: Wired, args: argparse.Namespace) -> int:
+    """``backtest``."""
+    return await backtest(
+        wired,
+        first=args.first,
+        last=args.last,
+        with_threshold=args.threshold is not None,
+        percent=None if args.threshold == STORED else args.threshold,
+        as_json=args.json,
+    )
+
+
+async def check_all(wired: Wired, args: argparse.Namespace) -> int:
+    """``check``."""
+    return await check(wired)
 
 
 async def manage_keys(wired: Wired, args: argparse.Namespace) -> int:
@@ -676,6 +688,15 @@ async def manage_keys(wired: Wired, args: argparse.Namespace) -> int:
     if args.action == "revoke":
         return await api_key.revoke(wired, args.id)
     return await api_key.list_keys(wired)
+
+
+COMMANDS_OF_THE_LINE: dict[str, Callable[[Wired, argparse.Namespace], Awaitable[int]]] = {
+    "run-report": make_report,
+    "import-teams": read_teams,
+    "api-key": manage_keys,
+    "backtest": replay_history,
+    "check": check_all,
+}
 
 
 @contextmanager

@@ -23,6 +23,10 @@ def _restored() -> Iterator[None]:
     structlog.reset_defaults()
 
 
+def _broken(text: str) -> None:
+    raise ValueError(text)
+
+
 @pytest.mark.usefixtures("_restored")
 @pytest.mark.parametrize("style", ["console", "json"])
 def test_secrets_are_masked_wherever_they_stand(
@@ -80,7 +84,7 @@ def test_secrets_are_masked_in_every_form(
 ) -> None:
     configure_logging("INFO", style, [AWKWARD])  # type: ignore[arg-type]
     try:
-        raise ValueError(text)
+        _broken(text)
     except ValueError:
         structlog.get_logger().exception("event", text=text)
     logging.getLogger("library").warning(text)
@@ -97,7 +101,7 @@ def test_text_from_outside_cannot_write_lines_of_its_own(
     configure_logging("INFO", style, [])  # type: ignore[arg-type]
     fake = "x\n2026-11-24T09:00:00Z [info     ] fake\r\u2028\u202e\x1b[2J"
     try:
-        raise ValueError(fake)
+        _broken(fake)
     except ValueError:
         structlog.get_logger().exception("event", name=fake)
     out = capsys.readouterr().err
