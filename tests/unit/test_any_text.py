@@ -1,0 +1,158 @@
+"""A name that the API has taken is neutral wherever it goes: card, HTML, text, CSV, log, headers."""
+
+import csv
+import io
+import json
+import logging
+import unicodedata
+from email import message_from_bytes
+from email.policy import compat32, default
+from functools import cache
+
+import structlog
+from hypothesis import assume, given
+from pydantic import TypeAdapter, ValidationError
+
+from api.inputs import WireName
+from bot.handlers.teams import csv_parts
+from cards import anomalies, teams
+from services.adapters.logs import Masking
+from services.model import RenderedReport
+from services.rendering.message import build_message
+from services.rendering.reports import Footer, render_admin, render_team
+from services.reports import AdminReportBuilder
+from services.team_import import parse_csv
+from services.wording import FORMULA_STARTS, neutral
+from tests.api.texts import ANY_TEXT
+from tests.cards.examples import ORDINARY, anomaly, news, team
+from tests.cards.markdown import seen, texts_of_blocks
+from tests.cards.reading import read
+from tests.makers import NOW
+from tests.unit.basis import basis_of
+from tests.unit.test_mails import SPAN, Texts, figures, grown, team_report, threshold_anomaly
+
+NAME = TypeAdapter[str](WireName)
+FOUND = figures(grown(10, 2))
+UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+
+
+def taken(typed: str) -> str:
+    """The name as it is stored; the example is none when the API refuses it."""
+    try:
+        return NAME.validate_python(typed)
+    except ValidationError as error:
+        assert error.errors()[0]["msg"]
+        assume(False)
+        raise AssertionError("not reached") from error
+
+
+def mail(name: str) -> RenderedReport:
+    report = team_report(
+        FOUND, team=team(ORDINARY, team_name=name), anomalies=(threshold_anomaly(),)
+    )
+    return render_team(report, Footer(period="2026-W48", teams_app=True))
+
+
+def admin_mail(name: str) -> RenderedReport:
+    builder = AdminReportBuilder(basis_of(SPAN.last), {"9" * 12: name})
+    named = team(ORDINARY, team_name=name)
+    builder.add_team(team_report(FOUND, team=named, anomalies=(threshold_anomaly(),)))
+    builder.add_unmapped("9" * 12, figures(grown(3, 1)))
+    return render_admin(builder.build(None), Footer(period="2026-W48", teams_app=True))
+
+
+@cache
+def structure(kind: str) -> list[str]:
+    """The tags of a mail with an ordinary name."""
+    return [tag for tag, _ in Texts((mail if kind == "team" else admin_mail)("Name").html).tags]
+
+
+@given(ANY_TEXT)
+def test_html_has_the_same_elements_whatever_the_name(typed: str) -> None:
+    name = taken(typed)
+    for kind, rendered in (("team", mail(name)), ("admin", admin_mail(name))):
+        shown = Texts(rendered.html)
+        assert [tag for tag, _ in shown.tags] == structure(kind)
+        assert not any(attr.startswith("on") for _, attrs in shown.tags for attr in attrs)
+        assert neutral(name, 60) in shown.text
+
+
+@given(ANY_TEXT)
+def test_text_and_subject_are_visible_lines(typed: str) -> None:
+    name = taken(typed)
+    for rendered in (mail(name), admin_mail(name)):
+        for text in (rendered.subject, rendered.preheader, rendered.text.replace("\n", "")):
+            assert not {unicodedata.category(c) for c in text} & UNSEEN
+    begin = neutral(name, 30).rstrip("…")
+    assert begin in " ".join(mail(name).text.split())
+
+
+@given(ANY_TEXT)
+def test_mail_headers_are_the_same_and_no_more_whatever_the_name(typed: str) -> None:
+    rendered = mail(taken(typed))
+    raw = build_message(
+        message_id="<1.2@example.org>",
+        date=NOW,
+        sender="costs@example.org",
+        recipient="r@example.org",
+        rendered=rendered,
+    )
+    for policy in (default, compat32):
+        message = message_from_bytes(raw, policy=policy)  # type: ignore[call-overload]
+        assert message.keys() == message_from_bytes(_ordinary()).keys()
+    subject = str(message_from_bytes(raw, policy=default)["Subject"])
+    assert subject == rendered.subject.replace("=?", "= ?")
+
+
+@cache
+def _ordinary() -> bytes:
+    return build_message(
+        message_id="<1.2@example.org>",
+        date=NOW,
+        sender="costs@example.org",
+        recipient="r@example.org",
+        rendered=mail("Name"),
+    )
+
+
+@given(ANY_TEXT)
+def test_cards_show_the_name_and_obey_nothing(typed: str) -> None:
+    name = taken(typed)
+    named = team(ORDINARY, team_name=name)
+    stored = teams.team_stored(named, "was added", name, None, 20.0)
+    alert = anomalies.alert(news(ORDINARY, anomaly(ORDINARY)).model_copy(update={"team": named}))
+    for card in (stored, alert):
+        for block in texts_of_blocks(card):
+            assert seen(block) == {block}
+        text = json.dumps(card, ensure_ascii=False)
+        assert not {unicodedata.category(c) for c in text} & (UNSEEN - {"Cf"})
+        assert "\u202e" not in text
+    # A card breaks long words with spaces that nobody sees.
+    assert neutral(name, 60) in read(stored).replace("\u200b", "")
+
+
+@given(ANY_TEXT)
+def test_no_cell_of_a_csv_is_a_formula_and_an_export_can_be_imported(typed: str) -> None:
+    name = taken(typed)
+    (attached,) = admin_mail(name).attachments
+    rows = list(csv.reader(io.StringIO(attached.content.decode("utf-8-sig"), newline="")))
+    assert {len(row) for row in rows} == {len(rows[0])}
+    assert len(rows) == 3
+    # Amounts may begin with a minus; what came from outside begins with none of these.
+    assert not any(cell.startswith(FORMULA_STARTS) for row in rows for cell in row[:2])
+
+    exported = "".join(csv_parts([team(ORDINARY, team_name=name)]))
+    ((row,), problems) = parse_csv(exported.encode())
+    assert problems == []
+    assert row.values["team_name"] == name
+
+
+@given(ANY_TEXT)
+def test_a_line_of_the_log_stays_one_line_of_visible_characters(typed: str) -> None:
+    masking = Masking([], keep_lines=False)
+    event = masking(logging.getLogger(), "info", {"event": "x", "name": typed, "list": [typed]})
+    line = str(structlog.processors.JSONRenderer(ensure_ascii=False)(None, "info", event))
+    assert len(line.splitlines()) == 1
+    assert not {unicodedata.category(c) for c in line} & {"Cc", "Zl", "Zp"}
+    assert not {"\u202e", "\u200b", "\u2066", "\ufeff"} & set(line)
+    assert json.loads(line)["event"] == "x"
