@@ -5,7 +5,9 @@ from datetime import UTC, datetime
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from services.model import RunState
 from tests.api.conftest import ACCOUNTS, World
+from tests.makers import later, run
 from tests.servers.datadog import once
 
 Sample = tuple[str, frozenset[tuple[str, str]]]
@@ -82,3 +84,11 @@ async def test_what_was_counted_before_a_restart_is_read_from_mongodb(world: Wor
     assert not any("last_success" in name for name, _ in found)
     assert not any("data_through" in name for name, _ in found)
     assert value(found, "teams") == 0
+
+    done, expired = RunState.DONE, RunState.EXPIRED
+    for number, (state, hours) in enumerate(((done, 1), (done, 2), (expired, 3))):
+        ended = run(f"r{number}", state=state, finished_at=later(hours=hours))
+        await world.store.runs.begin(ended)
+    _, found = await scraped(world)
+    last = value(found, "run_last_success_timestamp_seconds", kind="weekly")
+    assert last == later(hours=2).timestamp()

@@ -99,6 +99,7 @@ async def test_pages_of_anomalies_neither_repeat_nor_miss_one(any_store: Store) 
     ):
         assert len(page) <= 3
         found += page
+        assert len(found) <= len(made)
 
     assert found == wanted
     ended = await anomalies.page("datadog", status="ended")
