@@ -192,10 +192,15 @@ def _visible(c: str) -> str:
 
 
 def safe_cell(text: str) -> str:
-    """Text from outside as a CSV cell that no spreadsheet takes for a formula."""
-    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
+    """Text from outside as a CSV cell that no spreadsheet takes for a formula.
+
+    Text that looks as if it had been made safe already is made so once more, so that each text
+    comes back as it was.
+    """
+    return f"'{text}" if text.lstrip("'").startswith(FORMULA_STARTS) else text
 
 
 def from_safe_cell(cell: str) -> str:
     """The text of such a cell."""
-    return cell[1:] if cell.startswith("'") and cell[1:].startswith(FORMULA_STARTS) else cell
+    quoted = cell.startswith("'") and cell.lstrip("'").startswith(FORMULA_STARTS)
+    return cell[1:] if quoted else cell

@@ -30,7 +30,7 @@ ACTOR = Actor(door="cli", name="test")
 ACCOUNTS = account_ids(5, seed=21)
 
 
-@dataclass
+@dataclass(repr=False)
 class World:
     """The agent and everything around it; the clock stands until a test moves it."""
 

@@ -10,7 +10,7 @@ from email.policy import compat32, default
 from functools import cache
 
 import structlog
-from hypothesis import assume, given
+from hypothesis import HealthCheck, assume, given, settings
 from pydantic import TypeAdapter, ValidationError
 
 from api.inputs import WireName
@@ -31,6 +31,7 @@ from tests.makers import NOW
 from tests.unit.basis import basis_of
 from tests.unit.test_mails import SPAN, Texts, figures, grown, team_report, threshold_anomaly
 
+IN_ITS_OWN_TIME = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 NAME = TypeAdapter[str](WireName)
 FOUND = figures(grown(10, 2))
 UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
@@ -67,6 +68,7 @@ def structure(kind: str) -> list[str]:
     return [tag for tag, _ in Texts((mail if kind == "team" else admin_mail)("Name").html).tags]
 
 
+@IN_ITS_OWN_TIME
 @given(ANY_TEXT)
 def test_html_has_the_same_elements_whatever_the_name(typed: str) -> None:
     name = taken(typed)
@@ -77,16 +79,18 @@ def test_html_has_the_same_elements_whatever_the_name(typed: str) -> None:
         assert neutral(name, 60) in shown.text
 
 
+@IN_ITS_OWN_TIME
 @given(ANY_TEXT)
 def test_text_and_subject_are_visible_lines(typed: str) -> None:
     name = taken(typed)
     for rendered in (mail(name), admin_mail(name)):
         for text in (rendered.subject, rendered.preheader, rendered.text.replace("\n", "")):
             assert not {unicodedata.category(c) for c in text} & UNSEEN
-    begin = neutral(name, 30).rstrip("…")
-    assert begin in " ".join(mail(name).text.split())
+    begin = "".join(neutral(name, 30).rstrip("…").split())
+    assert begin in "".join(mail(name).text.split())  # lines end where they must
 
 
+@IN_ITS_OWN_TIME
 @given(ANY_TEXT)
 def test_mail_headers_are_the_same_and_no_more_whatever_the_name(typed: str) -> None:
     rendered = mail(taken(typed))
@@ -98,10 +102,11 @@ def test_mail_headers_are_the_same_and_no_more_whatever_the_name(typed: str) -> 
         rendered=rendered,
     )
     for policy in (default, compat32):
-        message = message_from_bytes(raw, policy=policy)  # type: ignore[call-overload]
+        message = message_from_bytes(raw, policy=policy)
         assert message.keys() == message_from_bytes(_ordinary()).keys()
     subject = str(message_from_bytes(raw, policy=default)["Subject"])
-    assert subject == rendered.subject.replace("=?", "= ?")
+    # Folding a long line may add a space where there is one.
+    assert subject.split() == rendered.subject.replace("=?", "= ?").split()
 
 
 @cache
@@ -115,6 +120,7 @@ def _ordinary() -> bytes:
     )
 
 
+@IN_ITS_OWN_TIME
 @given(ANY_TEXT)
 def test_cards_show_the_name_and_obey_nothing(typed: str) -> None:
     name = taken(typed)
@@ -131,6 +137,7 @@ def test_cards_show_the_name_and_obey_nothing(typed: str) -> None:
     assert neutral(name, 60) in read(stored).replace("\u200b", "")
 
 
+@IN_ITS_OWN_TIME
 @given(ANY_TEXT)
 def test_no_cell_of_a_csv_is_a_formula_and_an_export_can_be_imported(typed: str) -> None:
     name = taken(typed)
@@ -147,6 +154,7 @@ def test_no_cell_of_a_csv_is_a_formula_and_an_export_can_be_imported(typed: str)
     assert row.values["team_name"] == name
 
 
+@IN_ITS_OWN_TIME
 @given(ANY_TEXT)
 def test_a_line_of_the_log_stays_one_line_of_visible_characters(typed: str) -> None:
     masking = Masking([], keep_lines=False)
