@@ -6,7 +6,7 @@ on purpose: few series need more than a glance, and numpy costs more at import t
 (``docs/detection.md`` has the measurement).
 """
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -261,10 +261,11 @@ def large_days(values: Sequence[float]) -> list[tuple[int, float, float]]:
         if amount > limit and amount > 1.15 * others + 2:
             found.append((i, amount - middle, limit))
     places = {i for i, _, _ in found}
-    return [one for one in found if not _in_a_long_run(one[0], places)]
+    return [one for one in found if not in_a_long_run(one[0], places)]
 
 
-def _in_a_long_run(place: int, places: set[int]) -> bool:
+def in_a_long_run(place: int, places: Container[int]) -> bool:
+    """Whether a place has more than two neighbours in a row: a level, not a single charge."""
     first = last = place
     while first - 1 in places:
         first -= 1
