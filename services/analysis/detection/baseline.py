@@ -54,7 +54,9 @@ class Measure(NamedTuple):
     grain: float
     """Differences below this are noise, whatever the series."""
     least: float
-    """Money a day that an excess must reach to be told."""
+    """Money that the excess of a day must reach to be told."""
+    slow: float
+    """Money that an excess over several days must reach."""
     service: bool
     """Whether it is a single service, of which there are many."""
     peak: float = 0.0
@@ -134,7 +136,8 @@ def look(values: Sequence[float], today: float, measure: Measure, rules: Rules) 
     relative = _relative_spread(past)
     spread = max(relative * (expected + QUIET_SHARE * past.level), narrow)
     limit = reached
-    if expected <= SMOOTH * measure.grain:  # seldom used: only more than ever is news
+    seldom = expected <= SMOOTH * measure.grain
+    if seldom:  # only more than ever is news
         largest = max(measure.peak, *values)
         limit = max(reached, rules.sparse * largest)
         spread = max(spread, SMOOTH * largest)
@@ -142,8 +145,11 @@ def look(values: Sequence[float], today: float, measure: Measure, rules: Rules) 
     capped = min(today, cap)
     scores = [
         _day_score(today, expected, limit, spread, measure, rules),
-        _days_score(past, capped, spread, relative, measure, rules),
-        *(_weeks_score(past, capped, spread, place, measure, rules) for place in (2, 3, 4)),
+        _days_score(past, capped, spread, relative, seldom, measure, rules),
+        *(
+            _weeks_score(past, capped, spread, seldom, place, measure, rules)
+            for place in (2, 3, 4)
+        ),
     ]
     best = max(scores)
     horizon = HORIZONS[scores.index(best)] if best >= 1 else 0
@@ -177,13 +183,21 @@ def _day_score(
 
 
 def _days_score(
-    past: Past, today: float, spread: float, relative: float, measure: Measure, rules: Rules
+    past: Past,
+    today: float,
+    spread: float,
+    relative: float,
+    seldom: bool,
+    measure: Measure,
+    rules: Rules,
 ) -> float:
     """The day with the two before it."""
     days = HORIZONS[1]
     total = today + sum(past.values[1 - days :])
     expected, reached = _usual(past, days)
-    least = max(rules.slow_money * measure.least, rules.shares[1] * expected)
+    if seldom:
+        reached = max(reached, rules.sparse * max(past.weeks[1:]))
+    least = max(measure.slow, rules.shares[1] * expected)
     if total - expected < least or total <= reached:
         return 0.0
     wide = max(
@@ -195,7 +209,13 @@ def _days_score(
 
 
 def _weeks_score(
-    past: Past, today: float, spread: float, place: int, measure: Measure, rules: Rules
+    past: Past,
+    today: float,
+    spread: float,
+    seldom: bool,
+    place: int,
+    measure: Measure,
+    rules: Rules,
 ) -> float:
     """One, two or three weeks against the eight before them, growth allowed for."""
     days = HORIZONS[place]
@@ -205,12 +225,14 @@ def _weeks_score(
         return 0.0
     total = (today + sum(past.values[1 - days :])) / number
     reached = second_largest(_means(before, number))
+    if seldom:
+        reached = max(reached, rules.sparse * max(past.weeks[number:]))
     if total <= reached:
         return 0.0
     usual = median(before) + _growth(past.weeks[number:]) * len(before) / 2
     reached = max(reached, usual)
     share = rules.service_share if measure.service else rules.shares[place]
-    least = rules.slow_money * measure.least * (1.0 if number == 1 else 1.5) / number
+    least = measure.slow * (1.0 if number == 1 else 1.5) / number
     if total - usual < max(least, share * usual):
         return 0.0
     wide = max(

@@ -28,6 +28,8 @@ class Rules:
     """Share of what was expected of a service over more than three days."""
     account_share: float = 0.08
     """Share of the account's usual day that a service's excess must make up."""
+    slow_share: float = 0.2
+    """The same over several days together."""
     day_spread: float = 0.05
     week_spread: float = 0.04
     """Smallest spread that is believed, as a share of what is expected of a day, of a week."""
@@ -43,5 +45,5 @@ class Rules:
     """Days after which a stable excess is the new normal."""
     accept_latest: int = 56
     """Days after which any excess is."""
-    sparse: float = 1.25
+    sparse: float = 1.5
     """A seldom used service must exceed its largest day by this factor."""

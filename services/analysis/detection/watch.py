@@ -46,6 +46,8 @@ CARRIES = 0.15
 """A service belongs to an account's event when it carries this share of the excess."""
 STILL = 0.4
 """A day belongs to an event while its excess is this share of the event's usual one."""
+LATE_DAYS, CAUGHT_UP = 2, 0.6
+"""An excess of which the days just before lack this share is not news."""
 SETTLED = 0.1
 """A level that changes by less than this share from week to week has settled."""
 MOST_LIFT = 20.0
@@ -315,16 +317,28 @@ class Watch:
             if spared > 0:
                 self.usual.setdefault(day, {})[column] = spared
                 found = look(values, amount - spared, measure, self.rules)
+        if found.horizon == 1 and self._catches_up(day, column, found.excess):
+            found = found._replace(horizon=0, score=0.0)
         self._put(day, column, min(amount - spared, found.cap))
         return found, spared
 
+    def _catches_up(self, day: int, column: int, excess: float) -> bool:
+        """Whether the days before lack what this one has too much: a job or a bill that was late."""
+        lacking = 0.0
+        for earlier in range(max(day - LATE_DAYS, self.first + WEEK), day):
+            expected = expected_day(self.series(column, earlier))
+            lacking += max(expected - self.amount(earlier, column), 0.0)
+        return lacking >= CAUGHT_UP * excess
+
     def _measure(self, column: int, level: float) -> Measure:
         floor = self.rules.floor
+        slow = self.rules.slow_money * floor
         peak = max((bump.excess for bump in self.bumps.get(column, ())), default=0.0)
         if column == 0:
-            return Measure(1.0, floor, service=False, peak=peak)
+            return Measure(1.0, floor, slow, service=False, peak=peak)
         least = max(floor, self.rules.account_share * level)
-        return Measure(max(1.0, 0.01 * level), least, service=True, peak=peak)
+        slow = max(slow, self.rules.slow_share * level)
+        return Measure(max(1.0, 0.01 * level), least, slow, service=True, peak=peak)
 
     def _typical(self, column: int) -> float:
         """The usual excess a day of a column in the present event."""

@@ -96,15 +96,16 @@ class _Site:
             ("NAT", _Site._traffic, 0.6),
             ("Backup", _Site._sundays, 0.4),
             ("Savings", _Site._by_month_length, 0.25),
-            ("Trials", _Site._trials, 0.35),
         ]
         chosen = [(name, make) for name, make, chance in parts if rng.random() < chance]
         weights = [rng.gammavariate(1.2, 1.0) + 0.05 for _ in chosen]
         for (name, make), weight in zip(chosen, weights, strict=True):
             row = make(self)
-            middle = sorted(row)[len(row) // 2] or math.fsum(row) / len(row) or 1.0
-            scale = self.budget * weight / sum(weights) / middle
+            mean = math.fsum(row) / len(row) or 1.0
+            scale = self.budget * weight / sum(weights) / mean
             self.usage[name] = array("d", (max(x * scale, 0.0) for x in row))
+        if rng.random() < 0.35:
+            self.usage["Trials"] = self._trials()
         if rng.random() < 0.5:
             self._invoices()
 
@@ -182,12 +183,10 @@ class _Site:
         rng, left, size, found = self.rng, 0, 0.0, []
         for _ in range(self.days):
             if left == 0 and rng.random() < 1 / 25:
-                left, size = rng.randint(1, 6), rng.uniform(0.2, 1.0)
+                left, size = rng.randint(1, 6), self.budget * rng.uniform(0.01, 0.07)
             found.append(size if left else 0.0)
             left = max(left - 1, 0)
-        share = 0.2  # against the mean: some per cent of the account
-        mean = math.fsum(found) / self.days or 1.0
-        return array("d", (x / mean * share for x in found))
+        return array("d", found)
 
     def _invoices(self) -> None:
         """Subscriptions: on a fixed day, or within the first days of the month."""

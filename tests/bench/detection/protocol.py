@@ -99,11 +99,11 @@ class Score:
             held[1] += there
 
 
-def score(world: World, alerts: Iterable[Alert]) -> Score:
+def score(world: World, alerts: Iterable[Alert], *, afterwards: int = AFTERWARDS) -> Score:
     """Judges alerts of the scored days.
 
-    An alert is right when the day that raised it lies within an anomaly of its account, or one
-    day after it; one about an immaterial anomaly counts neither way. An anomaly is found by the
+    An alert is right when the day that raised it lies within an anomaly of its account, or up to
+    ``afterwards`` days after it; one about an immaterial anomaly counts neither way. An anomaly is found by the
     first right alert. Drops and repeated alerts of one anomaly are not special.
     """
     first = world.span.first + timedelta(days=SCORED_FROM)
@@ -115,21 +115,21 @@ def score(world: World, alerts: Iterable[Alert]) -> Score:
     for alert in sorted(alerts, key=lambda one: one.judged):
         if alert.judged < first:
             continue
-        met = _label_of(alert, by_account.get(alert.account, []))
-        if met is None:
+        hit = _label_of(alert, by_account.get(alert.account, []), afterwards)
+        if hit is None:
             found.false += 1
-        elif met.material:
+        elif hit.material:
             found.true += 1
-            told.setdefault(id(met), alert)
+            told.setdefault(id(hit), alert)
     for label in world.labels:
         if label.material:
             _count(found, label, told.get(id(label)))
     return found
 
 
-def _label_of(alert: Alert, labels: Sequence[Label]) -> Label | None:
+def _label_of(alert: Alert, labels: Sequence[Label], afterwards: int) -> Label | None:
     for label in labels:
-        if label.first <= alert.judged <= label.last + timedelta(days=AFTERWARDS):
+        if label.first <= alert.judged <= label.last + timedelta(days=afterwards):
             return label
     return None
 
@@ -153,7 +153,7 @@ def _account_months(world: World) -> float:
     days = 0
     for account in world.usage:
         totals = world.totals(account)
-        days += sum(1 for x in totals[SCORED_FROM:] if not math.isnan(x))
+        days += sum(not math.isnan(x) for x in totals[SCORED_FROM:])
     return days / DAYS_A_MONTH
 
 
@@ -166,30 +166,16 @@ def interval(values: Sequence[float]) -> tuple[float, float]:
     return mean, t * statistics.stdev(values) / math.sqrt(len(values))
 
 
-_T95 = {
-    1: 12.71,
-    2: 4.30,
-    3: 3.18,
-    4: 2.78,
-    5: 2.57,
-    6: 2.45,
-    7: 2.36,
-    8: 2.31,
-    9: 2.26,
-    10: 2.23,
-    11: 2.20,
-    12: 2.18,
-    13: 2.16,
-    14: 2.14,
-    15: 2.13,
-    16: 2.12,
-    17: 2.11,
-    18: 2.10,
-    19: 2.09,
-    20: 2.09,
-    24: 2.06,
-    29: 2.05,
-}
+_T95 = dict(
+    enumerate(
+        (
+            *(12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26, 2.23),
+            *(2.20, 2.18, 2.16, 2.14, 2.13, 2.12, 2.11, 2.10, 2.09, 2.09),
+        ),
+        start=1,
+    )
+)
+"""Student's t for 95 %, by degrees of freedom."""
 
 
 def merged(days: Sequence[tuple[date, float]], gap: int = 3) -> list[list[tuple[date, float]]]:

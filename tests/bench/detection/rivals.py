@@ -11,6 +11,8 @@ from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
+from sklearn.ensemble import IsolationForest
+from statsmodels.tsa.seasonal import STL
 
 from tests.bench.detection.protocol import Alert, merged
 from tests.bench.detection.worlds import SCORED_FROM, World
@@ -120,8 +122,6 @@ def holt_winters(x: Matrix, days: list[date]) -> tuple[Matrix, Matrix]:
 
 def stl(x: Matrix, days: list[date]) -> tuple[Matrix, Matrix]:
     """Robust STL over the past 16 weeks, refitted weekly, carried forward a week."""
-    from statsmodels.tsa.seasonal import STL  # noqa: PLC0415 - of the benchmark alone
-
     past, score, expected = 112, np.full(x.shape, np.nan), np.full(x.shape, np.nan)
     for i, row in enumerate(x):
         for t in range(max(past, SCORED_FROM - 14), len(row), 7):
@@ -139,8 +139,6 @@ def stl(x: Matrix, days: list[date]) -> tuple[Matrix, Matrix]:
 
 def isolation_forest(x: Matrix, days: list[date]) -> tuple[Matrix, Matrix]:
     """An isolation forest of six features per series, refitted every four weeks."""
-    from sklearn.ensemble import IsolationForest  # noqa: PLC0415 - the same
-
     middle7 = np.median(_windows(x, 7), axis=2)
     middle28 = np.median(_windows(x, 28), axis=2)
     same = np.concatenate([np.full((len(x), 7), np.nan), x[:, :-7]], axis=1)

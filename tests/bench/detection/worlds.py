@@ -8,7 +8,7 @@ import calendar
 import math
 import random
 from array import array
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Literal, TypeAlias
@@ -87,9 +87,7 @@ class World:
         return array(
             "d",
             (
-                math.nan
-                if all(map(math.isnan, day))
-                else math.fsum(x for x in day if not math.isnan(x))
+                math.nan if all(map(math.isnan, day)) else math.fsum(map(_known, day))
                 for day in zip(*rows, strict=True)
             ),
         )
@@ -424,6 +422,10 @@ class _Account:
         return extra
 
 
+def _known(amount: float) -> float:
+    return 0.0 if math.isnan(amount) else amount
+
+
 def _is_holiday(day: date) -> bool:
     return (day.month, day.day) >= (12, 24) or (day.month, day.day) <= (1, 1)
 
@@ -450,13 +452,3 @@ def _last_day(day: date) -> date:
 def _last_business_day(day: date) -> date:
     last = _last_day(day)
     return last - timedelta(days=max(last.weekday() - 4, 0))
-
-
-def known_first(world: World) -> dict[tuple[str, str, date], tuple[float, date]]:
-    """(account, service, day) → the amount first seen, and when it was corrected."""
-    return {(one.account, one.service, one.day): (one.seen, one.corrected) for one in world.late}
-
-
-def dates_of(labels: Iterable[Label], kinds: Sequence[Kind]) -> list[Label]:
-    """The labels of some kinds."""
-    return [label for label in labels if label.kind in kinds]
