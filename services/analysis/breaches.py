@@ -37,17 +37,19 @@ def breaches(
     """The months of an account that would have been marked as of the days of ``as_of``.
 
     A day is looked back from ``known_after`` its date, with the corrections known on that day.
-    Windows that begin before the history are not compared.
+    Windows that begin before the account's first day are not compared: it may have begun then, or
+    its history may have been cut off.
     """
     amounts = _Amounts(history)
     waiting = sorted(history.corrections, key=lambda one: one.known, reverse=True)
+    begin = amounts.first_day()
     found: dict[date, Breached] = {}
     open_month: date | None = None
     for day in as_of:
         while waiting and waiting[-1].known <= day + known_after:
             amounts.correct(waiting.pop())
         window = comparison_window(day)
-        if window.previous.first < history.span.first or day not in history.span:
+        if window.previous.first < begin or day not in history.span:
             continue
         month = window.current.first
         now, before = amounts.total(window.current), amounts.total(window.previous)
@@ -77,6 +79,11 @@ class _Amounts:
         self._span = history.span
         self._services = {name: _known(row) for name, row in history.usage.items()}
         self._totals = [math.fsum(day) for day in zip(*self._services.values(), strict=True)]
+
+    def first_day(self) -> date:
+        """The first day with usage; the day after the last when there is none."""
+        days = zip(self._span, self._totals, strict=False)
+        return next((day for day, x in days if x), self._span.last + timedelta(days=1))
 
     def correct(self, one: Correction) -> None:
         """Takes another amount of a day."""

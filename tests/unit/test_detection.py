@@ -17,7 +17,19 @@ from services.analysis.detection.watch import Watch
 from services.model import DaySpan
 from tests.bench.detection.ours import histories
 from tests.bench.detection.worlds import make_world
-from tests.unit.usage import DAYS, FIRST, RULES, SHARES, add, history, index, scaled, told, usage
+from tests.unit.usage import (
+    DAYS,
+    FIRST,
+    RULES,
+    SHARES,
+    Usage,
+    add,
+    history,
+    index,
+    scaled,
+    told,
+    usage,
+)
 
 AT = 200
 DAY = FIRST + timedelta(days=AT)
@@ -328,3 +340,41 @@ def test_an_empty_history_says_nothing() -> None:
     nothing = History("1" * 12, DaySpan(FIRST, FIRST), {})
     assert replay(nothing, RULES, FIRST) == []
     assert index(FIRST) == 0
+
+
+def test_a_job_that_slips_by_a_day_is_not_news_and_one_that_runs_twice_is() -> None:
+    def jobs(slipped: int | None, doubled: int | None) -> Usage:
+        amounts = usage()
+        for i in range(2, DAYS, 7):
+            at = i + 1 if i == slipped else i
+            add(amounts, "EMR", [at], 400.0 if i == doubled else 200.0)
+        return amounts
+
+    job = AT + (2 - AT) % 7
+    assert told(jobs(None, None)) == []
+    assert told(jobs(slipped=job, doubled=None)) == []
+    (found,) = told(jobs(slipped=None, doubled=job))
+    assert (found.driver, found.start) == ("EMR", day(job))
+
+
+def test_a_rise_of_a_small_account_is_one_event_of_its_service_to_the_dollar() -> None:
+    amounts = add(usage(level=40.0), "EC2", range(AT, AT + 26), 30.0)
+    (found,) = told(amounts)
+    assert (found.driver, found.start, found.end) == ("EC2", DAY, day(AT + 25))
+    assert near(found.excess, 30.0 * 26, 0.05)
+    assert found.services[0][0] == "EC2"
+
+
+def test_a_rise_of_all_services_is_measured_on_the_whole_account() -> None:
+    amounts = scaled(usage(), range(AT, AT + 12), 1.6)
+    whole = sum(sum(row[AT : AT + 12]) for row in usage().values())
+    (found,) = told(amounts)
+    assert found.start == DAY
+    assert near(found.excess, 0.6 * whole)
+
+
+def test_an_account_that_is_a_little_too_high_every_day_is_told_within_three_weeks() -> None:
+    amounts = usage(noise=0.1)
+    (found,) = told(scaled(amounts, range(AT, AT + 28), 1.3))
+    assert (found.judged - DAY).days <= 20
+    assert abs((found.start - DAY).days) <= 6

@@ -4,6 +4,7 @@ import calendar
 import math
 from array import array
 from datetime import date, timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -39,14 +40,8 @@ def days_of(*numbers: int) -> list[int]:
 
 
 def last_business_days() -> list[int]:
-    return [
-        i
-        for i, day in enumerate(DATES)
-        if day.weekday() < 5
-        and all((day + timedelta(days=k)).month != day.month or (k < 3 and
-                (day + timedelta(days=k)).weekday() >= 5)
-                for k in range(1, 4 if day.weekday() == 4 else 2))
-    ]  # fmt: skip
+    working = [i for i, day in enumerate(DATES) if day.weekday() < 5]
+    return [i for i, after in pairwise(working) if DATES[i].month != DATES[after].month]
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -67,9 +67,9 @@ class _Firm:
         number = self.rng.randint(3, len(NAMES))
         parts = [self.rng.betavariate(0.8, 3) + 0.02 for _ in range(number)]
         for name, part in zip(NAMES, parts, strict=False):
-            row = self._service(self.level * part / math.fsum(parts))
+            daily = self._service(self.level * part / math.fsum(parts))
             usage[name] = array(
-                "d", (x * shape[i] * math.exp(growth * i) for i, x in enumerate(row))
+                "d", (x * shape[i] * math.exp(growth * i) for i, x in enumerate(daily))
             )
         self._true_up(usage)
         self._failures(usage)
