@@ -4,12 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 PLAYGROUND := deploy/playground
 BENCH := .venv-bench
+RIVALS := .venv-rivals
 CODE := api bot cards cli deploy manifest services tests app.py
 HAS_NODE := command -v npm >/dev/null && node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)'
 NODE_READY := tests/node/node_modules/.ready $(PLAYGROUND)/node_modules/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run playground test node lint fmt docs manifest screenshots bench bench-replicas chaos bench-turns prove-install clean
+.PHONY: help setup run playground test node lint fmt docs manifest screenshots bench bench-replicas bench-detection bench-turns chaos fuzz prove-install clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -66,8 +67,13 @@ bench-replicas: $(VENV)/.test-ready ## measure what a second replica brings, wit
 chaos: $(VENV)/.test-ready ## kill, freeze and cut off three workers and everything around them, 8 seeds
 	nice -n 10 $(BIN)/python -m tests.chaos
 
+bench-detection: $(RIVALS)/.ready ## judge detection beside the usual rules, and what it costs (half an hour)
+	@$(RIVALS)/bin/python -m tests.bench.detection.run
+	@$(RIVALS)/bin/python -m tests.bench.detection.cost
+	@$(RIVALS)/bin/python -m tests.bench.detection.numpy_kernel
+
 clean: ## remove the environment and the caches; DATA_DIR stays
-	rm -rf $(VENV) $(BENCH) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) $(BENCH) $(RIVALS) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 
 $(VENV)/.python:
 	@python=""; for candidate in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -100,4 +106,10 @@ $(BENCH)/.ready: $(VENV)/.python requirements-bench.lock requirements-embedded.l
 	@echo "Installing the locked packages for benchmarks …"
 	@$(BIN)/python -m venv $(BENCH)
 	@$(BENCH)/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-bench.lock -r requirements-embedded.lock
+	@touch $@
+
+$(RIVALS)/.ready: $(VENV)/.python requirements.lock requirements-rivals.lock
+	@echo "Installing the locked packages for the rivals of detection …"
+	@$(BIN)/python -m venv $(RIVALS)
+	@$(RIVALS)/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock -r requirements-rivals.lock
 	@touch $@
