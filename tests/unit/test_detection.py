@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 
 from services.analysis.detection import replay as replaying
+from services.analysis.detection.baseline import large_days
 from services.analysis.detection.event import Event
 from services.analysis.detection.groups import grouped
 from services.analysis.detection.memory import packed, unpacked
@@ -370,7 +371,7 @@ def test_a_rise_of_all_services_is_measured_on_the_whole_account() -> None:
     whole = sum(sum(row[AT : AT + 12]) for row in usage().values())
     (found,) = told(amounts)
     assert found.start == DAY
-    assert near(found.excess, 0.6 * whole)
+    assert near(found.excess, 0.6 * whole, 0.04)
 
 
 def test_an_account_that_is_a_little_too_high_every_day_is_told_within_three_weeks() -> None:
@@ -378,3 +379,84 @@ def test_an_account_that_is_a_little_too_high_every_day_is_told_within_three_wee
     (found,) = told(scaled(amounts, range(AT, AT + 28), 1.3))
     assert (found.judged - DAY).days <= 20
     assert abs((found.start - DAY).days) <= 6
+
+
+def watched(amounts: Usage, until: int) -> Watch:
+    """A watch of an account that has judged its first days."""
+    watch = Watch(RULES, amounts)
+    for i in range(until):
+        row = [series[i] for series in amounts.values()]
+        watch.judge_row(FIRST.toordinal() + i, [math.fsum(row), *row])
+    return watch
+
+
+def test_what_a_service_has_too_much_is_not_normal_for_its_account_either() -> None:
+    watch = watched(add(usage(), "EC2", range(AT, AT + 6), 300.0), AT + 6)
+    event = watch.event
+    assert event is not None
+    for i in range(AT, AT + 6):
+        when = FIRST.toordinal() + i
+        normal = watch.series(0, when + 1)[-1]
+        services = [watch.series(c, when + 1)[-1] for c in range(1, watch.width)]
+        assert normal == pytest.approx(math.fsum(services), rel=1e-4)
+        assert normal < watch.amount(when, 0) - 200
+
+
+def test_an_account_that_returns_larger_after_a_month_of_silence_is_learned_anew() -> None:
+    amounts = usage()
+    for row in amounts.values():
+        for i in range(150, 190):
+            row[i] = math.nan
+        for i in range(190, DAYS):
+            row[i] *= 3
+    assert told(amounts) == []
+    for row in amounts.values():
+        for i in range(150, 165):
+            row[i] = row[i - 7]
+    assert len(told(amounts)) == 1
+
+
+def test_a_rise_of_many_days_makes_no_charge_that_is_due_a_month_later() -> None:
+    first = index(date(2026, 7, 6))
+    amounts = add(usage(), "EC2", range(first, first + 10), 300.0)
+    add(amounts, "EC2", [index(date(2026, 8, 6))], 300.0)
+    assert [one.start for one in told(amounts)] == [date(2026, 7, 6), date(2026, 8, 6)]
+
+
+def test_a_seldom_used_service_is_told_only_when_it_costs_more_than_ever() -> None:
+    amounts = add(usage(), "Athena", [20], 60.0)
+    for i, amount in ((80, 66.0), (140, 74.0), (200, 81.0)):
+        add(amounts, "Athena", [i], amount)
+    assert told(amounts) == []
+    (found,) = told(add(amounts, "Athena", [260], 260.0))
+    assert found.start == day(260)
+
+
+def test_large_days_of_the_first_weeks_are_charges_and_a_run_of_them_is_a_level() -> None:
+    values = [100.0] * LEARNING_DAYS
+    values[12] = 400.0
+    ((place, excess, limit),) = large_days(values)
+    assert (place, excess) == (12, 300.0)
+    assert 100 < limit < 150
+    assert large_days([100.0] * 31 + [400.0] * 4) == []
+
+
+def test_a_late_day_is_judged_the_same_by_a_watch_that_is_stored_every_day() -> None:
+    final = add(usage(), "EC2", [AT], 500.0)
+    seen = {service: array("d", row) for service, row in final.items()}
+    corrections = []
+    for service, row in seen.items():
+        row[AT] = math.nan
+        corrections.append(Correction(day(AT + 7), day(AT), service, final[service][AT]))
+    found = history(seen, corrections)
+    assert len(_stored_daily(found)) == 1
+    assert _stored_daily(found) == replay(found, RULES, found.span.last)
+
+
+def test_a_few_of_many_accounts_are_no_group() -> None:
+    events = []
+    for n in range(6):
+        found = history(add(usage(seed=n), "EC2", [AT], 400.0), account=f"{n:012d}")
+        events += replay(found, RULES, found.span.last)
+    assert len(grouped(events, accounts=40)) == 1
+    assert grouped(events, accounts=84) == []

@@ -423,11 +423,9 @@ class Watch:
         """Begins an event with what stands out on a day, or lets it join the one that is open."""
         main = max(hits, key=lambda column: (hits[column].score, -column))
         start = self._onset(day, main, hits[main].horizon)
-        event, before = self.event, self.before
-        if before is not None:
-            start = max(start, min(before.last + 1, day))
-            if event is None and day - before.last <= QUIET_DAYS:
-                event, before.ended = before, None
+        event = self.event
+        if self.before is not None:
+            start = max(start, min(self.before.last + 1, day))
         if event is None:
             event = Event(start, judging, day, hits[main].horizon, hits[main].score)
         self.event, self.before = event, None
