@@ -12,6 +12,7 @@ from cli.parser import build_parser
 from services.anomaly_list import AnomalyList
 from services.api_keys import ApiKeys
 from services.audit import Audit
+from services.backtests import Backtests
 from services.changes import Changes
 from services.check import Check
 from services.config import Config
@@ -31,7 +32,7 @@ from tests.docs.test_docs import commands_of, text
 
 USE_CASES: tuple[type, ...] = (
     *(Teams, Config, Reports, Runs, AnomalyList, Resolutions, CostRows, Histories, WhatIfs),
-    *(Plans, Conversations, Roles, Changes, Audit, ApiKeys, Health, Watch, Check),
+    *(Plans, Conversations, Roles, Changes, Audit, ApiKeys, Health, Watch, Check, Backtests),
 )
 DOORS = ("in Teams", "REST", "command line")
 NAME = re.compile(r"`([^`]+)`")
