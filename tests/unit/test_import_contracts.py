@@ -16,7 +16,7 @@ PLANTED = [
     ("manifest/build.py", "import bot.commands", "the manifest is pure"),
     ("services/rendering/reports.py", "import services.runs", "inside services"),
     ("services/analysis/windows.py", "import services.settings", "analysis is pure"),
-    ("services/model.py", "import services.analysis.windows", "values know nothing"),
+    ("services/model/days.py", "import services.analysis.windows", "values know nothing"),
     ("services/costs.py", "import services.adapters.mail", "use cases and rendering"),
     ("services/adapters/mail.py", "import services.adapters.outbox", "adapters do not know each"),
     ("services/adapters/mail.py", "import services.runs", "adapters do not know use cases"),

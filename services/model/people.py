@@ -1,0 +1,92 @@
+"""People, conversations and what is kept for them between two messages."""
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Literal
+
+from services.model.base import Value
+
+
+class Person(Value):
+    """Somebody in Teams, known by Entra object id and tenant; the name is for reading only."""
+
+    object_id: str
+    tenant_id: str
+    name: str = ""
+    user_id: str = ""
+    """The id by which the channel knows the person ("29:…")."""
+
+
+Role = Literal["viewer", "admin"]
+
+
+class AdminEntry(Value):
+    """Somebody who was made an admin."""
+
+    object_id: str
+    tenant_id: str
+    name: str
+    since: datetime
+    by: str
+
+
+class Conversation(Value):
+    """A Teams conversation that the app is in; where messages can be posted without being asked."""
+
+    id: str
+    """Without the part of a thread."""
+    kind: Literal["personal", "group", "channel"]
+    service_url: str
+    tenant_id: str
+    bot_id: str
+    title: str = ""
+    state: Literal["active", "uninstalled", "blocked"] = "active"
+    welcomed: bool = False
+    alerts_since: datetime | None = None
+    """Since when alerts go here; None: they do not."""
+    alerts_by: str = ""
+    updated_at: datetime
+
+
+class PlannedChange(Value):
+    """A change of usage that somebody announced: no alert for it, reported against the plan."""
+
+    id: str
+    account_id: str
+    percent: Decimal
+    """Usage above the month before, in percent."""
+    first: date
+    last: date
+    reason: str = ""
+    by: str
+    at: datetime
+
+
+class PendingImport(Value):
+    """Teams that were checked and wait for Confirm."""
+
+    id: str
+    text: str
+    by_id: str
+    at: datetime
+
+
+class OpenCard(Value):
+    """A card that still changes by itself: brought to its end also after a restart."""
+
+    id: str
+    """Conversation and message."""
+    conversation_id: str
+    """With the thread it stands in."""
+    service_url: str
+    activity_id: str
+    run_id: str | None = None
+    """The run whose progress it shows; None: a command that was being worked on."""
+    last: dict[str, object] | None = None
+    """How it is to look in the end, when that could not be shown yet."""
+    asked_by: str = ""
+    owner: str = ""
+    """The worker that keeps it up to date."""
+    created_at: datetime
+    touched_at: datetime | None = None
+    """When its owner was last there."""

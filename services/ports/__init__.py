@@ -1,0 +1,52 @@
+"""What the use cases need from outside, as protocols; adapters and test fakes implement them.
+
+The docstrings are the contract that ``tests/contract`` runs against every implementation.
+"""
+
+from services.ports.anomalies import AlertStore, AnomalyStore
+from services.ports.costs import CostSource, CostStore
+from services.ports.mail import MailConnection, MailTokens, MailTransport
+from services.ports.metrics import UNMEASURED, Meter, Unmeasured
+from services.ports.people import (
+    AdminStore,
+    ConversationStore,
+    OpenCardStore,
+    PendingImportStore,
+    PlanStore,
+)
+from services.ports.runs import DeliveryLedger, RateBudget, RunStore
+from services.ports.secrets import SecretBox
+from services.ports.store import Store
+from services.ports.teams import ApiKeyStore, AuditLog, ConfigStore, TeamStore
+from services.ports.telling import Notifier
+from services.ports.time import Clock, SurelyGone
+
+__all__ = [
+    "UNMEASURED",
+    "AdminStore",
+    "AlertStore",
+    "AnomalyStore",
+    "ApiKeyStore",
+    "AuditLog",
+    "Clock",
+    "ConfigStore",
+    "ConversationStore",
+    "CostSource",
+    "CostStore",
+    "DeliveryLedger",
+    "MailConnection",
+    "MailTokens",
+    "MailTransport",
+    "Meter",
+    "Notifier",
+    "OpenCardStore",
+    "PendingImportStore",
+    "PlanStore",
+    "RateBudget",
+    "RunStore",
+    "SecretBox",
+    "Store",
+    "SurelyGone",
+    "TeamStore",
+    "Unmeasured",
+]

@@ -1,0 +1,67 @@
+"""How mails leave."""
+
+from typing import Protocol
+
+from services.settings import SmtpSettings
+
+
+class MailConnection(Protocol):
+    """One open connection to the mail server, used for many mails in turn."""
+
+    async def offer(self, sender: str, recipient: str) -> None:
+        """Everything before the body. Raises MailError; after it the connection is usable
+        unless it was a MailConnectError.
+        """
+        ...
+
+    async def hand_over(self, raw: bytes) -> str:
+        """The body; returns the server's answer.
+
+        Raises MailError when the server refused the body (nothing was delivered), and
+        MailFateUnknownError when the connection or the wait ended before an answer.
+        """
+        ...
+
+    async def aclose(self) -> None: ...
+
+
+class MailTokens(Protocol):
+    """Access tokens for mail."""
+
+    async def get(self, settings: SmtpSettings, scope: str, *, stale: str | None = None) -> str:
+        """A token for a scope; ``stale``: one that was refused and must not come back.
+
+        Raises MailConnectError with the cure.
+        """
+        ...
+
+
+class MailTransport(Protocol):
+    """A way to send mail."""
+
+    @property
+    def name(self) -> str:
+        """``smtp`` or ``outbox``; runs remember it."""
+        ...
+
+    @property
+    def sender(self) -> str: ...
+
+    @property
+    def lanes(self) -> int:
+        """Connections that may be open at once."""
+        ...
+
+    @property
+    def per_minute(self) -> int:
+        """Mails in any minute; 0: no limit."""
+        ...
+
+    @property
+    def answer_within(self) -> float:
+        """Seconds within which ``hand_over`` is over; later its fate counts as unknown."""
+        ...
+
+    async def connect(self) -> MailConnection:
+        """Opens, secures and signs in. Raises MailConnectError with the cure in words."""
+        ...

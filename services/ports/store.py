@@ -1,0 +1,74 @@
+"""All that is stored, in one."""
+
+from typing import Protocol
+
+from services.ports.anomalies import AlertStore, AnomalyStore
+from services.ports.costs import CostStore
+from services.ports.people import (
+    AdminStore,
+    ConversationStore,
+    OpenCardStore,
+    PendingImportStore,
+    PlanStore,
+)
+from services.ports.runs import DeliveryLedger, RateBudget, RunStore
+from services.ports.teams import ApiKeyStore, AuditLog, ConfigStore, TeamStore
+
+
+class Store(Protocol):
+    """All collections of one database."""
+
+    @property
+    def costs(self) -> CostStore: ...
+
+    @property
+    def teams(self) -> TeamStore: ...
+
+    @property
+    def config(self) -> ConfigStore: ...
+
+    @property
+    def audit(self) -> AuditLog: ...
+
+    @property
+    def anomalies(self) -> AnomalyStore: ...
+
+    @property
+    def runs(self) -> RunStore: ...
+
+    @property
+    def deliveries(self) -> DeliveryLedger: ...
+
+    @property
+    def rates(self) -> RateBudget: ...
+
+    @property
+    def admins(self) -> AdminStore: ...
+
+    @property
+    def alerts(self) -> AlertStore: ...
+
+    @property
+    def conversations(self) -> ConversationStore: ...
+
+    @property
+    def open_cards(self) -> OpenCardStore: ...
+
+    @property
+    def plans(self) -> PlanStore: ...
+
+    @property
+    def pending_imports(self) -> PendingImportStore: ...
+
+    @property
+    def api_keys(self) -> ApiKeyStore: ...
+
+    async def prepare(self) -> None:
+        """Creates the indexes; raises StoreUnavailableError when MongoDB does not answer."""
+        ...
+
+    async def ping(self) -> None:
+        """Raises StoreUnavailableError with the reason."""
+        ...
+
+    async def aclose(self) -> None: ...
