@@ -21,6 +21,7 @@ from cards.elements import (
     text,
 )
 from cards.general import sample_notice
+from services.analysis.drivers import excess_lines
 from services.model import (
     Anomaly,
     AnomalyLine,
@@ -195,14 +196,10 @@ def _event(news: AnomalyNews) -> list[Element]:
 
 def _drivers(anomaly: Anomaly) -> str:
     """The services that explain most of the excess, with their shares."""
-    if anomaly.excess <= 0:
-        return ""
-    found = [
-        (name, int((amount / anomaly.excess * 100).to_integral_value()))
-        for name, amount in anomaly.shares[:MOST_DRIVERS]
-    ]
     return ", ".join(
-        f"{plain(name, 40)} {share}%" for name, share in found if share >= LEAST_SHARE
+        f"{plain(line.service, 40)} {line.percent}%"
+        for line in excess_lines(anomaly.excess, anomaly.shares, MOST_DRIVERS)
+        if line.service and line.percent >= LEAST_SHARE
     )
 
 

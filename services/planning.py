@@ -33,7 +33,14 @@ from services.model import (
 from services.ports import Clock, DeliveryLedger, RunStore
 from services.recipients import admin_recipients, once, team_recipients
 from services.rendering.message import message_id_for
-from services.reports import AdminReportBuilder, Basis, ReportMaker, chunked, team_reports
+from services.reports import (
+    AdminReportBuilder,
+    Basis,
+    Outlook,
+    ReportMaker,
+    chunked,
+    team_reports,
+)
 from services.restatements import Restatements
 from services.runs import weekly_run_before
 from services.schedule import period_of
@@ -137,7 +144,7 @@ class Planner:
         )
         builder = AdminReportBuilder(basis, {})
         for part in chunked(teams, TEAMS_AT_ONCE):
-            for report in await self._judged(basis, part, {}):
+            for report in await self._judged(basis, part, {}, forecasts=False):
                 builder.add_team(report)
                 number += sum(one.kind == "threshold" for one in report.anomalies)
         await self._anomalies.close_past_months(self._source, basis.window.current.first, now)
@@ -180,7 +187,8 @@ class Planner:
         batch = []
         if run.kind is RunKind.WEEKLY:
             await self._add_unmapped(basis, builder, teams, list(names))
-            batch = [await self._frozen_admin(run, builder, config)]
+            outlook = await self._maker.outlook(basis)
+            batch = [await self._frozen_admin(run, builder, config, outlook)]
         yield batch, _summary(basis, builder, len(teams), anomalies)
 
     async def _due_teams(self, run: Run) -> list[Team]:
@@ -218,8 +226,10 @@ class Planner:
         restated: Mapping[str, Restatement],
         *,
         record: bool = True,
+        forecasts: bool = True,
     ) -> list[TeamReport]:
-        reports = await team_reports(self._maker, basis, teams, restated)
+        """The reports of some teams; ``record`` stores what crossed a threshold."""
+        reports = await team_reports(self._maker, basis, teams, restated, record=forecasts)
         if not record:
             return reports
         return [await self._recorded(basis, report) for report in reports]
@@ -258,9 +268,9 @@ class Planner:
         )
 
     async def _frozen_admin(
-        self, run: Run, builder: AdminReportBuilder, config: StoredConfig
+        self, run: Run, builder: AdminReportBuilder, config: StoredConfig, outlook: Outlook
     ) -> tuple[FrozenReport, list[str]]:
-        report = builder.build(await self._last_deliveries(run))
+        report = builder.build(await self._last_deliveries(run), outlook)
         rendered, preview = await asyncio.to_thread(self._maker.render_admin, report)
         frozen = FrozenReport(
             id=f"{run.ledger_id}|admin",

@@ -4,13 +4,20 @@ A preview and a run build their reports with the same ``ReportMaker``; a preview
 """
 
 import asyncio
+import math
+from array import array
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from statistics import median
 from typing import TypeVar
 
 from services.analysis.figures import Totals, account_figures
+from services.analysis.forecast import month_end
 from services.analysis.threshold import judge
+from services.analysis.track_record import HISTORY, track_record
 from services.analysis.windows import comparison_window, expected_data_through, needed_span
 from services.anomalies import planned
 from services.config import Config
@@ -19,11 +26,15 @@ from services.errors import CostSourceError, InvalidError, NotFoundError
 from services.model import (
     AccountFigures,
     AdminReport,
+    AlertRecord,
     Anomaly,
     AnomalyLine,
+    AnomalyStatus,
     CostSeries,
+    CostTable,
     DaySpan,
     DeliveryRecap,
+    Forecast,
     PlannedChange,
     RenderedReport,
     Restatement,
@@ -35,6 +46,7 @@ from services.model import (
     Team,
     TeamLine,
     TeamReport,
+    TrackRecord,
     UnmappedAccount,
     WindowDays,
 )
@@ -45,6 +57,11 @@ from services.rendering.reports import Footer, render_admin, render_team
 from services.schedule import parse_period, period_of, reference_time
 from services.teams import Teams
 
+RECORD_DAYS = 90
+MOST_ALERTS = 5000
+STATUSES: tuple[AnomalyStatus, ...] = (
+    *("open", "expected", "accepted", "not_an_anomaly", "too_small", "snoozed", "ended"),
+)
 ACCOUNTS_AT_ONCE = 100
 """Accounts whose daily costs are held in memory together."""
 
@@ -66,6 +83,11 @@ class Basis:
         return needed_span(self.data_through)
 
     @property
+    def history(self) -> DaySpan:
+        """The same and the days before that say how forecasts have done."""
+        return DaySpan(min(self.span.first, self.data_through - HISTORY), self.data_through)
+
+    @property
     def window(self) -> WindowDays:
         window = comparison_window(self.data_through)
         return WindowDays(
@@ -85,6 +107,38 @@ class Preview:
     @property
     def html(self) -> str:
         return self.rendered.html
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What the admins' report says beyond the window."""
+
+    forecast: Forecast | None = None
+    forecast_record: TrackRecord | None = None
+    alert_record: AlertRecord | None = None
+
+
+def alert_record(raised: Sequence[Anomaly]) -> AlertRecord:
+    """What became of anomalies, and how long after their first day the detected ones were told."""
+    counts = Counter(one.status for one in raised)
+    waits = sorted(
+        (one.raised_at.date() - one.start).days for one in raised if one.kind != "threshold"
+    )
+    return AlertRecord(
+        days=RECORD_DAYS,
+        statuses=tuple((status, counts[status]) for status in STATUSES if counts[status]),
+        median_days=Decimal(str(median(waits))) if waits else None,
+    )
+
+
+def _summed(table: CostTable) -> list[CostSeries]:
+    """All accounts as one series; NaN on days without any."""
+    amounts = array("d", [math.nan]) * len(table.span)
+    for i, day in enumerate(zip(*(one.amounts for one in table.series), strict=True)):
+        known = [x for x in day if not math.isnan(x)]
+        if known:
+            amounts[i] = math.fsum(known)
+    return [CostSeries("", "", None, amounts)]
 
 
 class ReportMaker:
@@ -132,16 +186,25 @@ class ReportMaker:
         )
 
     async def figures(
-        self, basis: Basis, accounts: Sequence[str], thresholds: Mapping[str, float]
+        self,
+        basis: Basis,
+        accounts: Sequence[str],
+        thresholds: Mapping[str, float],
+        *,
+        record: bool = False,
     ) -> dict[str, AccountFigures]:
-        """The figures of each account; ``thresholds`` by account win over the global one."""
-        table = await self._costs.load(self._source, accounts, basis.span)
+        """The figures of each account; ``thresholds`` by account win over the global one.
+
+        ``record``: with how its forecasts have done, from as much history as is stored.
+        """
+        span = basis.history if record else basis.span
+        table = await self._costs.load(self._source, accounts, span)
         by_account: dict[str, list[CostSeries]] = {account: [] for account in accounts}
         for series in table.series:
             by_account[series.account_id].append(series)
         found = {}
         for account, series_of_account in by_account.items():
-            found[account] = account_figures(
+            made = account_figures(
                 table.span,
                 series_of_account,
                 basis.state.currency,
@@ -149,6 +212,10 @@ class ReportMaker:
                 thresholds.get(account, basis.config.anomaly_threshold),
                 basis.config.min_increase,
             )
+            if record and made.forecast is not None:
+                done = track_record(table.span, series_of_account, basis.data_through)
+                made = made.model_copy(update={"forecast_record": done})
+            found[account] = made
             await asyncio.sleep(0)  # other requests get their turn
         return found
 
@@ -214,6 +281,24 @@ class ReportMaker:
     def _footer(self, period: str) -> Footer:
         return Footer(period=period, teams_app=self._teams_app)
 
+    async def outlook(self, basis: Basis) -> Outlook:
+        """What the admins' report says beyond the window: where the month ends, how alerts did."""
+        table = await self._costs.load_totals(self._source, basis.history)
+        summed = await asyncio.to_thread(_summed, table)
+        forecast = month_end(table.span, summed, basis.data_through)
+        return Outlook(
+            forecast=forecast,
+            forecast_record=track_record(table.span, summed, basis.data_through)
+            if forecast is not None
+            else None,
+            alert_record=await self._alert_record(basis.made_at),
+        )
+
+    async def _alert_record(self, now: datetime) -> AlertRecord:
+        newest = await self._anomalies.newest(self._source, None, MOST_ALERTS)
+        since = now - timedelta(days=RECORD_DAYS)
+        return alert_record([one for one in newest if one.raised_at >= since])
+
     async def account_totals(self, basis: Basis) -> dict[str, str | None]:
         """All accounts with costs in the window, with their names where they are known."""
         table = await self._costs.load_totals(self._source, basis.span)
@@ -277,9 +362,11 @@ class AdminReportBuilder:
             )
         )
 
-    def build(self, deliveries: DeliveryRecap | None) -> AdminReport:
+    def build(
+        self, deliveries: DeliveryRecap | None, outlook: Outlook | None = None
+    ) -> AdminReport:
         """The finished report, largest changes first."""
-        basis, totals = self._basis, self._totals
+        basis, totals, outlook = self._basis, self._totals, outlook or Outlook()
         return AdminReport(
             window=basis.window,
             data_through=basis.data_through,
@@ -294,6 +381,11 @@ class AdminReportBuilder:
             threshold=basis.config.anomaly_threshold,
             categories=totals.categories,
             services=totals.services,
+            explanation=totals.explanation,
+            shared_moves=totals.shared_moves,
+            forecast=outlook.forecast,
+            forecast_record=outlook.forecast_record,
+            alert_record=outlook.alert_record,
             teams=tuple(
                 sorted(
                     self._teams,
@@ -382,7 +474,7 @@ class Reports:
         for accounts in chunked([account for account in names if account not in taken]):
             for account, figures in (await self._maker.figures(basis, accounts, {})).items():
                 builder.add_unmapped(account, figures)
-        return builder.build(None)
+        return builder.build(None, await self._maker.outlook(basis))
 
     async def _basis(
         self, now: datetime, teams: Sequence[Team], period: str | None = None
@@ -406,15 +498,20 @@ async def team_reports(
     basis: Basis,
     teams: Sequence[Team],
     restatements: Mapping[str, Restatement] | None = None,
+    *,
+    record: bool = True,
 ) -> list[TeamReport]:
-    """The reports of some teams, which are held in memory together."""
+    """The reports of some teams, which are held in memory together.
+
+    ``record``: with how the forecasts of their accounts have done.
+    """
     accounts = [team.aws_account_id for team in teams]
     thresholds = {
         team.aws_account_id: team.anomaly_threshold
         for team in teams
         if team.anomaly_threshold is not None
     }
-    figures = await maker.figures(basis, accounts, thresholds)
+    figures = await maker.figures(basis, accounts, thresholds, record=record)
     anomalies = await maker.open_anomalies(accounts)
     plans = await maker.plans(basis, accounts)
     made = []

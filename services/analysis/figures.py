@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 
+from services.analysis.drivers import SharedMoves, explained
 from services.analysis.forecast import month_end
-from services.analysis.windows import comparison_window
+from services.analysis.windows import comparison_window, needed_span
 from services.model import (
     AccountFigures,
     Breach,
@@ -21,7 +22,9 @@ from services.model import (
     CostSeries,
     DayAmount,
     DaySpan,
+    Explanation,
     ServiceChange,
+    SharedMove,
     SpanDays,
     WeekFigures,
     Window,
@@ -75,6 +78,9 @@ def account_figures(
 ) -> AccountFigures:
     """All figures of one account from its daily amounts over ``span``.
 
+    The forecast looks back over as much of the span as there is, all else at the days that reports
+    need; how forecasts have done is in ``track_record``.
+
     ``threshold`` is in percent and ``min_increase`` in money; a threshold breach is usage that
     grew by more than the one and by at least the other. ``data_through`` lies in the span.
     """
@@ -82,17 +88,20 @@ def account_figures(
     services: dict[str, _Pair] = defaultdict(_Pair)
     usages: dict[str, _Pair] = defaultdict(_Pair)
     categories: dict[Category, _Pair] = defaultdict(_Pair)
+    sums: list[tuple[Category, str, Decimal, Decimal]] = []
     for one in series:
         current = _over(one, span, window.current)
         previous = _over(one, span, window.previous)
         category = one.category or Category.USAGE
+        sums.append((category, one.service, previous, current))
         services[one.service].add(current, previous)
         categories[category].add(current, previous)
         if category is Category.USAGE:
             usages[one.service].add(current, previous)
     total, usage = _sum(services.values()), categories[Category.USAGE]
-    daily = _daily_totals(span, series)
-    known = [day for day, amount in zip(span, daily, strict=True) if not math.isnan(amount)]
+    recent = DaySpan(max(span.first, needed_span(data_through).first), span.last)
+    daily = _daily_totals(span, series, span.index(recent.first))
+    known = [day for day, amount in zip(recent, daily, strict=True) if not math.isnan(amount)]
     known = [day for day in known if day <= data_through]
     return AccountFigures(
         window=window_days(window),
@@ -106,7 +115,8 @@ def account_figures(
         usage_percent=change_percent(usage.current, usage.previous),
         categories=_category_amounts(categories),
         services=_service_changes(services),
-        week=_week(span, daily, data_through) if known else None,
+        explanation=explained(sums),
+        week=_week(recent, daily, data_through) if known else None,
         forecast=month_end(span, series, data_through),
         threshold=threshold,
         breach=_breach(usage, usages, threshold, min_increase),
@@ -135,13 +145,13 @@ def _sum(pairs: Iterable[_Pair]) -> _Pair:
     return total
 
 
-def _daily_totals(span: DaySpan, series: Sequence[CostSeries]) -> "array[float]":
-    """Net amount of each day; NaN where no series has data."""
-    totals = array("d", [math.nan]) * len(span)
-    for i in range(len(span)):
+def _daily_totals(span: DaySpan, series: Sequence[CostSeries], begin: int = 0) -> "array[float]":
+    """Net amount of each day from a place of the span on; NaN where no series has data."""
+    totals = array("d", [math.nan]) * (len(span) - begin)
+    for i in range(begin, len(span)):
         amounts = [one.amounts[i] for one in series if not math.isnan(one.amounts[i])]
         if amounts:
-            totals[i] = math.fsum(amounts)
+            totals[i - begin] = math.fsum(amounts)
     return totals
 
 
@@ -219,6 +229,8 @@ class Totals:
     _usage: _Pair = field(default_factory=_Pair)
     _services: dict[str, _Pair] = field(default_factory=lambda: defaultdict(_Pair))
     _categories: dict[Category, _Pair] = field(default_factory=lambda: defaultdict(_Pair))
+    _lines: dict[tuple[Category, str], _Pair] = field(default_factory=lambda: defaultdict(_Pair))
+    _shared: SharedMoves = field(default_factory=SharedMoves)
 
     def add(self, figures: AccountFigures) -> None:
         """One more account."""
@@ -228,6 +240,10 @@ class Totals:
             self._services[service.name].add(service.current, service.previous)
         for one in figures.categories:
             self._categories[one.category].add(one.current, one.previous)
+        if figures.explanation is not None:
+            self._shared.add(figures.explanation)
+            for line in figures.explanation.lines:
+                self._lines[line.category, line.name].add(line.current, line.previous)
 
     @property
     def current_total(self) -> Decimal:
@@ -257,3 +273,16 @@ class Totals:
     @property
     def categories(self) -> tuple[CategoryAmounts, ...]:
         return _category_amounts(self._categories)
+
+    @property
+    def explanation(self) -> Explanation:
+        """The change of the total, line by line."""
+        return explained(
+            (category, name, pair.previous, pair.current)
+            for (category, name), pair in self._lines.items()
+        )
+
+    @property
+    def shared_moves(self) -> tuple[SharedMove, ...]:
+        """Services that moved the same way in many accounts, largest first."""
+        return self._shared.found()

@@ -6,63 +6,18 @@ they are known now, so the record is that of the arithmetic, not of late data.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 
 from services.analysis.figures import amount_over
 from services.analysis.forecast import DAYS_BACK, month_end
-from services.model import CostSeries, DaySpan, Forecast, Month
+from services.model import CostSeries, DaySpan, Forecast, Month, MonthForecast, TrackRecord
 
 MONTHS = 6
+HISTORY = timedelta(days=MONTHS * 31 + DAYS_BACK + 31)
+"""So many days before a day say how its forecast has done."""
 LEAST_BACK = 28
 """With fewer days before it, a past month would be forecast from less than this one is."""
-
-
-@dataclass(frozen=True, slots=True)
-class MonthForecast:
-    """A closed month: what was forecast for its end, and its net cost."""
-
-    as_of: date
-    forecast: Forecast
-    actual: Decimal
-
-    @property
-    def inside(self) -> bool:
-        """Whether it came out within the 80 % range."""
-        return self.forecast.low <= self.actual <= self.forecast.high
-
-    @property
-    def error_percent(self) -> Decimal | None:
-        """How far the forecast was off, in percent of what came; None when nothing came."""
-        if self.actual == 0:
-            return None
-        return (self.forecast.amount - self.actual) / abs(self.actual) * 100
-
-
-@dataclass(frozen=True, slots=True)
-class TrackRecord:
-    """The last closed months, newest first, each as of the same day of its month."""
-
-    months: tuple[MonthForecast, ...]
-
-    @property
-    def inside(self) -> int:
-        """Months that came out within their range."""
-        return sum(1 for month in self.months if month.inside)
-
-    @property
-    def typical_error_percent(self) -> Decimal | None:
-        """The median size of the error in percent: half of the months were closer."""
-        errors = sorted(
-            abs(month.error_percent) for month in self.months if month.error_percent is not None
-        )
-        if not errors:
-            return None
-        middle = len(errors) // 2
-        if len(errors) % 2:
-            return errors[middle]
-        return (errors[middle - 1] + errors[middle]) / 2
 
 
 def track_record(

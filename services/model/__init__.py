@@ -18,6 +18,7 @@ from services.model.costs import (
     SourceState,
 )
 from services.model.days import DaySpan, Month, Window
+from services.model.explanations import ChangeLine, Explanation, SharedMove, whole_percent
 from services.model.facts import Facts
 from services.model.figures import (
     SILENT_DAYS,
@@ -25,12 +26,12 @@ from services.model.figures import (
     Breach,
     CategoryAmounts,
     DayAmount,
-    Forecast,
     ServiceChange,
     SpanDays,
     WeekFigures,
     WindowDays,
 )
+from services.model.forecasts import Forecast, MonthForecast, TrackRecord
 from services.model.histories import CostHistory, CostRow, WeekCost
 from services.model.keys import SCOPES, ApiKey, Scope
 from services.model.news import AnomalyNews, DigestNews, News, RunNews
@@ -45,6 +46,7 @@ from services.model.people import (
 )
 from services.model.reports import (
     AdminReport,
+    AlertRecord,
     AnomalyLine,
     Attachment,
     DeliveryRecap,
@@ -78,6 +80,7 @@ __all__ = [
     "AdminEntry",
     "AdminReport",
     "Alert",
+    "AlertRecord",
     "Anomaly",
     "AnomalyLine",
     "AnomalyNews",
@@ -89,6 +92,7 @@ __all__ = [
     "Breach",
     "Category",
     "CategoryAmounts",
+    "ChangeLine",
     "Conversation",
     "CostChange",
     "CostHistory",
@@ -102,10 +106,12 @@ __all__ = [
     "DeliveryRecap",
     "DeliveryState",
     "DigestNews",
+    "Explanation",
     "Facts",
     "Forecast",
     "FrozenReport",
     "Month",
+    "MonthForecast",
     "News",
     "OpenCard",
     "PendingImport",
@@ -122,6 +128,7 @@ __all__ = [
     "RunSummary",
     "Scope",
     "ServiceChange",
+    "SharedMove",
     "SilentTeam",
     "SourceName",
     "SourceState",
@@ -130,6 +137,7 @@ __all__ = [
     "Team",
     "TeamLine",
     "TeamReport",
+    "TrackRecord",
     "UnmappedAccount",
     "Value",
     "WeekCost",
@@ -140,4 +148,5 @@ __all__ = [
     "WindowDays",
     "cents",
     "moved",
+    "whole_percent",
 ]

@@ -5,6 +5,8 @@ from decimal import Decimal
 
 from services.model.base import Value
 from services.model.costs import Category
+from services.model.explanations import Explanation
+from services.model.forecasts import Forecast, TrackRecord
 
 SILENT_DAYS = 7
 
@@ -44,15 +46,6 @@ class WeekFigures(Value):
     change_percent: Decimal | None
     days: tuple[DayAmount, ...]
     days_before: tuple[DayAmount, ...]
-
-
-class Forecast(Value):
-    """Net cost expected at month end, with the ends of the 80 % range."""
-
-    month: str
-    amount: Decimal
-    low: Decimal
-    high: Decimal
 
 
 class SpanDays(Value):
@@ -99,7 +92,11 @@ class AccountFigures(Value):
     services: tuple[ServiceChange, ...] = ()
     """All services, largest absolute change first; add up to the totals exactly."""
     week: WeekFigures | None = None
+    explanation: Explanation | None = None
+    """The change of the net total line by line: usage by service, other charges by category."""
     forecast: Forecast | None = None
+    forecast_record: TrackRecord | None = None
+    """How forecasts as of this day of the month came out before; None where it was not asked."""
     threshold: float
     breach: Breach | None = None
     first_day: date | None = None

@@ -3,9 +3,11 @@
 from datetime import date, datetime
 from decimal import Decimal
 
-from services.model.anomalies import Anomaly
+from services.model.anomalies import Anomaly, AnomalyStatus
 from services.model.base import Value
+from services.model.explanations import Explanation, SharedMove
 from services.model.figures import AccountFigures, CategoryAmounts, ServiceChange, WindowDays
+from services.model.forecasts import Forecast, TrackRecord
 from services.model.people import PlannedChange
 from services.model.teams import Team
 
@@ -84,6 +86,20 @@ class DeliveryRecap(Value):
     open: int = 0
 
 
+class AlertRecord(Value):
+    """What became of the anomalies that were raised in the last days."""
+
+    days: int
+    statuses: tuple[tuple[AnomalyStatus, int], ...] = ()
+    """How many there are of each status, only those that occur."""
+    median_days: Decimal | None = None
+    """From the first day of a detected event to its alert; None without any."""
+
+    @property
+    def total(self) -> int:
+        return sum(number for _, number in self.statuses)
+
+
 class AdminReport(Value):
     """What the admins' mail says."""
 
@@ -101,6 +117,15 @@ class AdminReport(Value):
     """Percent by which all accounts together may move without a word."""
     categories: tuple[CategoryAmounts, ...] = ()
     services: tuple[ServiceChange, ...] = ()
+    explanation: Explanation | None = None
+    """The change of all accounts together, line by line."""
+    shared_moves: tuple[SharedMove, ...] = ()
+    """Services that moved the same way in many accounts, largest first."""
+    forecast: Forecast | None = None
+    """Of all accounts together."""
+    forecast_record: TrackRecord | None = None
+    """How such forecasts came out before."""
+    alert_record: AlertRecord | None = None
     teams: tuple[TeamLine, ...]
     """All teams, largest absolute change first."""
     unmapped: tuple[UnmappedAccount, ...] = ()

@@ -1,6 +1,6 @@
 """Why a cost changed: it adds up exactly, names what is new and gone, and hides nothing."""
 
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -8,15 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.analysis.detection.replay import Detected
-from services.analysis.drivers import Explanation, excess_lines, explain, shared_moves
-from services.analysis.figures import account_figures
-from services.analysis.windows import comparison_window
-from services.model import Category, CostSeries, DaySpan
+from services.analysis.drivers import SharedMoves, excess_lines
+from services.analysis.figures import Totals, account_figures
+from services.model import AccountFigures, Category, CostSeries, DaySpan, Explanation, SharedMove
 from tests.makers import NAN, series
 
 SPAN = DaySpan(date(2026, 10, 1), date(2026, 11, 20))
-WINDOW = comparison_window(SPAN.last)
 OCTOBER, DAYS = 31, 20
 NOTHING = Decimal(0)
 
@@ -27,8 +24,21 @@ def moved(previous: float, current: float, **more: Any) -> CostSeries:
     return series(amounts, **more)
 
 
+def figures(*found: CostSeries) -> AccountFigures:
+    return account_figures(SPAN, found, "USD", SPAN.last, 20, 25)
+
+
 def explained(*found: CostSeries) -> Explanation:
-    return explain(SPAN, found, WINDOW)
+    made = figures(*found).explanation
+    assert made is not None
+    return made
+
+
+def shared_moves(*accounts: Explanation) -> tuple[SharedMove, ...]:
+    moves = SharedMoves()
+    for one in accounts:
+        moves.add(one)
+    return moves.found()
 
 
 AMOUNT = st.one_of(st.just(NAN), st.floats(-1e6, 1e6, allow_nan=False).map(lambda x: round(x, 6)))
@@ -47,16 +57,15 @@ def test_the_lines_lead_from_the_previous_total_to_the_current_one_exactly(
     rows: Any, most: int
 ) -> None:
     given_series = [series(amounts, service=s, category=c) for s, c, amounts in rows]
-    found = explain(SPAN, given_series, WINDOW)
-    figures = account_figures(SPAN, given_series, "USD", SPAN.last, 20, 25)
+    net, found = figures(*given_series), explained(*given_series)
 
-    assert (found.previous, found.current) == (figures.previous_total, figures.current_total)
+    assert (found.previous, found.current) == (net.previous_total, net.current_total)
     number, rest = found.others(most)
     running = found.top(most)[-1][1] if found.top(most) else found.previous
     assert running + rest == found.current
     assert number == max(len(found.lines) - most, 0)
     assert found.usage_change + found.one_off_change == found.change
-    assert found.usage_change == figures.usage_current - figures.usage_previous
+    assert found.usage_change == net.usage_current - net.usage_previous
     assert found.up - found.down == found.change
 
 
@@ -109,47 +118,61 @@ def test_a_rise_beside_a_fall_explains_the_rise_and_the_fall_is_shown_as_hidden(
 
 
 def test_a_move_that_many_accounts_share_is_one_move() -> None:
-    accounts = {
-        f"{n:012d}": explained(
-            moved(100 + n, (100 + n) * 1.2, service="EC2"), moved(50, 51, service="S3")
-        )
+    accounts = [
+        explained(moved(100 + n, (100 + n) * 1.2, service="EC2"), moved(50, 51, service="S3"))
         for n in range(8)
-    }
-    accounts["9" * 12] = explained(moved(100, 300, service="RDS"))
+    ]
+    accounts.append(explained(moved(100, 300, service="RDS"), moved(50, 50, service="EC2")))
 
-    (move,) = shared_moves(accounts)
+    (move,) = shared_moves(*accounts)
 
-    assert (move.service, move.up, len(move.accounts)) == ("EC2", True, 8)
-    assert move.change == sum((one.change for one in accounts.values()), NOTHING) - 200 - 8
+    assert (move.service, move.up, move.accounts, move.using) == ("EC2", True, 8, 9)
+    assert move.change == sum((one.change for one in accounts), NOTHING) - 200 - 8
 
 
 def test_moves_in_both_directions_or_of_a_few_accounts_are_not_shared() -> None:
-    both = {str(n): explained(moved(100, 130 if n % 2 else 70, service="EC2")) for n in range(12)}
-    few = {str(n): explained(moved(100, 130 if n < 4 else 100)) for n in range(30)}
-    assert shared_moves(both) == ()
-    assert shared_moves(few) == ()
+    both = [explained(moved(100, 130 if n % 2 else 70, service="EC2")) for n in range(12)]
+    few = [explained(moved(100, 130 if n < 4 else 100)) for n in range(30)]
+    assert shared_moves(*both) == ()
+    assert shared_moves(*few) == ()
 
 
-def detected(excess: str, **services: str) -> Detected:
-    day = date(2026, 11, 17)
-    return Detected(
-        account_id="1" * 12,
-        kind="shift",
-        start=day,
-        end=None,
-        judged=day,
-        last=day + timedelta(days=3),
-        driver="EC2",
-        excess=Decimal(excess),
-        services=tuple((name, Decimal(x)) for name, x in services.items()),
-    )
+def test_the_change_of_all_accounts_is_taken_apart_like_that_of_one() -> None:
+    totals = Totals()
+    for n in range(6):
+        totals.add(
+            figures(
+                moved(100, 130, service="EC2"),
+                moved(90, 65, service="RDS"),
+                moved(0, -n, service="EC2", category=Category.CREDIT),
+            )
+        )
+    found = totals.explanation
+    assert (found.previous, found.current) == (totals.previous_total, totals.current_total)
+    assert [(line.name, line.change) for line in found.lines] == [
+        ("EC2", Decimal(180)),
+        ("RDS", Decimal(-150)),
+        ("credit", Decimal(-15)),
+    ]
+    assert found.hidden == Decimal(165)
+    assert [(move.service, move.up) for move in totals.shared_moves] == [
+        ("EC2", True),
+        ("RDS", False),
+    ]
+
+
+SHARES = (
+    ("EC2", Decimal("700.10")),
+    ("RDS", Decimal("200.20")),
+    ("S3", Decimal("50.05")),
+    ("Lambda", Decimal("-4.00")),
+)
 
 
 @pytest.mark.parametrize("most", [1, 2, 3, 4])
 def test_the_services_of_an_anomaly_add_up_to_its_excess(most: int) -> None:
-    event = detected("1000.00", EC2="700.10", RDS="200.20", S3="50.05", Lambda="-4.00")
-    lines = excess_lines(event, most)
-    assert sum((line.excess for line in lines), NOTHING) == event.excess
+    lines = excess_lines(Decimal(1000), SHARES, most)
+    assert sum((line.excess for line in lines), NOTHING) == Decimal(1000)
     assert lines[0].service == "EC2"
     assert lines[0].percent == 70
     assert lines[-1].service == ""
@@ -157,5 +180,5 @@ def test_the_services_of_an_anomaly_add_up_to_its_excess(most: int) -> None:
 
 
 def test_an_anomaly_of_one_service_is_one_line_of_all_of_it() -> None:
-    (line,) = excess_lines(detected("412.37", EC2="412.37"))
+    (line,) = excess_lines(Decimal("412.37"), [("EC2", Decimal("412.37"))])
     assert (line.service, line.percent) == ("EC2", 100)

@@ -1,0 +1,155 @@
+"""What reports say beyond the window: why, where the month ends, how it was told before."""
+
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from services.audit import Audit
+from services.model import AccountFigures, Anomaly, AnomalyStatus, DaySpan
+from services.plans import Plans
+from services.reports import AdminReportBuilder, Basis, ReportMaker, alert_record
+from tests.fakes.store import MemoryStore
+from tests.makers import NAN, NOW, series, table, team
+from tests.unit.basis import basis_of
+from tests.unit.usage import weekly
+
+THROUGH = date(2026, 11, 20)
+SPAN = DaySpan(date(2026, 1, 1), THROUGH)
+ACCOUNTS = [f"{n:012d}" for n in range(1, 4)]
+
+
+def usage(level: float, day: date) -> float:
+    return level * weekly(day) * (1.3 if day.month == 9 else 1.0)
+
+
+@pytest.fixture
+async def store() -> MemoryStore:
+    """Three accounts: two since January, one since October."""
+    found = MemoryStore()
+    rows = [
+        series(
+            [usage(100.0 * n, day) if n < 3 or day >= date(2026, 10, 1) else NAN for day in SPAN],
+            account=account,
+        )
+        for n, account in enumerate(ACCOUNTS, start=1)
+    ]
+    costs = table(SPAN.first, *rows)
+    await found.costs.save_totals("datadog", "m", costs, NOW)
+    await found.costs.save_details("datadog", "m", costs, ACCOUNTS, NOW)
+    return found
+
+
+def maker(store: MemoryStore) -> ReportMaker:
+    return ReportMaker(
+        costs=store.costs,
+        anomalies=store.anomalies,
+        plans=Plans(store.plans, Audit(store.audit)),
+        source="datadog",
+        complete_after_hours=48,
+        teams_app=True,
+    )
+
+
+async def figures(store: MemoryStore, basis: Basis, *, record: bool) -> list[AccountFigures]:
+    found = await maker(store).figures(basis, ACCOUNTS, {}, record=record)
+    return [found[account] for account in ACCOUNTS]
+
+
+async def test_a_report_says_how_its_forecasts_came_out_before(store: MemoryStore) -> None:
+    first, _, young = await figures(store, basis_of(THROUGH), record=True)
+
+    assert first.forecast_record is not None
+    months = first.forecast_record.months
+    assert [month.forecast.month for month in months] == [
+        *("2026-10", "2026-09", "2026-08", "2026-07", "2026-06", "2026-05"),
+    ]
+    assert [str(month.as_of) for month in months][:2] == ["2026-10-20", "2026-09-20"]
+    april = Decimal(str(sum(usage(100, day) for day in SPAN if day.month == 5)))
+    assert months[-1].actual == pytest.approx(april)
+    assert young.forecast is not None
+    assert young.forecast_record is not None
+    assert young.forecast_record.months == ()
+
+
+async def test_the_daily_run_reads_no_more_than_it_compares(store: MemoryStore) -> None:
+    with_record = await figures(store, basis_of(THROUGH), record=True)
+    without = await figures(store, basis_of(THROUGH), record=False)
+    assert [one.forecast_record for one in without] == [None] * 3
+    for a, b in zip(with_record, without, strict=True):
+        same = {"forecast": None, "forecast_record": None}
+        assert a.model_copy(update=same) == b.model_copy(update=same)
+
+
+async def test_all_accounts_together_have_a_forecast_and_a_record(store: MemoryStore) -> None:
+    basis = basis_of(THROUGH)
+    found = await figures(store, basis, record=True)
+    outlook = await maker(store).outlook(basis)
+
+    assert outlook.forecast is not None
+    each = [one.forecast.amount for one in found if one.forecast is not None]
+    assert float(outlook.forecast.amount) == pytest.approx(float(sum(each)), rel=0.01)
+    assert outlook.forecast_record is not None
+    assert len(outlook.forecast_record.months) == 6
+    october = sum(usage(100.0 * n, day) for n in (1, 2, 3) for day in SPAN if day.month == 10)
+    assert float(outlook.forecast_record.months[0].actual) == pytest.approx(october)
+
+
+async def test_the_report_of_all_accounts_carries_all_of_it(store: MemoryStore) -> None:
+    basis = basis_of(THROUGH)
+    builder = AdminReportBuilder(basis, {})
+    for n, one in enumerate(await figures(store, basis, record=True), start=1):
+        report = await maker(store).team_report(basis, team(n), one, [])
+        builder.add_team(report)
+    report = builder.build(None, outlook := await maker(store).outlook(basis))
+
+    assert report.explanation is not None
+    assert report.explanation.previous == report.previous_total
+    assert report.explanation.current == report.current_total
+    assert [line.name for line in report.explanation.lines] == ["EC2"]
+    assert (report.forecast, report.forecast_record) == (
+        outlook.forecast,
+        outlook.forecast_record,
+    )
+    assert report.alert_record is not None
+    assert report.alert_record.total == 0
+
+
+def anomaly(number: int, status: AnomalyStatus, days: int, **more: Any) -> Anomaly:
+    values = {
+        "id": f"a{number}",
+        "kind": "shift",
+        "source": "datadog",
+        "account_id": ACCOUNTS[0],
+        "service": "EC2",
+        "start": (NOW - timedelta(days=days)).date(),
+        "excess": Decimal(100),
+        "status": status,
+        "raised_at": NOW,
+        "updated_at": NOW,
+    }
+    return Anomaly(**{**values, **more})
+
+
+def test_what_became_of_alerts_is_counted_and_how_long_the_detected_ones_took() -> None:
+    found = alert_record(
+        [
+            anomaly(1, "ended", 3),
+            anomaly(2, "expected", 4),
+            anomaly(3, "expected", 9),
+            anomaly(4, "open", 22, kind="threshold"),
+        ]
+    )
+    assert found.statuses == (("open", 1), ("expected", 2), ("ended", 1))
+    assert (found.total, found.median_days) == (4, Decimal(4))
+    assert alert_record([]).median_days is None
+
+
+async def test_alerts_of_more_than_ninety_days_ago_do_not_count(store: MemoryStore) -> None:
+    old = NOW - timedelta(days=91)
+    await store.anomalies.raise_once(anomaly(1, "expected", 95, raised_at=old))
+    await store.anomalies.raise_once(anomaly(2, "too_small", 3))
+    outlook = await maker(store).outlook(basis_of(THROUGH))
+    assert outlook.alert_record is not None
+    assert outlook.alert_record.statuses == (("too_small", 1),)
