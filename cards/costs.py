@@ -17,12 +17,14 @@ from cards.elements import (
     text,
 )
 from cards.general import late, sample_notice
-from services.model import CostHistory, DayAmount, ServiceChange, TeamReport, WeekCost
+from services.model import ChangeLine, CostHistory, DayAmount, Explanation, TeamReport, WeekCost
 from services.rendering.blocks import (
     ROUNDING,
     change_row,
     days_line,
+    line_name,
     period_names,
+    reasons,
     remainder,
     window_line,
 )
@@ -125,6 +127,9 @@ def explain(report: TeamReport) -> Element:
     ]
     if figures.silent:
         return card([*head, heading("No AWS cost data to explain")], actions)
+    why = figures.explanation
+    if why is None:
+        raise AssertionError("a report that is not silent has its change taken apart")
     current, previous = cents(figures.current_total), cents(figures.previous_total)
     step = change(current - previous, currency)
     same = current == previous
@@ -134,37 +139,36 @@ def explain(report: TeamReport) -> Element:
             heading("No change in total" if same else f"Why costs changed: {step}"),
             note(window_line(figures.window, previous, currency)),
             note(days_line(figures.window, figures.data_through, currency)),
+            *[text(words) for words in reasons(why, currency)],
             table(
                 [("Line", 5, False), ("Change", 4, True), ("Running", 4, True)],
                 [
                     [names[1], "", money(previous, currency)],
-                    *_steps(report, current, previous),
+                    *_steps(why, current, previous, currency),
                     [names[0], step, money(current, currency)],
                 ],
                 bold_last=True,
             ),
-            note("Credits, refunds, tax and fees are in their services' lines.")
-            if len(figures.categories) > 1
-            else None,
         ],
         actions,
     )
 
 
-def _steps(report: TeamReport, current: Decimal, previous: Decimal) -> list[list[Cell]]:
+def _steps(
+    why: Explanation, current: Decimal, previous: Decimal, currency: str
+) -> list[list[Cell]]:
     """A line for each large change, and one for all others; each with the sum so far."""
-    figures, currency = report.figures, report.figures.currency
-    services = [one for one in figures.services if moved(one.current, one.previous)]
-    shown = services[:MOST_LINES]
+    lines = [one for one in why.lines if moved(one.current, one.previous)]
+    shown = lines[:MOST_LINES]
     running = previous
     rows: list[list[Cell]] = []
     for one in shown:
         step = moved(one.current, one.previous)
         running += step
-        name = (plain(one.name, 60), _mark(one))
+        name = (plain(line_name(one), 60), _mark(one))
         rows.append([name, change(step, currency), money(running, currency)])
     rest = remainder((current, previous), ((one.current, one.previous) for one in shown))
-    others = len(services) - len(shown)
+    others = len(lines) - len(shown)
     if others or rest[0] != rest[1]:
         row = change_row("", *rest, currency)
         name = (plural(others, "other") if others else ROUNDING, "")
@@ -172,7 +176,9 @@ def _steps(report: TeamReport, current: Decimal, previous: Decimal) -> list[list
     return rows
 
 
-def _mark(service: ServiceChange) -> str:
-    if cents(service.previous) == 0:
+def _mark(line: ChangeLine) -> str:
+    if line.one_off:
+        return ""
+    if cents(line.previous) == 0:
         return "new"
-    return "gone" if cents(service.current) == 0 else ""
+    return "gone" if cents(line.current) == 0 else ""

@@ -13,7 +13,10 @@ from services.model import (
     AccountFigures,
     Category,
     CategoryAmounts,
+    ChangeLine,
+    Explanation,
     ServiceChange,
+    TrackRecord,
     WeekFigures,
     WindowDays,
 )
@@ -186,6 +189,46 @@ def drivers(services: Sequence[ServiceChange], *, up: bool) -> str:
     named = [s for s in moved[:2] if abs(s.change) * 4 >= first]
     return listed(
         [f"new {neutral(s.name, 30)}" if s.previous == 0 else neutral(s.name, 30) for s in named]
+    )
+
+
+def line_name(line: ChangeLine) -> str:
+    """The service, or what kind of charge it is: ``Credits``."""
+    return CATEGORY_NAMES[line.category].capitalize() if line.one_off else line.name
+
+
+def reasons(why: Explanation, currency: str) -> list[str]:
+    """What a change is made of, in at most three sentences; the largest line first."""
+    up = why.change > 0
+    first = next((line for line in why.lines if line.change and (line.change > 0) == up), None)
+    found = []
+    share = why.explains()
+    if first is not None and share is not None and not first.one_off and cents(why.change):
+        what = "increase" if up else "decrease"
+        found.append(f"{neutral(first.name, 40)} explains {share}% of the {what}.")
+    if cents(why.one_off_change):
+        usage = change(cents(why.change) - cents(why.one_off_change), currency)
+        others = change(cents(why.one_off_change), currency)
+        found.append(f"Usage {usage}; credits, refunds, tax and fees {others}.")
+    if cents(why.hidden):
+        ups, downs = money(cents(why.up), currency), money(cents(why.down), currency)
+        found.append(f"More moved than the total shows: up {ups} and down {downs}.")
+    return found
+
+
+def record_line(record: TrackRecord) -> str:
+    """``On this day of the last 6 months: within 3.1% (median), 5 of 6 inside the range``.
+
+    Empty without a closed month to judge by.
+    """
+    error = record.typical_error_percent
+    if error is None:
+        return ""
+    months = len(record.months)
+    of = plural(months, "month") if months > 1 else "month"
+    return (
+        f"On this day of the last {of}: off by {one_decimal(error)}%"
+        f"{' (median)' if months > 1 else ''}, {record.inside} of {months} inside the range"
     )
 
 

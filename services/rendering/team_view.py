@@ -24,6 +24,7 @@ from services.rendering.blocks import (
     headline,
     late_notice,
     period_names,
+    record_line,
     service_rows,
     week_line,
     window_line,
@@ -333,10 +334,12 @@ def _month_end(figures: AccountFigures) -> str:
         return ""
     low, high = figures.forecast.low, figures.forecast.high
     currency = figures.currency
-    return (
+    said = (
         f"Month end: probably {round_money(figures.forecast.amount, currency)} "
         f"(80% range {round_money(low, currency)} to {round_money(high, currency)})"
     )
+    record = record_line(figures.forecast_record) if figures.forecast_record else ""
+    return f"{said}. {record}" if record else said
 
 
 def _footer(report: TeamReport, *, teams_app: bool) -> list[str]:

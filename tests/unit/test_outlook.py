@@ -6,9 +6,21 @@ from typing import Any
 
 import pytest
 
+from services.analysis.drivers import explained
 from services.audit import Audit
-from services.model import AccountFigures, Anomaly, AnomalyStatus, DaySpan
+from services.model import (
+    AccountFigures,
+    Anomaly,
+    AnomalyStatus,
+    Category,
+    DaySpan,
+    Forecast,
+    MonthForecast,
+    TrackRecord,
+)
 from services.plans import Plans
+from services.rendering.blocks import reasons, record_line
+from services.rendering.reports import Footer, render_team
 from services.reports import AdminReportBuilder, Basis, ReportMaker, alert_record
 from tests.fakes.store import MemoryStore
 from tests.makers import NAN, NOW, series, table, team
@@ -100,8 +112,7 @@ async def test_the_report_of_all_accounts_carries_all_of_it(store: MemoryStore) 
     basis = basis_of(THROUGH)
     builder = AdminReportBuilder(basis, {})
     for n, one in enumerate(await figures(store, basis, record=True), start=1):
-        report = await maker(store).team_report(basis, team(n), one, [])
-        builder.add_team(report)
+        builder.add_team(await maker(store).team_report(basis, team(n), one, []))
     report = builder.build(None, outlook := await maker(store).outlook(basis))
 
     assert report.explanation is not None
@@ -117,7 +128,7 @@ async def test_the_report_of_all_accounts_carries_all_of_it(store: MemoryStore) 
 
 
 def anomaly(number: int, status: AnomalyStatus, days: int, **more: Any) -> Anomaly:
-    values = {
+    values: dict[str, Any] = {
         "id": f"a{number}",
         "kind": "shift",
         "source": "datadog",
@@ -153,3 +164,62 @@ async def test_alerts_of_more_than_ninety_days_ago_do_not_count(store: MemorySto
     outlook = await maker(store).outlook(basis_of(THROUGH))
     assert outlook.alert_record is not None
     assert outlook.alert_record.statuses == (("too_small", 1),)
+
+
+def said(*lines: tuple[str, Category, int, int]) -> list[str]:
+    return reasons(
+        explained((of, name, Decimal(was), Decimal(now)) for name, of, was, now in lines), "USD"
+    )
+
+
+def test_an_explanation_names_the_largest_line_one_off_charges_and_what_cancels() -> None:
+    usage = Category.USAGE
+    assert said(("EC2", usage, 100, 192), ("S3", usage, 10, 18), ("RDS", usage, 5, 5)) == [
+        "EC2 explains 92% of the increase."
+    ]
+    assert said(("EC2", usage, 100, 40), ("Support", Category.FEE, 0, 30)) == [
+        "EC2 explains 100% of the decrease.",
+        "Usage −$60.00; credits, refunds, tax and fees +$30.00.",
+        "More moved than the total shows: up $30.00 and down $60.00.",
+    ]
+    assert said(("Support", Category.FEE, 0, 80)) == [
+        "Usage no change; credits, refunds, tax and fees +$80.00."
+    ]
+    assert said(("EC2", usage, 10, 910), ("RDS", usage, 900, 0)) == [
+        "More moved than the total shows: up $900.00 and down $900.00."
+    ]
+    assert said(("EC2", usage, 10, 10)) == []
+
+
+def month(number: int, forecast: int, actual: int) -> MonthForecast:
+    made = Forecast(
+        month=f"2026-{number:02d}",
+        amount=Decimal(forecast),
+        low=Decimal(forecast - 10),
+        high=Decimal(forecast + 10),
+    )
+    return MonthForecast(date(2026, number, 20), made, Decimal(actual))
+
+
+def test_the_record_of_forecasts_is_a_line() -> None:
+    three = TrackRecord((month(10, 105, 100), month(9, 98, 100), month(8, 150, 100)))
+    assert record_line(three) == (
+        "On this day of the last 3 months: off by 5.0% (median), 2 of 3 inside the range"
+    )
+    assert record_line(TrackRecord((month(10, 105, 100),))) == (
+        "On this day of the last month: off by 5.0%, 1 of 1 inside the range"
+    )
+    assert record_line(TrackRecord(())) == ""
+
+
+async def test_the_mail_shows_the_record_below_the_forecast(store: MemoryStore) -> None:
+    basis = basis_of(THROUGH)
+    (first, *_, young) = await figures(store, basis, record=True)
+    texts = []
+    for one in (first, young):
+        report = await maker(store).team_report(basis, team(1), one, [])
+        mail = render_team(report, Footer(period="2026-W48", teams_app=True))
+        texts.append(" ".join(mail.text.split()))
+        assert "Month end: probably" in mail.html
+    assert "On this day of the last 6 months: off by" in texts[0]
+    assert "On this day" not in texts[1]
