@@ -13,8 +13,8 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -40,12 +40,8 @@ from bot.long_work import LongWork
 from bot.people import People
 from bot.tokens import Tokens
 from bot.turns import CostBot, TurnServices
-from cli import api_key
-from cli.backtest import backtest
-from cli.check import check
-from cli.import_teams import import_teams
-from cli.parser import STORED, build_parser
-from cli.run_report import run_report
+from cli.commands import COMMANDS_OF_THE_LINE
+from cli.parser import build_parser
 from cli.serve import announce, first_report
 from cli.wired import Wired
 from services.adapters.background import Background
@@ -63,7 +59,6 @@ from services.adapters.secrets import FernetBox
 from services.adapters.store import MongoStore
 from services.adapters.ticker import Ticker
 from services.alerts import Alerts
-from services.anomalies import Anomalies
 from services.anomaly_list import AnomalyList
 from services.api_keys import ApiKeys
 from services.audit import Audit
@@ -74,32 +69,24 @@ from services.clockwork import Clockwork
 from services.config import Config
 from services.conversations import Conversations
 from services.cost_rows import CostRows
-from services.costs import Costs
-from services.detections import Detections
+from services.engine import Process, Reading, build_engine
 from services.errors import AgentError, SettingsError
 from services.health import Health
 from services.histories import Histories
 from services.model import Anomaly
 from services.notices import Notices
-from services.planning import Planner
-from services.plans import Plans
 from services.ports import Clock, CostSource, Meter
-from services.recipients import Recipients
-from services.reports import ReportMaker, Reports
+from services.reports import Reports
 from services.resolutions import Resolutions
-from services.restatements import Restatements
 from services.roles import Roles
-from services.runs import Runs
-from services.sending import Sender, SenderSettings
+from services.sending import SenderSettings
 from services.settings import Settings, is_loopback, load_settings
 from services.stopping import Stop
-from services.teams import Teams
 from services.timing import PRODUCTION, Timing
 from services.transports import Transports
 from services.watch import Watch
 from services.watchdog import Watchdog
 from services.what_if import WhatIfs
-from services.worker import Worker
 
 log = structlog.get_logger()
 
@@ -107,10 +94,6 @@ VERSION = "0.1.0"
 
 DRAIN_SECONDS = 20.0
 """How long work in hand may last after a signal to stop."""
-
-
-COMMAND_GRACE = 5.0
-"""How long a command may still last after a signal to stop."""
 
 
 def utc_now() -> datetime:
@@ -205,16 +188,14 @@ async def _mongo_url(settings: Settings, stack: AsyncExitStack) -> str:
 
 def _wire(settings: Settings, outside: Outside, mail_sample_data: bool) -> Agent:
     store, source, background = outside.store, outside.source, outside.background
-    clock, owner, stop = outside.clock, worker_name(), Stop()
+    clock, owner = outside.clock, worker_name()
     hours = settings.costs.complete_after_hours
     box = FernetBox(
         settings.server.secret_key,
         settings.server.data_dir,
         key_file_allowed=settings.mongo.url is None,
     )
-    audit = Audit(store.audit)
-    teams = Teams(store.teams, audit, source=source.name)
-    config = Config(store.config, audit, box, settings.smtp)
+    config = Config(store.config, Audit(store.audit), box, settings.smtp)
     outbox = OutboxTransport(settings.server.data_dir / "outbox")
     transports = Transports(
         config,
@@ -228,71 +209,18 @@ def _wire(settings: Settings, outside: Outside, mail_sample_data: bool) -> Agent
         },
         sample_confirmed=mail_sample_data,
     )
-    costs = Costs(source, store.costs, settings.datadog.accounts_per_query, hours)
-    plans = Plans(store.plans, audit)
-    maker = ReportMaker(
-        costs=store.costs,
-        anomalies=store.anomalies,
-        plans=plans,
-        source=source.name,
-        complete_after_hours=hours,
+    engine = build_engine(
+        store,
+        source,
+        config,
+        transports,
+        Process(owner, clock, surely_gone, Stop(), outside.timing, outside.metrics),
+        reading=Reading(settings.datadog.accounts_per_query, hours),
         teams_app=settings.teams_app.app_id is not None,
+        sending=SenderSettings(settings.smtp.when_unsure),
     )
-    runs = Runs(
-        runs=store.runs,
-        deliveries=store.deliveries,
-        teams=store.teams,
-        config=config,
-        transports=transports,
-        audit=audit,
-        source=source.name,
-    )
-    planner = Planner(
-        costs=costs,
-        maker=maker,
-        teams=teams,
-        config=config,
-        anomalies=Anomalies(store.anomalies),
-        detections=Detections(
-            costs=store.costs,
-            store=store.anomalies,
-            anomalies=Anomalies(store.anomalies),
-            plans=plans,
-            source=source.name,
-            complete_after_hours=hours,
-        ),
-        restatements=Restatements(store.runs, store.costs),
-        runs=store.runs,
-        ledger=store.deliveries,
-        source=source.name,
-        clock=clock,
-    )
-    sender = Sender(
-        ledger=store.deliveries,
-        runs=store.runs,
-        rates=store.rates,
-        still_wanted=Recipients(store.teams, config, clock).still_wanted,
-        settings=SenderSettings(settings.smtp.when_unsure),
-        owner=owner,
-        clock=clock,
-        gone=surely_gone,
-        stop=stop,
-        timing=outside.timing,
-        meter=outside.metrics,
-    )
-    worker = Worker(
-        runs=store.runs,
-        ledger=store.deliveries,
-        planner=planner,
-        sender=sender,
-        transports=transports,
-        owner=owner,
-        clock=clock,
-        gone=surely_gone,
-        stop=stop,
-        timing=outside.timing,
-        meter=outside.metrics,
-    )
+    audit, teams, costs, plans = engine.audit, engine.teams, engine.costs, engine.plans
+    runs, maker = engine.runs, engine.maker
     tokens = Tokens(settings.teams_app, outside.http, clock)
     connector = Connector(outside.http, tokens, pace=outside.pace)
     notifier = TeamsNotifier(connector)
@@ -319,7 +247,7 @@ def _wire(settings: Settings, outside: Outside, mail_sample_data: bool) -> Agent
         config=config,
         runs=runs,
         store=store.runs,
-        worker=worker,
+        worker=engine.worker,
         costs=costs,
         maker=maker,
         teams=teams,
@@ -348,9 +276,9 @@ def _wire(settings: Settings, outside: Outside, mail_sample_data: bool) -> Agent
         source=source.name,
         teams=teams,
         runs=runs,
-        planner=planner,
-        worker=worker,
-        sender=sender,
+        planner=engine.planner,
+        worker=engine.worker,
+        sender=engine.sender,
         transports=transports,
         check=Check(
             store=store,
@@ -644,78 +572,6 @@ async def run_command(settings: Settings, args: argparse.Namespace) -> int:
     confirmed = getattr(args, "mail_sample_data", False)
     async with open_agent(settings, mail_sample_data=confirmed) as agent:
         return await COMMANDS_OF_THE_LINE[args.command](agent.wired, args)
-
-
-async def make_report(wired: Wired, args: argparse.Namespace) -> int:
-    """``run-report``."""
-    with ending_with_the_mail_in_hand(wired):
-        return await run_report(
-            wired,
-            period=args.period,
-            team=args.team,
-            again=args.again,
-            retry=args.retry,
-            dry_run=args.dry_run,
-        )
-
-
-async def read_teams(wired: Wired, args: argparse.Namespace) -> int:
-    """``import-teams``."""
-    return await import_teams(wired, args.file, dry_run=args.dry_run)
-
-
-async def replay_history(wired: Wired, args: argparse.Namespace) -> int:
-    """``backtest``."""
-    return await backtest(
-        wired,
-        first=args.first,
-        last=args.last,
-        with_threshold=args.threshold is not None,
-        percent=None if args.threshold == STORED else args.threshold,
-        as_json=args.json,
-    )
-
-
-async def check_all(wired: Wired, args: argparse.Namespace) -> int:
-    """``check``."""
-    return await check(wired)
-
-
-async def manage_keys(wired: Wired, args: argparse.Namespace) -> int:
-    """``api-key``."""
-    if args.action == "create":
-        return await api_key.create(wired, args.name, args.scopes, args.days)
-    if args.action == "revoke":
-        return await api_key.revoke(wired, args.id)
-    return await api_key.list_keys(wired)
-
-
-COMMANDS_OF_THE_LINE: dict[str, Callable[[Wired, argparse.Namespace], Awaitable[int]]] = {
-    "run-report": make_report,
-    "import-teams": read_teams,
-    "api-key": manage_keys,
-    "backtest": replay_history,
-    "check": check_all,
-}
-
-
-@contextmanager
-def ending_with_the_mail_in_hand(wired: Wired) -> Iterator[None]:
-    """At SIGINT or SIGTERM no further mail is begun; a little later all is cut off."""
-    loop, work = asyncio.get_running_loop(), asyncio.current_task()
-
-    def stop() -> None:
-        wired.sender.stop()
-        if work is not None:
-            loop.call_later(COMMAND_GRACE, work.cancel)
-
-    for name in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(name, stop)
-    try:
-        yield
-    finally:
-        for name in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(name)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -16,19 +16,12 @@ from pydantic import SecretStr
 
 from services.adapters.background import Background
 from services.adapters.secrets import FernetBox
-from services.anomalies import Anomalies
 from services.audit import Audit
 from services.clockwork import Clockwork
 from services.config import Config
-from services.costs import Costs
-from services.detections import Detections
+from services.engine import Process, Reading, build_engine
 from services.model import Actor, DaySpan, Run, RunKind, Team
-from services.planning import Planner
-from services.plans import Plans
 from services.ports import Store
-from services.recipients import Recipients
-from services.reports import ReportMaker
-from services.restatements import Restatements
 from services.runs import Runs
 from services.sending import Sender, SenderSettings
 from services.settings import SmtpSettings
@@ -107,90 +100,53 @@ class Workers:
         """A worker of this name."""
         asyncio.get_running_loop().set_default_executor(AtOnce())
         store, source, stop = self.store, self.costs.name, Stop(self.sleep)
-        audit, background = Audit(store.audit), Background()
+        background = Background()
         box = FernetBox(SecretStr("k" * 20), Path(), key_file_allowed=False)
-        config = Config(store.config, audit, box, SmtpSettings(host="mail.example.org"))
-        transports = Transports(config, source, self.transport, {"smtp": lambda _: self.transport})
-        costs = Costs(self.costs, store.costs, 250, 48)
-        teams = Teams(store.teams, audit, source=source)
-        maker = ReportMaker(
-            costs=store.costs,
-            anomalies=store.anomalies,
-            plans=Plans(store.plans, audit),
-            source=source,
-            complete_after_hours=48,
-            teams_app=False,
+        config = Config(
+            store.config, Audit(store.audit), box, SmtpSettings(host="mail.example.org")
         )
-        runs = Runs(
-            runs=store.runs,
-            deliveries=store.deliveries,
-            teams=store.teams,
-            config=config,
-            transports=transports,
-            audit=audit,
-            source=source,
-        )
-        sender = Sender(
-            ledger=store.deliveries,
-            runs=store.runs,
-            rates=store.rates,
-            still_wanted=Recipients(store.teams, config, self.clock).still_wanted,
-            settings=SenderSettings(),
-            owner=name,
-            clock=self.clock,
-            gone=self.gone.__contains__,
-            stop=stop,
-            timing=self.timing,
-            timer=self.timer,
-            sleep=self.sleep,
-            chance=random.Random(name),
-        )
-        planner = Planner(
-            costs=costs,
-            maker=maker,
-            teams=teams,
-            config=config,
-            anomalies=Anomalies(store.anomalies),
-            detections=Detections(
-                costs=store.costs,
-                store=store.anomalies,
-                anomalies=Anomalies(store.anomalies),
-                plans=Plans(store.plans, Audit(store.audit)),
-                source=source,
-                complete_after_hours=48,
+        engine = build_engine(
+            store,
+            self.costs,
+            config,
+            Transports(config, source, self.transport, {"smtp": lambda _: self.transport}),
+            Process(
+                owner=name,
+                clock=self.clock,
+                gone=self.gone.__contains__,
+                stop=stop,
+                timing=self.timing,
+                timer=self.timer,
+                sleep=self.sleep,
+                chance=random.Random(name),
             ),
-            restatements=Restatements(store.runs, store.costs),
-            runs=store.runs,
-            ledger=store.deliveries,
-            source=source,
-            clock=self.clock,
-        )
-        worker = Worker(
-            runs=store.runs,
-            ledger=store.deliveries,
-            planner=planner,
-            sender=sender,
-            transports=transports,
-            owner=name,
-            clock=self.clock,
-            gone=self.gone.__contains__,
-            stop=stop,
-            timing=self.timing,
+            reading=Reading(),
+            teams_app=False,
+            sending=SenderSettings(),
         )
         clockwork = Clockwork(
             config=config,
-            runs=runs,
+            runs=engine.runs,
             store=store.runs,
-            worker=worker,
-            costs=costs,
-            maker=maker,
-            teams=teams,
+            worker=engine.worker,
+            costs=engine.costs,
+            maker=engine.maker,
+            teams=engine.teams,
             source=source,
             clock=self.clock,
             start=background.start,
             tell=self.tell,
         )
-        return Services(runs, worker, sender, clockwork, config, background, teams, stop)
+        return Services(
+            engine.runs,
+            engine.worker,
+            engine.sender,
+            clockwork,
+            config,
+            background,
+            engine.teams,
+            stop,
+        )
 
     async def add_teams(self, number: int = 3, **more: Any) -> list[Team]:
         """Teams whose accounts have costs, and two admins."""
