@@ -64,7 +64,7 @@ bench-turns: $(BENCH)/.ready ## measure a chat turn beside botbuilder, the Agent
 bench-replicas: $(VENV)/.test-ready ## measure what a second replica brings, with and without a rate limit
 	$(BIN)/python -m tests.bench.replicas
 
-chaos: $(VENV)/.test-ready ## kill, freeze and cut off three workers and everything around them, 8 seeds
+chaos: $(VENV)/.test-ready ## kill, freeze and cut off three workers and everything around them, 9 seeds
 	nice -n 10 $(BIN)/python -m tests.chaos
 
 bench-detection: $(RIVALS)/.ready ## judge detection beside the usual rules, and what it costs (half an hour)

@@ -116,7 +116,7 @@ class Clockwork:
         self.tell()
 
     async def _begin(self, kind: RunKind, period: str, now: datetime) -> Run:
-        run = await self._runs.request(kind, CLOCK, now, period=period)
+        run = await self._runs.request(kind, CLOCK, now, period=period, due=True)
         if run.state is RunState.OPEN:
             log.debug("run_due", run=run.id)
         return run

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BeforeValidator, SecretStr, ValidationError
@@ -207,6 +207,15 @@ class Config:
             after=facts,
             entry_id=entry_id,
         )
+
+    def mail_way(self, config: StoredConfig) -> Literal["smtp", "graph"] | None:
+        """How mail leaves this machine; None: it does not.
+
+        Known also when the settings make no sense together or a secret cannot be read.
+        """
+        if config.smtp_host is not None:
+            return "smtp"
+        return self._environment.transport if self._environment.sends else None
 
     def smtp_settings(self, config: StoredConfig) -> SmtpSettings:
         """The environment's mail settings with the stored ones over them.

@@ -112,16 +112,19 @@ class Runs:
         team_id: str | None = None,
         again: bool = False,
         repeat: int | None = None,
+        due: bool = False,
     ) -> Run:
         """The run of a period, begun unless it is there.
 
         ``repeat`` names the repetition that is meant, so that asking twice begins one run.
+        ``due``: the clock knows that the period has begun, if not in the present time zone.
         A finished one comes back as it is and sends nothing; ``again`` begins a repetition. One
         that failed before anything was planned is opened again. Raises InvalidError for a
         period that is none, ConflictError for one that has not begun, NotFoundError for an
         unknown team.
         """
-        period = await self._checked_period(kind, period, now)
+        if period is None or not due:
+            period = await self._checked_period(kind, period, now)
         if team_id is not None and await self._teams.get(team_id) is None:
             raise NotFoundError(f"There is no team {team_id}. See the list of teams.")
         latest = await self._latest(kind, period, team_id)
@@ -169,10 +172,11 @@ class Runs:
         latest = await self._latest(kind, period, team_id)
         sent, repeat = 0, 1
         if latest is not None:
-            for run in await self._runs.list_runs(self._source, kind=kind, period=period):
-                if run.team_id == team_id:
-                    counts = await self._deliveries.counts(run.ledger_id)
-                    sent += counts.get(DeliveryState.SENT, 0)
+            for run in await self._runs.list_runs(
+                self._source, kind=kind, period=period, team_id=team_id
+            ):
+                counts = await self._deliveries.counts(run.ledger_id)
+                sent += counts.get(DeliveryState.SENT, 0)
             repeat = latest.repeat + (1 if self._over(latest, again=True) else 0)
         return Outlook(period, repeat, sent, await self._transports.choose(now))
 
@@ -226,7 +230,7 @@ class Runs:
         return period
 
     async def _latest(self, kind: RunKind, period: str, team_id: str | None) -> Run | None:
-        found = await self._runs.list_runs(self._source, kind=kind, period=period)
+        found = await self._runs.list_runs(self._source, kind=kind, period=period, team_id=team_id)
         return max(
             (run for run in found if run.team_id == team_id),
             key=lambda run: run.repeat,

@@ -106,6 +106,8 @@ class Sender:
         self._sleep = sleep
         self._chance = chance or random.Random()  # noqa: S311 - spreads retries, hides nothing
         self._at_work: set[str] = set()
+        self._unstored: dict[str, _Hand] = {}
+        """Deliveries whose outcome is known here and that MongoDB has not taken, by id."""
 
     def stop(self) -> None:
         """Lets each lane end after the mail in hand."""
@@ -115,8 +117,9 @@ class Sender:
         """Settles what a dead worker left: claims go back, handed-over bodies are unsure.
 
         What bears this worker's own name while it works on nothing was left by a write whose
-        answer was lost.
+        answer was lost. What this worker knows of its own mails is stored first.
         """
+        await self._store_what_is_known(run_id)
         now = self._clock()
         for worker in await self._ledger.owners(run_id):
             mine = worker == self._owner and run_id not in self._at_work
@@ -132,6 +135,15 @@ class Sender:
                 )
             else:
                 await self._ledger.give_back(taken, now)
+
+    async def _store_what_is_known(self, run_id: str) -> None:
+        """After an outage of MongoDB that was longer than the patience of a lane."""
+        for name, hand in list(self._unstored.items()):
+            if hand.delivery.run_id != run_id or hand.outcome is None:
+                continue
+            if not await hand.outcome(now=self._clock()):
+                log.warning("delivery_taken_over", delivery=name)
+            self._unstored.pop(name, None)
 
     async def send_due(
         self, run_id: str, transport: MailTransport, on_change: Callable[[], Awaitable[None]]
@@ -352,7 +364,12 @@ class Sender:
         """Stores an outcome, waiting for MongoDB; LostLeaseError when it is another's by then."""
         if hand.outcome is None:
             raise AssertionError("there is an outcome to store")
-        if not await self._insisted(hand.outcome):
+        try:
+            stored = await self._insisted(hand.outcome)
+        except StoreUnavailableError:
+            self._unstored[hand.delivery.id] = hand
+            raise
+        if not stored:
             raise LostLeaseError(hand.delivery.id)
 
     async def _give_back(self, hand: "_Hand") -> None:

@@ -32,9 +32,11 @@ class Transports:
         self._made: dict[str, tuple[SmtpSettings, MailTransport]] = {}
 
     async def configured(self, now: datetime) -> str:
-        """``smtp`` or ``graph`` when one is set, else ``outbox``."""
-        settings = await self._settings(now)
-        return settings.transport if settings.sends else self._outbox.name
+        """``smtp`` or ``graph`` when one is set, else ``outbox``.
+
+        Settings that are wrong are still a choice: the run that is to use them says so.
+        """
+        return self._config.mail_way(await self._config.stored(now)) or self._outbox.name
 
     async def choose(self, now: datetime) -> str:
         """The transport of a new run.

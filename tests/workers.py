@@ -105,11 +105,12 @@ class Workers:
         config = Config(
             store.config, Audit(store.audit), box, SmtpSettings(host="mail.example.org")
         )
+        outbox = MemoryTransport(name="outbox")
         engine = build_engine(
             store,
             self.costs,
             config,
-            Transports(config, source, self.transport, {"smtp": lambda _: self.transport}),
+            Transports(config, source, outbox, {"smtp": lambda _: self.transport}),
             Process(
                 owner=name,
                 clock=self.clock,

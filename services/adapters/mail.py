@@ -15,6 +15,7 @@ from services.settings import SmtpSettings
 START_INPUT = 354
 COMPLETED = range(200, 300)
 TRANSIENT = range(400, 500)
+PERMANENT = range(500, 600)
 CLOSING = 421
 LONGEST_REPLY = 300
 QUIT_SECONDS = 2.0
@@ -135,7 +136,7 @@ class SmtpTransport:
                 f"The mail server {self._where} refused the sign-in of "
                 f"{self._settings.user or self.sender} ({_reply(error.code, error.message)}). "
                 f"{self._sign_in_cure(error)}",
-                permanent=error.code not in TRANSIENT,
+                permanent=error.code in PERMANENT,
                 code=error.code,
             )
         cause = error.__cause__ or error
@@ -156,7 +157,7 @@ class SmtpTransport:
             return MailConnectError(
                 f"The mail server {self._where} turned us away "
                 f"({_reply(error.code, error.message)}). Ask its operator if this goes on.",
-                permanent=error.code not in TRANSIENT,
+                permanent=error.code in PERMANENT,
                 code=error.code,
             )
         if isinstance(error, SMTPException) and "auth" in str(error).lower():
@@ -208,7 +209,7 @@ class SmtpConnection:
             raise MailConnectError(
                 f"The mail server does not accept mail from {sender} "
                 f"({_reply(error.code, error.message)}). Check SENDER_EMAIL and SMTP_USER.",
-                permanent=error.code not in TRANSIENT,
+                permanent=error.code in PERMANENT,
                 code=error.code,
             ) from error
         except SMTPResponseException as error:
@@ -236,6 +237,12 @@ class SmtpConnection:
         answer = await self._body(raw)
         if answer.code in COMPLETED:
             return _reply(answer.code, answer.message)
+        if answer.code not in TRANSIENT and answer.code not in PERMANENT:
+            self._client.close()
+            raise MailFateUnknownError(
+                f"The mail server answered {_reply(answer.code, answer.message)} after it got the "
+                "mail, which says neither yes nor no."
+            )
         raise self._refusal(answer.code, answer.message)
 
     async def _body(self, raw: bytes) -> aiosmtplib.SMTPResponse:
@@ -254,13 +261,19 @@ class SmtpConnection:
 
     def _refusal(self, code: int, message: str) -> MailError:
         text = f"The mail server answered {_reply(code, message)}."
+        if code not in TRANSIENT and code not in PERMANENT:
+            # No answer to what was said: questions and answers are out of step.
+            self._client.close()
         if code == CLOSING or not self._client.is_connected:
             return MailConnectError(text, permanent=False, code=code)
-        return MailError(text, permanent=code not in TRANSIENT, code=code)
+        return MailError(text, permanent=code in PERMANENT, code=code)
 
     async def _reset(self) -> None:
-        with suppress(SMTPException, OSError):
+        """Makes ready for the next mail, or ends a connection that will not be."""
+        try:
             await self._client.rset()
+        except (SMTPException, OSError):
+            self._client.close()
 
     async def aclose(self) -> None:
         """Says goodbye if the server still listens; never raises, never waits long."""

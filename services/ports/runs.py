@@ -36,11 +36,14 @@ class RunStore(Protocol):
         kind: RunKind | None = None,
         open_only: bool = False,
         period: str | None = None,
+        team_id: str | None = None,
         before: datetime | None = None,
         after: tuple[datetime, str] | None = None,
         limit: int = 100,
     ) -> list[Run]:
         """Newest (by created_at, then id) first; ``before``: created before then.
+
+        ``team_id``: only runs for this team alone.
 
         ``after``: only those that come behind this place (created at, id).
         """

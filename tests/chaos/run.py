@@ -51,7 +51,7 @@ class Plan:
     kills: int = 5
     stops: int = 2
     elections: int = 1
-    most_seconds: float = 240.0
+    most_seconds: float = 480.0
     odds: Odds = field(default_factory=Odds)
 
     @property
@@ -68,10 +68,16 @@ class Found:
     kills: int = 0
     stops: int = 0
     elections: int = 0
+    deliveries: int = 0
+    """Mails that the ledger knows: reports, and notices to the admins."""
     accepted: int = 0
     """Mails that the server took."""
+    missing: int = 0
+    """Recipients who got nothing, though nothing unsure is noted."""
     copies: int = 0
-    """Of these, further copies of a mail."""
+    """Of what was accepted, further copies of a mail."""
+    repeated: int = 0
+    """Of these, copies beyond what the ledger calls unsure."""
     ambiguous: int = 0
     """Unknown fates that the ledger has counted."""
     unknown: int = 0
@@ -287,18 +293,20 @@ def _compare(
     found.copies = found.accepted - len(accepted)
     found.ambiguous = sum(one["ambiguous"] for one in deliveries)
     found.unknown = sum(one["state"] == "unknown" for one in deliveries)
+    found.deliveries = len(deliveries)
     wrong = found.wrong
     if len(by_id) != len(deliveries):
         wrong.append("two deliveries have the same Message-ID")
     wrong += [f"not of the ledger: {name}" for name in accepted if name not in by_id]
     for one in deliveries:
-        wrong += _breaches(one, accepted[one["message_id"]])
+        wrong += _breaches(one, accepted[one["message_id"]], found)
     bodies: dict[str, set[str]] = {}
     for mail in mails:
         bodies.setdefault(mail.message_id, set()).add(mail.sha256)
     wrong += [f"{name} came in other bytes" for name, all_of in bodies.items() if len(all_of) > 1]
     weekly = [one for one in deliveries if "|notice|" not in one["_id"]]
     missing = wanted - {one["recipient"] for one in weekly}
+    found.missing += len(missing)
     wrong += [f"{address} was never planned" for address in missing]
     _compare_cards(db, teams, found)
 
@@ -315,17 +323,18 @@ def _effective_deliveries(db: Any, found: Found) -> list[dict[str, Any]]:
     return list(db.deliveries.find({"run_id": {"$in": names}}))
 
 
-def _breaches(one: dict[str, Any], copies: int) -> list[str]:
+def _breaches(one: dict[str, Any], copies: int, found: Found) -> list[str]:
     """What a delivery and its mails break."""
     name, state, unsure = one["recipient"], one["state"], one["ambiguous"]
     wrong = []
     if state not in {"sent", "unknown"}:
         wrong.append(f"{name} ended as {state}: {one['error']}")
-    if copies == 0 and state == "sent":
-        wrong.append(f"{name} is sent and got nothing")
-    if copies == 0 and not unsure:
-        wrong.append(f"{name} got nothing")
-    if copies > 1 + unsure - (state == "unknown"):
+    if copies == 0 and (state == "sent" or not unsure):
+        found.missing += 1
+        wrong.append(f"{name} got nothing and is {state}, {unsure} unsure")
+    beyond = copies - (1 + unsure - (state == "unknown"))
+    if beyond > 0:
+        found.repeated += beyond
         wrong.append(f"{name} got {copies} copies, {unsure} unsure")
     return wrong
 

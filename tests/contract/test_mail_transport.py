@@ -111,6 +111,7 @@ async def test_a_refused_recipient_leaves_the_connection_usable(smtp: FakeSmtp) 
     [
         (Faults(data_reply={"r@x.org": ["451 busy"]}), MailError, False),
         (Faults(data_reply={"r@x.org": ["554 no"]}), MailError, True),
+        (Faults(data_reply={"r@x.org": ["250 what"]}), MailConnectError, False),
         (Faults(final_reply={"r@x.org": ["452 full"]}), MailError, False),
         (Faults(final_reply={"r@x.org": ["554 spam"]}), MailError, True),
         (Faults(final_reply={"r@x.org": ["421 closing"]}), MailConnectError, False),
@@ -121,7 +122,14 @@ async def test_a_refused_recipient_leaves_the_connection_usable(smtp: FakeSmtp) 
         (Faults(sender_reply=["451 later"]), MailConnectError, False),
     ],
     ids=[
-        *("DATA busy", "DATA refused", "body full", "body refused", "body 421"),
+        *(
+            "DATA busy",
+            "DATA refused",
+            "DATA out of step",
+            "body full",
+            "body refused",
+            "body 421",
+        ),
         *("drop at RCPT", "drop at DATA", "hang at RCPT", "sender refused", "sender later"),
     ],
 )
@@ -150,6 +158,28 @@ async def test_silence_after_the_body_is_an_unknown_fate(place: str, how: str) -
             await connection.hand_over(mail_to("r@x.org"))
         await connection.aclose()
     assert len(server.mails) == (place == "accepted")
+
+
+async def test_an_answer_to_the_body_that_is_neither_yes_nor_no_is_an_unknown_fate() -> None:
+    faults = Faults(final_reply={"r@x.org": ["354 go on"]})
+    async with FakeSmtp(faults) as server:
+        connection = await SmtpTransport(server.settings(), QUICK).connect()
+        await connection.offer(SENDER, "r@x.org")
+        with pytest.raises(MailFateUnknownError, match="354"):
+            await connection.hand_over(mail_to("r@x.org"))
+        with pytest.raises(MailConnectError):
+            await connection.offer(SENDER, "r@x.org")
+
+
+async def test_a_connection_that_cannot_be_made_ready_again_is_used_no_more() -> None:
+    faults = Faults(refuse={"no@x.org": "550 unknown"}, reset_reply=["503 not now"])
+    async with FakeSmtp(faults) as server:
+        connection = await SmtpTransport(server.settings(), QUICK).connect()
+        with pytest.raises(MailError, match="550"):
+            await connection.offer(SENDER, "no@x.org")
+        with pytest.raises(MailConnectError):
+            await connection.offer(SENDER, "r@x.org")
+        await connection.aclose()
 
 
 async def test_a_password_is_sent_after_tls_only_and_a_wrong_one_is_named() -> None:

@@ -511,11 +511,22 @@ async def test_runs_are_listed_newest_first_and_filtered(any_store: Store) -> No
     await runs.begin(run("a", created_at=NOW))
     await runs.begin(run("b", created_at=later(hours=1), kind=RunKind.DAILY, period="2026-11-21"))
     await runs.begin(run("c", created_at=later(hours=2), source="sample"))
+    for name, hours in (("t1", 3), ("t2", 4)):
+        await runs.begin(
+            run(
+                name,
+                created_at=later(hours=hours),
+                source="sample",
+                kind=RunKind.TEAM,
+                team_id=name,
+            )
+        )
 
     assert [one.id for one in await runs.list_runs("datadog")] == ["b", "a"]
     assert [one.id for one in await runs.list_runs("datadog", kind=RunKind.WEEKLY)] == ["a"]
     assert [one.id for one in await runs.list_runs("datadog", period="2026-11-21")] == ["b"]
-    assert [one.id for one in await runs.list_runs("sample", open_only=True)] == ["c"]
+    assert [one.id for one in await runs.list_runs("sample", open_only=True)] == ["t2", "t1", "c"]
+    assert [one.id for one in await runs.list_runs("sample", team_id="t1", limit=1)] == ["t1"]
     assert [one.id for one in await runs.list_runs("datadog", limit=1)] == ["b"]
     earlier = await runs.list_runs("datadog", before=later(hours=1))
     assert [one.id for one in earlier] == ["a"]

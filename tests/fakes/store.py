@@ -488,6 +488,7 @@ class MemoryRuns:
         kind: RunKind | None = None,
         open_only: bool = False,
         period: str | None = None,
+        team_id: str | None = None,
         before: datetime | None = None,
         after: tuple[datetime, str] | None = None,
         limit: int = 100,
@@ -499,6 +500,7 @@ class MemoryRuns:
             and kind in {None, run.kind}
             and (not open_only or run.state is RunState.OPEN)
             and period in {None, run.period}
+            and team_id in {None, run.team_id}
             and (before is None or run.created_at < before)
             and (after is None or (run.created_at, run.id) < after)
         ]

@@ -64,6 +64,8 @@ class Faults:
     """Greetings other than 220, one for each connection."""
     sender_reply: list[str] = field(default_factory=list)
     """Answers to MAIL other than 250."""
+    reset_reply: list[str] = field(default_factory=list)
+    """Answers to RSET other than 250."""
     mails_a_connection: int | None = None
     """Closes a connection with 421 after so many mails."""
 
@@ -264,7 +266,8 @@ class _Session:
         return None
 
     async def _rset(self, rest: str) -> None:
-        await self._say("250 ok")
+        replies = self._server.faults.reset_reply
+        await self._say(replies.pop(0) if replies else "250 ok")
 
     async def _noop(self, rest: str) -> None:
         await self._say("250 ok")

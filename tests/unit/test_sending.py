@@ -287,6 +287,31 @@ async def test_an_outcome_waits_for_the_database(world: World) -> None:
     assert set(world.transport.by_recipient.values()) == {1}
 
 
+async def test_what_became_of_a_mail_is_known_however_long_the_database_is_away(
+    world: World,
+) -> None:
+    keep, back = world.ledger.finish, NOW + timedelta(seconds=PRODUCTION.store_patience + 300)
+
+    async def finish(*args: Any, **more: Any) -> bool:
+        if world.now < back:
+            raise StoreUnavailableError("away")
+        return await keep(*args, **more)
+
+    world.ledger.finish = finish  # type: ignore[method-assign]
+    world.transport.on_hand_over["d1@example.org"] = [greylisted()]
+    sender = world.sender()
+    with pytest.raises(StoreUnavailableError):
+        await sender.send_due("r", world.transport, nothing)
+    with pytest.raises(StoreUnavailableError):
+        await sender.recover("r")
+
+    world.now = back
+    await world.work(sender)
+    assert await world.ledger.counts("r") == {DeliveryState.SENT: 4}
+    assert set(world.transport.by_recipient.values()) == {1}
+    assert {one.ambiguous for one in world.ledger.deliveries.values()} == {0}
+
+
 async def test_a_removed_recipient_gets_nothing_and_the_entry_says_so(world: World) -> None:
     world.transport.on_offer["d1@example.org"] = [greylisted()]
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -16,6 +16,7 @@ from services.errors import (
 )
 from services.model import Actor, DeliveryState, RunKind, RunState
 from services.stopping import Stop
+from services.watchdog import Watchdog
 from tests.fakes.mail import unknown_mailbox
 from tests.fakes.store import MemoryStore
 from tests.makers import delivery
@@ -299,6 +300,21 @@ async def test_a_run_that_failed_before_its_plan_can_be_retried(world: Workers) 
     assert dict(world.transport.by_recipient) == EVERYBODY
 
 
+async def test_a_team_that_was_mailed_before_a_hundred_others_is_known_to_have_been(
+    world: Workers,
+) -> None:
+    made = world.services()
+    (team, *_) = await made.teams.list()
+    first = await made.runs.request(RunKind.TEAM, ACTOR, world.now, team_id=team.id)
+    await made.worker.work(first.id)
+    for i in range(120):
+        other = {"id": f"other{i}", "team_id": f"o{i}", "created_at": world.now}
+        await memory(world).runs.begin(first.model_copy(update=other))
+    assert (await made.runs.outlook(RunKind.TEAM, world.now, team_id=team.id)).sent == 1
+    again = await made.runs.request(RunKind.TEAM, ACTOR, world.now, team_id=team.id, again=True)
+    assert again.repeat == 2
+
+
 # The clock
 
 
@@ -339,6 +355,39 @@ async def test_a_slot_that_was_missed_by_more_than_three_days_is_told_and_never_
     ]
     assert "run-report --period 2026-W49" in str(weekly[0].last_error)
     assert len(world.transport.mails) == mails
+
+
+async def test_a_slot_that_came_before_a_change_of_the_zone_is_begun_where_its_week_is_not_yet(
+    world: Workers,
+) -> None:
+    """Monday begins in Kiritimati while it is Sunday in Honolulu."""
+    world.now = datetime(2026, 11, 29, 10, 0, 20, tzinfo=UTC)
+    made = world.services()
+    before = {"schedule_hour": 0, "schedule_timezone": "Pacific/Kiritimati"}
+    await made.config.change(before, ACTOR, world.now - timedelta(days=1))
+    await made.config.change({"schedule_timezone": "Pacific/Honolulu"}, ACTOR, world.now)
+    await world.tick(made)
+    (found,) = await memory(world).runs.list_runs("datadog", kind=RunKind.WEEKLY)
+    assert (found.period, found.state) == ("2026-W49", RunState.DONE)
+    assert dict(world.transport.by_recipient) == EVERYBODY
+
+
+async def test_mail_that_is_wrongly_set_up_is_on_the_run_for_all_to_see(world: Workers) -> None:
+    """Not only in the log: who is to be told of a run that did not go out needs the run."""
+    await _slot_an_hour_ago(world)
+    config = await memory(world).config.get(world.now)
+    unreadable = {"smtp_host": "mail.example.org", "smtp_password_encrypted": "of another key"}
+    changed = config.model_copy(update={**unreadable, "version": config.version + 1})
+    assert await memory(world).config.replace(changed)
+    await world.tick(world.services())
+    (found,) = await memory(world).runs.list_runs("datadog", kind=RunKind.WEEKLY)
+    assert (found.state, found.attempts) == (RunState.OPEN, 1)
+    assert "SECRET_KEY" in str(found.last_error)
+    watchdog = Watchdog(memory(world).runs, memory(world).deliveries, "datadog")
+    (news,) = await watchdog.troubled(world.now + timedelta(minutes=31))
+    assert news.run.id == found.id
+    (daily,) = await memory(world).runs.list_runs("datadog", kind=RunKind.DAILY)
+    assert daily.state is RunState.DONE
 
 
 async def test_a_source_that_was_not_at_work_yet_has_missed_nothing(world: Workers) -> None:

@@ -46,6 +46,7 @@ class MongoRuns:
         kind: RunKind | None = None,
         open_only: bool = False,
         period: str | None = None,
+        team_id: str | None = None,
         before: datetime | None = None,
         after: tuple[datetime, str] | None = None,
         limit: int = 100,
@@ -57,6 +58,8 @@ class MongoRuns:
             query["state"] = RunState.OPEN.value
         if period is not None:
             query["period"] = period
+        if team_id is not None:
+            query["team_id"] = team_id
         if before is not None:
             query["created_at"] = {"$lt": before}
         if after is not None:
