@@ -144,6 +144,17 @@ def test_a_pause_of_up_to_three_days_is_one_event_and_a_longer_one_is_two() -> N
     assert [one.start for one in told(long)] == [DAY, day(AT + 9)]
 
 
+@pytest.mark.parametrize("seed", SEEDS)
+def test_an_event_that_is_weaker_for_some_days_goes_on_and_counts_them(seed: int) -> None:
+    amounts = add(usage(seed=seed), "EC2", range(AT, AT + 20), 200.0)
+    add(amounts, "EC2", range(AT + 8, AT + 11), -160.0)
+
+    (found,) = told(amounts)
+
+    assert (found.start, found.end) == (DAY, day(AT + 19))
+    assert near(found.excess, 17 * 200.0 + 3 * 40.0, 0.05)
+
+
 def test_a_level_that_stays_becomes_the_new_normal_after_four_weeks() -> None:
     amounts = add(usage(), "EC2", range(AT, DAYS), 150.0)
     (found,) = told(amounts)

@@ -8,6 +8,7 @@ import pytest
 from services.analysis.detection.rules import Rules
 from services.model import DaySpan
 from tests.bench.detection import ours
+from tests.bench.detection.fourth_worlds import make_fourth_world
 from tests.bench.detection.other_worlds import make_other_world
 from tests.bench.detection.protocol import Alert, Score, interval, score
 from tests.bench.detection.third_worlds import make_third_world
@@ -19,7 +20,9 @@ BEGIN = FIRST + timedelta(days=SCORED_FROM + 10)
 
 
 @pytest.mark.parametrize(
-    "make", [make_world, make_other_world, make_third_world], ids=["first", "second", "third"]
+    "make",
+    [make_world, make_other_world, make_third_world, make_fourth_world],
+    ids=["first", "second", "third", "fourth"],
 )
 def test_detection_keeps_its_gates(make: Callable[[int, int], World]) -> None:
     total = Score()
@@ -31,10 +34,11 @@ def test_detection_keeps_its_gates(make: Callable[[int, int], World]) -> None:
     assert total.dollar_recall >= 0.9
     assert total.kind_recall("drift") >= 0.65
     assert total.driver_rate >= 0.9
+    assert total.repeat_rate <= 0.05
 
 
 def test_a_seed_is_always_the_same_world() -> None:
-    for make in (make_world, make_other_world, make_third_world):
+    for make in (make_world, make_other_world, make_third_world, make_fourth_world):
         once, again = make(5, 3), make(5, 3)
         assert once.labels == again.labels
         assert [list(map(repr, once.totals(a))) for a in once.usage] == [
@@ -78,6 +82,7 @@ def test_an_alert_about_small_money_counts_neither_way() -> None:
 def test_days_to_notify_are_those_until_the_costs_were_complete() -> None:
     found = score(world_with(label()), [alert(2), alert(1)])
     assert (found.days_to_notify, found.true, found.found) == (4.0, 2, 1)
+    assert found.repeat_rate == 1.0
     assert found.driver_rate == 1.0
 
 

@@ -423,18 +423,27 @@ class Watch:
         """Begins an event with what stands out on a day, or lets it join the one that is open."""
         main = max(hits, key=lambda column: (hits[column].score, -column))
         start = self._onset(day, main, hits[main].horizon)
-        event = self.event
-        if self.before is not None:
-            start = max(start, min(self.before.last + 1, day))
+        event, before = self.event, self.before
+        if before is not None:
+            start = max(start, min(before.last + 1, day))
+            if self._goes_on(before, main, day, hits[main].horizon):
+                before.ended, before.quiet, event = None, 0, before
         if event is None:
             event = Event(start, judging, day, hits[main].horizon, hits[main].score)
         self.event, self.before = event, None
         columns = set(hits)
         if 0 in hits:
             columns |= self._carriers(start, day)
-        for column in [main, *sorted(columns - {main})]:
-            if not self._involved(column):
+        again = {c for c, name in enumerate(self.names) if name in event.sums and event is before}
+        for column in [main, *sorted((columns | again) - {main})]:
+            if column in again or not self._involved(column):
                 self._freeze(event, column, start, day)
+
+    def _goes_on(self, before: Event, column: int, day: int, horizon: int) -> bool:
+        """Whether what stands out over the last days is the event that just ended, after a pause."""
+        if before.accepted or self.names[column] not in before.sums:
+            return False
+        return before.last < day <= before.last + QUIET_DAYS + horizon
 
     def _onset(self, day: int, column: int, horizon: int) -> int:
         """The day from which on the excess adds up: where its sum was least."""
@@ -477,7 +486,9 @@ class Watch:
             normal = self.unexplained(d, column) - one
             self._put(d, column, normal)
             event.shares.setdefault(d, one / max(normal, 1.0))
-        event.sums[self.names[column]] = math.fsum(excess)
+        event.sums[self.names[column]] = event.sums.get(self.names[column], 0.0) + math.fsum(
+            excess
+        )
 
     def _follow(self, day: int, *, new: bool = False) -> None:
         """Decides whether a day still belongs to the open event, and whether that is over."""
@@ -518,9 +529,7 @@ class Watch:
         if event.quiet >= QUIET_DAYS:
             self._end(day)
         elif day - event.start >= self.rules.accept_after and self._settled(event, day):
-            self._give_back(event, day)
-            event.accepted = True
-            self._end(day)
+            self._accept(event, day)
 
     def _settled(self, event: Event, day: int) -> bool:
         """Whether the excess of the last week is that of two weeks before, within a tenth."""
@@ -542,15 +551,20 @@ class Watch:
                     self._put(d, column, self.unexplained(d, column))
 
     def accept(self) -> Event | None:
-        """Makes the open event's level normal at once, because somebody said so; the event.
+        """Makes the open event's level normal at once, because somebody said so; the event."""
+        event = self.event
+        if event is None:
+            return None
+        self._accept(event, self.next_day - 1)
+        self.before = None  # what stands out tomorrow is another event
+        return event
+
+    def _accept(self, event: Event, day: int) -> None:
+        """Ends an event as the new normal.
 
         What was normal before it is lifted as well, or the new level would stand out of it for
         weeks.
         """
-        event = self.event
-        if event is None:
-            return None
-        day = self.next_day - 1
         lifts = {c: self._lift(event, c) for c in range(self.width)}
         self._give_back(event, day)
         for d in range(self.first, min(event.start, self.next_day)):
@@ -560,8 +574,6 @@ class Watch:
                 self.taken.get(d, {}).pop(column, None)
         event.accepted = True
         self._end(day)
-        self.before = None  # what stands out tomorrow is another event
-        return event
 
     def _lift(self, event: Event, column: int) -> tuple[float, float]:
         """By which factor, or else by how much money a day, an event has raised a column."""

@@ -41,6 +41,8 @@ class Score:
     found: int = 0
     dollars: float = 0.0
     found_dollars: float = 0.0
+    repeats: int = 0
+    """Right alerts beyond the first of an anomaly."""
     account_months: float = 0.0
     delays: list[int] = field(default_factory=list)
     kinds: dict[str, list[int]] = field(default_factory=dict)
@@ -71,6 +73,11 @@ class Score:
         return self.false / self.account_months if self.account_months else 0.0
 
     @property
+    def repeat_rate(self) -> float:
+        """Further alerts of an anomaly that was told, by anomaly."""
+        return self.repeats / self.found if self.found else 0.0
+
+    @property
     def days_to_notify(self) -> float:
         return statistics.fmean(self.delays) if self.delays else math.nan
 
@@ -90,6 +97,7 @@ class Score:
         self.found += other.found
         self.dollars += other.dollars
         self.found_dollars += other.found_dollars
+        self.repeats += other.repeats
         self.account_months += other.account_months
         self.delays += other.delays
         self.drivers += other.drivers
@@ -120,6 +128,7 @@ def score(world: World, alerts: Iterable[Alert], *, afterwards: int = AFTERWARDS
             found.false += 1
         elif hit.material:
             found.true += 1
+            found.repeats += id(hit) in told
             told.setdefault(id(hit), alert)
     for label in world.labels:
         if label.material:
