@@ -27,6 +27,7 @@ from yarl import URL
 from api.app import build_api, build_outbox
 from api.entra import EntraTokens
 from api.guard import Guard
+from api.server import Runner
 from api.wired import About, ApiServices
 from bot.adapter import TeamsAdapter
 from bot.alerts import TeamsNotifier
@@ -485,7 +486,7 @@ async def _serve(
     with_first_report: bool,
     grace: float,
 ) -> None:
-    runner = web.AppRunner(agent.api, access_log=None, shutdown_timeout=5.0)
+    runner = Runner(agent.api, access_log=None, shutdown_timeout=5.0)
     await runner.setup()
     try:
         await web.SockSite(runner, door).start()
@@ -553,7 +554,7 @@ async def outbox_only(settings: Settings) -> int:
         )
     outbox = OutboxTransport(settings.server.data_dir / "outbox")
     with listen(settings) as door:
-        runner = web.AppRunner(build_outbox(outbox), access_log=None)
+        runner = Runner(build_outbox(outbox), access_log=None)
         await runner.setup()
         await web.SockSite(runner, door).start()
         host, port = door.getsockname()[:2]

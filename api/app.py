@@ -1,11 +1,8 @@
 """Builds the web application of the REST door and the pages."""
 
-import logging
 from collections.abc import Sequence
 
-import structlog
 from aiohttp import web
-from aiohttp.http import HttpProcessingError
 from aiohttp.typedefs import Handler
 
 from api import documents, local_mode
@@ -18,24 +15,8 @@ from api.routes import ENDPOINTS
 from api.wired import DOOR, OUTBOX, SERVICES, ApiServices, Outbox
 from services.ports import UNMEASURED, Meter
 
-log = structlog.get_logger()
-
 ALL: tuple[Endpoint, ...] = (*ENDPOINTS, *documents.endpoints.all)
 LARGEST_BODY = max(one.most_bytes for one in ALL)
-
-
-class _Malformed(logging.Filter):
-    """What is no HTTP is somebody else's fault: one quiet line instead of a traceback."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        error = record.exc_info[1] if record.exc_info else None
-        if not isinstance(error, HttpProcessingError):
-            return True
-        log.debug("http_malformed", reason=str(error.message).partition("\n")[0])
-        return False
-
-
-MALFORMED = _Malformed()
 
 
 class Door:
@@ -59,7 +40,6 @@ def build_api(
         middlewares=[answering(meter, sample=sample), guarding(guard)],
         client_max_size=LARGEST_BODY,
     )
-    logging.getLogger("aiohttp.server").addFilter(MALFORMED)  # once, however often it is added
     app[SERVICES] = services
     app[OUTBOX] = services.outbox
     app[DOOR] = Door(guard, ALL)

@@ -38,7 +38,7 @@ WORDS = {
     200: "Done, or what was asked for.",
     201: "Added.",
     202: "Begun, or there already.",
-    400: "The body is no JSON.",
+    400: "The request is no valid HTTP, or its body no JSON.",
     401: "A key or token is missing, wrong, revoked or expired.",
     403: "The key's scope does not cover this; in local mode: not from this machine.",
     404: "There is nothing of this id or cursor.",
@@ -253,7 +253,7 @@ def _responses(endpoint: Endpoint, types: _Types) -> Json:
 
 def _problems(endpoint: Endpoint) -> list[int]:
     """The statuses of the problems that a request can be answered with."""
-    found = {403, 500, 503, *endpoint.problems}
+    found = {400, 403, 413, 500, 503, *endpoint.problems}
     if endpoint.keyed:
         found |= {401, 429}
     if endpoint.has_id or endpoint.paged:
@@ -261,5 +261,5 @@ def _problems(endpoint: Endpoint) -> list[int]:
     if endpoint.query is not None:
         found.add(422)
     if endpoint.body is not None:
-        found |= {400, 413, 415, 422}
+        found |= {415, 422}
     return sorted(found)

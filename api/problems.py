@@ -94,9 +94,7 @@ def answering(meter: Meter, *, sample: bool) -> Middleware:
         request_id = request[REQUEST_ID] = secrets.token_hex(8)
         began = time.perf_counter()
         response = await _answered(request, handler, request_id)
-        response.headers["X-Request-Id"] = request_id
-        for name, value in SAFE_HEADERS:
-            response.headers.setdefault(name, value)
+        with_safe_headers(response, request_id)
         if sample:
             response.headers["X-Sample-Data"] = "SAMPLE DATA"
         _note(request, response.status, time.perf_counter() - began, meter)
@@ -126,7 +124,16 @@ async def _answered(request: web.Request, handler: Handler, request_id: str) -> 
         )
 
 
+def with_safe_headers(response: web.StreamResponse, request_id: str) -> web.StreamResponse:
+    """The answer with its request id and headers that keep browsers from guessing."""
+    response.headers["X-Request-Id"] = request_id
+    for name, value in SAFE_HEADERS:
+        response.headers.setdefault(name, value)
+    return response
+
+
 def _of_http(error: web.HTTPException, request_id: str) -> web.Response:
+    """The problem that an error of aiohttp's is."""
     detail = HTTP_DETAILS.get(error.status, f"{error.reason}.")
     response = problem(error.status, HTTPStatus(error.status).phrase, detail, request_id)
     if "Allow" in error.headers:

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import structlog
 from aiohttp import web
+from aiohttp.http import HttpProcessingError
 
 from bot.adapter import Callback, TeamsAdapter
 from bot.authenticator import Authenticator, ForbiddenError, UnauthenticatedError
@@ -57,18 +58,18 @@ class Endpoint:
         self._bodies: deque[tuple[str, str]] = deque()
 
     async def handle(self, request: web.Request) -> web.Response:
-        """Answers 200 or 201; 400, 401, 403 or 413 for what is none of Teams' business with us."""
+        """Answers 200 or 201. Raises HTTPException (400, 401, 403, 408, 413) for what is none of
+        Teams' business with us.
+        """
+        body = await _activity(request)
         try:
-            body = await _activity(request)
             await self._authenticator.check(request.headers.get("Authorization"), body)
-        except web.HTTPException as error:
-            return web.Response(status=error.status, text=error.reason)
         except UnauthenticatedError as error:
             log.warning("bot_request_refused", reason=str(error))
-            return web.Response(status=401)
+            raise web.HTTPUnauthorized from error
         except ForbiddenError as error:
             log.warning("bot_request_forbidden", reason=str(error))
-            return web.Response(status=403)
+            raise web.HTTPForbidden from error
         status, answer = await self._in_time(body)
         if answer is None:
             return web.Response(status=status)
@@ -146,6 +147,8 @@ async def _activity(request: web.Request) -> dict[str, Any]:
                 raw += more
     except TimeoutError as error:
         raise web.HTTPRequestTimeout from error
+    except (HttpProcessingError, web.RequestPayloadError, ConnectionError) as error:
+        raise web.HTTPBadRequest(reason="The body cannot be read") from error
     if len(raw) > MOST_BYTES:
         raise web.HTTPRequestEntityTooLarge(MOST_BYTES, len(raw))
     try:

@@ -15,6 +15,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from api.app import ALL
 from api.openapi import document
+from api.server import Runner
 from app import Agent, open_agent
 from services.adapters.store import MongoStore
 from services.model import Actor, DaySpan
@@ -112,13 +113,20 @@ async def opened(
     settings: Settings = load_settings(environment, None)
     async with open_agent(settings, clock=clock) as agent:
         seen = record(agent.api)
-        async with TestClient(TestServer(agent.api)) as client:
+        async with TestClient(Served(agent.api)) as client:
             yield agent, client
         await agent.background.drain(5)
     for method, path, status in seen:
         operation = DOCUMENT["paths"].get(path, {}).get(method)
         if operation is not None:
             assert str(status) in operation["responses"], f"{status} of {method} {path}"
+
+
+class Served(TestServer):
+    """The application on the connections that it has in earnest."""
+
+    async def _make_runner(self, **kwargs: Any) -> Runner:
+        return Runner(self.app, **kwargs)
 
 
 def record(app: web.Application) -> set[tuple[str, str, int]]:
