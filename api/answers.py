@@ -19,7 +19,8 @@ Money = Annotated[
 ]
 Instant = Annotated[
     datetime,
-    PlainSerializer(lambda value: value.isoformat(), return_type=str),
+    # MongoDB keeps milliseconds: what was not stored yet must read as it will be read back.
+    PlainSerializer(lambda value: value.isoformat(timespec="milliseconds"), return_type=str),
     WithJsonSchema({"type": "string", "format": "date-time"}, mode="serialization"),
 ]
 AnomalyKind = Literal["threshold", "spike", "shift", "drift"]

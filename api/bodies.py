@@ -37,10 +37,9 @@ async def read_body(request: web.Request, most: int) -> bytes:
 def must_be(request: web.Request, *types: str) -> str:
     """The media type of the body; 415 when it is none of these, or not in UTF-8.
 
-    A body without a Content-Type is taken for the first of them.
+    One that does not say what it is may come from a page of another web site, whose browser asks
+    no leave for it; so it is refused as well.
     """
-    if "Content-Type" not in request.headers:
-        return types[0]
     charset = (request.charset or "utf-8").lower().replace("_", "-")
     if request.content_type not in types or charset not in {"utf-8", "utf8", "us-ascii"}:
         raise web.HTTPUnsupportedMediaType(reason=f"Send {' or '.join(types)} in UTF-8")

@@ -25,6 +25,7 @@ log = structlog.get_logger()
 
 HEALTH = "/api/health"
 HEALTH_SECONDS = 1.0
+UNKNOWN = "MongoDB does not answer. On the agent's own machine this address says more."
 READING = {"GET", "HEAD", "OPTIONS"}
 REALM = 'realm="aws-cost-agent"'
 PAGES = ("/outbox", "/api/docs", "/api/openapi.json")
@@ -65,19 +66,27 @@ class Guard:
             if not self._messages_authenticate:
                 must_be_local(request)
             return ANYBODY
-        if not await self._is_locked(path):
+        if path == HEALTH:
+            return await self._asker_of_health(request)
+        if not await self.locked():
             must_be_local(request)
             return LOCAL
-        return ANYBODY if path == HEALTH else await self._holder(request, path)
+        return await self._holder(request, path)
 
-    async def _is_locked(self, path: str) -> bool:
-        if path != HEALTH:
-            return await self.locked()
+    async def _asker_of_health(self, request: web.Request) -> Caller:
+        """Anybody once the door is locked. While MongoDB cannot say whether it is, this machine is
+        told what is ill, and others that something is: they may be the ones who watch over it.
+        """
         try:
             async with asyncio.timeout(HEALTH_SECONDS):
-                return await self.locked()
-        except (StoreUnavailableError, TimeoutError):
-            return False  # health answers this machine also while MongoDB does not
+                if await self.locked():
+                    return ANYBODY
+        except (StoreUnavailableError, TimeoutError) as error:
+            if local_mode.refusal(request) is not None:
+                raise StoreUnavailableError(UNKNOWN) from error
+            return LOCAL
+        must_be_local(request)
+        return LOCAL
 
     async def _holder(self, request: web.Request, path: str) -> Caller:
         is_page = path.startswith(PAGES)

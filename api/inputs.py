@@ -54,6 +54,7 @@ from services.validation import (
 MOST_ROWS = 1000
 LONGEST_ADDRESS = 254
 LONGEST_REASON = 200
+SNOOZES = (7, 30)
 
 # Character classes as every dialect of regular expressions reads them.
 CONTROL = r"\u0000-\u001f\u007f-\u009f\u2028\u2029"
@@ -220,8 +221,23 @@ class ConfigBody(ConfigPatch):
         WithJsonSchema({"anyOf": [MAIL_SCHEMA, {"type": "null"}, {"const": ""}]}),
     ] = None
     smtp_password_set: StrictBool = Field(
-        default=False, description="As it is answered; what is sent is left alone."
+        default=False,
+        description="As it was answered, so that an answer can be sent back; nothing else.",
+        json_schema_extra={"readOnly": True},
     )
+
+
+def _days(value: Any) -> Any:
+    if isinstance(value, bool) or value not in SNOOZES:
+        raise ValueError("must be 7 or 30")
+    return int(value)
+
+
+SnoozeDays = Annotated[
+    Literal[7, 30],
+    BeforeValidator(_days),
+    WithJsonSchema({"type": "integer", "enum": list(SNOOZES)}),
+]
 
 
 class _Resolution(Input):
@@ -232,7 +248,7 @@ class SnoozeBody(_Resolution):
     """Nobody is told of it for some days."""
 
     status: Literal["snoozed"]
-    days: Literal[7, 30] = 7
+    days: SnoozeDays = 7
 
 
 class AnswerBody(_Resolution):

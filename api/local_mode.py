@@ -41,7 +41,9 @@ def refusal(request: web.Request) -> str | None:
     if len(hosts) != 1 or not _is_here(f"//{hosts[0]}"):
         return "The Host is not this machine."
     if request.host != hosts[0] and not is_loopback(request.host):
-        return "The Host is not this machine."  # asked as a proxy is, for another machine's address
+        return (
+            "The Host is not this machine."  # asked as a proxy is, for another machine's address
+        )
     if request.method not in SAFE_METHODS and _is_cross_site(request):
         return "The request comes from another web site."
     return None

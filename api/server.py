@@ -92,6 +92,4 @@ class Runner(web.AppRunner):
 
     async def _make_server(self) -> web.Server:
         made = await super()._make_server()
-        return _Server(
-            made.request_handler, request_factory=made.request_factory, **made._kwargs
-        )
+        return _Server(made.request_handler, request_factory=made.request_factory, **self._kwargs)

@@ -137,7 +137,7 @@ def _plain_answer(body: dict[str, Any]) -> Answer:
     return (200, None) if body.get("type") == "invoke" else (201, None)
 
 
-async def _activity(request: web.Request) -> dict[str, Any]:
+async def _read(request: web.Request) -> bytes:
     if request.content_length is not None and request.content_length > MOST_BYTES:
         raise web.HTTPRequestEntityTooLarge(MOST_BYTES, request.content_length)
     try:
@@ -151,6 +151,11 @@ async def _activity(request: web.Request) -> dict[str, Any]:
         raise web.HTTPBadRequest(reason="The body cannot be read") from error
     if len(raw) > MOST_BYTES:
         raise web.HTTPRequestEntityTooLarge(MOST_BYTES, len(raw))
+    return raw
+
+
+async def _activity(request: web.Request) -> dict[str, Any]:
+    raw = await _read(request)
     try:
         body = json.loads(raw)
         if b"\\ud" in raw.lower():  # half a character can be stored and sent nowhere

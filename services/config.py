@@ -15,12 +15,12 @@ from services.ports import ConfigStore, SecretBox
 from services.schedule import WEEKDAYS, rescheduled
 from services.settings import SmtpSettings, is_loopback
 from services.validation import (
-    CONTROLS,
     Address,
     Addresses,
     Input,
     Number,
     Percent,
+    one_line,
     problems_of,
 )
 
@@ -66,9 +66,9 @@ def _secret(value: Any) -> str | None:
     """A line of text that is kept to the character, as a password must be."""
     if value is None or value == "":
         return None
-    if not isinstance(value, str) or len(value) > LONGEST_TEXT or CONTROLS.search(value):
+    if not isinstance(value, str) or len(value) > LONGEST_TEXT:
         raise ValueError(f"must be at most {LONGEST_TEXT} characters of text in one line")
-    return value
+    return one_line(value)
 
 
 def _text(value: Any) -> str | None:

@@ -481,7 +481,7 @@ def mail_address(text: str) -> str:
     try:
         found = validate_email(text.strip(), check_deliverability=False, allow_smtputf8=False)
     except EmailNotValidError as error:
-        raise ValueError(f"is not a mail address: {error}") from error
+        raise ValueError(f"is not a mail address: {str(error).rstrip('.')}") from error
     return f"{found.local_part}@{found.ascii_domain}"
 
 

@@ -2,19 +2,25 @@
 
 import math
 import re
-from typing import Annotated, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from services.settings import mail_address
 from services.wording import neutral
 
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
 LONGEST_NAME = 200
 MOST_ADDRESSES = 100
 ACCOUNT_DIGITS = 12
 MOST_PERCENT = 1_000_000
 """Beyond any growth that means something."""
-CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+HALVES = re.compile(r"[\ud800-\udfff]")
+HALF = "holds half of a character (a lone surrogate); send the whole character"
 
 Problems = list[tuple[str, str]]
 
@@ -22,14 +28,23 @@ Problems = list[tuple[str, str]]
 def _name(value: Any) -> str:
     if not isinstance(value, str):
         raise ValueError("must be text")
-    name = value.strip()
-    if not neutral(name):
+    name = one_line(value.strip())
+    if not name:
         raise ValueError("is missing")
     if len(name) > LONGEST_NAME:
         raise ValueError(f"has {len(name)} characters; the most is {LONGEST_NAME}")
-    if CONTROLS.search(name):
-        raise ValueError("has a control character or a line break; remove it")
+    if not neutral(name):
+        raise ValueError("has no character that can be seen")
     return name
+
+
+def one_line(text: str) -> str:
+    """The text itself. Raises ValueError for what can stand in no line, or be stored nowhere."""
+    if HALVES.search(text):
+        raise ValueError(HALF)
+    if CONTROLS.search(text):
+        raise ValueError("has a control character or a line break; remove it")
+    return text
 
 
 def _account(value: Any) -> str:
@@ -115,15 +130,47 @@ class Input(BaseModel):
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
 
+WORDS: Mapping[str, str] = {
+    "bool_type": "must be true or false",
+    "enum": "must be {expected}",
+    "extra_forbidden": "is not a known field",
+    "int_from_float": "must be a whole number",
+    "int_type": "must be a whole number",
+    "invalid_key": "has a name that is no text",
+    "list_type": "must be a list",
+    "literal_error": "must be {expected}",
+    "missing": "is missing",
+    "model_attributes_type": "must be an object",
+    "model_type": "must be an object",
+    "string_too_long": "has over {max_length} characters",
+    "string_type": "must be text",
+    "string_unicode": HALF,
+    "union_tag_invalid": "must be one of {expected_tags}",
+    "union_tag_not_found": "is missing",
+}
+"""What pydantic's own checks are called here; ours come as ``value_error`` with words of their own."""
+OTHER_WORDS = "is not what it must be"
+
+
 def problems_of(error: ValidationError) -> Problems:
     """A validation error as (field, reason) pairs."""
-    found = []
-    for item in error.errors(include_input=False, include_url=False):
-        field = ".".join(str(part) for part in item["loc"]) or "body"
-        reason = item["msg"].removeprefix("Value error, ")
-        if item["type"] == "extra_forbidden":
-            reason = "is not a known field"
-        elif item["type"] == "missing":
-            reason = "is missing"
-        found.append((field, reason))
-    return found
+    of_union = error.title.startswith("tagged-union")
+    return [
+        (_field(item, of_union=of_union), _reason(item))
+        for item in error.errors(include_input=False, include_url=False)
+    ]
+
+
+def _field(item: "ErrorDetails", *, of_union: bool) -> str:
+    place = [str(part) for part in item["loc"]]
+    if of_union:
+        place = place[1:]  # which of several objects it is, and no field of it
+    if item["type"].startswith("union_tag"):
+        place.append(item["ctx"]["discriminator"].strip("'"))
+    return ".".join(place) or "body"
+
+
+def _reason(item: "ErrorDetails") -> str:
+    if item["type"] == "value_error":
+        return str(item["ctx"]["error"])
+    return WORDS.get(item["type"], OTHER_WORDS).format_map(item.get("ctx", {}))

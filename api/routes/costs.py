@@ -4,6 +4,7 @@ from api import answers, cursors
 from api.endpoints import Call, Endpoints, Reply
 from api.inputs import HistoryQuery
 from api.paging import page
+from services.errors import InvalidError
 from services.model import CostRow
 
 endpoints = Endpoints("Costs")
@@ -21,6 +22,9 @@ CURSOR = "costs"
 async def cost_history(call: Call) -> Reply:
     """Costs of complete days by team and day, newest day first, then by account id."""
     query = call.query
+    if query.first is not None and query.last is not None and query.first > query.last:
+        wrong = [("from", "is later than to"), ("to", "is earlier than from")]
+        raise InvalidError("The query is wrong: from is later than to.", wrong)
     rows = await call.services.cost_rows.page(
         call.now,
         team_id=query.team_id,

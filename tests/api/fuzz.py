@@ -21,12 +21,13 @@ from services.adapters.embedded import start_embedded
 from services.adapters.sample import sample_teams
 from services.model import Actor, RunKind
 from services.settings import load_settings
-from tests.conftest import AgentProcess
+from tests.conftest import ROOT, AgentProcess
 from tests.e2e.test_serve import serving
 
 MAIL = "team@example.org"
 ACTOR = Actor(door="cli", name="fuzz")
 PHASES = "examples,coverage,fuzzing,stateful"
+HOOKS = "tests.api.fuzz_hooks"
 DIED = ("background_died", "request_failed", "Traceback", "turn_failed")
 """Words of the log that tell of what no answer shows."""
 
@@ -69,7 +70,13 @@ async def fuzz(
             *("--report", "json", "--report-json-path", str(report)),
         ]
         done = await asyncio.to_thread(
-            subprocess.run, command, cwd=folder, capture_output=True, text=True, check=False
+            subprocess.run,
+            command,
+            cwd=folder,
+            env={**os.environ, "SCHEMATHESIS_HOOKS": HOOKS, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            check=False,
         )
         found = json.loads(report.read_text("utf-8"))
     lines = log.read_text("utf-8").splitlines()

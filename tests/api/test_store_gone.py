@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -68,3 +69,56 @@ async def test_without_mongodb_everything_is_503_and_health_says_why(
             config = (await asked(client, "GET", "/api/config", headers=headers))[1]
             assert config["anomaly_threshold"] == 20
             assert (await asked(client, "GET", "/api/runs", headers=headers))[1] == []
+
+
+async def test_health_from_outside_is_503_also_where_the_door_was_never_asked(
+    mongo_url: str, tmp_path: Path
+) -> None:
+    with MongoRelay(mongo_url) as relay:
+        environment = {
+            "MONGO_URL": relay.url,
+            "DB_NAME": f"test_{secrets.token_hex(6)}",
+            "DATA_DIR": str(tmp_path),
+        }
+        outside = {"X-Forwarded-For": "203.0.113.9"}
+        async with opened(environment, MovingClock(NOW)) as (agent, _):
+            await agent.wired.api_keys.create("x", ["read"], ACTOR, NOW)
+        async with opened(environment, MovingClock(NOW)) as (_, client):
+            relay.cut()
+            status, answer, found = await asked(client, "GET", "/api/health", headers=outside)
+            assert status == 503
+            assert answer["title"] == "MongoDB does not answer"
+            assert found["Retry-After"]
+            status, answer, _ = await asked(client, "GET", "/api/health")
+            assert (status, answer["failing"]) == (503, ["mongodb"])
+            relay.restore()
+            async with asyncio.timeout(30):
+                while (await asked(client, "GET", "/api/health", headers=outside))[0] != 200:
+                    await asyncio.sleep(0.2)
+
+
+async def test_in_local_mode_health_from_outside_stays_refused(
+    mongo_url: str, tmp_path: Path
+) -> None:
+    environment = {
+        "MONGO_URL": mongo_url,
+        "DB_NAME": f"test_{secrets.token_hex(6)}",
+        "DATA_DIR": str(tmp_path),
+    }
+    async with opened(environment, MovingClock(NOW)) as (_, client):
+        forwarded = {"X-Forwarded-For": "203.0.113.9"}
+        assert (await asked(client, "GET", "/api/health", headers=forwarded))[0] == 403
+
+
+async def test_a_clock_that_stands_is_named(mongo_url: str, tmp_path: Path) -> None:
+    environment = {
+        "MONGO_URL": mongo_url,
+        "DB_NAME": f"test_{secrets.token_hex(6)}",
+        "DATA_DIR": str(tmp_path),
+    }
+    clock = MovingClock(NOW)
+    async with opened(environment, clock) as (_, client):
+        assert (await asked(client, "GET", "/api/health"))[0] == 200
+        clock.now += timedelta(minutes=10)
+        status, answer, _ = await asked(client, "GET", "/api/health")
+        assert (status, answer["status"], answer["failing"]) == (503, "unhealthy", ["ticker"])
