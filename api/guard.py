@@ -13,13 +13,14 @@ from aiohttp.typedefs import Handler, Middleware
 
 from api import local_mode
 from api.callers import ANYBODY, CALLER, LOCAL, Caller
-from api.entra import EntraTokens, TokenRefusedError
+from api.entra import EntraTokens
 from api.guesses import Guesses
 from api.problems import MESSAGES, RefusedError
 from services.api_keys import PREFIX, ApiKeys
 from services.errors import StoreUnavailableError
 from services.model import Scope
 from services.ports import Clock
+from services.signed_tokens import TokenRefusedError
 
 log = structlog.get_logger()
 

@@ -12,7 +12,6 @@ from aiohttp.typedefs import Handler, Middleware
 
 from api.bodies import BadBodyError
 from api.callers import CALLER, REQUEST_ID
-from api.entra import KeysUnavailableError
 from services.errors import (
     AgentError,
     ConflictError,
@@ -24,6 +23,7 @@ from services.errors import (
     StoreUnavailableError,
 )
 from services.ports import Meter
+from services.signed_tokens import KeysUnavailableError
 
 log = structlog.get_logger()
 

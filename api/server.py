@@ -60,7 +60,7 @@ class Connection(web.RequestHandler):
             detail = TOO_LONG if isinstance(exc, LineTooLong) else MALFORMED
             answer = problem(BAD_REQUEST, "Bad request", detail, request_id)
         else:
-            super().log_exception("request_failed %s", request_id, exc_info=exc)
+            log.error("request_failed", request_id=request_id, exc_info=exc)
             said = f"Look for {request_id} in the log."
             answer = problem(status, HTTPStatus(status).phrase, said, request_id)
         answer.force_close()

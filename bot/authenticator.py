@@ -8,29 +8,25 @@ channels of the same bot (Web Chat and Direct Line are on by default) let whoeve
 write any tenant and any person into an activity.
 """
 
-import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from typing import Any
 
 import aiohttp
-import jwt
-import structlog
 
 from services.ports import Clock
 from services.settings import TeamsAppSettings, is_loopback
-
-log = structlog.get_logger()
+from services.signed_tokens import (
+    KeysUnavailableError,
+    SigningKeys,
+    TokenRefusedError,
+    verified,
+)
 
 SKEW_SECONDS = 300
-KEYS_LAST = timedelta(hours=24)
-FETCH_AT_MOST_EVERY = timedelta(minutes=1)
 TIMEOUT = aiohttp.ClientTimeout(total=10)
 LONGEST_TOKEN = 10_000
 TEAMS = "msteams"
-UNREADABLE = (ValueError, KeyError, TypeError, AttributeError)
-NEEDED = ["exp", "nbf", "iss", "aud"]
+NEEDED = ("exp", "nbf", "iss", "aud")
 
 
 class UnauthenticatedError(Exception):
@@ -39,13 +35,6 @@ class UnauthenticatedError(Exception):
 
 class ForbiddenError(Exception):
     """The request is genuine and not for us; answered with 403."""
-
-
-@dataclass(slots=True)
-class _Keys:
-    found: dict[str, tuple[Any, frozenset[str]]] = field(default_factory=dict)
-    """kid → (public key, channels that it endorses)"""
-    fetched: datetime | None = None
 
 
 class Authenticator:
@@ -57,9 +46,7 @@ class Authenticator:
         self._settings = settings
         self._http = http
         self._clock = clock
-        self._keys = _Keys()
-        self._tried: datetime | None = None
-        self._fetching = asyncio.Lock()
+        self._keys = SigningKeys(settings.openid_metadata_url, self._json, clock)
 
     async def check(self, header: str | None, activity: Mapping[str, Any]) -> None:
         """Raises UnauthenticatedError or ForbiddenError; returns when the request is genuine.
@@ -86,73 +73,30 @@ class Authenticator:
 
     async def _claims(self, token: str, channel: Any) -> Mapping[str, Any]:
         try:
-            head = jwt.get_unverified_header(token)
-        except jwt.PyJWTError as error:
-            raise UnauthenticatedError("the token is none") from error
-        key, endorsed = await self._key(head.get("kid"))
-        if not isinstance(channel, str) or channel not in endorsed:
-            raise UnauthenticatedError("the key does not endorse the channel")
-        try:
-            claims: dict[str, Any] = jwt.decode(
+            key = await self._keys.of(token)
+            if not isinstance(channel, str) or channel not in key.endorsements:
+                raise UnauthenticatedError("the key does not endorse the channel")
+            return verified(
                 token,
                 key,
-                algorithms=["RS256"],
-                audience=self._settings.app_id,
-                issuer=self._settings.token_issuer,
-                leeway=SKEW_SECONDS,
-                options={"require": NEEDED, "strict_aud": True},
+                self._clock(),
+                audience=str(self._settings.app_id),
+                issuers=(self._settings.token_issuer,),
+                needed=NEEDED,
+                skew_seconds=SKEW_SECONDS,
             )
-        except (jwt.PyJWTError, ValueError, TypeError) as error:
-            raise UnauthenticatedError(f"the token is refused ({error})") from error
-        return claims
-
-    async def _key(self, kid: Any) -> tuple[Any, frozenset[str]]:
-        if not isinstance(kid, str) or not kid:
-            raise UnauthenticatedError("the token names no key")
-        stale = self._keys.fetched is None or self._clock() - self._keys.fetched > KEYS_LAST
-        if stale or kid not in self._keys.found:
-            await self._refresh(kid)
-        found = self._keys.found.get(kid)
-        if found is None:
-            raise UnauthenticatedError("the key of the token is not known")
-        return found
-
-    async def _refresh(self, kid: str) -> None:
-        """Fetches the keys, once for all that wait and at most once a minute."""
-        async with self._fetching:
-            now = self._clock()
-            fresh = self._keys.fetched is not None and now - self._keys.fetched <= KEYS_LAST
-            if fresh and kid in self._keys.found:
-                return
-            if self._tried is not None and now - self._tried < FETCH_AT_MOST_EVERY:
-                return
-            self._tried = now
-            try:
-                self._keys = _Keys(await self._fetch(), now)
-            except (aiohttp.ClientError, TimeoutError, *UNREADABLE) as error:
-                # Keys that are known go on being good; a token with another key is refused.
-                reason = str(error) or type(error).__name__
-                log.warning("bot_keys_unavailable", reason=reason)
-
-    async def _fetch(self) -> dict[str, tuple[Any, frozenset[str]]]:
-        metadata = await self._json(self._settings.openid_metadata_url)
-        published = await self._json(str(metadata["jwks_uri"]))
-        found = {}
-        for item in published["keys"]:
-            endorsed = frozenset(item.get("endorsements") or ())
-            try:
-                key = jwt.PyJWK(item, algorithm="RS256").key
-            except (jwt.PyJWTError, ValueError):
-                continue
-            found[str(item["kid"])] = (key, endorsed)
-        return found
+        except TokenRefusedError as error:
+            raise UnauthenticatedError(error.why) from error
+        except KeysUnavailableError as error:
+            raise UnauthenticatedError(str(error)) from error
 
     async def _json(self, url: str) -> Any:
-        if not _is_trusted(url):
-            raise ValueError("keys are fetched over https")
-        async with self._http.get(url, timeout=TIMEOUT) as response:
-            response.raise_for_status()
-            return await response.json(content_type=None)
+        try:
+            async with self._http.get(url, timeout=TIMEOUT, allow_redirects=False) as response:
+                response.raise_for_status()
+                return await response.json(content_type=None)
+        except aiohttp.ClientError as error:
+            raise ConnectionError(str(error)) from error
 
 
 def _bearer(header: str | None) -> str:

@@ -196,6 +196,7 @@ async def serving(
 ) -> AsyncIterator[Agent]:
     """The agent with these settings, served on a free port that the simulator then knows."""
     settings = load_settings(environment)
+    sim.now = lambda: clock().timestamp()
     async with open_agent(
         settings, clock=clock, mail_sample_data=mail_sample_data, pace=NO_PACE
     ) as agent:

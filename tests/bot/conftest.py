@@ -74,6 +74,7 @@ async def opened(
     async with TeamsSim(authenticated=authenticated) as sim, aiohttp.ClientSession() as http:
         values = {**(sim.environment() if authenticated else {}), **settings}
         group, clock = TeamsAppSettings.model_validate(values), Clock()
+        sim.now = lambda: clock().timestamp()
         connector = Connector(http, Tokens(group, http, clock), sleep=sleep)
         background = Background()
         endpoint = Endpoint(

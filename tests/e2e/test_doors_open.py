@@ -1,14 +1,18 @@
 """The agent as a process: which addresses it serves on, and keys from the command line."""
 
 import re
+from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import aiohttp
 
+from tests.api.test_tokens import FORGED
 from tests.conftest import AgentProcess
 from tests.e2e.test_serve import serving
 from tests.servers.teams import TeamsSim
-from tests.servers.tenant import AUDIENCE, TENANT
+from tests.servers.tenant import AUDIENCE, TENANT, FakeTenant, new_key
 
 KEY = re.compile(r"cst_[a-z0-9]{8}_[\w-]{43}")
 
@@ -123,3 +127,67 @@ async def test_an_audience_protects_too_and_needs_its_tenant(agent: AgentProcess
         here = url.replace("0.0.0.0", "127.0.0.1")
         async with aiohttp.ClientSession(here) as session:
             assert await status(session, {}) == 401
+
+
+FORGERIES = (
+    *("expired", "not yet", "other tenant", "other audience", "other issuer", "id token"),
+    *("another's key", "unknown key", "none", "HS256", "changed"),
+)
+
+
+async def test_tokens_of_the_tenant_open_the_served_agent_and_forged_ones_do_not(
+    agent: AgentProcess,
+) -> None:
+    async with FakeTenant() as tenant:
+
+        def token(**more: Any) -> str:
+            return tenant.token(datetime.now(UTC), **more)
+
+        forger: Any = SimpleNamespace(
+            tenant=tenant, token=token, clock=SimpleNamespace(now=datetime.now(UTC))
+        )
+        async with (
+            serving(agent, **tenant.environment()) as (url, _, lines),
+            aiohttp.ClientSession(url) as session,
+        ):
+            assert any("a key or token is needed" in line for line in lines)
+
+            async def asked(method: str, text: str) -> int:
+                headers = {"Authorization": f"Bearer {text}"}
+                path = "/api/config"
+                async with session.request(method, path, headers=headers, json={}) as answer:
+                    if answer.status >= 400:
+                        assert answer.content_type == "application/problem+json"
+                    return answer.status
+
+            async def read(text: str) -> int:
+                return await status(session, {"Authorization": f"Bearer {text}"})
+
+            assert await read(token()) == 200
+            assert await asked("PUT", token(roles=["write"])) == 200
+            assert await asked("PUT", token(roles=["read"])) == 403
+            assert await read(token(roles=["write"])) == 403
+            found = {name: await read(FORGED[name](forger)) for name in FORGERIES}
+            assert found == dict.fromkeys(FORGERIES, 401)
+            # A key of this minute is not known yet; nobody can have Entra asked again and again.
+            tenant.keys["k2"] = new_key()
+            assert await read(token(kid="k2")) == 401
+            assert tenant.fetches == 1
+            assert await read(token()) == 200
+
+
+async def test_while_entra_cannot_be_asked_a_served_agent_says_so(agent: AgentProcess) -> None:
+    async with FakeTenant() as tenant:
+        tenant.status = 503
+        async with (
+            serving(agent, **tenant.environment()) as (url, _, _),
+            aiohttp.ClientSession(url) as session,
+        ):
+            headers = {"Authorization": f"Bearer {tenant.token(datetime.now(UTC))}"}
+            async with session.get("/api/teams", headers=headers) as answer:
+                assert answer.status == 503
+                assert answer.headers["Retry-After"]
+                problem = await answer.json(content_type=None)
+                assert problem["title"] == "Entra ID does not answer"
+            async with session.get("/api/health") as answer:
+                assert answer.status == 200

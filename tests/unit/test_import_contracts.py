@@ -23,6 +23,7 @@ PLANTED = [
     ("api/app.py", "import services.adapters.mail", "only the composition root"),
     ("services/costs.py", "import httpx", "each outside library"),
     ("services/runs.py", "import motor", "each outside library"),
+    ("bot/authenticator.py", "import jwt", "each outside library"),
     ("services/costs.py", "import aiohttp", "the web server"),
 ]
 
