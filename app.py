@@ -221,6 +221,7 @@ def _wire(settings: Settings, outside: Outside, mail_sample_data: bool) -> Agent
         sending=SenderSettings(settings.smtp.when_unsure),
     )
     audit, teams, costs, plans = engine.audit, engine.teams, engine.costs, engine.plans
+    floors = engine.floors
     runs, maker = engine.runs, engine.maker
     tokens = Tokens(settings.teams_app, outside.http, clock)
     connector = Connector(outside.http, tokens, pace=outside.pace)
@@ -240,6 +241,7 @@ def _wire(settings: Settings, outside: Outside, mail_sample_data: bool) -> Agent
         maker=maker,
         teams=teams,
         config=config,
+        floors=floors,
         watchdog=Watchdog(store.runs, store.deliveries, source.name),
         source=source.name,
         timing=outside.timing,
@@ -317,13 +319,14 @@ def _wire(settings: Settings, outside: Outside, mail_sample_data: bool) -> Agent
             costs=costs, store=store.costs, teams=teams, config=config, source=source.name
         ),
         plans=plans,
+        floors=floors,
         anomalies=anomaly_list,
         resolutions=resolutions,
         alerts=alerts,
         runs=runs,
         costs=costs,
         audit=audit,
-        changes=Changes(audit, teams, config),
+        changes=Changes(audit, teams, config, floors),
         conversations=conversations,
         roles=roles,
         people=people,

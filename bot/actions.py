@@ -28,6 +28,8 @@ BUTTONS: dict[str, tuple[Role, Button]] = {
     "anomalies": ("viewer", anomalies.page_anomalies),
     "anomaly.open": ("viewer", anomalies.open_anomaly),
     "anomaly.answer": ("viewer", anomalies.answer),
+    "floor.raise": ("admin", anomalies.raise_floor),
+    "floor.undo": ("admin", anomalies.undo_floor),
     "cancel": ("admin", general.cancelled),
     "undo": ("admin", general.undo),
     "history": ("admin", general.page_history),

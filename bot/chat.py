@@ -13,6 +13,7 @@ from services.changes import Changes
 from services.config import Config
 from services.conversations import Conversations
 from services.costs import Costs
+from services.floors import Floors
 from services.health import Health
 from services.histories import Histories
 from services.model import Conversation, SourceName
@@ -44,6 +45,7 @@ class Chat:
     histories: Histories
     what_ifs: WhatIfs
     plans: Plans
+    floors: Floors
     anomalies: AnomalyList
     resolutions: Resolutions
     alerts: Alerts

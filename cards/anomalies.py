@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
+from typing import Literal
 
 from cards.days import week_chart
 from cards.elements import (
@@ -22,6 +23,7 @@ from cards.elements import (
 )
 from cards.general import sample_notice
 from services.analysis.drivers import excess_lines
+from services.analysis.quiet import FLOOR, LIKE, PLAN, quiet_up_to
 from services.model import (
     Anomaly,
     AnomalyLine,
@@ -34,6 +36,7 @@ from services.model import (
 from services.rendering.blocks import crossing as crossing_words
 from services.rendering.blocks import period_names
 from services.rendering.hints import hint
+from services.resolutions import is_for_admins
 from services.wording import (
     cents,
     clock_time,
@@ -43,6 +46,8 @@ from services.wording import (
     moved,
     percent_of,
     plural,
+    round_money,
+    set_amount,
     threshold,
     weekday,
 )
@@ -52,8 +57,23 @@ MOST_DRIVERS = 3
 LEAST_SHARE = 5
 """Percent of the excess below which a service is not named."""
 MOST_FAILED = 5
-PLAN = "plan"
-"""Who answers, when usage has grown by no more than somebody had announced."""
+May = Literal["everybody", "admin", "elsewhere", "member", "nobody"]
+"""Who sees the card and what they may press: all in the conversation that was alerted; an admin
+alone; all in another conversation; a member of a chat that was alerted; a viewer elsewhere."""
+NOT_HERE = {
+    "nobody": (
+        "Members of the conversation that the alert went to can answer it there, and admins "
+        "anywhere."
+    ),
+    "elsewhere": "The alert did not come here, so here only admins can answer it.",
+}
+MARKS = {
+    "expected": "EXPECTED",
+    "not_an_anomaly": "NOT AN ANOMALY",
+    "too_small": "TOO SMALL",
+    "snoozed": "SNOOZED",
+    "accepted": "NEW NORMAL",
+}
 STATES = {
     "open": "open",
     "ended": "ended",
@@ -65,7 +85,7 @@ STATES = {
 }
 
 
-def alert(news: AnomalyNews) -> Element:
+def alert(news: AnomalyNews, may: May = "everybody") -> Element:
     """The card of an anomaly: what, how much, and buttons for what it is; or who answered."""
     figures = news.figures
     return card(
@@ -76,8 +96,9 @@ def alert(news: AnomalyNews) -> Element:
             *_amounts(news),
             _owner(news),
             *(week_chart(figures.week, figures.currency) if figures and figures.week else []),
+            note(NOT_HERE[may]) if may in NOT_HERE and news.anomaly.status != "ended" else None,
         ],
-        _actions(news),
+        _actions(news, may),
         speak=f"{_title(news)}: {money(_excess(news), news.anomaly.currency)}",
     )
 
@@ -104,15 +125,68 @@ def _state(news: AnomalyNews) -> Element:
     until = day(answer.until) if answer.until else ""
     if answer.by_id == PLAN and anomaly.status == "expected":
         return box([text(bold("PLANNED"), f" until {until} by {by}{reason}{_actual(news)}")])
-    marks = {
-        "expected": ("EXPECTED", f" by {by}, {at}{reason}"),
-        "not_an_anomaly": ("NOT AN ANOMALY", f", says {by}, {at}{reason}"),
-        "too_small": ("TOO SMALL", f", says {by}, {at}{reason}"),
-        "snoozed": ("SNOOZED", f" until {until} by {by}, or doubled"),
-        "accepted": ("NEW NORMAL", f", accepted by {by}, {at}"),
-    }
-    mark, who = marks[anomaly.status]
-    return box([text(bold(mark), who)])
+    mark = MARKS[anomaly.status]
+    if answer.by_id == LIKE and answer.like is not None:
+        said = f" until {until}, like that of {day(answer.like)}, as {by} said"
+    elif answer.by_id == FLOOR and answer.floor is not None:
+        said = f": below the floor of {money(answer.floor, anomaly.currency)} that {by} has set"
+    else:
+        said = {
+            "expected": f" by {by}, {at}{reason}",
+            "not_an_anomaly": f", says {by}, {at}{reason}",
+            "too_small": f", says {by}, {at}{reason}",
+            "snoozed": f" until {until} by {by}, or doubled",
+            "accepted": f"{_level(anomaly)}, accepted by {by}, {at}",
+        }[anomaly.status]
+    effect = _effect(news)
+    return box([text(bold(mark), said), *([note(effect)] if effect else [])])
+
+
+def _level(anomaly: Anomaly) -> str:
+    """What an accepted level is a day."""
+    if anomaly.usage is None:
+        return ""
+    days = ((anomaly.end or anomaly.last or anomaly.start) - anomaly.start).days + 1
+    return f" {round_money(anomaly.usage / days, anomaly.currency)} a day"
+
+
+def _effect(news: AnomalyNews) -> str:
+    """What an answer changes of what is told next, exactly."""
+    anomaly, answer = news.anomaly, news.anomaly.answer
+    if answer is None:
+        return ""
+    if anomaly.status == "too_small":
+        return _floor_words(news)
+    if anomaly.status == "snoozed":
+        return "Told again then, if it is still open."
+    if anomaly.status == "accepted" and anomaly.kind != "threshold":
+        return "This level is normal from now on. Only what goes beyond it is told."
+    if answer.until is None or answer.by_id == LIKE:
+        return ""
+    over = "more than in the month before" if anomaly.kind == "threshold" else "over expected"
+    most = money(quiet_up_to(anomaly), anomaly.currency)
+    return (
+        f"This one is told no more. Until {day(answer.until)} {answer.until.year} the same goes "
+        f"for {plain(anomaly.service, 40)} in this account, up to {most} {over}."
+    )
+
+
+def _floor_words(news: AnomalyNews) -> str:
+    """Whether the floor of the account is offered to be raised, or has been."""
+    currency = news.anomaly.currency
+    if (offer := news.offer) is not None:
+        hidden = f"{offer.hidden} of the last {plural(offer.alerts, 'alert')}"
+        return (
+            f"Raise the floor from {set_amount(offer.current, currency)} to "
+            f"{set_amount(offer.amount, currency)}? It would have hidden {hidden} of this account."
+        )
+    if (floor := news.floor) is not None:
+        return (
+            f"Floor of this account: {set_amount(floor.amount, currency)}, by "
+            f"{plain(floor.by, 60)}, {clock_time(floor.at)}. Anomalies below it are listed, and "
+            "told once they grow past it."
+        )
+    return "Only this one is quiet."
 
 
 def _open_state(news: AnomalyNews) -> str:
@@ -120,6 +194,8 @@ def _open_state(news: AnomalyNews) -> str:
     if news.grown_from is not None:
         before = money(news.grown_from, anomaly.currency)
         return f"GROWN {before} > {money(_excess(news), anomaly.currency)}"
+    if news.is_back:
+        return "OPEN AGAIN"
     return "ABOVE THRESHOLD" if anomaly.kind == "threshold" else "NEW ANOMALY"
 
 
@@ -209,28 +285,52 @@ def _owner(news: AnomalyNews) -> Element:
     return note(f"{owner} · since {day(anomaly.start)} · raised {clock_time(anomaly.raised_at)}")
 
 
-def _actions(news: AnomalyNews) -> list[Element]:
+def _actions(news: AnomalyNews, may: May) -> list[Element]:
     anomaly = news.anomaly
     explain = [execute("Explain", "explain", {"team": news.team.id})] if news.team else []
-    if anomaly.status == "ended":
+    if anomaly.status == "ended" or may == "nobody":
         return explain
     if anomaly.status != "open":
-        return [_answer("Reopen", anomaly, "open"), *explain]
+        reopen = [_answer("Reopen", anomaly, "open")]
+        if may == "member":
+            return [*([] if is_for_admins(anomaly) else reopen), *explain]
+        return [*_floor_actions(news, may), *reopen, *explain]
+    week = _answer("Snooze 7 days", anomaly, "snoozed", days="7")
+    expected = _answer("Expected", anomaly, "expected")
+    not_one = _answer("Not an anomaly", anomaly, "not_an_anomaly")
+    if may == "member":
+        return [expected, week, *explain, not_one]
+    mark = _mark(may)
+    month = _answer("Snooze 30 days", anomaly, "snoozed", days="30")
+    how_long = "For how long? 30 days: admins only." if mark else "For how long?"
     return [
-        _answer("Expected", anomaly, "expected"),
-        show_card(
-            "Snooze",
-            [text("For how long? 30 days: admins only.")],
-            [
-                _answer("Snooze 7 days", anomaly, "snoozed", days="7"),
-                _answer("Snooze 30 days", anomaly, "snoozed", days="30"),
-            ],
-        ),
+        expected,
+        show_card("Snooze", [text(how_long)], [week, month]),
         *explain,
-        _answer("Not an anomaly", anomaly, "not_an_anomaly"),
-        _answer("Too small (admins)", anomaly, "too_small"),
-        _answer("Accept as new normal (admins)", anomaly, "accepted"),
+        not_one,
+        _answer(f"Too small{mark}", anomaly, "too_small"),
+        _answer(f"Accept as new normal{mark}", anomaly, "accepted"),
     ]
+
+
+def _mark(may: May) -> str:
+    """Behind what only admins may press, on a card that others see too."""
+    return "" if may == "admin" else " (admins)"
+
+
+def _floor_actions(news: AnomalyNews, may: May) -> list[Element]:
+    """The button that raises the floor, or the one that takes that back."""
+    anomaly = news.anomaly
+    if anomaly.status != "too_small":
+        return []
+    if (offer := news.offer) is not None:
+        title = f"Raise floor to {set_amount(offer.amount, anomaly.currency)}{_mark(may)}"
+        data = {"anomaly": anomaly.id, "value": f"{offer.amount:f}"}
+        return [execute(title, "floor.raise", data)]
+    if news.floor is None:
+        return []
+    data = {"anomaly": anomaly.id, "entry": news.floor.entry}
+    return [execute(f"Undo floor{_mark(may)}", "floor.undo", data)]
 
 
 def _answer(title: str, anomaly: Anomaly, answer: str, **more: str) -> Element:

@@ -405,10 +405,9 @@ def _what(line: HistoryLine) -> str:
     word = ACTIONS.get(entry.action, entry.action)
     if entry.action.startswith("run."):
         return f"{_run(line)} {word}"
-    if entry.action == "config.change":
-        return f"settings: {_differences(entry)}{undone}"
-    if entry.action == "team.change":
-        return f"{subject}: {_differences(entry)}{undone}"
+    if entry.action in {"config.change", "team.change", "floor.change"}:
+        whose = "settings" if entry.action == "config.change" else subject
+        return f"{whose}: {_differences(entry)}{undone}"
     if entry.action.startswith("plan."):
         facts_of = entry.after or entry.before or {}
         return f"{subject}: {word} {plain(str(facts_of.get('plan', '')), 60)}{undone}"
@@ -428,7 +427,7 @@ def _differences(entry: AuditEntry) -> str:
     found = [
         f"{NAMES.get(name, name)} {_value(name, before.get(name))} > {_value(name, value)}"
         for name, value in after.items()
-        if before.get(name) != value
+        if before.get(name) != value and (name == "floor" or entry.action != "floor.change")
     ]
     return plain(", ".join(found), 300)
 

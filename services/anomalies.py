@@ -1,10 +1,12 @@
 """Anomalies over time: raised once, kept up to date while they last, ended when they are over."""
 
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 import structlog
 
+from services.analysis.quiet import BY_ITSELF, PLAN, like_before
 from services.analysis.threshold import anomaly_id, judge
 from services.model import (
     AccountFigures,
@@ -37,19 +39,21 @@ class Anomalies:
         figures: AccountFigures,
         now: datetime,
         plan: PlannedChange | None = None,
+        before: Sequence[Anomaly] = (),
     ) -> Anomaly | None:
         """Raises, updates or ends the threshold anomaly of the compared month; the open one.
 
         One that a person has answered keeps its answer, its figures move on; a snooze ends after
         its last day, or when the excess has doubled. Usage within an announced change is raised
-        as expected, so that nobody is alerted.
+        as expected, so that nobody is alerted, and what is like an answered one of those raised
+        ``before`` with that answer.
         """
         found = judge(source, account_id, figures, now)
         known = await self._store.get(anomaly_id(source, account_id, figures))
         if found is None:
             await self._end(known, figures.data_through, now)
             return None
-        within = planned(found, figures, plan, now)
+        within = planned(found, figures, plan, now) or like_before(found, before, now)
         if known is None:
             raised = within or found
             if await self._store.raise_once(raised):
@@ -68,8 +72,9 @@ class Anomalies:
     ) -> Anomaly | None:
         """Raises a detected event, or brings the anomaly that it is up to date; as it is stored.
 
-        ``within``: the same as expected, when it lies within an announced change. ``end``: its
-        last day when it is over. The identity stays that of the first time.
+        ``within``: the same with the answer that nobody has to give, as it lies within what was
+        said before. ``end``: its last day when it is over. The identity stays that of the first
+        time.
         """
         if known is None:
             raised = within or found
@@ -105,18 +110,18 @@ class Anomalies:
             await self._store.update(current)
         if over:
             return current
-        if within is not None and known.status in {"open", "ended"}:
-            return await self._settled(current, "expected", within.answer, now)
+        if within is not None and _takes(known, within):
+            return await self._settled(current, within.status, within.answer, now)
         if known.status == "ended" or _snooze_is_over(current, now.date()):
             return await self._settled(current, "open", None, now)
-        if within is None and known.answer is not None and known.answer.by_id == PLAN:
+        if within is None and _answered_itself(known):
             return await self._settled(current, "open", None, now)
         return current
 
     async def _settled(
         self, anomaly: Anomaly, status: AnomalyStatus, answer: Answer | None, now: datetime
     ) -> Anomaly:
-        if anomaly.status == status:
+        if (anomaly.status, anomaly.answer) == (status, answer):
             return anomaly
         changed = anomaly.model_copy(
             update={"status": status, "answer": answer, "updated_at": now}
@@ -142,8 +147,24 @@ class Anomalies:
                 await self._end(anomaly, compared_from - timedelta(days=1), now)
 
 
-PLAN = "plan"
-"""Who answers for usage that stays within an announced change."""
+def _answered_itself(anomaly: Anomaly) -> bool:
+    """Whether what was said before has answered it, and no person."""
+    return (
+        anomaly.status not in {"open", "ended"}
+        and anomaly.answer is not None
+        and anomaly.answer.by_id in BY_ITSELF
+    )
+
+
+def _takes(known: Anomaly, within: Anomaly) -> bool:
+    """Whether an anomaly takes an answer that nobody gives: no person has given it one."""
+    if _answered_itself(known):
+        return _source_of(known.answer) != _source_of(within.answer)
+    return known.status == "ended" or (known.status == "open" and known.answer is None)
+
+
+def _source_of(answer: Answer | None) -> tuple[object, ...]:
+    return (answer.by_id, answer.until, answer.floor, answer.like) if answer else ()
 
 
 def planned(

@@ -10,10 +10,11 @@ from typing import Any
 from services.audit import Audit
 from services.config import Config
 from services.errors import ConflictError, NotFoundError
+from services.floors import RAISE, Floors
 from services.model import Actor, AuditEntry
 from services.teams import Teams, facts_of
 
-UNDOABLE = {"team.add", "team.change", "team.remove", "config.change"}
+UNDOABLE = {"team.add", "team.change", "team.remove", "config.change", RAISE}
 SECRETS = {"smtp_password", "smtp_password_set"}
 
 
@@ -26,10 +27,11 @@ def can_undo(entry: AuditEntry) -> bool:
 class Changes:
     """Takes changes back."""
 
-    def __init__(self, audit: Audit, teams: Teams, config: Config) -> None:
+    def __init__(self, audit: Audit, teams: Teams, config: Config, floors: Floors) -> None:
         self._audit = audit
         self._teams = teams
         self._config = config
+        self._floors = floors
 
     async def undo(self, entry_id: str, actor: Actor, now: datetime) -> AuditEntry:
         """The change that was taken back.
@@ -51,6 +53,8 @@ class Changes:
     async def _take_back(self, entry: AuditEntry, actor: Actor, now: datetime) -> None:
         if entry.action == "team.remove":
             await self._teams.restore(entry.subject, entry.before or {}, actor, now)
+        elif entry.action == RAISE:
+            await self._floors.restore(entry, actor, now)
         elif entry.action == "config.change":
             view = await self._config.view(now)
             current = {name: view.get(name) for name in entry.after or {}}

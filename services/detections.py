@@ -19,6 +19,7 @@ from services.analysis.detection.groups import grouped
 from services.analysis.detection.replay import Correction, Detected, History, advance, detected
 from services.analysis.detection.rules import Rules
 from services.analysis.detection.watch import Watch
+from services.analysis.quiet import like_before, under_floor
 from services.anomalies import Anomalies, within_plan
 from services.model import (
     Anomaly,
@@ -26,12 +27,13 @@ from services.model import (
     CostChange,
     CostTable,
     DaySpan,
+    Floor,
     PlannedChange,
     SourceName,
     SpanDays,
 )
 from services.plans import Plans
-from services.ports import AnomalyStore, CostStore
+from services.ports import AnomalyStore, CostStore, FloorStore
 
 REPLAYED = timedelta(days=220)
 """So much history is replayed: what is normal (91 days), learning it, and room for long events."""
@@ -59,6 +61,7 @@ class Detections:
         store: AnomalyStore,
         anomalies: Anomalies,
         plans: Plans,
+        floors: FloorStore,
         source: SourceName,
         complete_after_hours: int,
         rules: Rules | None = None,
@@ -67,6 +70,7 @@ class Detections:
         self._store = store
         self._anomalies = anomalies
         self._plans = plans
+        self._floors = floors
         self._source = source
         self._lag = timedelta(hours=complete_after_hours) + timedelta(days=1)
         self._rules = rules or Rules()
@@ -93,10 +97,18 @@ class Detections:
         groups = self._groups(found, len(accounts), since)
         span = SpanDays(first=through - REPLAYED, last=through)
         plans = await self._plans.of_accounts(accounts, span)
+        floors = await self._floors.of(self._source, accounts)
         number = 0
         for account, judged in found.items():
             number += await self._record(
-                _Account(account, judged, known.get(account, []), groups, plans.get(account)),
+                _Account(
+                    account,
+                    judged,
+                    known.get(account, []),
+                    groups,
+                    plans.get(account),
+                    floors.get(account),
+                ),
                 through,
                 currency,
                 now,
@@ -168,8 +180,12 @@ class Detections:
             if same is not None:
                 left.remove(same)
             found = self._anomaly(judged, currency, now, account.groups)
-            plan = within_plan(found, judged.usage - event.excess, account.plan, now)
-            stored = await self._anomalies.record(found, same, plan, event.end, now)
+            within = (
+                within_plan(found, judged.usage - event.excess, account.plan, now)
+                or under_floor(found, account.floor, now)
+                or like_before(found, [one for one in account.known if one is not same], now)
+            )
+            stored = await self._anomalies.record(found, same, within, event.end, now)
             number += stored is not None and stored.status == "open"
         for one in left:
             # Restated so that nothing stands out any more.
@@ -211,6 +227,7 @@ class _Account:
     known: Sequence[Anomaly]
     groups: Mapping[tuple[str, date], str]
     plan: PlannedChange | None
+    floor: Floor | None
 
 
 def _is_new(event: Detected, since: date | None) -> bool:

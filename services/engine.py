@@ -11,6 +11,7 @@ from services.audit import Audit
 from services.config import Config
 from services.costs import Costs
 from services.detections import Detections
+from services.floors import Floors
 from services.planning import Planner
 from services.plans import Plans
 from services.ports import UNMEASURED, Clock, CostSource, Meter, Store, SurelyGone
@@ -61,6 +62,7 @@ class Engine:
     teams: Teams
     costs: Costs
     plans: Plans
+    floors: Floors
     maker: ReportMaker
     runs: Runs
     planner: Planner
@@ -84,10 +86,12 @@ def build_engine(
     teams = Teams(store.teams, audit, source=source.name)
     costs = Costs(source, store.costs, reading.accounts_per_query, reading.complete_after_hours)
     plans = Plans(store.plans, audit)
+    floors = Floors(store.floors, store.anomalies, config, audit, source.name)
     maker = ReportMaker(
         costs=store.costs,
         anomalies=store.anomalies,
         plans=plans,
+        floors=store.floors,
         source=source.name,
         complete_after_hours=reading.complete_after_hours,
         teams_app=teams_app,
@@ -113,6 +117,7 @@ def build_engine(
             store=store.anomalies,
             anomalies=anomalies,
             plans=plans,
+            floors=store.floors,
             source=source.name,
             complete_after_hours=reading.complete_after_hours,
         ),
@@ -152,5 +157,16 @@ def build_engine(
         meter=process.meter,
     )
     return Engine(
-        audit, config, transports, teams, costs, plans, maker, runs, planner, sender, worker
+        audit=audit,
+        config=config,
+        transports=transports,
+        teams=teams,
+        costs=costs,
+        plans=plans,
+        floors=floors,
+        maker=maker,
+        runs=runs,
+        planner=planner,
+        sender=sender,
+        worker=worker,
     )

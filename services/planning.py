@@ -16,6 +16,7 @@ from services.costs import Costs
 from services.detections import Detections
 from services.errors import InvalidError
 from services.model import (
+    Anomaly,
     Delivery,
     DeliveryRecap,
     DeliveryState,
@@ -232,12 +233,18 @@ class Planner:
         reports = await team_reports(self._maker, basis, teams, restated, record=forecasts)
         if not record:
             return reports
-        return [await self._recorded(basis, report) for report in reports]
+        before = await self._maker.answered([team.aws_account_id for team in teams])
+        return [
+            await self._recorded(basis, report, before.get(report.team.aws_account_id, []))
+            for report in reports
+        ]
 
-    async def _recorded(self, basis: Basis, report: TeamReport) -> TeamReport:
+    async def _recorded(
+        self, basis: Basis, report: TeamReport, before: Sequence[Anomaly]
+    ) -> TeamReport:
         account = report.team.aws_account_id
         await self._anomalies.judge(
-            self._source, account, report.figures, basis.made_at, report.plan
+            self._source, account, report.figures, basis.made_at, report.plan, before
         )
         found = (await self._maker.open_anomalies([account])).get(account, [])
         return report.model_copy(update={"anomalies": tuple(found)})

@@ -51,7 +51,7 @@ from services.model import (
     WindowDays,
 )
 from services.plans import Plans
-from services.ports import AnomalyStore, CostStore
+from services.ports import AnomalyStore, CostStore, FloorStore
 from services.rendering.preview import admin_preview, team_preview
 from services.rendering.reports import Footer, render_admin, render_team
 from services.schedule import parse_period, period_of, reference_time
@@ -64,6 +64,8 @@ STATUSES: tuple[AnomalyStatus, ...] = (
 )
 ACCOUNTS_AT_ONCE = 100
 """Accounts whose daily costs are held in memory together."""
+LOOKED_AT = 20
+"""So many earlier anomalies of an account, on average, are looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +152,7 @@ class ReportMaker:
         costs: CostStore,
         anomalies: AnomalyStore,
         plans: Plans,
+        floors: FloorStore,
         source: SourceName,
         complete_after_hours: int,
         teams_app: bool,
@@ -157,6 +160,7 @@ class ReportMaker:
         self._costs = costs
         self._anomalies = anomalies
         self._plans = plans
+        self._floors = floors
         self._source = source
         self._hours = complete_after_hours
         self._teams_app = teams_app
@@ -193,10 +197,12 @@ class ReportMaker:
         *,
         record: bool = False,
     ) -> dict[str, AccountFigures]:
-        """The figures of each account; ``thresholds`` by account win over the global one.
+        """The figures of each account; ``thresholds`` by account win over the global one, and the
+        floors of accounts over a lower smallest increase.
 
         ``record``: with how its forecasts have done, from as much history as is stored.
         """
+        floors = await self._floors.of(self._source, accounts)
         span = basis.history if record else basis.span
         table = await self._costs.load(self._source, accounts, span)
         by_account: dict[str, list[CostSeries]] = {account: [] for account in accounts}
@@ -210,7 +216,10 @@ class ReportMaker:
                 basis.state.currency,
                 basis.data_through,
                 thresholds.get(account, basis.config.anomaly_threshold),
-                basis.config.min_increase,
+                max(
+                    basis.config.min_increase,
+                    float(floors[account].amount) if account in floors else 0.0,
+                ),
             )
             if record and made.forecast is not None:
                 done = track_record(table.span, series_of_account, basis.data_through)
@@ -261,6 +270,16 @@ class ReportMaker:
         """The open anomalies by account."""
         found: dict[str, list[Anomaly]] = {}
         for anomaly in await self._anomalies.open_of(self._source, accounts):
+            found.setdefault(anomaly.account_id, []).append(anomaly)
+        return found
+
+    async def answered(self, accounts: Sequence[str]) -> dict[str, list[Anomaly]]:
+        """What was raised before by account, newest first: what is like it may be answered."""
+        found: dict[str, list[Anomaly]] = {}
+        newest = await self._anomalies.newest(
+            self._source, accounts, LOOKED_AT * max(len(accounts), 1)
+        )
+        for anomaly in newest:
             found.setdefault(anomaly.account_id, []).append(anomaly)
         return found
 

@@ -7,7 +7,7 @@ member cannot undo what only an admin may decide.
 
 from datetime import date, datetime, timedelta
 
-from services.anomalies import PLAN
+from services.analysis.quiet import FLOOR, PLAN, quiet_until
 from services.audit import Audit
 from services.errors import ConflictError, InvalidError, NotAllowedError, NotFoundError
 from services.model import Actor, Anomaly, AnomalyStatus, Answer, SourceName
@@ -45,6 +45,11 @@ class Resolutions:
             raise NotFoundError("There is no such anomaly any more. See `anomalies`.")
         return anomaly
 
+    async def was_told_in(self, anomaly: Anomaly, conversation_id: str) -> bool:
+        """Whether an alert of an anomaly went to a conversation."""
+        alerts = await self._alerts.of_subjects([anomaly.id])
+        return any(one.conversation_id == conversation_id for one in alerts)
+
     async def answer(
         self,
         anomaly_id: str,
@@ -67,16 +72,23 @@ class Resolutions:
         """
         if answer not in ANSWERS or (answer == "snoozed" and days not in SNOOZE_DAYS):
             raise InvalidError("This is no answer to an anomaly.")
-        until = now.date() + timedelta(days=days) if answer == "snoozed" else None
+        snoozed = now.date() + timedelta(days=days) if answer == "snoozed" else None
         for _ in range(MOST_TRIES):
             anomaly = await self.get(anomaly_id)
             if from_conversation is not None:
                 await self._must_be_allowed(anomaly, answer, days, from_conversation)
-            if anomaly.status == answer and (answer != "snoozed" or _lasts_until(anomaly, until)):
+            if anomaly.status == answer and (
+                answer != "snoozed" or _lasts_until(anomaly, snoozed)
+            ):
                 return anomaly
             _must_take(anomaly, answer)
             given = Answer(
-                by=by[0], by_id=by[1], at=now, until=until, reason=reason, excess=anomaly.excess
+                by=by[0],
+                by_id=by[1],
+                at=now,
+                until=snoozed or quiet_until(anomaly, answer, now.date()),
+                reason=reason,
+                excess=anomaly.excess,
             )
             changed = anomaly.model_copy(
                 update={"status": answer, "answer": given, "updated_at": now}
@@ -91,10 +103,9 @@ class Resolutions:
     ) -> None:
         """Raises NotAllowedError unless a member of the conversation may say this."""
         reserved = answer in FOR_ADMINS or (answer == "snoozed" and days != SHORT_SNOOZE)
-        if reserved or (answer == "open" and _by_admins_only(anomaly)):
+        if reserved or (answer == "open" and is_for_admins(anomaly)):
             raise NotAllowedError("Only admins can say this of an anomaly.")
-        alerts = await self._alerts.of_subjects([anomaly.id])
-        if not any(one.conversation_id == conversation_id for one in alerts):
+        if not await self.was_told_in(anomaly, conversation_id):
             raise NotAllowedError(
                 "Members of the conversation that the alert went to can answer it there, and "
                 "admins anywhere."
@@ -136,7 +147,7 @@ def _lasts_until(anomaly: Anomaly, until: date | None) -> bool:
     return known is not None and until is not None and known >= until
 
 
-def _by_admins_only(anomaly: Anomaly) -> bool:
+def is_for_admins(anomaly: Anomaly) -> bool:
     """Whether the answer that an anomaly has is one that only admins give."""
     answer = anomaly.answer
     if answer is None:
@@ -144,4 +155,4 @@ def _by_admins_only(anomaly: Anomaly) -> bool:
     if anomaly.status == "snoozed":
         longest = answer.at.date() + timedelta(days=SHORT_SNOOZE)
         return answer.until is not None and answer.until > longest
-    return anomaly.status in FOR_ADMINS or answer.by_id == PLAN
+    return anomaly.status in FOR_ADMINS or answer.by_id in {PLAN, FLOOR}

@@ -110,6 +110,12 @@ def set_money(value: float, currency: str) -> str:
     return money(Decimal(repr(value)), currency)
 
 
+def set_amount(amount: Decimal, currency: str) -> str:
+    """An amount that somebody has set, without cents where it has none: ``$60``, ``$1.20``."""
+    whole = amount == amount.to_integral_value()
+    return _signed(amount, currency, ",.0f" if whole else ",.2f")
+
+
 def exact_number(value: float) -> str:
     """Every digit of it, for forms and files: ``20``, ``12.345678``."""
     return f"{Decimal(repr(value)).normalize():f}"

@@ -165,6 +165,7 @@ async def undo(chat: Chat, turn: Turn, press: Press) -> Reply:
         "team.remove": f"{what} is back",
         "team.change": f"{what} is as it was before",
         "config.change": "The settings are as they were before",
+        "floor.change": "The floor is as it was before",
     }[entry.action]
     at = turn.now.astimezone(UTC)
     return Reply(general.closed(f"{done}. Undone by {turn.actor.name}, {clock_time(at)}."))

@@ -10,6 +10,7 @@ cards in an hour, and a digest for the rest.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -19,7 +20,7 @@ from services.alerts.news import (
     TO_BE_POSTED,
     Known,
     Newsroom,
-    covers,
+    back_words,
     fingerprint_of,
     groups_of,
     grown_words,
@@ -28,6 +29,7 @@ from services.alerts.news import (
 )
 from services.alerts.posting import Posting
 from services.alerts.runs import RUN, RunCards
+from services.analysis.quiet import covers
 from services.config import Config
 from services.errors import (
     AgentError,
@@ -35,6 +37,7 @@ from services.errors import (
     LostLeaseError,
     StoreUnavailableError,
 )
+from services.floors import Floors
 from services.model import (
     Alert,
     Anomaly,
@@ -60,6 +63,7 @@ GROWN = 2
 DIGEST = "digest:"
 GROUP = f"{DIGEST}group:"
 MOST_EVENTS = 1000
+QUIET_STATES = {"snoozed", "expected", "not_an_anomaly", "too_small", "accepted"}
 
 
 class Alerts:
@@ -76,6 +80,7 @@ class Alerts:
         maker: ReportMaker,
         teams: Teams,
         config: Config,
+        floors: Floors,
         watchdog: Watchdog,
         source: SourceName,
         timing: Timing = PRODUCTION,
@@ -88,7 +93,7 @@ class Alerts:
         self._notifier = notifier
         self._watchdog = watchdog
         self._source = source
-        self._newsroom = Newsroom(maker, teams, config, source)
+        self._newsroom = Newsroom(maker, teams, config, floors, source)
         self._posting = Posting(
             alerts=alerts,
             notifier=notifier,
@@ -210,10 +215,12 @@ class Alerts:
         followed = [one.subject for one in known if one.message or one.state in TO_BE_POSTED]
         anomalies = {one.id: one for one in await self._anomalies.get_many(followed)}
         new = await self._untold(conversation, open_ones)
-        behind = [anomalies[one.subject] for one in known if is_behind(one, anomalies)]
-        facts = Known({}, {}, now)
+        floors = await self._newsroom.floors_of(anomalies.values())
+        behind = [anomalies[one.subject] for one in known if is_behind(one, anomalies, floors)]
+        facts = Known(now=now, floors=floors)
         if behind or new or any(one.state in TO_BE_POSTED for one in known):
             facts = await self._newsroom.knowledge([*behind, *new[:MOST_AN_HOUR]], now)
+            facts = replace(facts, floors={**floors, **facts.floors})
         for alert in known:
             anomaly = anomalies.get(alert.subject)
             if anomaly is not None:
@@ -326,23 +333,35 @@ class Alerts:
     async def _update(
         self, conversation: Conversation, alert: Alert, news: AnomalyNews, now: datetime
     ) -> None:
-        """Replaces the card where it shows something else now, and tells once of growth."""
-        anomaly, fingerprint, message = news.anomaly, fingerprint_of(news.anomaly), alert.message
+        """Replaces the card where it shows something else now; tells once of growth, and that an
+        anomaly which was quiet is open again by itself.
+        """
+        anomaly, message = news.anomaly, alert.message
+        fingerprint = fingerprint_of(anomaly, news.floor)
         if alert.shown == fingerprint or message is None:
             return
+        back = _is_back(alert, anomaly)
         grown = (
-            anomaly.status == "open"
+            not back
+            and anomaly.status == "open"
             and alert.excess_told > 0
             and anomaly.excess >= GROWN * alert.excess_told
         )
-        if grown:
-            news = news.model_copy(update={"grown_from": alert.excess_told})
+        if grown or back:
+            before = alert.excess_told if grown else None
+            news = news.model_copy(update={"grown_from": before, "is_back": back})
         if not await self._posting.replaced(conversation, alert, news, fingerprint, now):
             return
-        told = anomaly.excess if grown else alert.excess_told
+        told = anomaly.excess if grown or back else alert.excess_told
         # Stored before the reply: a reply that is lost is better than one at every tick, or one
         # from each worker.
         stored = await self._posting.changed(alert, now, shown=fingerprint, excess_told=told)
-        if grown and stored is not None:
-            words = grown_words(news, alert.excess_told)
+        if (grown or back) and stored is not None:
+            words = grown_words(news, alert.excess_told) if grown else back_words(news)
             await self._notifier.reply(conversation, message, words)
+
+
+def _is_back(alert: Alert, anomaly: Anomaly) -> bool:
+    """Whether a card says of an open anomaly that it is quiet, and nobody has reopened it."""
+    was = alert.shown.partition("|")[0]
+    return was in QUIET_STATES and anomaly.status == "open" and anomaly.answer is None

@@ -5,7 +5,15 @@ instants are aware datetimes.
 """
 
 from services.model.amounts import CENT, cents, moved
-from services.model.anomalies import Alert, Anomaly, AnomalyStatus, Answer, PostedMessage
+from services.model.anomalies import (
+    Alert,
+    Anomaly,
+    AnomalyStatus,
+    Answer,
+    Floor,
+    FloorOffer,
+    PostedMessage,
+)
 from services.model.audit import Actor, AuditEntry
 from services.model.base import Value
 from services.model.costs import (
@@ -108,6 +116,8 @@ __all__ = [
     "DigestNews",
     "Explanation",
     "Facts",
+    "Floor",
+    "FloorOffer",
     "Forecast",
     "FrozenReport",
     "Month",

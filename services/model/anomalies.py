@@ -21,10 +21,14 @@ class Answer(Value):
     by_id: str
     at: datetime
     until: date | None = None
-    """Last day of a snooze."""
+    """Last day of a snooze; else the last day on which nothing is told of what is alike."""
     reason: str = ""
     excess: Decimal = Decimal(0)
     """The anomaly's excess at the answer; a snooze ends when it has doubled."""
+    floor: Decimal | None = None
+    """The account's floor that answered, below which nothing is told."""
+    like: date | None = None
+    """First day of the earlier anomaly whose answer was taken over."""
 
 
 class Anomaly(Value):
@@ -55,6 +59,31 @@ class Anomaly(Value):
     """The newest answer; None while nobody has answered."""
     raised_at: datetime
     updated_at: datetime
+
+
+class Floor(Value):
+    """Excess of an account's anomalies below which nothing is told of them."""
+
+    account_id: str
+    source: SourceName
+    amount: Decimal
+    by: str
+    """Name of who has set it, for reading."""
+    at: datetime
+    entry: str = ""
+    """The change in the audit trail."""
+
+
+class FloorOffer(Value):
+    """A floor that would have kept an anomaly quiet, and others of the account with it."""
+
+    current: Decimal
+    """What holds now."""
+    amount: Decimal
+    hidden: int
+    """How many of the account's last alerts it would have kept quiet."""
+    alerts: int
+    """How many those were."""
 
 
 class Alert(Value):

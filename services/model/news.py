@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from services.model.anomalies import Anomaly
+from services.model.anomalies import Anomaly, Floor, FloorOffer
 from services.model.base import Value
 from services.model.figures import AccountFigures
 from services.model.reports import AnomalyLine
@@ -20,6 +20,12 @@ class AnomalyNews(Value):
     """None when there are no costs to show."""
     grown_from: Decimal | None = None
     """The excess that the conversation was told before, when it has doubled since."""
+    is_back: bool = False
+    """It was quiet for a while and is open again by itself."""
+    floor: Floor | None = None
+    """The account's own floor, where the anomaly was said to be too small."""
+    offer: FloorOffer | None = None
+    """A higher one that would have kept it quiet."""
     sample: bool = False
 
 

@@ -3,7 +3,7 @@
 The docstrings are the contract that ``tests/contract`` runs against every implementation.
 """
 
-from services.ports.anomalies import AlertStore, AnomalyStore
+from services.ports.anomalies import AlertStore, AnomalyStore, FloorStore
 from services.ports.costs import CostSource, CostStore
 from services.ports.mail import MailConnection, MailTokens, MailTransport
 from services.ports.metrics import UNMEASURED, Meter, Unmeasured
@@ -34,6 +34,7 @@ __all__ = [
     "CostSource",
     "CostStore",
     "DeliveryLedger",
+    "FloorStore",
     "MailConnection",
     "MailTokens",
     "MailTransport",

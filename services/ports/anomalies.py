@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
-from services.model import Alert, Anomaly, AnomalyStatus, SourceName
+from services.model import Alert, Anomaly, AnomalyStatus, Floor, SourceName
 
 
 class AnomalyStore(Protocol):
@@ -83,4 +83,21 @@ class AlertStore(Protocol):
         self, source: SourceName, conversation_id: str, since: datetime
     ) -> list[Alert]:
         """Those of a conversation that were created since then, newest first."""
+        ...
+
+
+class FloorStore(Protocol):
+    """Floors of accounts, by source."""
+
+    async def of(self, source: SourceName, accounts: Sequence[str]) -> dict[str, Floor]:
+        """The floors of these accounts that have one, by account."""
+        ...
+
+    async def replace(
+        self, source: SourceName, account_id: str, floor: Floor | None, was: Floor | None
+    ) -> bool:
+        """Stores a floor, or removes it (None), where it is still what it ``was`` (its entry).
+
+        False when somebody else was faster; then nothing is written.
+        """
         ...

@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from services.ports.anomalies import AlertStore, AnomalyStore
+from services.ports.anomalies import AlertStore, AnomalyStore, FloorStore
 from services.ports.costs import CostStore
 from services.ports.people import (
     AdminStore,
@@ -53,6 +53,9 @@ class Store(Protocol):
 
     @property
     def open_cards(self) -> OpenCardStore: ...
+
+    @property
+    def floors(self) -> FloorStore: ...
 
     @property
     def plans(self) -> PlanStore: ...

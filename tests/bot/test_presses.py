@@ -92,6 +92,21 @@ async def an_alert(here: World) -> Made:
     return message, "Expected"
 
 
+async def too_small(here: World) -> Made:
+    (made,) = await here.add_teams(f"Small {next(NUMBERS)}")
+    _, message = await here.alert(made)
+    await here.press(message, r"Too small \(admins\)")
+    await here.quiet()
+    return message, r"Raise floor to \$600 .*"
+
+
+async def raised_floor(here: World) -> Made:
+    message, title = await too_small(here)
+    await here.press(message, title)
+    await here.quiet()
+    return message, "Undo floor .*"
+
+
 async def list_of_anomalies(here: World) -> Made:
     here.raise_anomaly(await team(here))
     return await here.says("anomalies", ANA, "channel"), "Open"
@@ -149,6 +164,8 @@ CASES: dict[str, Case] = {
         Case("anomalies", typed("help", "Anomalies"), "anomal", "anomal", fresh=True),
         Case("anomaly.open", list_of_anomalies, "more than expected", "more than", fresh=True),
         Case("anomaly.answer", an_alert, "EXPECTED.* by Ana", "EXPECTED.* by Ana", True),
+        Case("floor.raise", too_small, "account: .600, by Ana", "account: .600, by Ana", True),
+        Case("floor.undo", raised_floor, "Raise the floor from", "was undone already", True),
         Case("cancel", typed("add team", "Cancel"), "Cancelled by Ana", "Cancelled by Ana"),
         Case("undo", new_team, "was removed again. Undone by Ana", "was undone already", True),
         Case("history", typed("history", "Older"), "Changes", "Changes"),

@@ -37,6 +37,8 @@ from services.model import (
     DeliveryRecap,
     DeliveryState,
     DigestNews,
+    Floor,
+    FloorOffer,
     Person,
     PlannedChange,
     Restatement,
@@ -362,6 +364,16 @@ def history_lines(texts: Texts) -> list[settings.HistoryLine]:
         ),
         (entry(texts, 7, "role.grant", actor=Actor(door="clock")), texts.person),
         (entry(texts, 8, "alerts.on"), texts.name(3)),
+        (
+            entry(
+                texts,
+                9,
+                "floor.change",
+                before={"floor": None},
+                after={"floor": "60", "by": texts.person, "at": NOW.isoformat()},
+            ),
+            texts.name(1),
+        ),
     ]
     return [
         settings.HistoryLine(one, subject, one.action.startswith(("team", "config")))
@@ -541,14 +553,15 @@ def _anomalies(texts: Texts) -> Named:
     over = anomaly(texts, status="ended", end=date(2026, 11, 20))
     yield "alert ended", anomalies.alert(news(texts, over))
     states: list[tuple[str, dict[str, Any]]] = [
-        ("expected", {"reason": texts.reason}),
-        ("not_an_anomaly", {}),
+        ("expected", {"reason": texts.reason, "until": date(2026, 12, 28)}),
+        ("not_an_anomaly", {"until": date(2027, 2, 21)}),
         ("too_small", {}),
         ("snoozed", {"until": date(2026, 11, 30)}),
         ("accepted", {}),
     ]
     for status, more in states:
         yield f"alert {status}", anomalies.alert(news(texts, answered(texts, status, **more)))
+    yield from _quiet(texts)
     plan = Answer(
         by=texts.person, by_id="plan", at=NOW, reason=texts.reason, until=date(2026, 11, 20)
     )
@@ -584,6 +597,46 @@ def _anomalies(texts: Texts) -> Named:
     ]
     for name, of_run, of_news in states_of_runs:
         yield f"run {name}", anomalies.run_trouble(RunNews(run=run(texts, **of_run), **of_news))
+
+
+def _quiet(texts: Texts) -> Named:
+    """What is kept quiet from now on, and for whom the buttons are."""
+    small = answered(texts, "too_small")
+    small = small.model_copy(update={"excess": Decimal("52.10")})
+    offer = FloorOffer(current=Decimal(25), amount=Decimal(60), hidden=3, alerts=5)
+    floor = Floor(
+        account_id=small.account_id,
+        source="datadog",
+        amount=Decimal(60),
+        by=texts.person,
+        at=NOW,
+        entry="e1",
+    )
+    yield "alert too small, with an offer", anomalies.alert(news(texts, small, offer=offer))
+    yield "alert too small, floor raised", anomalies.alert(news(texts, small, floor=floor))
+    yield "alert open again", anomalies.alert(news(texts, anomaly(texts), is_back=True))
+    by_itself: list[tuple[str, str, dict[str, Any]]] = [
+        ("below the floor", "too_small", {"by_id": "floor", "floor": Decimal(60)}),
+        (
+            "like an earlier one",
+            "expected",
+            {"by_id": "like", "like": date(2026, 10, 20), "until": date(2026, 12, 28)},
+        ),
+    ]
+    for name, status, more in by_itself:
+        answer = Answer(**{"by": texts.person, "by_id": "a", "at": NOW, **more})
+        kept = floor if status == "too_small" else None
+        about = anomaly(texts, status=status, answer=answer)
+        about = small.model_copy(update={"answer": answer}) if kept else about
+        yield f"alert {name}", anomalies.alert(news(texts, about, floor=kept))
+    level = answered(texts, "accepted").model_copy(
+        update={"usage": Decimal("5560.00"), "last": date(2026, 11, 20)}
+    )
+    yield "alert accepted, with its level", anomalies.alert(news(texts, level))
+    may: tuple[anomalies.May, ...] = ("admin", "elsewhere", "member", "nobody")
+    for who in may:
+        yield f"alert for {who}", anomalies.alert(news(texts, anomaly(texts)), who)
+        yield f"alert answered, for {who}", anomalies.alert(news(texts, small, offer=offer), who)
 
 
 def _reports(texts: Texts) -> Named:

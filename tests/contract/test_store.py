@@ -20,6 +20,7 @@ from services.model import (
     DaySpan,
     DeliveryPhase,
     DeliveryState,
+    Floor,
     Month,
     OpenCard,
     PendingImport,
@@ -397,6 +398,28 @@ async def test_an_alert_is_changed_by_one_of_two_and_never_by_a_stale_one(
     assert again is not None
     assert again.fence == 2
     assert await alerts.replace(one.model_copy(update={"id": "x|c"})) is None
+
+
+async def test_a_floor_is_replaced_by_whoever_saw_the_one_that_is_there(any_store: Store) -> None:
+    floors = any_store.floors
+    first = Floor(
+        account_id=A, source="datadog", amount=Decimal("60.5"), by="Ana", at=NOW, entry="e1"
+    )
+    second = first.model_copy(update={"amount": Decimal(80), "entry": "e2"})
+    assert await floors.of("datadog", [A, B]) == {}
+    assert await floors.replace("datadog", A, None, None)
+    assert not await floors.replace("datadog", A, second, first)
+    assert await floors.replace("datadog", A, first, None)
+    assert not await floors.replace("datadog", A, second, None)
+    assert not await floors.replace("datadog", A, None, None)
+    assert not await floors.replace("datadog", A, first, second)
+    assert await floors.of("datadog", [A, B]) == {A: first}
+    assert await floors.of("sample", [A]) == {}
+    assert await floors.replace("datadog", A, second, first)
+    assert not await floors.replace("datadog", A, None, first)
+    assert await floors.of("datadog", [A]) == {A: second}
+    assert await floors.replace("datadog", A, None, second)
+    assert await floors.of("datadog", [A]) == {}
 
 
 async def test_announced_changes_are_found_by_account_and_days(any_store: Store) -> None:

@@ -18,6 +18,7 @@ from services.check import Check
 from services.config import Config
 from services.conversations import Conversations
 from services.cost_rows import CostRows
+from services.floors import Floors
 from services.health import Health
 from services.histories import Histories
 from services.plans import Plans
@@ -33,6 +34,7 @@ from tests.docs.test_docs import commands_of, text
 USE_CASES: tuple[type, ...] = (
     *(Teams, Config, Reports, Runs, AnomalyList, Resolutions, CostRows, Histories, WhatIfs),
     *(Plans, Conversations, Roles, Changes, Audit, ApiKeys, Health, Watch, Check, Backtests),
+    Floors,
 )
 DOORS = ("in Teams", "REST", "command line")
 NAME = re.compile(r"`([^`]+)`")

@@ -25,6 +25,7 @@ from services.model import (
     Delivery,
     DeliveryPhase,
     DeliveryState,
+    Floor,
     FrozenReport,
     Month,
     OpenCard,
@@ -381,6 +382,33 @@ class MemoryAnomalies:
             if status in {None, one.status} and (after is None or (one.raised_at, one.id) < after)
         ]
         return found[:limit]
+
+
+class MemoryFloors:
+    """Implements ``services.ports.FloorStore``."""
+
+    def __init__(self) -> None:
+        self._floors: dict[tuple[SourceName, str], Floor] = {}
+
+    async def of(self, source: SourceName, accounts: Sequence[str]) -> dict[str, Floor]:
+        return {
+            account: floor
+            for (of, account), floor in self._floors.items()
+            if of == source and account in accounts
+        }
+
+    async def replace(
+        self, source: SourceName, account_id: str, floor: Floor | None, was: Floor | None
+    ) -> bool:
+        key = (source, account_id)
+        known = self._floors.get(key)
+        if (known and known.entry) != (was and was.entry):
+            return False
+        if floor is None:
+            self._floors.pop(key, None)
+        else:
+            self._floors[key] = floor
+        return True
 
 
 class MemoryPlans:
@@ -959,6 +987,7 @@ class MemoryStore:
     admins: MemoryAdmins = field(default_factory=MemoryAdmins)
     conversations: MemoryConversations = field(default_factory=MemoryConversations)
     open_cards: MemoryOpenCards = field(default_factory=MemoryOpenCards)
+    floors: MemoryFloors = field(default_factory=MemoryFloors)
     plans: MemoryPlans = field(default_factory=MemoryPlans)
     pending_imports: MemoryPendingImports = field(default_factory=MemoryPendingImports)
     api_keys: MemoryApiKeys = field(default_factory=MemoryApiKeys)

@@ -20,6 +20,7 @@ from services.errors import (
     MessageFateUnknownError,
     StoreUnavailableError,
 )
+from services.floors import Floors
 from services.model import (
     Alert,
     Anomaly,
@@ -67,6 +68,7 @@ class World:
         transports = Transports(
             config, "datadog", self.transport, {"smtp": lambda _: self.transport}
         )
+        floors = Floors(self.store.floors, self.store.anomalies, config, audit, "datadog")
         return Alerts(
             alerts=self.store.alerts,
             anomalies=self.store.anomalies,
@@ -83,12 +85,14 @@ class World:
                 costs=self.store.costs,
                 anomalies=self.store.anomalies,
                 plans=Plans(self.store.plans, audit),
+                floors=self.store.floors,
                 source="datadog",
                 complete_after_hours=48,
                 teams_app=True,
             ),
             teams=Teams(self.store.teams, audit, source="datadog"),
             config=config,
+            floors=floors,
             watchdog=Watchdog(self.store.runs, self.store.deliveries, "datadog"),
             source="datadog",
             timer=self.timer,

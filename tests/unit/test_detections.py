@@ -66,6 +66,7 @@ class Days:
             store=self.store.anomalies,
             anomalies=Anomalies(self.store.anomalies),
             plans=Plans(self.store.plans, Audit(self.store.audit)),
+            floors=self.store.floors,
             source="datadog",
             complete_after_hours=48,
         )

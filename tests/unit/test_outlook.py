@@ -58,6 +58,7 @@ def maker(store: MemoryStore) -> ReportMaker:
         costs=store.costs,
         anomalies=store.anomalies,
         plans=Plans(store.plans, Audit(store.audit)),
+        floors=store.floors,
         source="datadog",
         complete_after_hours=48,
         teams_app=True,

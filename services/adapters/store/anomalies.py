@@ -5,9 +5,18 @@ from datetime import datetime
 from typing import Any
 
 from pymongo import ASCENDING, DESCENDING
+from pymongo.errors import DuplicateKeyError
 
 from services.adapters.store.client import Database, behind, guarded, plain
-from services.model import Alert, Anomaly, AnomalyStatus, DaySpan, PlannedChange, SourceName
+from services.model import (
+    Alert,
+    Anomaly,
+    AnomalyStatus,
+    DaySpan,
+    Floor,
+    PlannedChange,
+    SourceName,
+)
 
 FIGURES = {"excess", "service", "end", "last", "usage", "shares", "updated_at"}
 SETTLED = {"status", "answer", "end", "updated_at"}
@@ -93,6 +102,41 @@ class MongoAnomalies:
         cursor = self._anomalies.find(query).limit(limit)
         order = [("raised_at", DESCENDING), ("_id", DESCENDING)]
         return [_anomaly(doc) async for doc in cursor.sort(order)]
+
+
+class MongoFloors:
+    """Implements ``services.ports.FloorStore``."""
+
+    def __init__(self, db: Database) -> None:
+        self._floors = db.floors
+
+    @guarded
+    async def of(self, source: SourceName, accounts: Sequence[str]) -> dict[str, Floor]:
+        ids = [f"{source}:{account}" for account in accounts]
+        found = {}
+        async for doc in self._floors.find({"_id": {"$in": ids}}):
+            del doc["_id"]
+            found[doc["account_id"]] = Floor(**doc)
+        return found
+
+    @guarded
+    async def replace(
+        self, source: SourceName, account_id: str, floor: Floor | None, was: Floor | None
+    ) -> bool:
+        key = {"_id": f"{source}:{account_id}"}
+        if was is None:
+            if floor is None:
+                return await self._floors.count_documents(key) == 0
+            try:
+                await self._floors.insert_one({**key, **plain(floor.model_dump())})
+            except DuplicateKeyError:
+                return False
+            return True
+        known = {**key, "entry": was.entry}
+        if floor is None:
+            return (await self._floors.delete_one(known)).deleted_count == 1
+        done = await self._floors.replace_one(known, plain(floor.model_dump()))
+        return done.matched_count == 1
 
 
 class MongoPlans:

@@ -2,7 +2,12 @@
 
 from pymongo import ASCENDING, DESCENDING
 
-from services.adapters.store.anomalies import MongoAlerts, MongoAnomalies, MongoPlans
+from services.adapters.store.anomalies import (
+    MongoAlerts,
+    MongoAnomalies,
+    MongoFloors,
+    MongoPlans,
+)
 from services.adapters.store.api_keys import MongoApiKeys
 from services.adapters.store.client import guarded, open_client, open_database, too_old
 from services.adapters.store.config import MongoAudit, MongoConfig
@@ -44,6 +49,7 @@ class MongoStore:
         self.alerts = MongoAlerts(self._db)
         self.conversations = MongoConversations(self._db)
         self.open_cards = MongoOpenCards(self._db)
+        self.floors = MongoFloors(self._db)
         self.plans = MongoPlans(self._db)
         self.pending_imports = MongoPendingImports(self._db)
         self.api_keys = MongoApiKeys(self._db)
