@@ -1,0 +1,341 @@
+"""Data that agents of earlier versions have stored, under the agent of today, on a real MongoDB.
+
+``record.py`` has made it, with the code of those versions.
+"""
+
+import asyncio
+import gzip
+import json
+import secrets
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from bson import json_util
+from pymongo import MongoClient
+
+from cli.run_report import work_on_report
+from services.adapters.store.migrations import FIRST, STEPS
+from services.model import RunState
+from tests.bot.agent import Moving, World, serving
+from tests.conftest import ROOT, AgentProcess
+from tests.data.record import (
+    FOLDER,
+    HANDED_OVER,
+    PASSWORD,
+    REFUSED,
+    SAID,
+    SECRET_KEY,
+    WAITING,
+    costs_until,
+)
+from tests.servers.datadog import FakeDatadog
+from tests.servers.smtp import FakeSmtp, Faults
+from tests.servers.teams import ANA, TeamsSim
+
+NEWEST = FIRST + len(STEPS)
+RECORDED = sorted(path.name.removesuffix(".json.gz") for path in FOLDER.glob("*.json.gz"))
+GETS_NO_MAIL = Faults(refuse={REFUSED: "550 5.1.1 no such user"})
+
+
+@dataclass
+class Recording:
+    """What an agent has stored, and what it said of it."""
+
+    name: str
+    text: str
+    found: dict[str, Any] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.found = json.loads(self.text)
+
+    @property
+    def recorded_at(self) -> datetime:
+        return datetime.fromisoformat(self.found["recorded_at"])
+
+    def load(self, mongo_url: str, database: str, teams_url: str = "") -> None:
+        """Stores the documents; conversations are then at another address."""
+        text = self.text.replace(self.found["teams_url"], teams_url or self.found["teams_url"])
+        with MongoClient[dict[str, Any]](mongo_url, tz_aware=True) as client:
+            # Runs are kept for 400 days: also after that, the recorded ones are to be read.
+            client.admin.command("setParameter", 1, ttlMonitorEnabled=False)
+            for name, docs in json_util.loads(text)["collections"].items():
+                if docs:
+                    client[database][name].insert_many(docs)
+
+    def documents(self, collection: str) -> list[dict[str, Any]]:
+        return list(self.found["collections"][collection])
+
+
+def recording(name: str) -> Recording:
+    return Recording(name, gzip.decompress((FOLDER / f"{name}.json.gz").read_bytes()).decode())
+
+
+@pytest.fixture(params=RECORDED)
+def old(request: pytest.FixtureRequest) -> Recording:
+    return recording(request.param)
+
+
+@dataclass
+class Upgraded:
+    """The agent of today on the data of then, half an hour later."""
+
+    old: Recording
+    world: World
+    smtp: FakeSmtp
+    clock: Moving
+
+    async def get(self, path: str) -> Any:
+        url = self.world.sim.bot_url + path
+        async with aiohttp.ClientSession() as http, http.get(url) as answer:
+            assert answer.status == 200, await answer.text()
+            return await answer.json()
+
+    async def finish_the_killed_run(self) -> None:
+        wired, patience = self.world.agent.wired, timedelta(seconds=1)
+        async with asyncio.timeout(60):
+            while (await work_on_report(wired, patience=patience))[0].run.state is RunState.OPEN:
+                self.clock.move(minutes=1)
+
+
+@asynccontextmanager
+async def upgraded(old: Recording, mongo_url: str, folder: Path) -> AsyncIterator[Upgraded]:
+    clock = Moving(old.recorded_at + timedelta(minutes=30))
+    async with (
+        FakeDatadog(costs_until(old.recorded_at.date())) as datadog,
+        FakeSmtp(GETS_NO_MAIL) as smtp,
+        TeamsSim() as sim,
+    ):
+        environment = {
+            "DATA_DIR": str(folder),
+            "MONGO_URL": mongo_url,
+            "DB_NAME": f"test_{secrets.token_hex(6)}",
+            "SECRET_KEY": SECRET_KEY,
+            **datadog.environment(),
+            **smtp.environment(),
+            **sim.environment(),
+        }
+        old.load(mongo_url, environment["DB_NAME"], sim.url)
+        async with serving(sim, environment, clock) as agent:
+            with MongoClient[dict[str, Any]](mongo_url, tz_aware=True) as client:
+                database: Any = client[environment["DB_NAME"]]
+                world = World(sim, agent, environment, database, clock)
+                yield Upgraded(old, world, smtp, clock)
+                client.drop_database(environment["DB_NAME"])
+
+
+@pytest.fixture
+async def today(old: Recording, mongo_url: str, tmp_path: Path) -> AsyncIterator[Upgraded]:
+    async with upgraded(old, mongo_url, tmp_path) as found:
+        yield found
+
+
+def test_there_is_data_of_before_versions_and_of_each_version_since() -> None:
+    found = {one["version"] for name in RECORDED for one in stored_versions(recording(name))}
+    assert found == {None, *range(FIRST, NEWEST + 1)}, "see CONTRIBUTING.md, recipe stored data"
+
+
+def stored_versions(old: Recording) -> Iterator[dict[str, Any]]:
+    docs = json_util.loads(old.text)["collections"].get("meta", [])
+    yield from docs or [{"version": None}]
+
+
+async def test_what_the_agent_said_of_its_data_it_says_today(today: Upgraded) -> None:
+    compared = 0
+    for name, before in today.old.found["said"].items():
+        if before is None:
+            continue  # REST did not answer this yet
+        now = await today.get(SAID[name])
+        if isinstance(before, dict):
+            assert same_where_both_speak(before, now) == set(), name
+            compared += 1
+            continue
+        by_key = {key_of(one): one for one in now}
+        for one in before:
+            assert key_of(one) in by_key, (name, one)
+            assert same_where_both_speak(one, by_key[key_of(one)]) == set(), name
+            compared += 1
+    assert compared > 6
+
+
+def key_of(row: dict[str, Any]) -> Any:
+    return row.get("id") or (row["team_id"], row["date"])
+
+
+def same_where_both_speak(before: dict[str, Any], now: dict[str, Any]) -> set[str]:
+    """Fields that have another value now; those of another type are of another API."""
+    both = {name for name in set(before) & set(now) if type(before[name]) is type(now[name])}
+    assert both
+    return {
+        name
+        for name in both
+        if (
+            same_where_both_speak(before[name], now[name])
+            if isinstance(now[name], dict) and now[name]
+            else before[name] != now[name]
+        )
+    }
+
+
+async def test_every_document_is_still_there(today: Upgraded) -> None:
+    assert await today.get("/api/health")
+    for name, docs in today.old.found["collections"].items():
+        ids = {doc["_id"] for doc in docs}
+        assert ids <= {doc["_id"] for doc in today.world.database[name].find({}, {"_id": 1})}, name
+    (meta,) = today.world.database["meta"].find()
+    assert meta["version"] == NEWEST
+
+
+ASKED = {
+    "teams": "Team 3",
+    "team Team 0": "lead@example.org",
+    "costs Team 0": "Team 0",
+    "explain Team 0": "ec2",
+    "anomalies": "Team 0",
+    "alerts": "channel",
+    "threshold": "25",
+    "schedule": "Europe/Berlin",
+    "recipients": "finance@example.org",
+    "status": "2026-11-22|22 Nov",
+    "history": "Ana",
+    "preview Team 1": "of the sale",
+    "preview admin": "Team 2",
+    "admins": ANA.object_id,
+}
+
+
+async def test_every_command_reads_old_data(today: Upgraded) -> None:
+    for text, holding in ASKED.items():
+        answer = await today.world.says(text, ANA)
+        assert any(part in answer.text for part in holding.split("|")), (text, answer.text)
+
+
+async def test_the_stored_mail_password_can_still_be_read(today: Upgraded) -> None:
+    config = await today.world.agent.wired.transports._config.stored(today.world.clock())
+    password = today.world.agent.wired.transports._config.smtp_settings(config).password
+    assert password is not None
+    assert password.get_secret_value() == PASSWORD
+
+
+async def test_the_killed_run_is_finished_and_no_mail_goes_out_twice(today: Upgraded) -> None:
+    had_it = {recipient for recipient, _ in today.old.found["mailed"]}
+    assert had_it == {"finance@example.org", "lead@example.org", "team0@example.org"}
+
+    await today.finish_the_killed_run()
+
+    assert {WAITING} <= set(today.smtp.by_recipient) <= {WAITING, HANDED_OVER}
+    assert set(today.smtp.by_recipient.values()) == {1}
+    # The server had this one's body when the agent was killed: only the identical one may follow,
+    # or none and a line to the admins, should mails be put together in another way by now.
+    (before,) = [one for one in today.old.documents("deliveries") if one["phase"] == "data"]
+    mails = [one for one in today.smtp.mails if one.recipient == HANDED_OVER]
+    assert {mail.sha256 for mail in mails} <= {before["raw_sha256"]}
+    after = today.world.database["deliveries"].find_one({"_id": before["_id"]})
+    assert after["state"] == ("sent" if mails else "unknown")
+
+
+async def test_finished_periods_and_told_anomalies_stay_quiet(today: Upgraded) -> None:
+    sent = {
+        one["message_id"] for one in today.old.documents("deliveries") if one["state"] == "sent"
+    }
+    (card,) = today.old.documents("alerts")
+    view, worked = await work_on_report(today.world.agent.wired, period=last_period(today.old))
+    assert not worked
+    assert view.counts
+
+    await today.finish_the_killed_run()
+    await today.world.agent.tick()
+    await today.world.quiet()
+    await today.world.tick()
+
+    assert not sent & {mail.message_id for mail in today.smtp.mails}
+    assert today.world.anomaly(card["subject"])["status"] == "expected"
+    known = [one for one in today.world.messages("channel") if one.reply_to is None]
+    assert all(card["subject"] not in json.dumps(one.body) for one in known)
+
+
+def last_period(old: Recording) -> str:
+    return min(str(one["period"]) for one in old.documents("runs") if one["kind"] == "weekly")
+
+
+HALF_WAY = """
+import asyncio, sys
+from services.adapters.store import MongoStore, migrations
+from services.adapters.store.client import Database
+
+async def killed_here(db: Database) -> None:
+    await db.runs.update_one({"openings": None}, {"$set": {"plan": 0, "openings": 0}})
+    print("half", flush=True)
+    await asyncio.sleep(3600)
+
+store = MongoStore(sys.argv[1], sys.argv[2])
+asyncio.run(migrations.migrate(store._db, (killed_here,)))
+"""
+
+
+async def test_a_migration_that_was_killed_half_way_is_finished_by_the_next_start(
+    mongo_url: str, tmp_path: Path
+) -> None:
+    database = f"test_{secrets.token_hex(6)}"
+    old = recording("before-versions")
+    old.load(mongo_url, database)
+    killed = subprocess.Popen(
+        [sys.executable, "-c", HALF_WAY, mongo_url, database], cwd=ROOT, stdout=subprocess.PIPE
+    )
+    assert killed.stdout is not None
+    assert killed.stdout.readline() == b"half\n"
+    killed.send_signal(signal.SIGKILL)
+    killed.communicate()
+    agent = AgentProcess(
+        {
+            "DATA_DIR": str(tmp_path),
+            "MONGO_URL": mongo_url,
+            "DB_NAME": database,
+            "SECRET_KEY": SECRET_KEY,
+        }
+    )
+    with MongoClient[dict[str, Any]](mongo_url, tz_aware=True) as client:
+        db = client[database]
+        assert db.meta.find_one() == {"_id": "schema", "version": FIRST}
+        assert db.runs.count_documents({"openings": None}) == len(old.documents("runs")) - 1
+
+        result = await agent.run("check")
+
+        assert result.returncode == 0, result.stderr
+        assert db.meta.find_one() == {"_id": "schema", "version": NEWEST}
+        assert db.runs.count_documents({"openings": None}) == 0
+        assert db.alerts.count_documents({"fence": None}) == 0
+        client.drop_database(database)
+
+
+async def test_data_of_a_newer_agent_is_refused_with_the_cure_and_left_as_it_is(
+    mongo_url: str, agent: AgentProcess
+) -> None:
+    database = agent.environment["DB_NAME"]
+    recording(RECORDED[-1]).load(mongo_url, database)
+    with MongoClient[dict[str, Any]](mongo_url, tz_aware=True) as client:
+        db = client[database]
+        db.meta.update_one({"_id": "schema"}, {"$set": {"version": NEWEST + 1}})
+        before = all_documents(db)
+        for command in ("serve", "run-report"):
+            result = await agent.run(command)
+            assert result.returncode == 1
+            assert f"data version {NEWEST + 1}" in result.stderr
+            assert "Start the newer one, or restore a backup." in result.stderr
+            assert result.stderr.count("\n") == 1
+        assert all_documents(db) == before
+        client.drop_database(database)
+
+
+def all_documents(db: Any) -> dict[str, list[str]]:
+    return {
+        name: sorted(repr(doc) for doc in db[name].find()) for name in db.list_collection_names()
+    }
