@@ -192,6 +192,15 @@ async def test_every_document_is_still_there(today: Upgraded) -> None:
         assert ids <= {doc["_id"] for doc in today.world.database[name].find({}, {"_id": 1})}, name
     (meta,) = today.world.database["meta"].find()
     assert meta["version"] == NEWEST
+    assert await stored_mail_password(today.world) == PASSWORD
+
+
+async def stored_mail_password(world: World) -> str:
+    """As the mail transports get it."""
+    config = world.agent.wired.transports._config
+    password = config.smtp_settings(await config.stored(world.clock())).password
+    assert password is not None
+    return str(password.get_secret_value())
 
 
 ASKED = {
@@ -216,13 +225,6 @@ async def test_every_command_reads_old_data(today: Upgraded) -> None:
     for text, holding in ASKED.items():
         answer = await today.world.says(text, ANA)
         assert any(part in answer.text for part in holding.split("|")), (text, answer.text)
-
-
-async def test_the_stored_mail_password_can_still_be_read(today: Upgraded) -> None:
-    config = await today.world.agent.wired.transports._config.stored(today.world.clock())
-    password = today.world.agent.wired.transports._config.smtp_settings(config).password
-    assert password is not None
-    assert password.get_secret_value() == PASSWORD
 
 
 async def test_the_killed_run_is_finished_and_no_mail_goes_out_twice(today: Upgraded) -> None:
