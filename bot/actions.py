@@ -1,8 +1,12 @@
 """The one table of buttons: what each does and who may press it. Every press is checked again."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from bot.chat import Chat
-from bot.commands import show_help
+from bot.commands import COMMANDS, show_help
 from bot.handlers import anomalies, costs, general, people, reports, settings, teams, thresholds
+from bot.parser import parse
 from bot.press import Press
 from bot.turn import Button, Reply, Turn
 from services.errors import InvalidError
@@ -15,8 +19,29 @@ async def press_help(chat: Chat, turn: Turn, press: Press) -> Reply:
     return Reply(reply.card, fresh=True)
 
 
+MOST_NAMES = 10
+
+
+def refused(admins: Sequence[str]) -> str:
+    """To the presser alone: this is for admins, and who they are."""
+    listed = f" Admins: {', '.join(admins[:MOST_NAMES])}." if admins else ""
+    return f"Only admins can do this.{listed}"
+
+
+async def press_command(chat: Chat, turn: Turn, press: Press) -> Reply:
+    """What a typed command does, offered where a text was no command but close to this one."""
+    parsed = parse(press.text, COMMANDS)
+    if parsed.command is None:
+        raise InvalidError("This button is from an older card. Ask for a new one.")
+    if not parsed.command.is_for(turn.role, parsed.rest):
+        return Reply(words=refused(await chat.roles.names()))
+    reply = await parsed.command.handler(chat, turn, parsed.rest)
+    return replace(reply, fresh=True)
+
+
 BUTTONS: dict[str, tuple[Role, Button]] = {
     "help": ("viewer", press_help),
+    "command": ("viewer", press_command),
     "status": ("viewer", general.refresh_status),
     "teams": ("viewer", teams.page_teams),
     "team": ("viewer", teams.open_team),

@@ -93,3 +93,7 @@ class Command:
     """Listed in the help."""
     group: Group = "Everyday"
     """Under which heading."""
+
+    def is_for(self, role: Role, rest: str) -> bool:
+        """Whether somebody in a role may give it with this text after it."""
+        return role == "admin" or not (self.role == "admin" or (self.admin_to_set and rest))

@@ -12,7 +12,7 @@ from botbuilder.core import TurnContext
 from botbuilder.core.teams import TeamsActivityHandler
 from botbuilder.schema import Activity, Attachment, InvokeResponse
 
-from bot.actions import handle, role_of
+from bot.actions import handle, refused, role_of
 from bot.adapter import CARD
 from bot.authenticator import tenant_of
 from bot.chat import Chat
@@ -36,7 +36,6 @@ FILE = "application/vnd.microsoft.teams.file.download.info"
 ANSWER_SECONDS = 0.8
 """After this long a card says that the answer is being worked on."""
 WORKING = "Working on it…"
-MOST_NAMES = 10
 Kind = Literal["personal", "group", "channel"]
 KINDS: dict[str, Kind] = {"personal": "personal", "groupChat": "group", "channel": "channel"}
 
@@ -203,10 +202,7 @@ class CostBot(TeamsActivityHandler):  # type: ignore[misc] # the SDK ships no ty
                 return Reply(general.unknown(words, parsed.closest))
         if parsed.command is None:
             raise AssertionError("import teams is a command")
-        for_admins = parsed.command.role == "admin" or (
-            parsed.command.admin_to_set and parsed.rest
-        )
-        if for_admins and not turn.is_admin:
+        if not parsed.command.is_for(turn.role, parsed.rest):
             return Reply(await self._denied(parsed.command))
         before = len(words.split()) - len(parsed.rest.split())
         turn = replace(turn, written=after_words(turn.written, before))
@@ -215,9 +211,7 @@ class CostBot(TeamsActivityHandler):  # type: ignore[misc] # the SDK ships no ty
     async def _press(self, turn: Turn, payload: Any) -> Reply:
         press = pressed(payload)
         if role_of(press.verb) == "admin" and not turn.is_admin:
-            names = await self._services.roles.names()
-            listed = f" Admins: {', '.join(names[:MOST_NAMES])}." if names else ""
-            return Reply(words=f"Only admins can do this.{listed}")
+            return Reply(words=refused(await self._services.roles.names()))
         return await handle(self._services.chat, turn, press)
 
     async def _denied(self, command: Command) -> Card:

@@ -96,9 +96,11 @@ def unknown(typed: str, closest: str | None) -> Element:
     """No command fits; the closest one is offered."""
     said = f"I do not know “{plain(typed, 60)}”." if typed else "What can I do for you?"
     body = [text(said, weight="Bolder")]
+    actions = [execute("Help", "help"), execute("See teams", "teams")]
     if closest:
         body.append(text("Did you mean ", bold(closest), "?"))
-    return card(body, [execute("Help", "help"), execute("See teams", "teams")])
+        actions.insert(0, execute(f"Run {closest}", "command", {"text": closest}))
+    return card(body, actions)
 
 
 def denied(what: str, admins: Sequence[str]) -> Element:

@@ -255,6 +255,8 @@ class StatusFacts:
     """What ``status`` says."""
 
     problems: Sequence[str]
+    looked_at: str
+    """When this was so, to the second: a refresh that finds nothing new shows it."""
     source: str
     metric: str
     data_through: str
@@ -298,6 +300,7 @@ def status(found: StatusFacts, role: Role) -> Element:
             heading(plural(len(found.problems), "problem") if found.problems else "All is well"),
             *[crossing(plain(one, 400)) for one in found.problems[:MOST_ROWS]],
             facts(pairs),
+            note(f"Looked at {found.looked_at}."),
         ],
         actions,
     )

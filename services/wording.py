@@ -18,6 +18,7 @@ SPARKS = "▁▂▃▄▅▆▇█"
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 NEW_SPEND = "new spend"
 NO_CHANGE = "no change"
+UNDER = "under 0.1%"
 
 
 def money(amount: Decimal, currency: str) -> str:
@@ -52,17 +53,19 @@ def plain_money(amount: Decimal) -> str:
 
 
 def percent(value: Decimal | None) -> str:
-    """``+23.8%``; "new spend" for None, "no change" for what rounds to zero."""
+    """``+23.8%``; "new spend" for None, "under 0.1%" for what is not zero and rounds to it."""
     if value is None:
         return NEW_SPEND
     rounded = one_decimal(value)
     if rounded == 0:
-        return "±0.0%"
+        return UNDER if value else "±0.0%"
     return f"{MINUS if rounded < 0 else '+'}{abs(rounded):,.1f}%"
 
 
 def bare_percent(value: Decimal) -> str:
     """Without a sign, as in "up 23.8%"."""
+    if value and one_decimal(value) == 0:
+        return UNDER
     return f"{abs(one_decimal(value)):,.1f}%"
 
 
@@ -140,6 +143,12 @@ def clock_time(at: datetime) -> str:
     """An instant: ``23 Nov 14:02 UTC``."""
     utc = at.astimezone(UTC)
     return f"{day(utc.date())} {utc:%H:%M} UTC"
+
+
+def exact_time(at: datetime) -> str:
+    """An instant to the second: ``23 Nov 14:02:07 UTC``."""
+    utc = at.astimezone(UTC)
+    return f"{day(utc.date())} {utc:%H:%M:%S} UTC"
 
 
 def day_range(first: date, last: date, *, year: bool = False) -> str:

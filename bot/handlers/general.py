@@ -11,7 +11,7 @@ from cards import general, settings
 from services.changes import can_undo
 from services.model import AuditEntry, DeliveryState, Run, RunKind, RunState, Team
 from services.runs import RETRIED
-from services.wording import clock_time, day, plural, weekday
+from services.wording import clock_time, day, exact_time, plural, weekday
 
 MOST_HISTORY = 500
 
@@ -69,6 +69,7 @@ async def _facts(chat: Chat, now: datetime) -> settings.StatusFacts:
     outlook = await chat.runs.outlook(RunKind.WEEKLY, now)
     return settings.StatusFacts(
         problems=problems,
+        looked_at=exact_time(now),
         source="sample data" if chat.sample else "Datadog",
         metric=state.metric or "",
         data_through=f"{weekday(state.data_through)} (UTC)" if state.data_through else "not yet",

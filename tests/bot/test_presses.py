@@ -147,6 +147,7 @@ CASES: dict[str, Case] = {
     one.verb: one
     for one in (
         Case("help", typed("wombat", "Help"), "You are an admin", "You are an admin", fresh=True),
+        Case("command", typed("statu", "Run status"), "Data through", "Data", fresh=True),
         Case("status", typed("help", "Status"), "Data through", "Data through", fresh=True),
         Case("teams", typed("help", "Teams"), r"\d+ teams", r"\d+ teams", fresh=True),
         Case("team", typed("team many", "Show"), r"Many \d", r"Many \d", fresh=True),

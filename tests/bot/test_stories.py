@@ -681,6 +681,35 @@ async def test_an_announcement_that_is_none_is_not_stored(here: World, text: str
     assert here.state() == before
 
 
+# Texts that are no command, and looking again
+
+
+async def test_the_command_that_was_meant_is_a_button_with_the_rights_of_whoever_presses(
+    here: World,
+) -> None:
+    meant = await here.says("scheduel", BOB)
+    assert "Did you mean schedule?" in meant.text
+    shown = await here.sim.press(meant, "Run schedule", BOB)
+    await here.quiet()
+    assert shown.status == 200
+    assert here.messages("personal", "Europe") or here.messages("personal", "UTC")
+    admins_only = await here.says("recipint", BOB)
+    assert "Only admins can do this. Admins: " in await here.press(
+        admins_only, "Run recipients", BOB
+    )
+    forged = {"verb": "command", "text": "schedule friday 9 UTC"}
+    assert "Only admins" in said(await here.sim.press_raw(meant, forged, BOB))
+
+
+async def test_a_refreshed_status_says_when_it_was_looked_at(here: World) -> None:
+    status = await here.says("status")
+    assert "Looked at 24 Nov 09:00:00 UTC." in status.text
+    await here.press(status, "Refresh")
+    await here.quiet()
+    assert "Looked at 24 Nov 09:00:00 UTC." in status.text
+    assert status.version == 2
+
+
 # History, alerts
 
 

@@ -213,12 +213,17 @@ def _cut(series: CostSeries, span: DaySpan, *, gap: bool = False) -> CostSeries:
 # Teams, reports, anomalies, runs
 
 
+def addresses(texts: Texts, number: int) -> tuple[str, ...]:
+    """Different ones, as the same is never stored twice."""
+    return tuple(f"lead{i or ''}.{texts.mail}" for i in range(number))
+
+
 def team(texts: Texts, i: int = 0, **more: Any) -> Team:
     values = {
         "team_name": texts.name(i)[:60],
         "aws_account_id": f"{12345678901 + i:012d}",
         "team_email": texts.mail,
-        "admin_emails": (texts.mail,) * min(texts.scale * 2, 10),
+        "admin_emails": addresses(texts, min(texts.scale * 2, 10)),
     }
     return makers.team(i, **{**values, **more})
 
@@ -332,7 +337,7 @@ def history_lines(texts: Texts) -> list[settings.HistoryLine]:
                 1,
                 "config.change",
                 before={"anomaly_threshold": 20.0, "global_admin_emails": []},
-                after={"anomaly_threshold": 25, "global_admin_emails": [texts.mail] * 9},
+                after={"anomaly_threshold": 25, "global_admin_emails": list(addresses(texts, 9))},
             ),
             "Settings",
         ),
@@ -750,7 +755,7 @@ def _settings(texts: Texts) -> Named:
     yield (
         "recipients for a viewer",
         settings.recipients(
-            config.model_copy(update={"global_admin_emails": (texts.mail,) * 40}), "viewer"
+            config.model_copy(update={"global_admin_emails": addresses(texts, 40)}), "viewer"
         ),
     )
     yield (
@@ -777,6 +782,7 @@ def _settings(texts: Texts) -> Named:
     yield "everybody is an admin", settings.admins([], [], local_for_all=True)
     facts: dict[str, Any] = {
         "problems": [],
+        "looked_at": "23 Nov 14:02:07 UTC",
         "source": "Datadog",
         "metric": "aws.cost.net.amortized",
         "data_through": "Fri 20 Nov (UTC)",

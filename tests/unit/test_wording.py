@@ -42,14 +42,18 @@ def test_money_in_sentences(amount: str, text: str) -> None:
     [
         ("23.75", "+23.8%"),
         ("-23.75", "−23.8%"),
-        ("0.04", "±0.0%"),
-        ("-0.04", "±0.0%"),
+        ("0.04", "under 0.1%"),
+        ("-0.04", "under 0.1%"),
+        ("0.05", "+0.1%"),
+        ("0", "±0.0%"),
         ("12345", "+12,345.0%"),
         (None, "new spend"),
     ],
 )
 def test_percent(value: str | None, text: str) -> None:
     assert wording.percent(None if value is None else D(value)) == text
+    if value is not None:
+        assert wording.bare_percent(D(value)) == text.lstrip("+−±")
 
 
 @given(st.decimals(-1000, 1000, places=5), st.decimals(-1000, 1000, places=5))
