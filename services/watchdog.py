@@ -9,7 +9,7 @@ from services.runs import KEEP_TRYING, RETRIED, UNSETTLED
 LATE = timedelta(minutes=30)
 """Mails that wait while none has gone out for so long are told; ticks and cards take minutes."""
 TOLD_AFTER_ATTEMPTS = 2
-LOOKED_AT = {RunKind.WEEKLY: 4, RunKind.DAILY: 4, RunKind.TEAM: 30}
+LOOKED_AT = {RunKind.WEEKLY: 4, RunKind.DAILY: 4, RunKind.TEAM: 100}
 """How many of the newest runs of each kind are looked at."""
 
 

@@ -11,6 +11,8 @@ from services.watchdog import Watchdog
 
 RUN = "run:"
 WENT_OUT = "went out"
+NEVER_SHOWN = {"failed", "unknown"}
+"""States of a card that Teams did not take, or that nobody knows of."""
 
 
 class RunCards:
@@ -39,13 +41,15 @@ class RunCards:
     async def _tell_of_run(
         self, conversation: Conversation, known: Alert | None, news: RunNews, now: datetime
     ) -> None:
-        since = conversation.alerts_since
-        if since is None or news.run.created_at < since:
+        since, run = conversation.alerts_since, news.run
+        if since is None or (run.created_at < since and run.state is not RunState.OPEN):
             return
         if known is None:
-            alert = self._posting.alert(RUN + news.run.id, conversation, now)
+            alert = self._posting.alert(RUN + run.id, conversation, now)
             if await self._alerts.create_once(alert):
                 await self._posting.post(conversation, alert, news, now)
+        elif known.state in NEVER_SHOWN and not known.shown:
+            await self.mail([news], now)
         elif known.message is not None:
             shown = shown_by(news)
             if known.shown != shown and await self._posting.replaced(

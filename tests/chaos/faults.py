@@ -26,6 +26,8 @@ class Odds:
     """A 429 of Teams."""
     broken: float = 0.10
     """A 5xx of Teams."""
+    unheard: float = 0.05
+    """Teams shows a card, and the connection ends before the answer."""
     datadog: float = 0.25
     """A 429 or a cut-off answer of Datadog."""
 
@@ -70,7 +72,7 @@ def smtp_faults(chance: random.Random, odds: Odds) -> Faults:
 
 
 class ChaoticTeams(TeamsSim):
-    """Teams that throttles and breaks; what it refuses it has not shown."""
+    """Teams that throttles, breaks and hangs up; what it refuses it has not shown."""
 
     def __init__(self, chance: random.Random, odds: Odds) -> None:
         super().__init__()
@@ -78,11 +80,13 @@ class ChaoticTeams(TeamsSim):
         self._odds = odds
 
     def _fault(self, request: web.Request) -> Fault | None:
-        drawn = self._chance.random()
-        if drawn < self._odds.throttled:
+        odds, drawn = self._odds, self._chance.random()
+        if drawn < odds.throttled:
             return Fault(429, {"Retry-After": "0"})
-        if drawn < self._odds.throttled + self._odds.broken:
+        if drawn < odds.throttled + odds.broken:
             return Fault(self._chance.choice((502, 503, 504)), {"Retry-After": "0"}, "Busy")
+        if drawn < odds.throttled + odds.broken + odds.unheard:
+            return Fault(drop=True, shown=True)
         return None
 
 

@@ -53,6 +53,8 @@ class Plan:
     elections: int = 1
     most_seconds: float = 480.0
     odds: Odds = field(default_factory=Odds)
+    hold: bool = False
+    """MAIL_WHEN_UNSURE=hold."""
 
     @property
     def recipients(self) -> int:
@@ -169,6 +171,7 @@ async def chaos(plan: Plan, folder: Path) -> Found:
             "DB_NAME": f"chaos_{secrets.token_hex(4)}",
             "DATA_DIR": str(folder),
             "LOG_FORMAT": "json",
+            "MAIL_WHEN_UNSURE": "hold" if plan.hold else "resend",
             **datadog.environment(),
             **smtp.environment(),
             **teams.environment(),

@@ -18,6 +18,7 @@ from services.errors import (
     AgentError,
     ConversationGoneError,
     MessageFateUnknownError,
+    MessageRefusedError,
     StoreUnavailableError,
 )
 from services.floors import Floors
@@ -385,6 +386,33 @@ async def test_without_a_channel_they_are_told_by_mail_once(world: World) -> Non
     await world.tick(days=2)
     (subject,) = await world.mails()
     assert "2026-W48 did not go out in full" in subject
+
+
+@pytest.mark.parametrize(
+    "error", [MessageRefusedError("413 too large"), MessageFateUnknownError("no answer")]
+)
+async def test_a_run_whose_card_no_channel_shows_for_sure_is_told_by_mail_once(
+    world: World, error: AgentError
+) -> None:
+    world.notifier.on_post = [error]
+    await failed_run(world)
+    for _ in range(3):
+        await world.tick(minutes=1)
+    subjects = [one for one in await world.mails() if "did not go out in full" in one]
+    assert len(subjects) == 1
+    assert await run_cards(world) == []
+
+
+async def test_a_channel_is_told_of_a_run_in_trouble_that_began_before_it_was_registered(
+    world: World,
+) -> None:
+    before = NOW - timedelta(days=10)
+    await world.store.runs.begin(run("w", attempts=2, last_error="SMTP", created_at=before))
+    await world.store.runs.begin(
+        run("old", state=RunState.FAILED, last_error="SMTP", created_at=before)
+    )
+    await world.tick()
+    assert [news.run.id for news in await run_cards(world)] == ["w"]
 
 
 @pytest.mark.parametrize("kind", [RunKind.WEEKLY, RunKind.TEAM])
