@@ -170,12 +170,15 @@ class Posting:
 
     async def unreachable(
         self, conversation: Conversation, error: AgentError, now: datetime
-    ) -> None:
-        """Tells the admins by mail, once a day, of cards that wait for a channel too long."""
+    ) -> bool:
+        """Tells the admins by mail, once a day, of cards that wait for a channel too long.
+
+        True when there are such.
+        """
         known = await self._alerts.newest_of(self._source, conversation.id, now - GIVE_UP)
         waiting = [one for one in known if one.state == "pending"]
         if not any(now - one.created_at > UNREACHABLE for one in waiting):
-            return
+            return False
         await self.mail(
             f"late:{conversation.id}",
             "alerts do not reach a channel",
@@ -185,6 +188,7 @@ class Posting:
             ],
             now,
         )
+        return True
 
     async def mail(
         self, key: str, title: str, lines: Sequence[str], now: datetime, *, once: bool = False

@@ -164,7 +164,8 @@ class Alerts:
             raise
         except AgentError as error:
             log.warning("alerts_delayed", conversation=conversation.id, error=str(error))
-            await self._posting.unreachable(conversation, error, now)
+            if await self._posting.unreachable(conversation, error, now):
+                await self._runs.mail(troubled, now)
 
     async def news_of(self, anomaly: Anomaly, now: datetime) -> AnomalyNews:
         """What a card says of an anomaly now."""
@@ -212,6 +213,8 @@ class Alerts:
         now: datetime,
     ) -> None:
         known = await self._alerts.newest_of(self._source, conversation.id, now - KEPT_CURRENT)
+        # First, so that no card of an anomaly keeps it from being told.
+        await self._runs.tell(conversation, known, troubled, now)
         followed = [one.subject for one in known if one.message or one.state in TO_BE_POSTED]
         anomalies = {one.id: one for one in await self._anomalies.get_many(followed)}
         new = await self._untold(conversation, open_ones)
@@ -227,7 +230,6 @@ class Alerts:
                 await self._follow(conversation, alert, anomaly, facts)
             elif alert.subject.startswith(DIGEST) and alert.state in TO_BE_POSTED:
                 await self._stale_digest(conversation, alert, known, facts)
-        await self._runs.tell(conversation, known, troubled, now)
         if not any(one.state == "pending" for one in known):
             await self._tell_of_new(conversation, known, new, facts)
 

@@ -18,6 +18,8 @@ SCOPES: tuple[Where, ...] = ("personal", "group", "channel")
 SAMPLE = "SAMPLE DATA"
 DENIED = "Only admins can do this"
 CHANGES = "changes"
+SLOT = r"\w{3} \d+ \w{3} \d\d:00"
+THREE_SLOTS = f"Next: {SLOT}, {SLOT} and {SLOT}"
 
 # (usage of the table, what is typed, what an admin reads, what a viewer reads, what it does)
 EXAMPLES: tuple[tuple[str, str, str, str, str], ...] = (
@@ -70,7 +72,7 @@ EXAMPLES: tuple[tuple[str, str, str, str, str], ...] = (
     ("alerts", "alerts", "Where alerts go", DENIED, ""),
     ("alerts here", "alerts here", "Alerts come here", DENIED, "alerts.on"),
     ("alerts off", "alerts off", "No more alerts come here", DENIED, "alerts.off"),
-    ("schedule", "schedule", "Next:", "Next:", ""),
+    ("schedule", "schedule", THREE_SLOTS, THREE_SLOTS, ""),
     (
         "schedule monday 9 Europe/Berlin",
         "schedule tuesday {n} Europe/Berlin",

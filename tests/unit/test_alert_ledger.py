@@ -403,6 +403,23 @@ async def test_a_run_whose_card_no_channel_shows_for_sure_is_told_by_mail_once(
     assert await run_cards(world) == []
 
 
+async def test_a_run_in_trouble_is_told_by_mail_within_the_hour_while_teams_is_away(
+    world: World,
+) -> None:
+    """Also while the first thing that Teams does not take is the card of something else."""
+    await world.tick()
+    known = await world.store.anomalies.get("a")
+    assert known is not None
+    await world.store.anomalies.update(known.model_copy(update={"excess": Decimal(150)}))
+    world.notifier.on_post = [AgentError("503 busy") for _ in range(99)]
+    world.notifier.on_update = [AgentError("503 busy") for _ in range(99)]
+    await world.store.runs.begin(run("w", attempts=2, last_error="Datadog 500", created_at=NOW))
+    for _ in range(40):
+        await world.tick(minutes=1)
+    subjects = [one for one in await world.mails() if "did not go out in full" in one]
+    assert len(subjects) == 1
+
+
 async def test_a_channel_is_told_of_a_run_in_trouble_that_began_before_it_was_registered(
     world: World,
 ) -> None:
