@@ -316,7 +316,12 @@ def _wire(settings: Settings, outside: Outside, mail_sample_data: bool) -> Agent
         reports=reports,
         histories=Histories(costs, store.costs, source.name),
         what_ifs=WhatIfs(
-            costs=costs, store=store.costs, teams=teams, config=config, source=source.name
+            costs=costs,
+            store=store.costs,
+            teams=teams,
+            config=config,
+            source=source.name,
+            complete_after_hours=hours,
         ),
         plans=plans,
         floors=floors,

@@ -1,6 +1,7 @@
 """``backtest``: what detection would have told of the past."""
 
 import json
+import sys
 from datetime import date
 from decimal import Decimal
 
@@ -10,6 +11,7 @@ from cli.progress import RunProgress
 from cli.wired import Wired
 from services.analysis.detection.groups import Group
 from services.backtests import Backtest, BacktestLine
+from services.rendering.blocks import SAMPLE_NOTICE
 from services.wording import cents, day_range, money, neutral, plural, round_money
 
 MOST_LINES = 100
@@ -36,6 +38,8 @@ async def backtest(
             progress=progress,
         )
     if as_json:
+        if found.sample:
+            print(SAMPLE_NOTICE, file=sys.stderr)
         for line in found.lines:
             print(json_line(line))
     else:

@@ -1,27 +1,23 @@
 """What detection would have told: stored history, replayed as it was known on each day."""
 
 import asyncio
-from array import array
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Literal
 
-from services.analysis.breaches import breaches
+from services.analysis.breaches import Rule, breaches
 from services.analysis.detection.groups import Group, grouped
-from services.analysis.detection.replay import Correction, Detected, History, replay
+from services.analysis.detection.replay import Detected, History, histories, replay
 from services.analysis.detection.rules import WINDOW, Rules
-from services.analysis.what_if import Rule
+from services.analysis.windows import expected_data_through
 from services.config import Config
 from services.costs import Costs
 from services.errors import InvalidError
 from services.model import (
     UNATTRIBUTED,
-    Category,
-    CostChange,
-    CostTable,
     DaySpan,
     Month,
     SourceState,
@@ -104,6 +100,7 @@ class Backtests:
         self._store = store
         self._teams = teams
         self._config = config
+        self._hours = complete_after_hours
         self._known_after = timedelta(days=1 + complete_after_hours // 24)
 
     async def run(
@@ -151,7 +148,8 @@ class Backtests:
     ) -> tuple[SourceState, list[str]]:
         """Reads what is missing; the accounts with costs, with a team or without."""
         state = await self._costs.state()
-        if state.data_through is None:
+        expected = expected_data_through(now, self._hours)
+        if state.expected_through is None or state.expected_through < expected:
             state = await self._costs.refresh(now, sorted(teams), progress)
         through = state.data_through
         if through is None:
@@ -196,28 +194,6 @@ def _span(state: SourceState, first: date | None, last: date | None) -> tuple[Da
 
 def _threshold_of(config: StoredConfig, percent: float | None) -> Rule:
     return Rule(config.anomaly_threshold if percent is None else percent, config.min_increase)
-
-
-def histories(table: CostTable, changes: Sequence[CostChange]) -> list[History]:
-    """Usage by account and service as it was first seen, with its corrections."""
-    days = len(table.span)
-    usage: dict[str, dict[str, array[float]]] = defaultdict(dict)
-    for one in table.series:
-        if one.category in {None, Category.USAGE}:
-            usage[one.account_id][one.service] = one.amounts
-    corrections: dict[str, list[Correction]] = defaultdict(list)
-    for change in changes:
-        if change.category in {None, Category.USAGE}:
-            services = usage[change.account_id]
-            if change.service not in services:
-                services[change.service] = array("d", [0.0]) * days
-            corrections[change.account_id].append(
-                Correction(change.at.date(), change.day, change.service, change.amount)
-            )
-    return [
-        History(account, table.span, services, corrections[account])
-        for account, services in sorted(usage.items())
-    ]
 
 
 class _Replayed:

@@ -7,7 +7,6 @@ restated needs no repair, and nothing but anomalies is kept between two days. Pu
 
 import asyncio
 import math
-from array import array
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,16 +15,19 @@ from decimal import Decimal
 
 from services.analysis.detection.event import Event
 from services.analysis.detection.groups import grouped
-from services.analysis.detection.replay import Correction, Detected, History, advance, detected
+from services.analysis.detection.replay import (
+    Detected,
+    History,
+    advance,
+    detected,
+    histories,
+)
 from services.analysis.detection.rules import Rules
 from services.analysis.detection.watch import Watch
 from services.analysis.quiet import like_before, under_floor
 from services.anomalies import Anomalies, within_plan
 from services.model import (
     Anomaly,
-    Category,
-    CostChange,
-    CostTable,
     DaySpan,
     Floor,
     PlannedChange,
@@ -64,7 +66,6 @@ class Detections:
         floors: FloorStore,
         source: SourceName,
         complete_after_hours: int,
-        rules: Rules | None = None,
     ) -> None:
         self._costs = costs
         self._store = store
@@ -73,7 +74,6 @@ class Detections:
         self._floors = floors
         self._source = source
         self._lag = timedelta(hours=complete_after_hours) + timedelta(days=1)
-        self._rules = rules or Rules()
 
     async def judge(
         self,
@@ -83,17 +83,19 @@ class Detections:
         now: datetime,
         *,
         since: date | None,
+        floor: float,
     ) -> int:
         """Records the events of ``accounts`` up to the last complete day; how many are open.
 
+        ``floor``: money a day below which nothing is told.
         ``since``: the day up to which the last detection judged; events that were raised later
         are new. None: this is the first one, and only what still lasts is raised.
         """
-        known = await self._known(accounts)
+        known, rules = await self._known(accounts), Rules(floor=floor)
         found: dict[str, list[Judged]] = {}
         for i in range(0, len(accounts), ACCOUNTS_AT_ONCE):
             part = accounts[i : i + ACCOUNTS_AT_ONCE]
-            found.update(await self._replayed(part, known, through))
+            found.update(await self._replayed(part, known, through, rules))
         groups = self._groups(found, len(accounts), since)
         span = SpanDays(first=through - REPLAYED, last=through)
         plans = await self._plans.of_accounts(accounts, span)
@@ -125,7 +127,11 @@ class Detections:
         return found
 
     async def _replayed(
-        self, accounts: Sequence[str], known: Mapping[str, Sequence[Anomaly]], through: date
+        self,
+        accounts: Sequence[str],
+        known: Mapping[str, Sequence[Anomaly]],
+        through: date,
+        rules: Rules,
     ) -> dict[str, list[Judged]]:
         span = DaySpan(through - REPLAYED, through)
         table, changes = await self._costs.load_history(self._source, accounts, span)
@@ -140,7 +146,7 @@ class Detections:
         return await asyncio.to_thread(
             lambda: {
                 history.account_id: replayed(
-                    history, self._rules, self._lag, accepted[history.account_id]
+                    history, rules, self._lag, accepted[history.account_id]
                 )
                 for history in histories(table, changes)
             }
@@ -271,25 +277,3 @@ def _judged(history: History, event: Detected) -> Judged:
     ]
     usage = math.fsum(x for x in amounts if not math.isnan(x))
     return Judged(event, Decimal(repr(usage)).quantize(Decimal("0.01")))
-
-
-def histories(table: CostTable, changes: Iterable[CostChange]) -> list[History]:
-    """Usage by account and service, as it was first seen, and its corrections."""
-    usage: dict[str, dict[str, array[float]]] = defaultdict(dict)
-    for one in table.series:
-        if one.category in {Category.USAGE, None} and one.service:
-            usage[one.account_id][one.service] = one.amounts
-    corrections: dict[str, list[Correction]] = defaultdict(list)
-    for change in changes:
-        if (
-            change.category in {Category.USAGE, None}
-            and change.service in usage[change.account_id]
-        ):
-            corrections[change.account_id].append(
-                Correction(change.at.date(), change.day, change.service, change.amount)
-            )
-    return [
-        History(account, table.span, services, corrections[account])
-        for account, services in usage.items()
-        if services
-    ]

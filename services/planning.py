@@ -142,6 +142,7 @@ class Planner:
             basis.state.currency,
             now,
             since=await self._detected_through(run),
+            floor=config.min_increase,
         )
         builder = AdminReportBuilder(basis, {})
         for part in chunked(teams, TEAMS_AT_ONCE):

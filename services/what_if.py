@@ -1,20 +1,20 @@
-"""What another threshold would have marked in the last 90 days."""
+"""What another threshold would have marked in the last 90 days.
+
+The replay is that of ``backtest``: every amount as it was known then.
+"""
 
 import asyncio
-import math
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 
 import structlog
 
-from services.analysis.what_if import Marked, Rule, marked_months, needed_for
-from services.analysis.windows import comparison_window
+from services.analysis.breaches import Breached, Rule, breaches, judgeable, needed_for
+from services.analysis.detection.replay import History, histories
 from services.config import Config
 from services.costs import Costs
 from services.errors import CostSourceError
 from services.model import (
-    CostSeries,
-    CostTable,
     DaySpan,
     SourceName,
     SpanDays,
@@ -36,13 +36,21 @@ class WhatIfs:
     """Replays the threshold rule over stored costs."""
 
     def __init__(
-        self, *, costs: Costs, store: CostStore, teams: Teams, config: Config, source: SourceName
+        self,
+        *,
+        costs: Costs,
+        store: CostStore,
+        teams: Teams,
+        config: Config,
+        source: SourceName,
+        complete_after_hours: int,
     ) -> None:
         self._costs = costs
         self._store = store
         self._teams = teams
         self._config = config
         self._source = source
+        self._known_after = timedelta(days=1 + complete_after_hours // 24)
 
     async def ask(
         self,
@@ -97,18 +105,20 @@ class WhatIfs:
         config: StoredConfig,
         candidate: Rule,
         own: Team | None,
-    ) -> tuple[list[tuple[Team, Marked]], list[tuple[Team, Marked]], date]:
+    ) -> tuple[list[tuple[Team, Breached]], list[tuple[Team, Breached]], date]:
         """What is marked as it is, what would be, and the first day that could be judged."""
-        was: list[tuple[Team, Marked]] = []
-        would: list[tuple[Team, Marked]] = []
+        was: list[tuple[Team, Breached]] = []
+        would: list[tuple[Team, Breached]] = []
         first = as_of.last
         for part in chunked(teams):
-            table = await self._store.load(
+            table, changes = await self._store.load_history(
                 self._source, [team.aws_account_id for team in part], needed_for(as_of)
             )
-            by_account = _by_account(table)
+            by_account = {one.account_id: one for one in histories(table, changes)}
             for team in part:
-                series = by_account.get(team.aws_account_id, [])
+                history = by_account.get(team.aws_account_id)
+                if history is None:
+                    continue
                 new_percent = (
                     candidate.percent
                     if own is not None or team.anomaly_threshold is None
@@ -119,7 +129,7 @@ class WhatIfs:
                     Rule(new_percent, candidate.least),
                 )
                 # In a thread, as ninety days of a large account take a while to compute.
-                judged = await asyncio.to_thread(_judged, table.span, series, as_of, rules)
+                judged = await asyncio.to_thread(_judged, history, as_of, rules, self._known_after)
                 if judged is None:
                     continue
                 first = min(first, judged[0])
@@ -129,13 +139,13 @@ class WhatIfs:
 
 
 def _judged(
-    span: DaySpan, series: Sequence[CostSeries], as_of: DaySpan, rules: tuple[Rule, Rule]
-) -> tuple[date, list[Marked], list[Marked]] | None:
+    history: History, as_of: DaySpan, rules: tuple[Rule, Rule], known_after: timedelta
+) -> tuple[date, list[Breached], list[Breached]] | None:
     """The first day that can be judged, and what each rule marks; None without costs."""
-    days = _judgeable(span, series, as_of)
+    days = judgeable(history, as_of)
     if days is None:
         return None
-    old, new = (list(marked_months(span, series, days, rule)) for rule in rules)
+    old, new = (breaches(history, days, rule, known_after) for rule in rules)
     return days.first, old, new
 
 
@@ -144,41 +154,19 @@ def _threshold(config: StoredConfig, team: Team | None) -> float:
     return config.anomaly_threshold if own is None else own
 
 
-def _by_account(table: CostTable) -> dict[str, list[CostSeries]]:
-    found: dict[str, list[CostSeries]] = {}
-    for series in table.series:
-        found.setdefault(series.account_id, []).append(series)
-    return found
-
-
-def _judgeable(span: DaySpan, series: Sequence[CostSeries], as_of: DaySpan) -> DaySpan | None:
-    """The days as of which an account can be judged: its history reaches back far enough."""
-    begins = min(
-        (i for one in series for i, x in enumerate(one.amounts) if not math.isnan(x)),
-        default=None,
-    )
-    if begins is None:
-        return None
-    known_from = span.first + timedelta(days=begins)
-    for day in as_of:
-        if comparison_window(day).previous.first >= known_from:
-            return DaySpan(day, as_of.last)
-    return None
-
-
 def _events(
-    these: Sequence[tuple[Team, Marked]], not_those: Sequence[tuple[Team, Marked]]
+    these: Sequence[tuple[Team, Breached]], not_those: Sequence[tuple[Team, Breached]]
 ) -> tuple[WhatIfEvent, ...]:
-    known = {(team.id, one.month) for team, one in not_those}
+    known = {(team.id, one.start) for team, one in not_those}
     found = [
         WhatIfEvent(
             team_name=team.team_name,
             aws_account_id=team.aws_account_id,
             service=one.service,
-            day=one.day,
+            day=one.judged,
             excess=one.excess,
         )
         for team, one in these
-        if (team.id, one.month) not in known
+        if (team.id, one.start) not in known
     ]
     return tuple(sorted(found, key=lambda event: -event.excess))

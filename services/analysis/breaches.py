@@ -7,11 +7,32 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from services.analysis.detection.replay import Correction, History
-from services.analysis.what_if import Rule, crosses
 from services.analysis.windows import comparison_window
 from services.model import DaySpan, Window
 
 CENT = Decimal("0.01")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A threshold: ``percent`` of usage growth, and ``least`` in money."""
+
+    percent: float
+    least: float
+
+
+def crosses(now: float, before: float, rule: Rule) -> bool:
+    """Whether usage is above a threshold: by more than the percentage, at least by the money."""
+    excess = now - before
+    if excess <= 0 or round(excess, 6) < rule.least:
+        return False
+    return before == 0 or excess / abs(before) * 100 > rule.percent
+
+
+def needed_for(as_of: DaySpan) -> DaySpan:
+    """The days that the windows as of these days need."""
+    first = comparison_window(as_of.first).previous.first
+    return DaySpan(min(first, as_of.first - timedelta(days=62)), as_of.last)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +50,15 @@ class Breached:
     """The service that had grown most when it last was."""
     excess: Decimal
     """Usage above that of the month before when it last was."""
+
+
+def judgeable(history: History, as_of: DaySpan) -> DaySpan | None:
+    """The days as of which an account can be judged: its history reaches back far enough."""
+    begin = _Amounts(history).first_day()
+    for day in as_of:
+        if comparison_window(day).previous.first >= begin:
+            return DaySpan(day, as_of.last)
+    return None
 
 
 def breaches(

@@ -82,7 +82,13 @@ async def stored(
     await store.costs.save_totals("datadog", "m", by_account, at)
     await store.costs.save_details("datadog", "m", table, list(totals), at)
     await store.costs.save_state(
-        SourceState(source="datadog", metric="m", data_through=LAST, oldest_month=f"{FIRST:%Y-%m}")
+        SourceState(
+            source="datadog",
+            metric="m",
+            data_through=LAST,
+            expected_through=LAST,
+            oldest_month=f"{FIRST:%Y-%m}",
+        )
     )
     return store
 
@@ -208,16 +214,26 @@ async def test_history_that_is_not_stored_is_read_as_far_as_the_source_keeps_it(
     assert (await store.costs.state("datadog")).oldest_month == "2026-04"
 
 
-async def test_only_what_a_later_beginning_needs_is_read() -> None:
-    lines = [
+def small(days: int) -> list[Cost]:
+    return [
         Cost(
             FIRST + timedelta(days=i),
             10.0,
             {"aws_member_account_id": ACCOUNT, "aws_product": "s3", "chargecategory": "usage"},
         )
-        for i in range(DAYS)
+        for i in range(days)
     ]
-    source = FakeCosts(lines)
+
+
+async def test_days_that_have_become_complete_since_are_read_first() -> None:
+    source, store = FakeCosts(small(DAYS + 10)), MemoryStore()
+    assert (await backtests(store, source).run(NOW)).span.last == LAST
+    later = await backtests(store, source).run(NOW + timedelta(days=4))
+    assert later.span.last == LAST + timedelta(days=4)
+
+
+async def test_only_what_a_later_beginning_needs_is_read() -> None:
+    source = FakeCosts(small(DAYS))
     await backtests(MemoryStore(), source).run(NOW, first=date(2026, 11, 1))
     assert min(span.first for _, span, _ in source.asked if span.first > FIRST) == date(2026, 3, 1)
 

@@ -5,9 +5,8 @@ from array import array
 from datetime import date, timedelta
 from decimal import Decimal
 
-from services.analysis.breaches import Breached, breaches
+from services.analysis.breaches import Breached, Rule, breaches
 from services.analysis.detection.replay import Correction, History
-from services.analysis.what_if import Rule
 from services.model import DaySpan
 
 SPAN = DaySpan(date(2026, 8, 1), date(2026, 11, 20))

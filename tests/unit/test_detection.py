@@ -2,7 +2,7 @@
 
 import math
 from array import array
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -15,7 +15,7 @@ from services.analysis.detection.memory import packed, unpacked
 from services.analysis.detection.replay import Correction, Detected, History, replay
 from services.analysis.detection.rules import LEARNING_DAYS, Rules
 from services.analysis.detection.watch import Watch
-from services.model import DaySpan
+from services.model import Category, CostChange, CostSeries, CostTable, DaySpan
 from tests.bench.detection.ours import histories
 from tests.bench.detection.worlds import make_world
 from tests.unit.usage import (
@@ -471,3 +471,30 @@ def test_a_few_of_many_accounts_are_no_group() -> None:
         events += replay(found, RULES, found.span.last)
     assert len(grouped(events, accounts=40)) == 1
     assert grouped(events, accounts=84) == []
+
+
+def test_usage_is_as_it_was_first_seen_and_a_service_may_be_known_from_corrections_alone() -> None:
+    span = DaySpan(FIRST, day(2))
+    at = datetime(2026, 1, 20, 9, tzinfo=UTC)
+    table = CostTable(
+        span,
+        "USD",
+        [
+            CostSeries("1" * 12, "EC2", Category.USAGE, array("d", [1.0, 2.0, math.nan])),
+            CostSeries("1" * 12, "EC2", Category.TAX, array("d", [9.0, 9.0, 9.0])),
+        ],
+    )
+    changes = [
+        CostChange("1" * 12, "EC2", Category.USAGE, day(2), at, 3.0),
+        CostChange("1" * 12, "EC2", Category.TAX, day(2), at, 8.0),
+        CostChange("1" * 12, "Bedrock", Category.USAGE, day(1), at, 7.0),
+    ]
+    (found,) = replaying.histories(table, changes)
+    assert {name: list(map(str, row)) for name, row in found.usage.items()} == {
+        "EC2": ["1.0", "2.0", "nan"],
+        "Bedrock": ["0.0", "0.0", "0.0"],
+    }
+    assert [(one.known, one.day, one.service, one.amount) for one in found.corrections] == [
+        (at.date(), day(2), "EC2", 3.0),
+        (at.date(), day(1), "Bedrock", 7.0),
+    ]

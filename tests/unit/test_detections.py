@@ -59,6 +59,7 @@ class Days:
         self.store = store or MemoryStore()
         self.factors: dict[str, Factor] = {ACCOUNT: lambda day: 1.0}
         self.judged: date | None = None
+        self.floor = 25.0
 
     def detections(self) -> Detections:
         return Detections(
@@ -83,7 +84,9 @@ class Days:
         now = now_of(through)
         table = CostTable(days, "USD", series)
         await self.store.costs.save_details("datadog", "m", table, list(self.factors), now)
-        await self.detections().judge(sorted(self.factors), through, "USD", now, since=self.judged)
+        await self.detections().judge(
+            sorted(self.factors), through, "USD", now, since=self.judged, floor=self.floor
+        )
         self.judged = through
         return await self.anomalies()
 
@@ -128,6 +131,16 @@ async def test_a_jump_is_raised_once_grows_and_keeps_its_identity() -> None:
     assert later.raised_at == first.raised_at
     assert later.excess > 3 * first.excess
     assert later.last == JUMP + timedelta(days=5)
+
+
+async def test_money_below_the_floor_is_not_told() -> None:
+    days = Days()
+    days.factors[ACCOUNT] = jump(JUMP, 0.8, until=JUMP)
+    await days.judge(JUMP - timedelta(days=1))
+    days.floor = 300.0
+    assert await days.judge(JUMP) == []
+    days.judged, days.floor = JUMP - timedelta(days=1), 200.0
+    assert len(await days.judge(JUMP)) == 1
 
 
 async def test_an_event_that_is_over_ends_and_the_next_one_is_another() -> None:

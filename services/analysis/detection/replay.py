@@ -11,7 +11,7 @@ from decimal import Decimal
 from services.analysis.detection.event import ACCOUNT, Event, Kind
 from services.analysis.detection.rules import Rules
 from services.analysis.detection.watch import Watch
-from services.model import DaySpan
+from services.model import Category, CostChange, CostTable, DaySpan
 
 CENT = Decimal("0.01")
 
@@ -34,6 +34,28 @@ class History:
     span: DaySpan
     usage: Mapping[str, "array[float]"]
     corrections: Sequence[Correction] = field(default_factory=tuple)
+
+
+def histories(table: CostTable, changes: Iterable[CostChange]) -> list[History]:
+    """Usage by account and service as it was first seen, with its corrections; by account."""
+    days = len(table.span)
+    usage: dict[str, dict[str, array[float]]] = defaultdict(dict)
+    for one in table.series:
+        if one.category in {None, Category.USAGE}:
+            usage[one.account_id][one.service] = one.amounts
+    corrections: dict[str, list[Correction]] = defaultdict(list)
+    for change in changes:
+        if change.category in {None, Category.USAGE}:
+            services = usage[change.account_id]
+            if change.service not in services:
+                services[change.service] = array("d", [0.0]) * days
+            corrections[change.account_id].append(
+                Correction(change.at.date(), change.day, change.service, change.amount)
+            )
+    return [
+        History(account, table.span, services, corrections[account])
+        for account, services in sorted(usage.items())
+    ]
 
 
 @dataclass(frozen=True, slots=True)

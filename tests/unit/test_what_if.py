@@ -1,0 +1,68 @@
+"""What another threshold would have marked: the replay of ``backtest --threshold``, 90 days back."""
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from services.adapters.secrets import FernetBox
+from services.audit import Audit
+from services.backtests import Backtest
+from services.config import Config
+from services.costs import Costs
+from services.model import WhatIf
+from services.settings import SmtpSettings
+from services.teams import Teams
+from services.what_if import WhatIfs
+from tests.fakes.store import MemoryStore
+from tests.makers import NOW, team
+from tests.unit.test_backtests import ACCOUNT, DAYS, NOBODY, backtests, stored
+from tests.unit.usage import FIRST, Usage, add, usage
+
+RAISED = date(2026, 10, 5)
+
+
+def rising(amount: float) -> Usage:
+    """The first ten days of October cost more."""
+    begin = (RAISED - FIRST).days
+    return add(usage(shape=lambda day: 1.0, days=DAYS), "EC2", range(begin, begin + 10), amount)
+
+
+async def ask(store: MemoryStore, percent: float) -> WhatIf:
+    audit = Audit(store.audit)
+    box = FernetBox(SecretStr("k" * 20), Path(), key_file_allowed=False)
+    return await WhatIfs(
+        costs=Costs(NOBODY, store.costs, 250, 48),
+        store=store.costs,
+        teams=Teams(store.teams, audit, source="datadog"),
+        config=Config(store.config, audit, box, SmtpSettings()),
+        source="datadog",
+        complete_after_hours=48,
+    ).ask(NOW, percent=percent)
+
+
+async def replayed(store: MemoryStore, percent: float) -> Backtest:
+    return await backtests(store).run(NOW, with_threshold=True, percent=percent)
+
+
+async def test_the_chat_and_the_command_line_say_the_same_of_a_threshold() -> None:
+    store = await stored({ACCOUNT: rising(150.0)})
+    await store.teams.add(team(1, aws_account_id=ACCOUNT))
+
+    found = await ask(store, 60.0)
+
+    assert (found.marked, found.candidate_marked) == (1, 0)
+    (missed,) = found.missed
+    (line,) = [x for x in (await replayed(store, 20.0)).lines if x.kind == "threshold"]
+    assert (missed.service, missed.aws_account_id) == (line.service, ACCOUNT)
+    assert missed.excess == line.excess
+    assert (line.notified_on - missed.day).days == 3
+    assert [x.kind for x in (await replayed(store, 60.0)).lines] == ["shift"]
+
+
+async def test_what_was_taken_back_later_had_been_marked_then() -> None:
+    store = await stored({ACCOUNT: rising(150.0)}, at=datetime(2026, 10, 10, 1, tzinfo=UTC))
+    await stored({ACCOUNT: rising(0.0)}, at=datetime(2026, 11, 10, 1, tzinfo=UTC), store=store)
+    await store.teams.add(team(1, aws_account_id=ACCOUNT))
+    found = await ask(store, 60.0)
+    assert found.marked == 1
