@@ -12,12 +12,20 @@ from pathlib import Path
 
 import pytest
 import stamina
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 from services.adapters.embedded import start_embedded
 from services.adapters.store import MongoStore
 from services.settings import setting_fields
 
 ROOT = Path(__file__).parent.parent
+
+# How long an example takes says only how busy the machine is.
+hypothesis_settings.register_profile(
+    "suite", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+hypothesis_settings.load_profile("suite")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
