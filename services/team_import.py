@@ -1,11 +1,13 @@
 """The CSV of teams: ``team_name,aws_account_id,team_email`` and two optional columns.
 
 Tolerates what spreadsheets write: byte order marks, UTF-16, semicolons or tabs, Windows line
-ends, blank lines, spaces and capitals in the header.
+ends, blank lines, spaces and capitals in the header, Excel's line ``sep=;`` above it, and account ids
+as ``="012345678901"``, which is how Excel is kept from dropping zeros.
 """
 
 import csv
 import io
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +20,8 @@ OPTIONAL = ("admin_emails", "anomaly_threshold")
 MOST_BYTES = 5_000_000
 MOST_ROWS = 20_000
 EXAMPLE = "team_name,aws_account_id,team_email"
+SEPARATOR_LINE = re.compile(r"\s*\"?sep=([,;\t|])\"?[ \t]*(?=[\r\n]|$)", re.IGNORECASE)
+AS_FORMULA = re.compile(r"=\"([^\"]*)\"")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +113,8 @@ def parse_csv(data: bytes) -> tuple[list[ImportRow], list[RowProblem]]:
     """
     if len(data) > MOST_BYTES:
         raise InvalidError(f"The file has over {MOST_BYTES // 1_000_000} MB. Split it.")
-    text = file_text(data)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=True)
+    text, delimiter = _delimited(file_text(data))
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     rows: list[ImportRow] = []
     problems: list[RowProblem] = []
     columns: list[str] | None = None
@@ -162,6 +166,8 @@ def _add_row(
 def _value(column: str, cell: str) -> Any:
     """The cell of a column; None when an optional cell is empty: the stored value stays."""
     text = from_safe_cell(cell.strip())
+    if column == "aws_account_id" and (formula := AS_FORMULA.fullmatch(text)):
+        return formula[1]
     if column == "admin_emails":
         return [part.strip() for part in text.split(";") if part.strip()] if text else None
     if column == "anomaly_threshold":
@@ -208,6 +214,15 @@ def file_text(data: bytes) -> str:
     if "\0" in text:
         raise InvalidError("The file is no text. Save it as “CSV UTF-8” and try again.")
     return text
+
+
+def _delimited(text: str) -> tuple[str, str]:
+    """The text, and what stands between its cells: as Excel's first line says, or as it looks."""
+    told = SEPARATOR_LINE.match(text)
+    if told is None:
+        return text, _delimiter(text)
+    # That line becomes an empty one, so that the lines below keep their numbers.
+    return re.sub(r"[^\r\n]", "", told[0]) + text[told.end() :], told[1]
 
 
 def _delimiter(text: str) -> str:

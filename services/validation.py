@@ -61,14 +61,12 @@ def _account(value: Any) -> str:
     plain = text.replace("-", "").replace(" ", "")
     if not re.fullmatch(r"\d+", plain, re.ASCII):
         raise ValueError("must be 12 digits")
+    if len(plain) == ACCOUNT_DIGITS:
+        return plain
+    said = f"has {len(plain)} digit{'s' if len(plain) > 1 else ''}, needs {ACCOUNT_DIGITS}"
     if len(plain) < ACCOUNT_DIGITS:
-        raise ValueError(
-            f"has {len(plain)} digits, needs {ACCOUNT_DIGITS}; a spreadsheet may have dropped "
-            "leading zeros"
-        )
-    if len(plain) > ACCOUNT_DIGITS:
-        raise ValueError(f"has {len(plain)} digits, needs {ACCOUNT_DIGITS}")
-    return plain
+        said += "; a spreadsheet may have dropped leading zeros"
+    raise ValueError(said)
 
 
 def _address(value: Any) -> str:

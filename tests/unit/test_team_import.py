@@ -38,8 +38,15 @@ async def imported(
         f"{HEADER}\nA,012345678901,a@x.org\n".replace(",", "\t").encode(),
         b"Team Name, AWS_account_ID ,team_email,\n A , 0123-4567-8901 , a@x.org ,\n,,\n",
         b'team_email,team_name,aws_account_id\n"a@x.org","A","012345678901"\n',
+        f"sep=;\r\n{HEADER}\r\nA,012345678901,a@x.org\r\n".replace(",", ";").encode(),
+        f'"sep=|"\n{HEADER}\nA,012345678901,a@x.org\n'.replace(",", "|").encode("utf-8-sig"),
+        f'{HEADER}\nA,"=""012345678901""",a@x.org\n'.encode(),
+        f'{HEADER}\nA,="012345678901",a@x.org\n'.encode(),
     ],
-    ids=["plain", "windows", "utf-16", "semicolons", "tabs", "untidy", "other order"],
+    ids=[
+        *("plain", "windows", "utf-16", "semicolons", "tabs", "untidy", "other order"),
+        *("told", "told otherwise", "formula", "bare formula"),
+    ],
 )
 async def test_what_spreadsheets_write_is_read(data: bytes) -> None:
     result, (team,), problems = await imported(data)
@@ -152,3 +159,16 @@ def test_no_rows_break_it(rows: list[list[str]]) -> None:
         parse_csv(text.encode("utf-8", "replace"))
     except AgentError as error:
         assert str(error)
+
+
+async def test_the_line_that_names_the_separator_counts_as_a_line() -> None:
+    _, _, problems = await imported(f"sep=;\n{HEADER.replace(',', ';')}\nA;1;a@x.org\n")
+    assert [(one.line, one.reason) for one in problems] == [
+        (3, "has 1 digit, needs 12; a spreadsheet may have dropped leading zeros")
+    ]
+
+
+@pytest.mark.parametrize("cell", ['=""1+1""', "=1+1", '=""012345678901""&""9""'])
+async def test_another_formula_is_no_account_id(cell: str) -> None:
+    result, teams, (problem,) = await imported(f'{HEADER}\nA,"{cell}",a@x.org\n')
+    assert (result.created, teams, problem.field) == (0, [], "aws_account_id")
