@@ -93,7 +93,7 @@ async def test_costs_by_team_and_days(world: World) -> None:
     assert {row["team_id"] for row in rows} == {team}
     assert (await world.get(f"{path}&from=2026-11-22")) == []
     assert (await world.get(f"{path}&to=2026-07-01")) == []
-    assert (await world.get(f"{path}&from=2026-11-02&to=2026-11-01")) == []
+    await world.send("GET", f"{path}&from=2026-11-02&to=2026-11-01", 422)
     # Nothing after the last complete day, although the source has it.
     assert (await world.get(f"{path}&limit=1"))[0]["date"] == LAST.isoformat()
 
@@ -159,8 +159,8 @@ async def test_anomalies_newest_first_by_status_team_and_page(world: World) -> N
         "excess": "12.35",
         "currency": "USD",
         "answer": None,
-        "raised_at": "2026-11-24T09:04:00+00:00",
-        "updated_at": "2026-11-24T09:00:00+00:00",
+        "raised_at": "2026-11-24T09:04:00.000+00:00",
+        "updated_at": "2026-11-24T09:00:00.000+00:00",
         "sample": False,
     }
     assert rows[0]["team_id"] is None
