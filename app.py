@@ -77,6 +77,7 @@ from services.histories import Histories
 from services.model import Anomaly
 from services.notices import Notices
 from services.ports import Clock, CostSource, Meter
+from services.privacy import Privacy
 from services.reports import Reports
 from services.resolutions import Resolutions
 from services.roles import Roles
@@ -275,6 +276,8 @@ def _wire(settings: Settings, outside: Outside, mail_sample_data: bool) -> Agent
 
     ticker = Ticker(tick, background.start, clock)
     api_keys = ApiKeys(store.api_keys, audit)
+    local = settings.teams_app.app_id is None
+    roles = Roles(store.admins, audit, settings.teams_app.admin_ids, local=local)
     wired = Wired(
         source=source.name,
         teams=teams,
@@ -292,6 +295,15 @@ def _wire(settings: Settings, outside: Outside, mail_sample_data: bool) -> Agent
             bot=tokens,
         ),
         api_keys=api_keys,
+        privacy=Privacy(
+            traces=store.traces,
+            teams=store.teams,
+            config=config,
+            roles=roles,
+            runs=store.runs,
+            outbox=outbox,
+            audit=audit,
+        ),
         backtests=Backtests(
             costs=costs,
             store=store.costs,
@@ -304,8 +316,6 @@ def _wire(settings: Settings, outside: Outside, mail_sample_data: bool) -> Agent
     )
     reports = Reports(maker=maker, costs=costs, store=store.costs, teams=teams, config=config)
     health = Health(store, ticker, since=clock())
-    local = settings.teams_app.app_id is None
-    roles = Roles(store.admins, audit, settings.teams_app.admin_ids, local=local)
     conversations = Conversations(store.conversations, audit)
     people = People(connector, clock, local=local)
     anomaly_list = AnomalyList(store.anomalies, teams, source.name)

@@ -298,15 +298,24 @@ def conversation_of(activity: dict[str, Any], clock: Clock) -> Conversation:
     channel_data = activity.get("channelData")
     data = channel_data if isinstance(channel_data, dict) else {}
     found = given["id"].partition(";")[0]
+    kind = _kind(given.get("conversationType"), found, data)
     return Conversation(
         id=found,
-        kind=_kind(given.get("conversationType"), found, data),
+        kind=kind,
         service_url=str(activity.get("serviceUrl") or "").rstrip("/"),
         tenant_id=tenant_of(activity),
         bot_id=_bot_id(activity),
         title=_title(given, data, found),
+        with_id=_object_id(activity) if kind == "personal" else "",
         updated_at=clock(),
     )
+
+
+def _object_id(activity: dict[str, Any]) -> str:
+    """Of whom the activity comes from; empty where Teams does not say it."""
+    sender = activity.get("from")
+    said = sender.get("aadObjectId") if isinstance(sender, dict) else None
+    return said if isinstance(said, str) else ""
 
 
 def _kind(said: Any, conversation_id: str, data: dict[str, Any]) -> Kind:

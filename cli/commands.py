@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from cli import api_key
 from cli.backtest import backtest
 from cli.check import check
+from cli.forget import forget
 from cli.import_teams import import_teams
 from cli.parser import STORED
 from cli.run_report import run_report
@@ -48,6 +49,11 @@ async def replay_history(wired: Wired, args: argparse.Namespace) -> int:
     )
 
 
+async def forget_person(wired: Wired, args: argparse.Namespace) -> int:
+    """``forget``."""
+    return await forget(wired, args.who, yes=args.yes)
+
+
 async def check_all(wired: Wired, args: argparse.Namespace) -> int:
     """``check``."""
     return await check(wired)
@@ -67,6 +73,7 @@ COMMANDS_OF_THE_LINE: dict[str, Callable[[Wired, argparse.Namespace], Awaitable[
     "import-teams": read_teams,
     "api-key": manage_keys,
     "backtest": replay_history,
+    "forget": forget_person,
     "check": check_all,
 }
 

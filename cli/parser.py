@@ -101,6 +101,14 @@ def build_parser() -> argparse.ArgumentParser:
         help="breaches of the threshold as well; without a number, of the stored one",
     )
     backtest.add_argument("--json", action="store_true", help="one JSON object a line")
+    forgotten = commands.add_parser("forget", help="remove a person from all that is stored")
+    forgotten.add_argument(
+        "who",
+        nargs="+",
+        metavar="WHO",
+        help="mail address, Entra object id; several are of the same person",
+    )
+    forgotten.add_argument("--yes", action="store_true", help="do not ask")
     commands.add_parser("check", help="try every outside system; say what works and what to do")
     commands.add_parser("outbox", help="serve only the page of captured mails")
     return parser

@@ -8,6 +8,7 @@ from services.check import Check
 from services.model import SourceName
 from services.planning import Planner
 from services.ports import Clock
+from services.privacy import Privacy
 from services.runs import Runs
 from services.sending import Sender
 from services.teams import Teams
@@ -28,6 +29,7 @@ class Wired:
     transports: Transports
     check: Check
     api_keys: ApiKeys
+    privacy: Privacy
     backtests: Backtests
     clock: Clock
     outbox_folder: str

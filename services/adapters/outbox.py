@@ -5,6 +5,7 @@ import hashlib
 import os
 import re
 import threading
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -73,6 +74,19 @@ class OutboxTransport:
         entries = [_entry(path, _parsed(path)) for path in newest]
         by_subject = sorted(entries, key=lambda one: one.subject)
         return sorted(by_subject, key=lambda one: one.id.partition("-")[0], reverse=True)
+
+    async def remove_to(self, addresses: Sequence[str]) -> int:
+        """Removes the captured mails to these addresses; their number."""
+        return await asyncio.to_thread(self._remove_to, {one.casefold() for one in addresses})
+
+    def _remove_to(self, addresses: set[str]) -> int:
+        paths = [path for path in self._folder.glob("*.eml") if SAFE_NAME.fullmatch(path.stem)]
+        found = [
+            path for path in paths if _entry(path, _parsed(path)).recipient.casefold() in addresses
+        ]
+        for path in found:
+            path.unlink(missing_ok=True)
+        return len(found)
 
     async def read_message(self, mail_id: str) -> OutboxMail:
         """One mail; NotFoundError for an id that is none."""

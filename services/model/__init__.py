@@ -46,6 +46,7 @@ from services.model.news import AnomalyNews, DigestNews, News, RunNews
 from services.model.people import (
     AdminEntry,
     Conversation,
+    Identity,
     OpenCard,
     PendingImport,
     Person,
@@ -120,6 +121,7 @@ __all__ = [
     "FloorOffer",
     "Forecast",
     "FrozenReport",
+    "Identity",
     "Month",
     "MonthForecast",
     "News",

@@ -17,6 +17,15 @@ class Person(Value):
     """The id by which the channel knows the person ("29:…")."""
 
 
+class Identity(Value):
+    """All that a person is known by."""
+
+    addresses: tuple[str, ...] = ()
+    ids: tuple[str, ...] = ()
+    """Entra object ids, and ids of chats of the person's own."""
+    names: tuple[str, ...] = ()
+
+
 Role = Literal["viewer", "admin"]
 
 
@@ -40,6 +49,8 @@ class Conversation(Value):
     tenant_id: str
     bot_id: str
     title: str = ""
+    with_id: str = ""
+    """Of a personal chat: the object id of the person in it."""
     state: Literal["active", "uninstalled", "blocked"] = "active"
     welcomed: bool = False
     alerts_since: datetime | None = None

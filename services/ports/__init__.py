@@ -13,6 +13,7 @@ from services.ports.people import (
     OpenCardStore,
     PendingImportStore,
     PlanStore,
+    TraceStore,
 )
 from services.ports.runs import DeliveryLedger, RateBudget, RunStore
 from services.ports.secrets import SecretBox
@@ -49,5 +50,6 @@ __all__ = [
     "Store",
     "SurelyGone",
     "TeamStore",
+    "TraceStore",
     "Unmeasured",
 ]

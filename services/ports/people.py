@@ -8,6 +8,7 @@ from services.model import (
     AdminEntry,
     Conversation,
     DaySpan,
+    Identity,
     OpenCard,
     PendingImport,
     PlannedChange,
@@ -105,4 +106,23 @@ class OpenCardStore(Protocol):
 
     async def list_cards(self) -> list[OpenCard]:
         """Oldest first."""
+        ...
+
+
+class TraceStore(Protocol):
+    """What all collections together hold of a person."""
+
+    async def known(self, identity: Identity) -> Identity:
+        """With what the person of these ids is called, and the ids of chats of the person's own."""
+        ...
+
+    async def find(self, identity: Identity) -> dict[str, int]:
+        """How many documents name the person, by collection; those without are left out."""
+        ...
+
+    async def erase(self, identity: Identity) -> dict[str, int]:
+        """Takes the person out of them; how many were changed. May be repeated.
+
+        Raises StoreUnavailableError when somebody else changes the same documents all the time.
+        """
         ...

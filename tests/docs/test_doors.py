@@ -22,6 +22,7 @@ from services.floors import Floors
 from services.health import Health
 from services.histories import Histories
 from services.plans import Plans
+from services.privacy import Privacy
 from services.reports import Reports
 from services.resolutions import Resolutions
 from services.roles import Roles
@@ -34,7 +35,7 @@ from tests.docs.test_docs import commands_of, text
 USE_CASES: tuple[type, ...] = (
     *(Teams, Config, Reports, Runs, AnomalyList, Resolutions, CostRows, Histories, WhatIfs),
     *(Plans, Conversations, Roles, Changes, Audit, ApiKeys, Health, Watch, Check, Backtests),
-    Floors,
+    *(Floors, Privacy),
 )
 DOORS = ("in Teams", "REST", "command line")
 NAME = re.compile(r"`([^`]+)`")

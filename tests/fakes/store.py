@@ -866,6 +866,7 @@ class MemoryConversations:
                 name: getattr(known, name) for name in ("welcomed", "alerts_since", "alerts_by")
             }
             kept["title"] = conversation.title or known.title
+            kept["with_id"] = conversation.with_id or known.with_id
             conversation = conversation.model_copy(update={**kept, "state": "active"})
         self._conversations[conversation.id] = conversation
         return conversation

@@ -48,8 +48,9 @@ class MongoConversations:
         doc = plain(conversation.model_dump(exclude={"id"}))
         kept = {name: doc.pop(name) for name in KEPT_WHEN_SEEN - {"state"}}
         doc["state"] = "active"
-        if not doc["title"]:
-            kept["title"] = doc.pop("title")
+        for name in ("title", "with_id"):
+            if not doc[name]:
+                kept[name] = doc.pop(name)
         stored = await self._conversations.find_one_and_update(
             {"_id": conversation.id},
             {"$set": doc, "$setOnInsert": kept},
