@@ -78,7 +78,6 @@ from services.model import Anomaly
 from services.notices import Notices
 from services.ports import Clock, CostSource, Meter
 from services.privacy import Privacy
-from services.reports import Reports
 from services.resolutions import Resolutions
 from services.roles import Roles
 from services.sending import SenderSettings
@@ -314,7 +313,7 @@ def _wire(settings: Settings, outside: Outside, mail_sample_data: bool) -> Agent
         clock=clock,
         outbox_folder=str(settings.server.data_dir / "outbox"),
     )
-    reports = Reports(maker=maker, costs=costs, store=store.costs, teams=teams, config=config)
+    reports = engine.reports
     health = Health(store, ticker, since=clock())
     conversations = Conversations(store.conversations, audit)
     people = People(connector, clock, local=local)

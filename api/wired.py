@@ -12,7 +12,7 @@ from services.cost_rows import CostRows
 from services.health import Health
 from services.model import Anomaly, Facts, SourceName
 from services.ports import Clock
-from services.reports import Reports
+from services.previews import Reports
 from services.resolutions import Resolutions
 from services.runs import Runs
 from services.teams import Teams

@@ -19,7 +19,7 @@ from services.histories import Histories
 from services.model import Conversation, SourceName
 from services.plans import Plans
 from services.ports import PendingImportStore
-from services.reports import Reports
+from services.previews import Reports
 from services.resolutions import Resolutions
 from services.roles import Roles
 from services.runs import Runs

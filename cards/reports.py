@@ -73,6 +73,7 @@ def _figures(report: TeamReport, view: TeamView) -> list[Element | None]:
         text(view.change, spacing="None"),
         crossing(view.crossing) if view.crossing else None,
         text(plain(view.planned, 300)) if view.planned else None,
+        *(text(plain(words, 300), spacing="Small") for words in view.why),
         note(view.window),
         note(view.days),
         *_anomalies(view),
@@ -89,7 +90,14 @@ def _anomalies(view: TeamView) -> list[Element]:
     if not view.anomalies:
         return []
     boxes = [
-        box([crossing(plain(one.what, 300)), note(plain(one.state), isSubtle=False)], "attention")
+        box(
+            [
+                crossing(plain(one.what, 300)),
+                *([note(plain(one.parts, 300), isSubtle=False)] if one.parts else []),
+                note(plain(one.state, 300), isSubtle=False),
+            ],
+            "attention",
+        )
         for one in view.anomalies
     ]
     return [section(view.anomalies_heading), *boxes]
@@ -122,8 +130,10 @@ def admin_preview(report: AdminReport, role: Role) -> Element:
         heading(plain(view.title, 120)),
         figure(view.figure),
         text(view.change, spacing="None"),
+        *(text(plain(words, 300), spacing="Small") for words in view.why),
         note(view.window),
         note(view.days),
+        text(view.month_end) if view.month_end else None,
         section("To do") if view.to_do else None,
         text(" · ".join(view.to_do), spacing="Small") if view.to_do else None,
         section(view.anomalies_heading) if anomalies else None,
@@ -132,6 +142,10 @@ def admin_preview(report: AdminReport, role: Role) -> Element:
         section(view.movers_heading),
         _change_table("Team", view.current_label, view.movers, view.total),
         note(view.categories) if view.categories else None,
+        section("Delivery of the last report"),
+        text(plain(view.delivery, 200), spacing="Small"),
+        section("Record of alerts") if view.record else None,
+        text(view.record, spacing="Small") if view.record else None,
     ]
     actions = [execute("Send", "send", {"team": "weekly"})] if role == "admin" else []
     actions.append(execute("Open e-mail", "email", {"team": "admin"}))

@@ -15,6 +15,8 @@ from services.floors import Floors
 from services.planning import Planner
 from services.plans import Plans
 from services.ports import UNMEASURED, Clock, CostSource, Meter, Store, SurelyGone
+from services.previews import Reports
+from services.recaps import Recaps
 from services.recipients import Recipients
 from services.reports import ReportMaker
 from services.restatements import Restatements
@@ -64,6 +66,7 @@ class Engine:
     plans: Plans
     floors: Floors
     maker: ReportMaker
+    reports: Reports
     runs: Runs
     planner: Planner
     sender: Sender
@@ -106,6 +109,8 @@ def build_engine(
         source=source.name,
     )
     anomalies = Anomalies(store.anomalies)
+    restatements = Restatements(store.runs, store.costs)
+    recaps = Recaps(store.runs, store.deliveries, source.name)
     planner = Planner(
         costs=costs,
         maker=maker,
@@ -121,7 +126,8 @@ def build_engine(
             source=source.name,
             complete_after_hours=reading.complete_after_hours,
         ),
-        restatements=Restatements(store.runs, store.costs),
+        restatements=restatements,
+        recaps=recaps,
         runs=store.runs,
         ledger=store.deliveries,
         source=source.name,
@@ -165,6 +171,14 @@ def build_engine(
         plans=plans,
         floors=floors,
         maker=maker,
+        reports=Reports(
+            maker=maker,
+            costs=costs,
+            teams=teams,
+            config=config,
+            restatements=restatements,
+            recaps=recaps,
+        ),
         runs=runs,
         planner=planner,
         sender=sender,

@@ -18,8 +18,6 @@ from services.errors import InvalidError
 from services.model import (
     Anomaly,
     Delivery,
-    DeliveryRecap,
-    DeliveryState,
     FrozenReport,
     Restatement,
     Run,
@@ -32,6 +30,7 @@ from services.model import (
     TeamReport,
 )
 from services.ports import Clock, DeliveryLedger, RunStore
+from services.recaps import Recaps
 from services.recipients import admin_recipients, once, team_recipients
 from services.rendering.message import message_id_for
 from services.reports import (
@@ -43,7 +42,6 @@ from services.reports import (
     team_reports,
 )
 from services.restatements import Restatements
-from services.runs import weekly_run_before
 from services.schedule import period_of
 from services.teams import Teams
 
@@ -75,6 +73,7 @@ class Planner:
         anomalies: Anomalies,
         detections: Detections,
         restatements: Restatements,
+        recaps: Recaps,
         runs: RunStore,
         ledger: DeliveryLedger,
         source: SourceName,
@@ -87,6 +86,7 @@ class Planner:
         self._anomalies = anomalies
         self._detections = detections
         self._restatements = restatements
+        self._recaps = recaps
         self._runs = runs
         self._ledger = ledger
         self._source = source
@@ -173,7 +173,7 @@ class Planner:
         await self._cover(run, basis, teams, progress)
         names = await self._maker.account_totals(basis) if run.kind is RunKind.WEEKLY else {}
         builder = AdminReportBuilder(basis, names)
-        restated = await self._restatements.since_last(run, basis, teams)
+        restated = await self._restatements.since_last(run.created_at, basis, teams)
         done = anomalies = 0
         for part in chunked(teams, TEAMS_AT_ONCE):
             made = await self._judged(basis, part, restated, record=record)
@@ -278,7 +278,7 @@ class Planner:
     async def _frozen_admin(
         self, run: Run, builder: AdminReportBuilder, config: StoredConfig, outlook: Outlook
     ) -> tuple[FrozenReport, list[str]]:
-        report = builder.build(await self._last_deliveries(run), outlook)
+        report = builder.build(await self._recaps.before(run.period, run.created_at), outlook)
         rendered, preview = await asyncio.to_thread(self._maker.render_admin, report)
         frozen = FrozenReport(
             id=f"{run.ledger_id}|admin",
@@ -290,24 +290,6 @@ class Planner:
             preview=preview,
         )
         return frozen, admin_recipients(config, run.source)
-
-    async def _last_deliveries(self, run: Run) -> DeliveryRecap | None:
-        """How the weekly run before this one went; None when this is the first."""
-        runs = await self._runs.list_runs(self._source, kind=RunKind.WEEKLY)
-        earlier = weekly_run_before(runs, run)
-        if earlier is None:
-            return None
-        counts = await self._ledger.counts(earlier.ledger_id)
-        failed = await self._ledger.list_deliveries(
-            earlier.ledger_id,
-            states=[DeliveryState.FAILED, DeliveryState.EXPIRED, DeliveryState.UNKNOWN],
-        )
-        return DeliveryRecap(
-            period=earlier.period,
-            sent=counts.get(DeliveryState.SENT, 0),
-            failed=tuple((one.recipient, one.error or one.state.value) for one in failed),
-            open=counts.get(DeliveryState.PENDING, 0) + counts.get(DeliveryState.SENDING, 0),
-        )
 
 
 class _Recipients:

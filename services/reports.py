@@ -1,6 +1,6 @@
 """Reports from stored costs: the figures of accounts, a team's report, the admins' report.
 
-A preview and a run build their reports with the same ``ReportMaker``; a preview stores nothing.
+A preview and a run build their reports with the same ``ReportMaker``.
 """
 
 import asyncio
@@ -16,13 +16,12 @@ from typing import TypeVar
 
 from services.analysis.figures import Totals, account_figures
 from services.analysis.forecast import month_end
+from services.analysis.quiet import told
 from services.analysis.threshold import judge
 from services.analysis.track_record import HISTORY, track_record
 from services.analysis.windows import comparison_window, expected_data_through, needed_span
 from services.anomalies import planned
-from services.config import Config
-from services.costs import Costs
-from services.errors import CostSourceError, InvalidError, NotFoundError
+from services.errors import CostSourceError
 from services.model import (
     AccountFigures,
     AdminReport,
@@ -54,8 +53,7 @@ from services.plans import Plans
 from services.ports import AnomalyStore, CostStore, FloorStore
 from services.rendering.preview import admin_preview, team_preview
 from services.rendering.reports import Footer, render_admin, render_team
-from services.schedule import parse_period, period_of, reference_time
-from services.teams import Teams
+from services.schedule import reference_time
 
 RECORD_DAYS = 90
 MOST_ALERTS = 5000
@@ -97,18 +95,6 @@ class Basis:
             previous=SpanDays(first=window.previous.first, last=window.previous.last),
             closed_months=window.closed_months,
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Preview:
-    """A report that is looked at and not sent."""
-
-    rendered: RenderedReport
-    json: dict[str, object]
-
-    @property
-    def html(self) -> str:
-        return self.rendered.html
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,7 +302,7 @@ class ReportMaker:
     async def _alert_record(self, now: datetime) -> AlertRecord:
         newest = await self._anomalies.newest(self._source, None, MOST_ALERTS)
         since = now - timedelta(days=RECORD_DAYS)
-        return alert_record([one for one in newest if one.raised_at >= since])
+        return alert_record(told([one for one in newest if one.raised_at >= since]))
 
     async def account_totals(self, basis: Basis) -> dict[str, str | None]:
         """All accounts with costs in the window, with their names where they are known."""
@@ -338,6 +324,7 @@ class AdminReportBuilder:
         self._silent: list[SilentTeam] = []
         self._unmapped: list[UnmappedAccount] = []
         self._anomalies: list[AnomalyLine] = []
+        self._restated: list[tuple[str, Restatement]] = []
 
     def add_team(self, report: TeamReport) -> None:
         """A team's account."""
@@ -354,6 +341,8 @@ class AdminReportBuilder:
                 above_threshold=figures.breach is not None,
             )
         )
+        if report.restatement is not None:
+            self._restated.append((team.team_name, report.restatement))
         if figures.silent:
             self._silent.append(
                 SilentTeam(
@@ -416,6 +405,9 @@ class AdminReportBuilder:
             anomalies=tuple(
                 sorted(self._anomalies, key=lambda line: -line.anomaly.excess),
             ),
+            restated=tuple(
+                sorted(self._restated, key=lambda one: -abs(one[1].now - one[1].reported))
+            ),
             deliveries=deliveries,
             notes=_notes(basis.state),
             sample=basis.source == "sample",
@@ -433,83 +425,6 @@ def _notes(state: SourceState) -> tuple[str, ...]:
     if not state.currency_stated:
         notes.append(f"The cost source names no currency; {state.currency} is assumed.")
     return tuple(notes)
-
-
-class Reports:
-    """Previews: a report as it would be sent now."""
-
-    def __init__(
-        self, *, maker: ReportMaker, costs: Costs, store: CostStore, teams: Teams, config: Config
-    ) -> None:
-        self._maker = maker
-        self._costs = costs
-        self._store = store
-        self._teams = teams
-        self._config = config
-        self._reading = asyncio.Lock()
-
-    async def preview_team(self, team_id: str, now: datetime) -> Preview:
-        """A team's report; reads the costs of its account first where none are stored."""
-        report = await self.team_report(await self._teams.get(team_id), now)
-        return Preview(*await asyncio.to_thread(self._maker.render_team, report))
-
-    async def team_report(
-        self, team: Team, now: datetime, period: str | None = None
-    ) -> TeamReport:
-        """A team's report as it would be sent now, or for an earlier period.
-
-        Reads the costs of its account first where none are stored. Raises InvalidError for a
-        period that is none, CostSourceError.
-        """
-        basis = await self._basis(now, [team], period)
-        await self._costs.ensure_span(now, [team.aws_account_id], basis.span)
-        return (await self._team_reports(basis, [team]))[0]
-
-    async def rendered_team(self, report: TeamReport) -> RenderedReport:
-        """The mail of a team's report."""
-        return (await asyncio.to_thread(self._maker.render_team, report))[0]
-
-    async def rendered_admin(self, report: AdminReport) -> RenderedReport:
-        """The mail of the consolidated report."""
-        return (await asyncio.to_thread(self._maker.render_admin, report))[0]
-
-    async def preview_admin(self, now: datetime) -> Preview:
-        """The consolidated report."""
-        report = await self.admin_report(now)
-        return Preview(*await asyncio.to_thread(self._maker.render_admin, report))
-
-    async def admin_report(self, now: datetime) -> AdminReport:
-        """The consolidated report as it would be sent now. Raises NotFoundError without teams."""
-        teams = await self._teams.list()
-        if not teams:
-            raise NotFoundError("No teams yet. Add or import teams first.")
-        basis = await self._basis(now, teams)
-        names = await self._maker.account_totals(basis)
-        builder = AdminReportBuilder(basis, names)
-        for part in chunked(teams):
-            for report in await self._team_reports(basis, part):
-                builder.add_team(report)
-        taken = {team.aws_account_id for team in teams}
-        for accounts in chunked([account for account in names if account not in taken]):
-            for account, figures in (await self._maker.figures(basis, accounts, {})).items():
-                builder.add_unmapped(account, figures)
-        return builder.build(None, await self._maker.outlook(basis))
-
-    async def _basis(
-        self, now: datetime, teams: Sequence[Team], period: str | None = None
-    ) -> Basis:
-        config = await self._config.stored(now)
-        this_week = period_of(now, config.schedule_timezone)
-        if period is not None:
-            parse_period(period)
-            if period > this_week:
-                raise InvalidError(f"{period} has not begun. The current period is {this_week}.")
-        async with self._reading:
-            await self._costs.ensure(now, [team.aws_account_id for team in teams])
-        return await self._maker.basis(config, period or this_week, now)
-
-    async def _team_reports(self, basis: Basis, teams: Sequence[Team]) -> list[TeamReport]:
-        return await team_reports(self._maker, basis, teams)
 
 
 async def team_reports(

@@ -2,11 +2,11 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from services.model import CostTable, DaySpan, Month, Restatement, Run, RunKind, Team
+from services.model import CostTable, DaySpan, Month, Restatement, RunKind, Team
 from services.ports import CostStore, RunStore
 from services.reports import Basis
 from services.runs import weekly_run_before
@@ -24,15 +24,15 @@ class Restatements:
         self._costs = costs
 
     async def since_last(
-        self, run: Run, basis: Basis, teams: Sequence[Team]
+        self, at: datetime, basis: Basis, teams: Sequence[Team]
     ) -> dict[str, Restatement]:
-        """By team id, what the weekly run before ``run`` reported and has moved by over 1 %."""
-        runs = await self._runs.list_runs(run.source, kind=RunKind.WEEKLY)
-        earlier = weekly_run_before(runs, run)
+        """By team id, what the weekly run before an instant reported and has moved by over 1 %."""
+        runs = await self._runs.list_runs(basis.source, kind=RunKind.WEEKLY)
+        earlier = weekly_run_before(runs, basis.period, at)
         if earlier is None:
             return {}
         accounts = {team.id: team.aws_account_id for team in teams}
-        totals = await self._costs.load_totals(run.source, basis.span)
+        totals = await self._costs.load_totals(basis.source, basis.span)
         found = {}
         async for team_id, preview in self._runs.team_previews(earlier.ledger_id):
             account = accounts.get(team_id)

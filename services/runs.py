@@ -61,8 +61,8 @@ def run_id(
     return ":".join(parts) + (f"#{repeat}" if repeat > 1 else "")
 
 
-def weekly_run_before(runs: Sequence[Run], run: Run) -> Run | None:
-    """The last weekly run that reported before ``run``, on the same period or an earlier one.
+def weekly_run_before(runs: Sequence[Run], period: str, at: datetime) -> Run | None:
+    """The last weekly run that reported before an instant, on this period or an earlier one.
 
     The report of an earlier week that is made late looks back from its own week.
     """
@@ -72,8 +72,8 @@ def weekly_run_before(runs: Sequence[Run], run: Run) -> Run | None:
             for one in runs
             if one.kind is RunKind.WEEKLY
             and one.planned
-            and one.period <= run.period
-            and one.created_at < run.created_at
+            and one.period <= period
+            and one.created_at < at
         ),
         key=lambda one: (one.period, one.repeat),
         default=None,

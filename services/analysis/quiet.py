@@ -5,6 +5,7 @@ stored with that answer and told to nobody. It is open again as soon as that doe
 more: it has grown, the day has come, or what was said has been taken back.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -94,12 +95,17 @@ def told(anomalies: Sequence[Anomaly]) -> list[Anomaly]:
     """Those that people were told of: not what was quiet by itself, nor a crossed threshold that a
     detected event stands for.
     """
-    events = [one for one in anomalies if one.kind != "threshold"]
+    events: dict[str, list[Anomaly]] = defaultdict(list)
+    for one in anomalies:
+        if one.kind != "threshold":
+            events[one.account_id].append(one)
     return [
         one
         for one in anomalies
         if not (one.answer and one.answer.by_id in BY_ITSELF)
-        and (one.kind != "threshold" or not any(covers(event, one) for event in events))
+        and not (
+            one.kind == "threshold" and any(covers(event, one) for event in events[one.account_id])
+        )
     ]
 
 

@@ -131,6 +131,8 @@ class AdminReport(Value):
     unmapped: tuple[UnmappedAccount, ...] = ()
     silent: tuple[SilentTeam, ...] = ()
     anomalies: tuple[AnomalyLine, ...] = ()
+    restated: tuple[tuple[str, Restatement], ...] = ()
+    """(team name, what its last report said and is not so any more), largest change first."""
     deliveries: DeliveryRecap | None = None
     notes: tuple[str, ...] = ()
     """Sentences for the admins, such as unknown charge categories."""

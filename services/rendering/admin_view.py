@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 
-from services.model import UNATTRIBUTED, AdminReport, TeamLine
+from services.model import UNATTRIBUTED, AdminReport, AlertRecord, AnomalyStatus, TeamLine
 from services.rendering.blocks import (
     ROUNDING,
     SAMPLE_NOTICE,
@@ -15,8 +15,12 @@ from services.rendering.blocks import (
     drivers,
     headline,
     late_notice,
+    month_end_line,
     period_names,
+    reasons,
     remainder,
+    restated_words,
+    shared_words,
     window_line,
 )
 from services.wording import (
@@ -33,6 +37,16 @@ from services.wording import (
 
 MOST_ANOMALIES = MOST_MOVERS = MOST_UNMAPPED = MOST_SILENT = MOST_FAILED = 10
 NAME = 60
+MOST_SHARED = 2
+RECORDED: dict[AnomalyStatus, str] = {
+    "open": "unanswered",
+    "expected": "expected",
+    "accepted": "new normal",
+    "not_an_anomaly": "not an anomaly",
+    "too_small": "too small",
+    "snoozed": "snoozed",
+    "ended": "ended unanswered",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +70,11 @@ class AdminView:
     scope: str
     figure: str
     change: str
+    why: list[str]
+    """What the change is made of, and what many accounts have in common."""
     window: str
     days: str
+    month_end: str
     to_do: list[str]
     anomalies_heading: str
     anomalies: list[AdminAnomaly]
@@ -73,6 +90,8 @@ class AdminView:
     more_silent: str
     delivery: str
     failed: list[tuple[str, str]]
+    record: str
+    """What became of the alerts of the last months."""
     notes: list[str] = field(default_factory=list)
     footer: list[str] = field(default_factory=list)
 
@@ -94,8 +113,10 @@ def admin_view(report: AdminReport, most_movers: int = MOST_MOVERS) -> AdminView
         scope=f"All teams, {plural(report.accounts, 'account')}",
         figure=money(current, currency),
         change=change_line(current, previous, currency),
+        why=_why(report),
         window=window_line(report.window, previous, currency),
         days=days_line(report.window, report.data_through, currency),
+        month_end=month_end_line(report.forecast, report.forecast_record, currency),
         to_do=_to_do(report),
         anomalies_heading=f"Anomalies ({len(report.anomalies):,} open)",
         anomalies=_anomalies(report),
@@ -130,6 +151,7 @@ def admin_view(report: AdminReport, most_movers: int = MOST_MOVERS) -> AdminView
             (neutral(recipient, NAME), neutral(reason, 160))
             for recipient, reason in (report.deliveries.failed if report.deliveries else ())
         ][:MOST_FAILED],
+        record=_record(report.alert_record),
         notes=[neutral(note, 300) for note in report.notes],
         footer=[
             "You get this because your address is one of the global admin addresses.",
@@ -168,8 +190,39 @@ def _notices(report: AdminReport) -> list[str]:
     found = [
         SAMPLE_NOTICE if report.sample else None,
         late_notice(report.data_through, report.expected_through),
+        _restated(report),
     ]
     return [notice for notice in found if notice]
+
+
+def _restated(report: AdminReport) -> str:
+    """The largest change of what was reported before, and how many others there are."""
+    if not report.restated:
+        return ""
+    name, first = report.restated[0]
+    said = f"{neutral(name, NAME)}: {restated_words(first, report.currency)}"
+    more = len(report.restated) - 1
+    return f"{said} {plural(more, 'other team')} restated too." if more else said
+
+
+def _why(report: AdminReport) -> list[str]:
+    found = reasons(report.explanation, report.currency) if report.explanation else []
+    shared = [shared_words(one, report.currency) for one in report.shared_moves[:MOST_SHARED]]
+    return [*found, *shared]
+
+
+def _record(record: AlertRecord | None) -> str:
+    """``90 days: 17 alerts: 9 expected, 2 too small, 6 unanswered; median 3 days to alert``."""
+    if record is None:
+        return ""
+    if not record.total:
+        return f"{record.days} days: no alerts"
+    parts = ", ".join(f"{number:,} {RECORDED[status]}" for status, number in record.statuses)
+    said = f"{record.days} days: {plural(record.total, 'alert')}: {parts}"
+    if record.median_days is None:
+        return said
+    days = f"{record.median_days.normalize():f}"
+    return f"{said}; median {days} {'day' if days == '1' else 'days'} to alert"
 
 
 def _to_do(report: AdminReport) -> list[str]:

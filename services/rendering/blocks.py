@@ -15,7 +15,10 @@ from services.model import (
     CategoryAmounts,
     ChangeLine,
     Explanation,
+    Forecast,
+    Restatement,
     ServiceChange,
+    SharedMove,
     TrackRecord,
     WeekFigures,
     WindowDays,
@@ -30,9 +33,11 @@ from services.wording import (
     money,
     neutral,
     one_decimal,
+    percent,
     percent_moved,
     percent_of,
     plural,
+    round_money,
     threshold,
 )
 
@@ -197,6 +202,14 @@ def line_name(line: ChangeLine) -> str:
     return CATEGORY_NAMES[line.category].capitalize() if line.one_off else line.name
 
 
+def masked_words(why: Explanation, currency: str) -> str:
+    """That ups and downs cancel; empty where they hide nothing."""
+    if not cents(why.hidden):
+        return ""
+    ups, downs = money(cents(why.up), currency), money(cents(why.down), currency)
+    return f"More moved than the total shows: up {ups} and down {downs}."
+
+
 def reasons(why: Explanation, currency: str) -> list[str]:
     """What a change is made of, in at most three sentences; the largest line first."""
     up = why.change > 0
@@ -210,10 +223,31 @@ def reasons(why: Explanation, currency: str) -> list[str]:
         usage = change(cents(why.change) - cents(why.one_off_change), currency)
         others = change(cents(why.one_off_change), currency)
         found.append(f"Usage {usage}; credits, refunds, tax and fees {others}.")
-    if cents(why.hidden):
-        ups, downs = money(cents(why.up), currency), money(cents(why.down), currency)
-        found.append(f"More moved than the total shows: up {ups} and down {downs}.")
+    if masked := masked_words(why, currency):
+        found.append(masked)
     return found
+
+
+def shared_words(move: SharedMove, currency: str) -> str:
+    """``EC2 rose in 12 of the 84 accounts that use it, $3,200 together: often a price``."""
+    way = "rose" if move.up else "fell"
+    together = round_money(abs(move.change), currency)
+    return (
+        f"{neutral(move.service, 40)} {way} in {move.accounts:,} of the {move.using:,} accounts "
+        f"that use it, {together} together: often a price."
+    )
+
+
+def month_end_line(forecast: Forecast | None, record: TrackRecord | None, currency: str) -> str:
+    """Where the month probably ends, and how such forecasts came out; empty without one."""
+    if forecast is None:
+        return ""
+    amount, low, high = (
+        round_money(one, currency) for one in (forecast.amount, forecast.low, forecast.high)
+    )
+    said = f"Month end: probably {amount} (80% range {low} to {high})"
+    known = record_line(record) if record else ""
+    return f"{said}. {known}" if known else said
 
 
 def record_line(record: TrackRecord) -> str:
@@ -229,6 +263,15 @@ def record_line(record: TrackRecord) -> str:
     return (
         f"On this day of the last {of}: off by {one_decimal(error)}%"
         f"{' (median)' if months > 1 else ''}, {record.inside} of {months} inside the range"
+    )
+
+
+def restated_words(restatement: Restatement, currency: str) -> str:
+    """``September is now $41,230.10; on 3 Oct we reported $39,800.00 (+3.6%)``."""
+    return (
+        f"{restatement.label} is now {money(restatement.now, currency)}; on "
+        f"{day(restatement.reported_on)} we reported {money(restatement.reported, currency)} "
+        f"({percent(restatement.percent)})."
     )
 
 

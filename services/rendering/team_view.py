@@ -4,11 +4,11 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 
+from services.analysis.drivers import excess_lines
 from services.model import (
     AccountFigures,
     Anomaly,
     PlannedChange,
-    Restatement,
     TeamReport,
     WeekFigures,
     moved,
@@ -23,8 +23,11 @@ from services.rendering.blocks import (
     drivers,
     headline,
     late_notice,
+    masked_words,
+    month_end_line,
     period_names,
-    record_line,
+    reasons,
+    restated_words,
     service_rows,
     week_line,
     window_line,
@@ -49,6 +52,8 @@ from services.wording import (
 
 MOST_SERVICES, MOST_WHEN_QUIET = 10, 5
 MOST_ANOMALIES = 3
+LEAST_SHARE = 5
+"""Percent of an excess below which a service is not named."""
 SUBJECT_NAME, NAME = 60, 80
 
 
@@ -57,6 +62,8 @@ class AnomalyBox:
     """An anomaly as two or three sentences."""
 
     what: str
+    parts: str
+    """What was spent and expected, and which services made the difference."""
     state: str
     explain: str
 
@@ -87,6 +94,7 @@ class TeamView:
     rising: bool = False
     crossing: str = ""
     planned: str = ""
+    why: list[str] = field(default_factory=list)
     window: str = ""
     days: str = ""
     anomalies_heading: str = ""
@@ -126,17 +134,11 @@ def _notices(report: TeamReport) -> list[str]:
     found = [
         SAMPLE_NOTICE if report.sample else None,
         late_notice(report.figures.data_through, report.expected_through),
-        _restated(report.restatement, report.figures.currency) if report.restatement else None,
+        restated_words(report.restatement, report.figures.currency)
+        if report.restatement
+        else None,
     ]
     return [notice for notice in found if notice]
-
-
-def _restated(restatement: Restatement, currency: str) -> str:
-    return (
-        f"{restatement.label} is now {money(restatement.now, currency)}; on "
-        f"{day(restatement.reported_on)} we reported {money(restatement.reported, currency)} "
-        f"({percent(restatement.percent)})."
-    )
 
 
 def _no_data(report: TeamReport) -> dict[str, object]:
@@ -170,6 +172,7 @@ def _figures(report: TeamReport, *, teams_app: bool) -> dict[str, object]:
         "rising": current > previous,
         "crossing": crossing(figures),
         "planned": plan_line(report.plan, figures) if report.plan else "",
+        "why": _why(figures, quiet=quiet),
         "window": window_line(figures.window, previous, currency),
         "days": days_line(figures.window, figures.data_through, currency),
         "anomalies_heading": f"Needs a look ({open_ones.replace(' ', ' open ', 1)})",
@@ -187,8 +190,18 @@ def _figures(report: TeamReport, *, teams_app: bool) -> dict[str, object]:
         "week": week_line(figures.week, currency) if figures.week else "",
         "bars": [] if quiet or not figures.week else _bars(figures.week, report),
         "spark": sparkline([one.amount for one in figures.week.days]) if figures.week else "",
-        "month_end": _month_end(figures),
+        "month_end": month_end_line(figures.forecast, figures.forecast_record, currency),
     }
+
+
+def _why(figures: AccountFigures, *, quiet: bool) -> list[str]:
+    """What the change is made of; of a quiet one only whether the total hides something."""
+    why = figures.explanation
+    if why is None:
+        return []
+    if quiet:
+        return [words for words in [masked_words(why, figures.currency)] if words]
+    return reasons(why, figures.currency)
 
 
 def _is_quiet(report: TeamReport) -> bool:
@@ -297,9 +310,28 @@ def _box(report: TeamReport, anomaly: Anomaly, teams_app: bool) -> AnomalyBox:
         state = f"Open, {plural(days, 'day')}. Nobody has answered."
         if words := hint(anomaly.service):
             state = f"{words} {state}"
+        if anomaly.group:
+            state = f"Other accounts rose with it on the same days: often a price. {state}"
     name = neutral(report.team.team_name, NAME)
     explain = f"In Teams, write: explain {name}" if teams_app else ""
-    return AnomalyBox(what=what, state=state, explain=explain)
+    return AnomalyBox(what=what, parts=_parts(anomaly), state=state, explain=explain)
+
+
+def _parts(anomaly: Anomaly) -> str:
+    """``$3,812.90, expected $1,550.00. EC2 91%, S3 9%``."""
+    said = []
+    if anomaly.usage is not None:
+        spent = money(anomaly.usage, anomaly.currency)
+        wanted = money(cents(anomaly.usage) - cents(anomaly.excess), anomaly.currency)
+        said.append(f"{spent}, expected {wanted}")
+    named = [
+        f"{neutral(line.service, 40)} {line.percent}%"
+        for line in excess_lines(anomaly.excess, anomaly.shares)
+        if line.service and line.percent >= LEAST_SHARE
+    ]
+    if named:
+        said.append(", ".join(named))
+    return f"{'. '.join(said)}." if said else ""
 
 
 def _bars(week: WeekFigures, report: TeamReport) -> list[Bar]:
@@ -327,19 +359,6 @@ def _width(amount: Decimal | None, top: Decimal) -> int:
     if amount is None or amount <= 0:
         return 0
     return max(int(amount / top * 100), 1)
-
-
-def _month_end(figures: AccountFigures) -> str:
-    if figures.forecast is None:
-        return ""
-    low, high = figures.forecast.low, figures.forecast.high
-    currency = figures.currency
-    said = (
-        f"Month end: probably {round_money(figures.forecast.amount, currency)} "
-        f"(80% range {round_money(low, currency)} to {round_money(high, currency)})"
-    )
-    record = record_line(figures.forecast_record) if figures.forecast_record else ""
-    return f"{said}. {record}" if record else said
 
 
 def _footer(report: TeamReport, *, teams_app: bool) -> list[str]:

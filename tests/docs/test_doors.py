@@ -22,8 +22,8 @@ from services.floors import Floors
 from services.health import Health
 from services.histories import Histories
 from services.plans import Plans
+from services.previews import Reports
 from services.privacy import Privacy
-from services.reports import Reports
 from services.resolutions import Resolutions
 from services.roles import Roles
 from services.runs import Runs

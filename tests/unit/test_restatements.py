@@ -49,7 +49,7 @@ RUNS = [weekly("2026-W46", 0), weekly("2026-W47", 24), weekly("2026-W48", 48)]
     ],
 )
 def test_a_run_looks_back_on_the_week_before_its_own(asking: Run, expected: str | None) -> None:
-    found = weekly_run_before([*RUNS, asking], asking)
+    found = weekly_run_before([*RUNS, asking], asking.period, asking.created_at)
     assert (found.id if found else None) == expected
 
 
@@ -57,7 +57,10 @@ def test_runs_that_reported_nothing_are_passed_over() -> None:
     unplanned = weekly("2026-W47", 30, repeat=2, planned=False)
     daily = weekly("2026-W47", 31, kind=RunKind.DAILY)
     asking = weekly("2026-W48", 48)
-    assert weekly_run_before([*RUNS[:2], unplanned, daily], asking) == RUNS[1]
+    assert (
+        weekly_run_before([*RUNS[:2], unplanned, daily], asking.period, asking.created_at)
+        == RUNS[1]
+    )
 
 
 async def restated(through: date, *amounts: float, **preview: Any) -> Any:
@@ -68,7 +71,7 @@ async def restated(through: date, *amounts: float, **preview: Any) -> Any:
     totals = table(date(2026, 11, 1), series(amounts, ACCOUNT, "", None))
     await store.costs.save_totals("datadog", "m", totals, NOW)
     found = await Restatements(store.runs, store.costs).since_last(
-        weekly("2026-W48", 48), basis_of(through), [team()]
+        later(hours=48), basis_of(through), [team()]
     )
     return found.get("t1")
 
