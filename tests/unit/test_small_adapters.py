@@ -5,7 +5,7 @@ import os
 import stat
 import subprocess
 import sys
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -108,6 +108,26 @@ async def test_the_ticker_ticks_at_once_and_survives_a_broken_tick() -> None:
     ticker.stop()
     await asyncio.sleep(0.01)  # APScheduler ends at the loop's next turn
     assert not ticker.running
+    await background.drain(1)
+
+
+async def test_the_ticker_ticks_on_when_the_clock_of_the_machine_is_set_back() -> None:
+    background, ticks = Background(), []
+
+    async def tick() -> None:
+        ticks.append(1)
+
+    ticker = Ticker(tick, background.start, lambda: NOW, seconds=0.05)
+    ticker.start()
+    while not ticks:
+        await asyncio.sleep(0.01)
+    # To APScheduler it is the same whether the clock goes back or its next tick goes ahead.
+    ticker._scheduler.modify_job("tick", next_run_time=datetime.now(UTC) + timedelta(hours=1))
+    seen = len(ticks)
+    async with asyncio.timeout(5):
+        while len(ticks) < seen + 2:
+            await asyncio.sleep(0.01)
+    ticker.stop()
     await background.drain(1)
 
 
