@@ -26,7 +26,7 @@ from services.adapters.store import MongoStore
 from services.model import Actor, Conversation, DaySpan
 from services.settings import load_settings
 from tests.chaos.faults import ChaoticTeams, Odds, smtp_faults, trouble_datadog
-from tests.chaos.worker import PAST_LEASES
+from tests.chaos.worker import PAST_LEASES, SKEW
 from tests.conftest import ROOT
 from tests.servers.datadog import Cost, FakeDatadog, account_ids, random_costs
 from tests.servers.mongo import ReplicaSet
@@ -53,6 +53,8 @@ class Plan:
     elections: int = 1
     most_seconds: float = 480.0
     odds: Odds = field(default_factory=Odds)
+    skew: float = 0.0
+    """Seconds that the clock of a worker may be off, either way."""
     hold: bool = False
     """MAIL_WHEN_UNSURE=hold."""
 
@@ -171,6 +173,7 @@ async def chaos(plan: Plan, folder: Path) -> Found:
             "DB_NAME": f"chaos_{secrets.token_hex(4)}",
             "DATA_DIR": str(folder),
             "LOG_FORMAT": "json",
+            SKEW: str(plan.skew),
             "MAIL_WHEN_UNSURE": "hold" if plan.hold else "resend",
             **datadog.environment(),
             **smtp.environment(),

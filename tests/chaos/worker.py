@@ -5,6 +5,9 @@ in production, all in proportion: a lease is still longer than the longest answe
 """
 
 import asyncio
+import os
+import random
+from datetime import UTC, datetime, timedelta
 
 from app import log_as_set, open_agent
 from bot.connector import Pace
@@ -27,16 +30,24 @@ TIMING = Timing(
 )
 TIMEOUTS = Timeouts(connect=2.0, command=1.5, final_answer=2.0)
 TICK_SECONDS = 0.5
+SKEW = "CHAOS_SKEW"
+"""Names the setting of how many seconds a worker's clock may be off, either way."""
 PAST_LEASES = 10.5
 """Seconds after which the leases of a frozen worker have ended."""
 
 
 async def main() -> None:
     """Ticks for ever."""
+    most = float(os.environ[SKEW])
+    off = timedelta(seconds=random.uniform(-most, most))
+
+    def clock() -> datetime:
+        return datetime.now(UTC) + off
+
     settings = load_settings(env_file=None)
     log_as_set(settings)
     async with open_agent(
-        settings, timing=TIMING, smtp_timeouts=TIMEOUTS, pace=Pace((), ())
+        settings, clock=clock, timing=TIMING, smtp_timeouts=TIMEOUTS, pace=Pace((), ())
     ) as agent:
         print("ready", flush=True)
         while True:
