@@ -47,6 +47,7 @@ from cli.serve import announce, first_report
 from cli.wired import Wired
 from services.adapters.background import Background
 from services.adapters.datadog import DatadogSource
+from services.adapters.disk import Disk
 from services.adapters.embedded import start_embedded
 from services.adapters.graph import GraphTransport
 from services.adapters.logs import configure_logging
@@ -292,6 +293,8 @@ def _wire(settings: Settings, outside: Outside, mail_sample_data: bool) -> Agent
             source=source.name,
             app_id=settings.teams_app.app_id,
             bot=tokens,
+            folder=Disk(settings.server.data_dir),
+            embedded=settings.mongo.url is None,
         ),
         api_keys=api_keys,
         privacy=Privacy(

@@ -1,15 +1,20 @@
 """Looks at every outside system: works, or what to do."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from services.errors import AgentError
 from services.model import SourceName
-from services.ports import Store
+from services.ports import Clock, ServerInfo, Store
 from services.transports import Transports
 from services.worker import reach
+
+CLOCK_MAY_DIFFER = timedelta(seconds=60)
+LEAST_FREE = 1 << 30
+"""Bytes; below it the disk is said to be nearly full."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +29,11 @@ class Finding:
 class CostCheck(Protocol):
     """A cost source that can say whether it works."""
 
+    @property
+    def server_time(self) -> datetime | None:
+        """What time it was there at its last answer; None when it did not say."""
+        ...
+
     async def check(self, now: datetime) -> Sequence[str]:
         """Sentences about what works; raises CostSourceError with the cure."""
         ...
@@ -34,6 +44,14 @@ class BotSignIn(Protocol):
 
     async def get(self) -> str | None:
         """A token, None in local mode; raises AgentError with the cure."""
+        ...
+
+
+class Folder(Protocol):
+    """The folder that files are kept in."""
+
+    async def free(self) -> int:
+        """Free bytes; raises SettingsError with the cure when nothing can be written."""
         ...
 
 
@@ -49,31 +67,48 @@ class Check:
         source: SourceName,
         app_id: str | None,
         bot: BotSignIn,
+        folder: Folder,
+        embedded: bool,
     ) -> None:
+        """``embedded``: the MongoDB is one for trials, on this machine."""
         self._store = store
         self._costs = costs
         self._transports = transports
         self._source = source
         self._app_id = app_id
         self._bot = bot
+        self._folder = folder
+        self._embedded = embedded
+        self._clocks: dict[str, timedelta] = {}
+        """How far the clocks of others are ahead of ours."""
 
     async def all(self, now: datetime) -> list[Finding]:
-        """MongoDB, Datadog, mail and Teams, in this order; never raises for an ill system."""
+        """MongoDB, Datadog, mail, Teams, the disk and the clock, in this order; never raises for
+        an ill system.
+        """
+        self._clocks, began = {}, time.monotonic()
+
+        def clock() -> datetime:
+            return now + timedelta(seconds=time.monotonic() - began)
+
         return [
-            await self._mongodb(),
-            await self._datadog(now),
+            await self._mongodb(clock),
+            await self._datadog(now, clock),
             await self._mail(now),
             await self._teams(),
+            await self._disk(),
+            clock_finding(self._clocks),
         ]
 
-    async def _mongodb(self) -> Finding:
+    async def _mongodb(self, clock: Clock) -> Finding:
         try:
-            await self._store.ping()
+            server = await self._store.about()
         except AgentError as error:
             return Finding("MongoDB", ok=False, text=str(error))
-        return Finding("MongoDB", ok=True, text="answers")
+        self._clocks["MongoDB"] = server.time - clock()
+        return mongodb_finding(server, embedded=self._embedded)
 
-    async def _datadog(self, now: datetime) -> Finding:
+    async def _datadog(self, now: datetime, clock: Clock) -> Finding:
         if self._costs is None:
             return Finding(
                 "Datadog",
@@ -82,7 +117,10 @@ class Check:
                 "to read your own.",
             )
         try:
-            return Finding("Datadog", ok=True, text=" ".join(await self._costs.check(now)))
+            said = " ".join(await self._costs.check(now))
+            if self._costs.server_time is not None:
+                self._clocks["Datadog"] = self._costs.server_time - clock()
+            return Finding("Datadog", ok=True, text=said)
         except AgentError as error:
             return Finding("Datadog", ok=False, text=str(error))
 
@@ -112,4 +150,53 @@ class Check:
             return Finding(
                 "Teams", ok=True, text="not set (local mode). Set MicrosoftAppId to use Teams."
             )
-        return Finding("Teams", ok=True, text=f"signed in as app {self._app_id}")
+        heard = await self._store.conversations.last_heard()
+        return Finding("Teams", ok=True, text=teams_text(self._app_id, heard))
+
+    async def _disk(self) -> Finding:
+        try:
+            return disk_finding(await self._folder.free())
+        except AgentError as error:
+            return Finding("Disk", ok=False, text=str(error))
+
+
+def mongodb_finding(server: ServerInfo, *, embedded: bool) -> Finding:
+    """Too old ones are refused at the start."""
+    trial = "; it is the embedded one, for trials: set MONGO_URL for production"
+    text = f"answers, version {server.version}{trial if embedded else ''}"
+    return Finding("MongoDB", ok=True, text=text)
+
+
+def teams_text(app_id: str | None, heard: datetime | None) -> str:
+    """Whether Teams reaches the agent cannot be tried from here, only remembered."""
+    if heard is not None:
+        return f"signed in as app {app_id}; last heard of on {heard:%d %b %Y %H:%M} UTC"
+    return (
+        f"signed in as app {app_id}, and nothing has come from Teams yet. Write to the bot; if it "
+        "stays silent, see that its messaging endpoint in Azure is https://<your host>/api/messages "
+        "and can be reached from the internet."
+    )
+
+
+def disk_finding(free: int) -> Finding:
+    """``free``: bytes."""
+    there = f"DATA_DIR can be written, {free / (1 << 30):.1f} GiB are free"
+    if free < LEAST_FREE:
+        cure = "Make room: a full disk stops the embedded MongoDB and the outbox."
+        return Finding("Disk", ok=False, text=f"{there}. {cure}")
+    return Finding("Disk", ok=True, text=there)
+
+
+def clock_finding(ahead: Mapping[str, timedelta]) -> Finding:
+    """``ahead``: how far the clocks of others are ahead of ours."""
+    for whose, by in ahead.items():
+        if abs(by) > CLOCK_MAY_DIFFER:
+            ours = "slow" if by > timedelta() else "fast"
+            seconds = round(abs(by).total_seconds())
+            return Finding(
+                "Clock",
+                ok=False,
+                text=f"This machine's clock is {seconds:,} s {ours} against {whose}'s. Let it be "
+                "set by NTP (timedatectl set-ntp true): tokens are refused and schedules slip.",
+            )
+    return Finding("Clock", ok=True, text=f"agrees with {' and '.join(ahead) or 'nobody asked'}")

@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 
 import httpx
 import msgspec
@@ -82,6 +83,7 @@ class DatadogSource:
         self.rate_remaining: float | None = None
         """Share of the rate budget left at the last answer, 0 to 1; None when not told."""
         self.rate_resets_in: float = 0.0
+        self.server_time: datetime | None = None
         """Seconds until that budget is full again, as told by the last answer."""
         self._client = httpx.AsyncClient(
             base_url=settings.base_url,
@@ -262,6 +264,7 @@ class DatadogSource:
             raise tries.unreachable(error, self._settings) from error
         self._meter.asked("datadog", str(response.status_code), time.perf_counter() - began)
         self._note_rate(response)
+        self.server_time = _date(response)
         if response.status_code == httpx.codes.OK:
             try:
                 return _usable(response)
@@ -345,6 +348,15 @@ def _unreachable(error: httpx.TransportError, settings: DatadogSettings) -> Cost
         f"({reason}). Check the network, DATADOG_SITE and DATADOG_API_URL.",
         permanent=False,
     )
+
+
+def _date(response: httpx.Response) -> datetime | None:
+    """The server's time, to the second; None when it is not told."""
+    try:
+        told = parsedate_to_datetime(response.headers.get("Date", ""))
+    except ValueError:
+        return None
+    return told if told.tzinfo else None
 
 
 def _told_to_wait(response: httpx.Response | None) -> float | None:

@@ -17,7 +17,7 @@ from services.ports.people import (
 )
 from services.ports.runs import DeliveryLedger, RateBudget, RunStore
 from services.ports.secrets import SecretBox
-from services.ports.store import Store
+from services.ports.store import ServerInfo, Store
 from services.ports.teams import ApiKeyStore, AuditLog, ConfigStore, TeamStore
 from services.ports.telling import Notifier
 from services.ports.time import Clock, SurelyGone
@@ -47,6 +47,7 @@ __all__ = [
     "RateBudget",
     "RunStore",
     "SecretBox",
+    "ServerInfo",
     "Store",
     "SurelyGone",
     "TeamStore",

@@ -66,6 +66,10 @@ class ConversationStore(Protocol):
         """Those that alerts go to, oldest registration first."""
         ...
 
+    async def last_heard(self) -> datetime | None:
+        """When something last came from any of them."""
+        ...
+
 
 class PlanStore(Protocol):
     """Announced changes."""

@@ -1,5 +1,7 @@
 """All that is stored, in one."""
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from services.ports.anomalies import AlertStore, AnomalyStore, FloorStore
@@ -13,6 +15,14 @@ from services.ports.people import (
 )
 from services.ports.runs import DeliveryLedger, RateBudget, RunStore
 from services.ports.teams import ApiKeyStore, AuditLog, ConfigStore, TeamStore
+
+
+@dataclass(frozen=True, slots=True)
+class ServerInfo:
+    """What a MongoDB says of itself."""
+
+    version: str
+    time: datetime
 
 
 class Store(Protocol):
@@ -72,6 +82,10 @@ class Store(Protocol):
 
     async def ping(self) -> None:
         """Raises StoreUnavailableError with the reason."""
+        ...
+
+    async def about(self) -> ServerInfo:
+        """Version and time of the server; raises StoreUnavailableError with the reason."""
         ...
 
     async def aclose(self) -> None: ...

@@ -978,3 +978,16 @@ async def test_months_of_names(any_store: Store) -> None:
     await any_store.costs.save_names("datadog", {A: "shop"}, [Month(2026, 1)])
     found = await any_store.costs.load_totals("datadog", DaySpan(JAN_30, JAN_30))
     assert found.account_names == {}
+
+
+async def test_when_something_last_came_from_teams_and_whose_chat_it_is(any_store: Store) -> None:
+    conversations = any_store.conversations
+    assert await conversations.last_heard() is None
+    await conversations.seen(conversation("a:1", with_id="ana", updated_at=later(hours=2)))
+    await conversations.seen(conversation("19:b", updated_at=later(hours=1)))
+    assert await conversations.last_heard() == later(hours=2)
+
+    again = await conversations.seen(conversation("a:1", updated_at=later(hours=3)))
+
+    assert again.with_id == "ana"
+    assert await conversations.last_heard() == later(hours=3)

@@ -13,8 +13,9 @@ from bot.commands import COMMANDS
 from bot.turn import Command
 from services.settings import setting_fields
 from tests.conftest import ROOT
+from tests.docs.troubles import troubles
 
-DOCUMENTS = ("README.md", "docs/commands.md", "docs/settings.md")
+DOCUMENTS = ("README.md", "docs/commands.md", "docs/settings.md", "docs/setup.md")
 PLACE = re.compile(r"(<!-- table: ([\w ]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -65,11 +66,18 @@ def _default(value: Any) -> str:
     return f"`{value}`" if isinstance(value, str | int | Path) else ""
 
 
+def answers_of_check() -> str:
+    """What ``check`` says of what goes wrong."""
+    rows = [(one.system, *(part.replace("<", "\\<") for part in one.parts)) for one in troubles()]
+    return table(("`check` says of", "that", "and what to do"), rows)
+
+
 def made(text: str) -> str:
     """The document with its tables as they should be. Raises KeyError for an unknown table."""
     tables: dict[str, Callable[[], str]] = {
         "menu": lambda: commands(lambda one: one.menu),
         "commands": all_commands,
+        "answers of check": answers_of_check,
         **{
             f"settings {group}": lambda group=group: settings(group)  # type: ignore[misc]
             for group, _ in setting_fields()

@@ -161,7 +161,10 @@ async def test_check_says_what_works_and_what_to_do(agent: AgentProcess) -> None
             **{**smtp.environment(), "SMTP_PORT": "1"},
         )
     assert well.returncode == 0, well.stdout + well.stderr
-    assert len(well.stdout.splitlines()) == 4
+    systems = [line.split()[1] for line in well.stdout.splitlines()]
+    assert systems == ["MongoDB", "Datadog", "Mail", "Teams", "Disk", "Clock"]
+    assert "answers, version 6.0" in well.stdout
+    assert "agrees with MongoDB and Datadog" in well.stdout
     assert ill.returncode == 1
     assert "DATADOG_APP_KEY" in ill.stdout
     assert "SMTP_HOST" in ill.stdout
@@ -177,9 +180,13 @@ async def test_check_says_whether_the_bot_can_sign_in(agent: AgentProcess) -> No
                 "app": {"MicrosoftAppId": TENANT},
             }.items()
         }
-    lines = {name: result.stdout.splitlines()[-1] for name, result in found.items()}
+    lines = {
+        name: next(line for line in result.stdout.splitlines() if line[7:].startswith("Teams"))
+        for name, result in found.items()
+    }
     assert found["well"].returncode == 0
-    assert lines["well"] == f"ok     Teams    signed in as app {APP_ID}"
+    assert lines["well"].startswith(f"ok     Teams    signed in as app {APP_ID}, and nothing has")
+    assert "https://<your host>/api/messages" in lines["well"]
     assert sim.messages == {}
     for name, setting in {"secret": "MicrosoftAppPassword", "app": "MicrosoftAppId"}.items():
         assert found[name].returncode == 1

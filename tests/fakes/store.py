@@ -40,6 +40,7 @@ from services.model import (
     StoredConfig,
     Team,
 )
+from services.ports import ServerInfo
 
 Cell = tuple[SourceName, str, str, str, Category | None, date]
 """(source, metric, account, service, category, day); service "" and None for totals."""
@@ -911,6 +912,9 @@ class MemoryConversations:
         found = [one for one in self._conversations.values() if one.alerts_since]
         return sorted(found, key=lambda one: str(one.alerts_since))
 
+    async def last_heard(self) -> datetime | None:
+        return max((one.updated_at for one in self._conversations.values()), default=None)
+
 
 class MemoryOpenCards:
     """Implements ``services.ports.OpenCardStore``."""
@@ -998,6 +1002,10 @@ class MemoryStore:
 
     async def ping(self) -> None:
         """It always answers."""
+
+    async def about(self) -> ServerInfo:
+        """No server, and no clock of its own."""
+        return ServerInfo("0", datetime.now(UTC))
 
     async def aclose(self) -> None:
         """Nothing is open."""

@@ -1,5 +1,7 @@
 """``MongoStore``: all collections of one database behind the store ports."""
 
+from datetime import UTC
+
 from pymongo import ASCENDING, DESCENDING
 
 from services.adapters.store.anomalies import (
@@ -24,6 +26,7 @@ from services.adapters.store.rates import MongoRates
 from services.adapters.store.runs import MongoRuns
 from services.adapters.store.teams import MongoTeams
 from services.adapters.store.traces import MongoTraces
+from services.ports import ServerInfo
 
 OLDEST = 6
 """The oldest major version that the agent is tested on."""
@@ -110,6 +113,13 @@ class MongoStore:
     async def ping(self) -> None:
         """Raises StoreUnavailableError with the reason when MongoDB does not answer."""
         await self._client.admin.command("ping")
+
+    @guarded
+    async def about(self) -> ServerInfo:
+        """Version and time of the server."""
+        info = await self._client.admin.command("buildInfo")
+        hello = await self._client.admin.command("hello")
+        return ServerInfo(str(info["version"]), hello["localTime"].replace(tzinfo=UTC))
 
     async def aclose(self) -> None:
         """Closes the connections."""

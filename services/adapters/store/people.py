@@ -104,6 +104,11 @@ class MongoConversations:
         cursor = self._conversations.find({"alerts_since": {"$ne": None}})
         return [_conversation(doc) async for doc in cursor.sort("alerts_since", ASCENDING)]
 
+    @guarded
+    async def last_heard(self) -> datetime | None:
+        doc = await self._conversations.find_one({}, {"updated_at": 1}, sort=[("updated_at", -1)])
+        return doc["updated_at"] if doc else None
+
 
 class MongoOpenCards:
     """Implements ``services.ports.OpenCardStore``."""

@@ -1,0 +1,87 @@
+"""What ``check`` makes of what it finds, and that one ill system hides no other."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from services.adapters.disk import Disk
+from services.check import (
+    LEAST_FREE,
+    clock_finding,
+    disk_finding,
+    mongodb_finding,
+    teams_text,
+)
+from services.errors import SettingsError
+from services.ports import ServerInfo
+from tests.docs.troubles import Trouble, troubles
+
+
+@pytest.mark.parametrize(
+    ("seconds", "ok", "said"),
+    [
+        (0, True, "agrees with Datadog"),
+        (59, True, "agrees"),
+        (-59, True, "agrees"),
+        (75, False, "75 s slow against Datadog's"),
+        (-4000, False, "4,000 s fast against Datadog's"),
+    ],
+)
+def test_a_clock_may_differ_by_a_minute(seconds: int, ok: bool, said: str) -> None:
+    finding = clock_finding({"Datadog": timedelta(seconds=seconds)})
+    assert finding.ok is ok
+    assert said in finding.text
+
+
+def test_the_first_clock_that_differs_is_named() -> None:
+    ahead = {"MongoDB": timedelta(), "Datadog": timedelta(minutes=5)}
+    assert "Datadog" in clock_finding(ahead).text
+    assert clock_finding({"MongoDB": timedelta(), "Datadog": timedelta()}).text == (
+        "agrees with MongoDB and Datadog"
+    )
+
+
+def test_a_disk_that_is_nearly_full_is_an_error() -> None:
+    assert disk_finding(LEAST_FREE).ok
+    nearly = disk_finding(LEAST_FREE - 1)
+    assert not nearly.ok
+    assert "Make room" in nearly.text
+
+
+async def test_a_folder_that_can_be_written_is_left_as_it_was(tmp_path: Path) -> None:
+    folder = tmp_path / "new" / "data"
+    assert await Disk(folder).free() > 0
+    assert list(folder.iterdir()) == []
+
+
+async def test_a_folder_that_cannot_be_written_says_which_setting(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SettingsError, match=r"DATA_DIR=.*file/x cannot be written \(Not a dir"):
+        await Disk(tmp_path / "file" / "x").free()
+
+
+def test_the_embedded_mongodb_is_called_one_for_trials() -> None:
+    server = ServerInfo("6.0.24", datetime(2026, 11, 24, tzinfo=UTC))
+    assert "MONGO_URL" in mongodb_finding(server, embedded=True).text
+    assert mongodb_finding(server, embedded=False).text == "answers, version 6.0.24"
+
+
+def test_what_came_from_teams_last_is_told() -> None:
+    heard = datetime(2026, 11, 24, 9, 5, tzinfo=UTC)
+    assert teams_text("x", heard) == "signed in as app x; last heard of on 24 Nov 2026 09:05 UTC"
+
+
+def test_each_trouble_is_one_sentence_and_its_cure() -> None:
+    for one in troubles():
+        wrong, cure = one.parts
+        assert wrong, one
+        assert cure.endswith("."), one
+        assert "127.0.0.1" not in one.answer, "an address of this test"
+
+
+def test_a_trouble_is_split_where_its_cure_begins() -> None:
+    assert Trouble("Mail", "It is away (a.b). Wait. Or not.").parts == (
+        "It is away (a.b)",
+        "Wait. Or not.",
+    )
