@@ -1,10 +1,12 @@
 """Every metric and log event of the code stands in docs/operations.md, and the reverse."""
 
+import ast
 import json
 import re
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
 import yaml
 
 from services.adapters.metrics import Metrics
@@ -13,7 +15,7 @@ from tests.conftest import ROOT
 
 PAGE = (ROOT / "docs" / "operations.md").read_text("utf-8")
 MONITORING = ROOT / "deploy" / "monitoring"
-EVENT = re.compile(r'log\.(?:debug|info|warning|error|exception)\(\s*"(\w+)"')
+LEVELS = {"debug", "info", "warning", "error", "exception", "critical"}
 METRIC = re.compile(r"costagent_\w+")
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
@@ -42,9 +44,65 @@ def metrics() -> set[str]:
 
 def events() -> set[str]:
     """The log events of the code."""
-    folders = ("api", "bot", "cli", "services")
+    folders = ("api", "bot", "cards", "cli", "deploy", "manifest", "services")
     files = [ROOT / "app.py", *(path for one in folders for path in (ROOT / one).rglob("*.py"))]
-    return {name for path in files for name in EVENT.findall(path.read_text("utf-8"))}
+    return {
+        name
+        for path in files
+        if "node_modules" not in path.parts
+        for name in events_of(path.read_text("utf-8"))
+    }
+
+
+def events_of(source: str) -> set[str]:
+    """What a module logs, also through a name that stands for one of the logger's methods.
+
+    Raises AssertionError for an event whose name is not written where it is logged.
+    """
+    tree = ast.parse(source)
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    aliases = {
+        target.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign)
+        and any(map(_of_log, ast.walk(node.value)))
+        and not isinstance(node.value, ast.Call)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    found = set()
+    for call in calls:
+        through = isinstance(call.func, ast.Name) and call.func.id in aliases
+        if through or _of_log(call.func):
+            (event,) = call.args
+            assert isinstance(event, ast.Constant), ast.unparse(call)
+            found.add(str(event.value))
+    return found
+
+
+def _of_log(node: ast.AST) -> bool:
+    return (
+        isinstance(node, ast.Attribute)
+        and node.attr in LEVELS
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "log"
+    )
+
+
+def test_events_are_found_however_they_are_logged() -> None:
+    source = """
+log = structlog.get_logger()
+log.info("one", a=1)
+say = log.debug if quiet else log.info
+say(
+    "two",
+    b=2,
+)
+print("three")
+"""
+    assert events_of(source) == {"one", "two"}
+    with pytest.raises(AssertionError):
+        events_of("log.info(name)")
 
 
 def described(heading: str) -> set[str]:

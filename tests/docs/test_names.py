@@ -1,0 +1,118 @@
+"""What the docs name exists: settings, commands, endpoints, stored settings, make targets.
+
+That everything that exists is named is in ``test_docs``; this is the reverse, over every page.
+"""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from api.app import ALL
+from api.outbox import pages
+from cli.parser import build_parser
+from services.config import ConfigPatch
+from services.settings import setting_fields
+from tests.conftest import ROOT
+from tests.docs.test_docs import commands_of, text
+
+PAGES = sorted(
+    path
+    for path in (
+        *ROOT.glob("*.md"),
+        *(ROOT / "docs").rglob("*.md"),
+        *(ROOT / "deploy").rglob("*.service"),
+        ROOT / "Dockerfile",
+        ROOT / "docker-compose.yml",
+    )
+    if path.name != "LICENSE"
+)
+SETTING = re.compile(
+    r"`([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)(?:=[^`]*)?`|^ *(?:- )?([A-Z]+(?:_[A-Z]+)+)[=:]",
+    re.MULTILINE,
+)
+NOT_OURS = {
+    *("NAME_FILE", "PLAYGROUND_PORT", "WEBSITES_PORT", "MONGO_INITDB_ROOT_USERNAME"),
+    *("API_URL", "TEAM_ID"),
+    *("MONGO_INITDB_ROOT_PASSWORD_FILE", "MONGO_INITDB_DATABASE"),
+}
+"""Of other programs, or standing for any name."""
+ENDPOINT = re.compile(r"`(GET|POST|PUT|PATCH|DELETE) (/[^`?\s]*)")
+COMMAND = re.compile(r"app\.py((?: [^`|&>\n]+)?)")
+TARGET = re.compile(r"`make ([a-z-]+)`|^make ([a-z-]+)(?: |$)", re.MULTILINE)
+
+
+def outbox_pages() -> list[tuple[str, str]]:
+    return [(one.method, one.path) for one in pages if isinstance(one, web.RouteDef)]
+
+
+def ids(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=ids)
+def test_every_setting_that_a_page_names_exists(page: Path) -> None:
+    known = {field.alias for _, field in setting_fields()}
+    known |= {f"{name}_FILE" for name in known} | NOT_OURS
+    named = {one or other for one, other in SETTING.findall(page.read_text("utf-8"))}
+    assert named <= known
+
+
+@pytest.mark.parametrize("page", PAGES, ids=ids)
+def test_every_endpoint_that_a_page_names_exists(page: Path) -> None:
+    known = {(one.method.upper(), one.path) for one in ALL}
+    known |= set(outbox_pages()) | {("POST", "/api/messages")}
+    named = {(method, path) for method, path in ENDPOINT.findall(page.read_text("utf-8"))}
+    assert named <= known
+
+
+def test_the_pages_of_the_outbox_are_described() -> None:
+    for method, path in outbox_pages():
+        assert f"`{method} {path}`" in text("docs/rest.md")
+
+
+@pytest.mark.parametrize("page", [one for one in PAGES if one.suffix == ".md"], ids=ids)
+def test_every_command_line_that_a_page_shows_is_understood(page: Path) -> None:
+    for line in COMMAND.findall(page.read_text("utf-8")):
+        words = shlex.split(line.partition(" #")[0].strip().rstrip(".,;:)*"))
+        if not words or words[0] not in commands_of(build_parser()):
+            assert not words or not re.fullmatch(r"[a-z]+(-[a-z]+)*", words[0]), line
+            continue
+        build_parser().parse_args(words)
+
+
+def test_every_command_of_the_table_exists_with_its_options() -> None:
+    section = text("docs/commands.md").partition("## On the command line")[2]
+    commands = commands_of(build_parser())
+    for row in (line for line in section.splitlines() if line.startswith("| `")):
+        first = re.findall(r"`([^`]+)`", row.split("|")[1])[-1]
+        name = max((one for one in commands if first.startswith(one)), key=len, default=None)
+        assert name is not None, first
+        known = {option for one in commands[name]._actions for option in one.option_strings}
+        if name == "serve":
+            known |= {"--first-report"}
+        assert set(re.findall(r"--[a-z-]+", row)) <= known, row
+
+
+def test_the_stored_settings_that_are_named_exist() -> None:
+    paragraph = re.search(
+        r"\*\*Settings\*\* of `PUT /api/config`:.*?\n\n", text("docs/rest.md"), re.DOTALL
+    )
+    assert paragraph is not None
+    named = set(re.findall(r"`([a-z]+_[a-z_]+)`", paragraph[0]))
+    assert named - {"smtp_password_set"} == set(ConfigPatch.model_fields)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=ids)
+def test_every_make_target_that_a_page_names_exists(page: Path) -> None:
+    known = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert {one or other for one, other in TARGET.findall(page.read_text("utf-8"))} <= known
+
+
+def test_make_help_lists_every_target_for_people() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    (phony,) = re.findall(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)
+    helped = set(re.findall(r"^([a-z-]+):.*## ", makefile, re.MULTILINE))
+    assert set(phony.split()) - helped <= {"node"}
