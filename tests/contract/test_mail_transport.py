@@ -1,6 +1,7 @@
 """The mail transport's port: in memory, over SMTP to a real server, into the outbox."""
 
 import hashlib
+import itertools
 import ssl
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from services.rendering.message import build_message
 from services.settings import SmtpSettings
 from tests.fakes.mail import MemoryTransport
 from tests.makers import NOW
+from tests.servers.proxy import Proxy
 from tests.servers.smtp import FakeSmtp, Faults
 
 SENDER = "costs@example.org"
@@ -158,6 +160,44 @@ async def test_silence_after_the_body_is_an_unknown_fate(place: str, how: str) -
             await connection.hand_over(mail_to("r@x.org"))
         await connection.aclose()
     assert len(server.mails) == (place == "accepted")
+
+
+@pytest.mark.parametrize("side", ["up", "down"])
+async def test_wherever_a_connection_is_cut_what_is_said_of_the_mail_is_true(side: str) -> None:
+    """Every few bytes, through the commands and the mail, and through the answers."""
+    raw, outcomes = mail_to("r@x.org", text="short\n"), []
+    async with FakeSmtp() as server:
+        for cut in itertools.count(0, 5 if side == "down" else 41):
+            taken = len(server.mails)
+            limits = (cut, None) if side == "up" else (None, cut)
+            async with Proxy(server.port, most_up=limits[0], most_down=limits[1]) as proxy:
+                settings = server.settings(port=proxy.port)
+                said = await _said_of(SmtpTransport(settings, QUICK), raw)
+            arrived = len(server.mails) - taken
+            outcomes.append((said, arrived))
+            assert (said, arrived) in {("no", 0), ("unknown", 0), ("unknown", 1), ("yes", 1)}, cut
+            if said == "yes":
+                break
+    assert {said for said, _ in outcomes} == {"no", "unknown", "yes"}
+
+
+async def _said_of(transport: SmtpTransport, raw: bytes) -> str:
+    try:
+        connection = await transport.connect()
+    except MailConnectError:
+        return "no"
+    try:
+        await connection.offer(SENDER, "r@x.org")
+        await connection.hand_over(raw)
+    except MailFateUnknownError:
+        return "unknown"
+    except MailError as error:
+        assert not error.permanent
+        return "no"
+    else:
+        return "yes"
+    finally:
+        await connection.aclose()
 
 
 async def test_an_answer_to_the_body_that_is_neither_yes_nor_no_is_an_unknown_fate() -> None:

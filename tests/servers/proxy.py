@@ -14,6 +14,10 @@ class Proxy:
     """Port of the server."""
     change: Callable[[bytes], bytes] = lambda data: data
     """What the client gets instead of what the server says."""
+    most_up: int | None = None
+    """Bytes of a client's that get through before its connection is cut; None: all."""
+    most_down: int | None = None
+    """The same of the server's."""
     open: bool = True
     """Refuses and cuts everything when False."""
     port: int = 0
@@ -56,8 +60,8 @@ class Proxy:
         self._writers |= {writer, there_writer}
         try:
             await asyncio.gather(
-                self._pump(reader, there_writer, lambda data: data),
-                self._pump(there_reader, writer, self.change),
+                self._pump(reader, there_writer, lambda data: data, self.most_up),
+                self._pump(there_reader, writer, self.change, self.most_down),
             )
         except OSError:
             pass
@@ -71,8 +75,16 @@ class Proxy:
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
         change: Callable[[bytes], bytes],
+        most: int | None,
     ) -> None:
+        passed = 0
         while data := await reader.read(65536):
+            if most is not None and passed + len(data) > most:
+                writer.write(change(data[: most - passed]))
+                await writer.drain()
+                await asyncio.sleep(0.005)  # so that it gets there before the end does
+                break
+            passed += len(data)
             writer.write(change(data))
             await writer.drain()
         raise ConnectionResetError
