@@ -47,7 +47,8 @@ log = structlog.get_logger()
 MOST_AMBIGUOUS = 2
 """After this many unknown fates a delivery is left to a person."""
 CONNECT_TRIES = 4
-"""Failed connections in a row after which a lane gives up for now."""
+"""Failed connections in a row after which a lane gives up for now, whether there is none or it breaks
+with a mail in hand: a server that takes mails and never answers must not get all of them."""
 LAST_WORDS = 3.0
 """Seconds for storing what is known of a mail in hand when the process must end."""
 
@@ -186,8 +187,15 @@ class Sender:
                 usable = await self._deliver(_Hand(delivery), line, reports)
                 await on_change()
                 line.used = True
+                line.broken = 0 if usable else line.broken + 1
                 if not usable:
                     await line.close()
+                if line.broken == CONNECT_TRIES:
+                    raise MailConnectError(
+                        f"{CONNECT_TRIES} connections in a row to the mail server broke with a "
+                        "mail in hand. The rest waits; each mail says what happened.",
+                        permanent=False,
+                    )
         finally:
             await line.close()
 
@@ -424,6 +432,8 @@ class _Line:
     transport: MailTransport
     connection: MailConnection | None = None
     used: bool = False
+    broken: int = 0
+    """Connections in a row that broke with a mail in hand."""
 
     @property
     def open_connection(self) -> MailConnection:

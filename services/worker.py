@@ -103,6 +103,8 @@ class Worker:
                 if now_settled > settled:
                     until, settled = self._clock() + patience, now_settled
                 wait = await self._wait(run)
+                if trouble is not None:
+                    wait = max(wait, self._timing.connect_retry)
             except StoreUnavailableError as error:
                 log.warning("mongodb_away", run=run_id, error=str(error))
                 trouble = error

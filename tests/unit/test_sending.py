@@ -195,6 +195,24 @@ async def test_answers_that_keep_getting_lost_are_left_to_a_person(world: World)
     assert world.transport.by_recipient["d1@example.org"] == 3
 
 
+@pytest.mark.parametrize(("taken", "unsure"), [(True, 4), (False, 0)], ids=["taken", "cut off"])
+async def test_a_server_that_breaks_every_connection_gets_only_a_few_mails_at_a_time(
+    taken: bool, unsure: int
+) -> None:
+    world = World()
+    await world.planned(30)
+    world.transport.lanes = 1
+    for i in range(30):
+        errors = [lost_after_body(accepted=True) if taken else cut_off() for _ in range(9)]
+        plan = world.transport.on_hand_over if taken else world.transport.on_offer
+        plan[f"d{i}@example.org"] = list(errors)
+    with pytest.raises(MailConnectError, match="4 connections in a row"):
+        await world.sender().send_due("r", world.transport, nothing)
+    assert sum(one.ambiguous for one in world.ledger.deliveries.values()) == unsure
+    assert sum(one.attempts for one in world.ledger.deliveries.values()) == 4
+    assert len(world.transport.mails) == unsure
+
+
 async def test_after_an_unknown_fate_only_the_identical_mail_may_follow(world: World) -> None:
     world.transport.on_hand_over["d1@example.org"] = [lost_after_body(accepted=True)]
 
@@ -535,7 +553,7 @@ async def test_any_mix_of_faults_and_dying_workers_loses_and_repeats_nothing(see
         try:
             await world.work(sender)
             break
-        except (KilledError, LostLeaseError):
+        except (KilledError, LostLeaseError, MailConnectError):
             world.gone.add(worker)
     counts = await world.ledger.counts("r")
     assert counts == {DeliveryState.SENT: 8} or set(counts) <= {
