@@ -93,8 +93,7 @@ def _anomalies(view: TeamView) -> list[Element]:
         box(
             [
                 crossing(plain(one.what, 300)),
-                *([note(plain(one.parts, 300), isSubtle=False)] if one.parts else []),
-                note(plain(one.state, 300), isSubtle=False),
+                *(note(plain(words, 300), isSubtle=False) for words in one.lines),
             ],
             "attention",
         )

@@ -49,6 +49,8 @@ CATEGORY_NAMES = {
 }
 
 
+LEAST_ONE_OFF = Decimal("0.05")
+"""Credits, refunds, tax and fees that make up less of all movement are no reason of a change."""
 ROUNDING = "Rounding"
 """The row of what is left of a total when every row is shown: a few cents at most."""
 
@@ -219,7 +221,7 @@ def reasons(why: Explanation, currency: str) -> list[str]:
     if first is not None and share is not None and not first.one_off and cents(why.change):
         what = "increase" if up else "decrease"
         found.append(f"{neutral(first.name, 40)} explains {share}% of the {what}.")
-    if cents(why.one_off_change):
+    if abs(why.one_off_change) >= LEAST_ONE_OFF * (why.up + why.down) > 0:
         usage = change(cents(why.change) - cents(why.one_off_change), currency)
         others = change(cents(why.one_off_change), currency)
         found.append(f"Usage {usage}; credits, refunds, tax and fees {others}.")

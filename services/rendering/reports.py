@@ -1,5 +1,6 @@
 """Reports as mails: subject, HTML and plain text, from templates made once."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -11,9 +12,11 @@ from services.model import AdminReport, Attachment, RenderedReport, TeamReport
 from services.rendering.admin_csv import admin_csv
 from services.rendering.admin_view import admin_view
 from services.rendering.team_view import team_view
+from services.wording import MINUS
 
 TEMPLATES = Path(__file__).with_name("templates")
 WIDTH = 72
+NEGATIVE = re.compile(rf"({MINUS}[^\s]*\d)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,7 @@ class Footer:
 @cache
 def environment() -> Environment:
     """The templates; a name that is missing in the data is an error, not a blank."""
-    return Environment(
+    found = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=select_autoescape(["html.j2"], default=False),
         undefined=StrictUndefined,
@@ -36,6 +39,8 @@ def environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    found.filters["parted"] = NEGATIVE.split
+    return found
 
 
 def render_team(report: TeamReport, footer: Footer) -> RenderedReport:

@@ -62,9 +62,8 @@ class AnomalyBox:
     """An anomaly as two or three sentences."""
 
     what: str
-    parts: str
-    """What was spent and expected, and which services made the difference."""
-    state: str
+    lines: list[str]
+    """What was spent and expected, by which services; what it often is; whether it was answered."""
     explain: str
 
 
@@ -308,13 +307,19 @@ def _box(report: TeamReport, anomaly: Anomaly, teams_app: bool) -> AnomalyBox:
             f"{weekday(anomaly.start)}."
         )
         state = f"Open, {plural(days, 'day')}. Nobody has answered."
-        if words := hint(anomaly.service):
-            state = f"{words} {state}"
-        if anomaly.group:
-            state = f"Other accounts rose with it on the same days: often a price. {state}"
     name = neutral(report.team.team_name, NAME)
     explain = f"In Teams, write: explain {name}" if teams_app else ""
-    return AnomalyBox(what=what, parts=_parts(anomaly), state=state, explain=explain)
+    lines = [one for one in (_parts(anomaly), _often(anomaly), state) if one]
+    return AnomalyBox(what=what, lines=lines, explain=explain)
+
+
+def _often(anomaly: Anomaly) -> str:
+    """What such an anomaly often is."""
+    if anomaly.kind == "threshold":
+        return ""
+    if anomaly.group:
+        return "Other accounts rose with it on the same days: often a price."
+    return hint(anomaly.service)
 
 
 def _parts(anomaly: Anomaly) -> str:

@@ -1,0 +1,193 @@
+"""The mails in all their states, rendered as they are sent."""
+
+from dataclasses import replace
+from datetime import date, timedelta
+from decimal import Decimal
+
+from services.model import (
+    AdminReport,
+    AlertRecord,
+    AnomalyStatus,
+    DeliveryRecap,
+    Explanation,
+    Forecast,
+    MonthForecast,
+    PlannedChange,
+    RenderedReport,
+    Restatement,
+    SharedMove,
+    TeamReport,
+    TrackRecord,
+)
+from services.rendering.reports import Footer, render_admin, render_notice, render_team
+from services.reports import AdminReportBuilder, Outlook
+from tests.cards.examples import (
+    HOSTILE,
+    LARGEST,
+    ORDINARY,
+    SPAN,
+    Texts,
+    admin_report,
+    anomaly,
+    closed_months,
+    down,
+    fresh,
+    quiet,
+    report,
+    silent,
+    team,
+    threshold_anomaly,
+    up,
+)
+from tests.makers import NOW
+from tests.unit.basis import basis_of
+
+FOOTER = Footer(period="2026-W48", teams_app=True)
+TEAMS = 84
+
+
+def restated(label: str = "September") -> Restatement:
+    return Restatement(
+        label=label,
+        reported_on=date(2026, 10, 3),
+        reported=Decimal("39800.00"),
+        now=Decimal("41230.10"),
+        percent=Decimal("3.59"),
+    )
+
+
+def record() -> TrackRecord:
+    months = [
+        MonthForecast(
+            date(2026, n, 20),
+            Forecast(
+                month=f"2026-{n:02}",
+                amount=Decimal(9800 + 40 * n),
+                low=Decimal(9400),
+                high=Decimal(10300),
+            ),
+            Decimal(10000 + (800 if n == 7 else 0)),
+        )
+        for n in range(10, 4, -1)
+    ]
+    return TrackRecord(tuple(months))
+
+
+def whole(texts: Texts) -> TeamReport:
+    """A team's report with everything that one can have."""
+    figures = up(texts).model_copy(update={"forecast_record": record()})
+    first = anomaly(
+        texts,
+        usage=Decimal("3812.904"),
+        last=date(2026, 11, 20),
+        shares=((texts.service(0), Decimal("2059.20")), (texts.service(1), Decimal("203.70"))),
+        group="one price",
+    )
+    plan = PlannedChange(
+        id="p",
+        account_id="1",
+        percent=Decimal(30),
+        first=date(2026, 11, 3),
+        last=date(2026, 11, 20),
+        reason=texts.reason[:120],
+        by=texts.person,
+        at=NOW,
+    )
+    return report(
+        texts,
+        figures,
+        anomalies=(first, anomaly(texts, 1), threshold_anomaly(figures, texts)),
+        restatement=restated(),
+        plan=plan,
+        sample=True,
+        expected_through=SPAN.last + timedelta(days=4),
+    )
+
+
+def admins(texts: Texts, *, teams: int = TEAMS) -> AdminReport:
+    """The consolidated report with everything that one can have."""
+    builder = AdminReportBuilder(
+        basis_of(SPAN.last), {f"{9 * 10**11 + i}": texts.name(i) for i in range(12)}
+    )
+    kinds = [up(texts), down(texts), quiet(texts), fresh(texts)]
+    for i in range(teams):
+        raised = (anomaly(texts, i),) if i % 6 == 0 else ()
+        moved = restated() if i in {1, 2} else None
+        found = silent() if i in {7, 8} else kinds[i % 4]
+        builder.add_team(
+            report(texts, found, team=team(texts, i), anomalies=raised, restatement=moved)
+        )
+    for i in range(12):
+        builder.add_unmapped(f"{9 * 10**11 + i}", quiet(texts))
+    statuses: tuple[tuple[AnomalyStatus, int], ...] = (
+        ("open", 1),
+        ("expected", 9),
+        ("accepted", 3),
+        ("not_an_anomaly", 2),
+        ("too_small", 2),
+    )
+    made = builder.build(
+        DeliveryRecap(period="2026-W47", sent=83, failed=((texts.mail, texts.error),) * 3, open=1),
+        Outlook(
+            forecast=Forecast(
+                month="2026-11",
+                amount=Decimal(612300),
+                low=Decimal(598100),
+                high=Decimal(627900),
+            ),
+            forecast_record=record(),
+            alert_record=AlertRecord(days=90, statuses=statuses, median_days=Decimal(3)),
+        ),
+    )
+    shared = SharedMove(texts.service(0), True, 40, 84, Decimal("3200.40"))
+    return made.model_copy(
+        update={
+            "shared_moves": (shared,),
+            "notes": ("Unknown charge categories counted as usage: support.",),
+            "sample": True,
+            "expected_through": SPAN.last + timedelta(days=4),
+        }
+    )
+
+
+def masked(texts: Texts) -> TeamReport:
+    """Nothing moved in total, as much went up as went down."""
+    figures = quiet(texts)
+    why = figures.explanation
+    assert why is not None
+    line = why.lines[0]
+    lines = (
+        replace(line, previous=Decimal(100), current=Decimal(900)),
+        replace(line, name=texts.service(2), previous=Decimal(900), current=Decimal(110)),
+    )
+    return report(
+        texts,
+        figures.model_copy(
+            update={"explanation": Explanation(Decimal(1000), Decimal(1010), lines)}
+        ),
+    )
+
+
+def every() -> dict[str, RenderedReport]:
+    """All states by name."""
+    lines = ["Teams did not confirm an alert in the channel Cost alerts.", "Write anomalies."]
+    calm = admin_report(ORDINARY, calm=True)
+    return {
+        "team with all": render_team(whole(ORDINARY), FOOTER),
+        "team up": render_team(
+            report(ORDINARY, up(ORDINARY), anomalies=(anomaly(ORDINARY),)), FOOTER
+        ),
+        "team quiet": render_team(report(ORDINARY, quiet(ORDINARY)), FOOTER),
+        "team masked": render_team(masked(ORDINARY), FOOTER),
+        "team down": render_team(report(ORDINARY, down(ORDINARY)), FOOTER),
+        "team new spend": render_team(report(ORDINARY, fresh(ORDINARY)), FOOTER),
+        "team closed months": render_team(report(ORDINARY, closed_months(ORDINARY)), FOOTER),
+        "team silent": render_team(report(ORDINARY, silent()), FOOTER),
+        "team hostile": render_team(whole(HOSTILE), FOOTER),
+        "team largest": render_team(whole(LARGEST), FOOTER),
+        "admins": render_admin(admins(ORDINARY), FOOTER),
+        "admins calm": render_admin(calm, FOOTER),
+        "admins hostile": render_admin(admins(HOSTILE), FOOTER),
+        "admins largest": render_admin(admins(LARGEST), FOOTER),
+        "notice": render_notice("AWS costs: an alert may not have arrived", lines),
+    }
