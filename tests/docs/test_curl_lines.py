@@ -153,7 +153,7 @@ async def test_each_curl_line_works_first_without_and_then_with_a_key(
         assert set(statuses(done.stderr)) == {"200"}
         assert '"schedule_timezone":"Europe/Berlin"' in done.stdout
         page = (shell.folder / "admin.html").read_text("utf-8")
-        assert page.startswith("<!doctype html>")
+        assert page.startswith("<!DOCTYPE html>")
         assert "SAMPLE DATA" in page
 
         key = await _new_key(agent)
