@@ -4,6 +4,7 @@ import asyncio
 import re
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -18,6 +19,7 @@ from services.validation import AccountId, Address, Addresses, Input, Name, Perc
 
 MOST_TRIES = 5
 ROWS_AT_ONCE = 100
+WRITES_AT_ONCE = 25
 DASHED = re.compile(r"\d{4}-\d{4}-\d{4}", re.ASCII)
 """An account id as AWS's own pages show it."""
 FIELDS = ("team_name", "aws_account_id", "team_email", "admin_emails", "anomaly_threshold")
@@ -170,72 +172,92 @@ class Teams:
         """
         stored = {t.aws_account_id: t for t in await self._store.list_teams(sample=False)}
         result = ImportResult()
+        planned: list[_Planned] = []
         seen: dict[str, ImportRow] = {}
         for number, row in enumerate(rows):
             if number % ROWS_AT_ONCE == 0:
                 await asyncio.sleep(0)  # other requests get their turn
             try:
-                await self._import_row(row, stored, seen, result, actor, now, dry_run=dry_run)
+                if (found := _planned(row, stored, seen)) is None:
+                    result.unchanged += 1
+                else:
+                    planned.append(found)
             except InvalidError as error:
-                result.failed += [
-                    RowProblem(row.index, row.line, field, reason)
-                    for field, reason in error.errors
-                ]
-            except ConflictError as error:
-                problem = RowProblem(row.index, row.line, "aws_account_id", str(error))
-                result.failed.append(problem)
+                result.failed += _problems(row, error.errors)
+        if dry_run:
+            result.edits = [one.change for one in planned]
+            return result
+        for begin in range(0, len(planned), WRITES_AT_ONCE):
+            await self._write_all(planned[begin : begin + WRITES_AT_ONCE], result, actor, now)
         return result
 
-    async def _import_row(
-        self,
-        row: ImportRow,
-        stored: Mapping[str, Team],
-        seen: dict[str, ImportRow],
-        result: ImportResult,
-        actor: Actor,
-        now: datetime,
-        *,
-        dry_run: bool,
+    async def _write_all(
+        self, planned: Sequence["_Planned"], result: ImportResult, actor: Actor, now: datetime
     ) -> None:
-        account = _account_of(row.values)
-        known = stored.get(account)
-        merged = {**_kept(known), **row.values} if known else row.values
-        checked = _checked(TeamInput, merged)
-        if checked.aws_account_id in seen:
-            first = seen[checked.aws_account_id].line
-            raise InvalidError(
-                "repeated", [("aws_account_id", f"stands in line {first} already; keep one")]
-            )
-        seen[checked.aws_account_id] = row
-        if known is None:
-            if not dry_run:
-                await self.add(merged, actor, now)
-            result.edits.append(
-                ImportChange(
-                    row.index,
-                    checked.team_name,
-                    checked.aws_account_id,
-                    before=None,
-                    after=checked.model_dump(),
-                )
-            )
-        elif checked.model_dump() == facts_of(known):
-            result.unchanged += 1
+        """At once, as MongoDB confirms each write only when it is safe on the disk."""
+        outcomes = await asyncio.gather(
+            *(self._write(one, actor, now) for one in planned), return_exceptions=True
+        )
+        for one, error in zip(planned, outcomes, strict=True):
+            if error is None:
+                result.edits.append(one.change)
+            elif isinstance(error, InvalidError):
+                result.failed += _problems(one.row, error.errors)
+            elif isinstance(error, ConflictError | NotFoundError):
+                result.failed += _problems(one.row, [("aws_account_id", str(error))])
+            else:
+                raise error
+
+    async def _write(self, one: "_Planned", actor: Actor, now: datetime) -> None:
+        if one.known is None:
+            await self.add(one.given, actor, now)
         else:
-            if not dry_run:
-                given = {name: value for name, value in merged.items() if name in row.values}
-                await self.change(known.id, given, actor, now)
-            before, after = facts_of(known), checked.model_dump()
-            differ = [name for name in after if after[name] != before[name]]
-            result.edits.append(
-                ImportChange(
-                    row.index,
-                    known.team_name,
-                    known.aws_account_id,
-                    before={name: before[name] for name in differ},
-                    after={name: after[name] for name in differ},
-                )
-            )
+            await self.change(one.known.id, one.given, actor, now)
+
+
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    """A row that adds a team (``known`` is None) or changes one."""
+
+    row: ImportRow
+    known: Team | None
+    given: Mapping[str, Any]
+    change: ImportChange
+
+
+def _planned(
+    row: ImportRow, stored: Mapping[str, Team], seen: dict[str, ImportRow]
+) -> _Planned | None:
+    """What a row asks for; None when all is so already. Raises InvalidError."""
+    known = stored.get(_account_of(row.values))
+    merged = {**_kept(known), **row.values} if known else row.values
+    checked = _checked(TeamInput, merged)
+    if checked.aws_account_id in seen:
+        first = seen[checked.aws_account_id].line
+        raise InvalidError(
+            "repeated", [("aws_account_id", f"stands in line {first} already; keep one")]
+        )
+    seen[checked.aws_account_id] = row
+    after = checked.model_dump()
+    if known is None:
+        name, account = checked.team_name, checked.aws_account_id
+        return _Planned(row, None, merged, ImportChange(row.index, name, account, None, after))
+    before = facts_of(known)
+    differ = [name for name in after if after[name] != before[name]]
+    if not differ:
+        return None
+    change = ImportChange(
+        row.index,
+        known.team_name,
+        known.aws_account_id,
+        before={name: before[name] for name in differ},
+        after={name: after[name] for name in differ},
+    )
+    return _Planned(row, known, row.values, change)
+
+
+def _problems(row: ImportRow, errors: Sequence[tuple[str, str]]) -> list[RowProblem]:
+    return [RowProblem(row.index, row.line, field, reason) for field, reason in errors]
 
 
 def _checked(model: type[Any], body: Mapping[str, Any]) -> Any:

@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.audit import Audit
-from services.errors import AgentError, InvalidError
+from services.errors import AgentError, InvalidError, StoreUnavailableError
 from services.model import Actor, Team
 from services.team_import import ImportResult, parse_csv
 from services.teams import Teams
-from tests.fakes.store import MemoryStore
+from tests.fakes.store import MemoryStore, MemoryTeams
 from tests.makers import NOW
 
 HEADER = "team_name,aws_account_id,team_email"
@@ -172,3 +172,79 @@ async def test_the_line_that_names_the_separator_counts_as_a_line() -> None:
 async def test_another_formula_is_no_account_id(cell: str) -> None:
     result, teams, (problem,) = await imported(f'{HEADER}\nA,"{cell}",a@x.org\n')
     assert (result.created, teams, problem.field) == (0, [], "aws_account_id")
+
+
+class ChangedMeanwhile(MemoryTeams):
+    """Between the look at what is stored and the writing, somebody else removes and adds teams."""
+
+    def __init__(self, removed: str, added: Team) -> None:
+        super().__init__()
+        self._removed, self._added = removed, added
+
+    async def list_teams(self, *, sample: bool) -> list[Team]:
+        found = await super().list_teams(sample=sample)
+        gone = [one for one in found if one.aws_account_id == self._removed]
+        for one in gone:
+            await self.remove(one.id)
+        if gone:
+            await self.add(self._added)
+        return found
+
+
+async def test_what_others_change_meanwhile_fails_its_own_row_alone() -> None:
+    store = MemoryStore()
+    other = Team(
+        id="other",
+        team_name="Other",
+        aws_account_id="2" * 12,
+        team_email="other@x.org",
+        created_at=NOW,
+        updated_at=NOW,
+    )
+    meanwhile = ChangedMeanwhile("1" * 12, other)
+    gone = other.model_copy(update={"id": "gone", "aws_account_id": "1" * 12})
+    await meanwhile.add(gone)
+    teams = Teams(meanwhile, Audit(store.audit), source="datadog")
+    rows, _ = parse_csv(
+        f"{HEADER}\nGone,111111111111,g@x.org\nTaken,222222222222,t@x.org\n"
+        "Good,333333333333,good@x.org\n".encode()
+    )
+    result = await teams.import_rows(rows, ACTOR, NOW, dry_run=False)
+    assert [(one.index, one.field) for one in result.failed] == [
+        (0, "aws_account_id"),
+        (1, "aws_account_id"),
+    ]
+    assert "There is no team" in result.failed[0].reason
+    assert [one.team_name for one in result.edits] == ["Good"]
+    assert {team.team_name for team in await teams.list()} == {"Other", "Good"}
+
+
+async def test_a_database_that_goes_away_ends_the_import_and_says_so() -> None:
+    class Gone(MemoryTeams):
+        async def add(self, team: Team) -> None:
+            if team.aws_account_id.startswith("2"):
+                raise StoreUnavailableError("MongoDB does not answer.")
+            await super().add(team)
+
+    store = MemoryStore()
+    teams = Teams(Gone(), Audit(store.audit), source="datadog")
+    rows, _ = parse_csv(f"{HEADER}\nA,111111111111,a@x.org\nB,222222222222,b@x.org\n".encode())
+    with pytest.raises(StoreUnavailableError):
+        await teams.import_rows(rows, ACTOR, NOW, dry_run=False)
+    assert [team.team_name for team in await teams.list()] == ["A"]
+
+
+async def test_a_dry_run_of_many_rows_says_what_the_run_then_does() -> None:
+    lines = [f"Team {i},{100_000_000_000 + i},t{i}@x.org" for i in range(120)]
+    store = MemoryStore()
+    first = await imported("\n".join([HEADER, *lines[:60]]), store)
+    assert first[0].created == 60
+    changed = [line.replace("Team", "Squad") if i % 2 else line for i, line in enumerate(lines)]
+    data = "\n".join([HEADER, *changed, "Bad,1,b@x.org"])
+    dry, _, _ = await imported(data, store, dry_run=True)
+    real, teams, _ = await imported(data, store)
+    assert (dry.created, dry.updated, dry.unchanged, len(dry.failed)) == (60, 30, 30, 1)
+    assert real == dry
+    assert len(teams) == 120
+    again, _, _ = await imported(data, store)
+    assert (again.created, again.updated, again.unchanged) == (0, 0, 120)
