@@ -253,7 +253,8 @@ def _planned(
         before={name: before[name] for name in differ},
         after={name: after[name] for name in differ},
     )
-    return _Planned(row, known, row.values, change)
+    given = {name: after[name] for name in FIELDS if name in row.values}
+    return _Planned(row, known, given, change)
 
 
 def _problems(row: ImportRow, errors: Sequence[tuple[str, str]]) -> list[RowProblem]:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from services.audit import Audit
 from services.errors import AgentError, InvalidError, StoreUnavailableError
 from services.model import Actor, Team
-from services.team_import import ImportResult, parse_csv
+from services.team_import import ImportResult, parse_csv, rows_of_list
 from services.teams import Teams
 from tests.fakes.store import MemoryStore, MemoryTeams
 from tests.makers import NOW
@@ -248,3 +248,14 @@ async def test_a_dry_run_of_many_rows_says_what_the_run_then_does() -> None:
     assert len(teams) == 120
     again, _, _ = await imported(data, store)
     assert (again.created, again.updated, again.unchanged) == (0, 0, 120)
+
+
+async def test_nothing_said_of_admins_takes_them_away_in_the_dry_run_and_in_the_run() -> None:
+    store = MemoryStore()
+    await imported(f"{HEADER},admin_emails\nA,{'1' * 12},a@x.org,b@x.org", store)
+    teams = Teams(store.teams, Audit(store.audit), source="datadog")
+    rows, _ = rows_of_list([{"aws_account_id": "1" * 12, "admin_emails": None}])
+    dry = await teams.import_rows(rows, ACTOR, NOW, dry_run=True)
+    assert await teams.import_rows(rows, ACTOR, NOW, dry_run=False) == dry
+    assert (dry.updated, dry.failed) == (1, [])
+    assert [team.admin_emails for team in await teams.list()] == [()]
