@@ -39,10 +39,18 @@ def _weekday(value: Any) -> str:
     raise ValueError(f"must be one of {', '.join(WEEKDAYS)}")
 
 
+def _whole(value: Any, lowest: int, highest: int) -> int | None:
+    """A whole number within bounds, also as 9.0, which is the same in JSON; None for all else."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return int(value) if lowest <= value <= highest and value == int(value) else None
+
+
 def _hour(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= LATEST_HOUR:
+    hour = _whole(value, 0, LATEST_HOUR)
+    if hour is None:
         raise ValueError("must be a whole hour from 0 to 23")
-    return value
+    return hour
 
 
 def _zone(value: Any) -> str:
@@ -57,9 +65,10 @@ def _zone(value: Any) -> str:
 def _port(value: Any) -> int | None:
     if value is None or value == "":
         return None
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= LAST_PORT:
+    port = _whole(value, 1, LAST_PORT)
+    if port is None:
         raise ValueError("must be a port from 1 to 65535")
-    return value
+    return port
 
 
 def _secret(value: Any) -> str | None:

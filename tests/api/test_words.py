@@ -178,3 +178,12 @@ async def test_a_body_that_does_not_say_what_it_is_is_not_guessed(world: World) 
             assert answer.status == 415
             assert "application/json" in (await answer.json(content_type=None))["detail"]
     assert await world.get("/api/teams") == []
+
+
+async def test_a_whole_number_may_be_written_with_a_point(world: World) -> None:
+    body = b'{"schedule_hour": 0.0, "smtp_port": 2.5e1}'
+    answer = await world.send("PUT", "/api/config", 200, data=body, headers=JSON)
+    assert json.dumps([answer["schedule_hour"], answer["smtp_port"]]) == "[0, 25]"
+    for wrong in ("23.5", "24", "-0.1", "1e300", '"9"', "true", "null"):
+        body = f'{{"schedule_hour": {wrong}}}'.encode()
+        await world.send("PUT", "/api/config", 422, data=body, headers=JSON)
