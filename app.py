@@ -80,6 +80,7 @@ from services.notices import Notices
 from services.ports import Clock, CostSource, Meter
 from services.privacy import Privacy
 from services.resolutions import Resolutions
+from services.restoring import Restoring
 from services.roles import Roles
 from services.sending import SenderSettings
 from services.settings import Settings, is_loopback, load_settings
@@ -306,6 +307,7 @@ def _wire(settings: Settings, outside: Outside, mail_sample_data: bool) -> Agent
             outbox=outbox,
             audit=audit,
         ),
+        restoring=Restoring(store.restored, store.config, audit),
         backtests=Backtests(
             costs=costs,
             store=store.costs,

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
 from cli import api_key
+from cli.after_restore import after_restore
 from cli.backtest import backtest
 from cli.check import check
 from cli.forget import forget
@@ -54,6 +55,11 @@ async def forget_person(wired: Wired, args: argparse.Namespace) -> int:
     return await forget(wired, args.who, yes=args.yes)
 
 
+async def settle_restored(wired: Wired, args: argparse.Namespace) -> int:
+    """``after-restore``."""
+    return await after_restore(wired)
+
+
 async def check_all(wired: Wired, args: argparse.Namespace) -> int:
     """``check``."""
     return await check(wired)
@@ -74,6 +80,7 @@ COMMANDS_OF_THE_LINE: dict[str, Callable[[Wired, argparse.Namespace], Awaitable[
     "api-key": manage_keys,
     "backtest": replay_history,
     "forget": forget_person,
+    "after-restore": settle_restored,
     "check": check_all,
 }
 

@@ -109,6 +109,9 @@ def build_parser() -> argparse.ArgumentParser:
         help="mail address, Entra object id; several are of the same person",
     )
     forgotten.add_argument("--yes", action="store_true", help="do not ask")
+    commands.add_parser(
+        "after-restore", help="make a restored database safe to start on: no mail goes out again"
+    )
     commands.add_parser("check", help="try every outside system; say what works and what to do")
     commands.add_parser("outbox", help="serve only the page of captured mails")
     return parser

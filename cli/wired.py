@@ -9,6 +9,7 @@ from services.model import SourceName
 from services.planning import Planner
 from services.ports import Clock
 from services.privacy import Privacy
+from services.restoring import Restoring
 from services.runs import Runs
 from services.sending import Sender
 from services.teams import Teams
@@ -30,6 +31,7 @@ class Wired:
     check: Check
     api_keys: ApiKeys
     privacy: Privacy
+    restoring: Restoring
     backtests: Backtests
     clock: Clock
     outbox_folder: str

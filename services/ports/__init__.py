@@ -15,7 +15,7 @@ from services.ports.people import (
     PlanStore,
     TraceStore,
 )
-from services.ports.runs import DeliveryLedger, RateBudget, RunStore
+from services.ports.runs import DeliveryLedger, RateBudget, RestoredStore, RunStore
 from services.ports.secrets import SecretBox
 from services.ports.store import ServerInfo, Store
 from services.ports.teams import ApiKeyStore, AuditLog, ConfigStore, TeamStore
@@ -45,6 +45,7 @@ __all__ = [
     "PendingImportStore",
     "PlanStore",
     "RateBudget",
+    "RestoredStore",
     "RunStore",
     "SecretBox",
     "ServerInfo",

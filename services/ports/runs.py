@@ -216,3 +216,14 @@ class RateBudget(Protocol):
     async def take(self, sender: str, per_minute: int, now: datetime) -> float:
         """0.0 when a mail may go now (and it is counted), else the seconds to wait."""
         ...
+
+
+class RestoredStore(Protocol):
+    """A database of which part may be older than what has happened."""
+
+    async def settle_open(self, error: str, now: datetime) -> tuple[int, int]:
+        """Closes open runs that mail, as expired; their undecided deliveries are of unknown fate.
+
+        How many runs and deliveries; may be repeated.
+        """
+        ...

@@ -25,6 +25,7 @@ from services.plans import Plans
 from services.previews import Reports
 from services.privacy import Privacy
 from services.resolutions import Resolutions
+from services.restoring import Restoring
 from services.roles import Roles
 from services.runs import Runs
 from services.teams import Teams
@@ -35,7 +36,7 @@ from tests.docs.test_docs import commands_of, text
 USE_CASES: tuple[type, ...] = (
     *(Teams, Config, Reports, Runs, AnomalyList, Resolutions, CostRows, Histories, WhatIfs),
     *(Plans, Conversations, Roles, Changes, Audit, ApiKeys, Health, Watch, Check, Backtests),
-    *(Floors, Privacy),
+    *(Floors, Privacy, Restoring),
 )
 DOORS = ("in Teams", "REST", "command line")
 NAME = re.compile(r"`([^`]+)`")

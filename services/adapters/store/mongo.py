@@ -23,6 +23,7 @@ from services.adapters.store.people import (
     MongoPendingImports,
 )
 from services.adapters.store.rates import MongoRates
+from services.adapters.store.restored import MongoRestored
 from services.adapters.store.runs import MongoRuns
 from services.adapters.store.teams import MongoTeams
 from services.adapters.store.traces import MongoTraces
@@ -57,6 +58,7 @@ class MongoStore:
         self.plans = MongoPlans(self._db)
         self.pending_imports = MongoPendingImports(self._db)
         self.api_keys = MongoApiKeys(self._db)
+        self.restored = MongoRestored(self._db)
         self.traces = MongoTraces(self._db)
 
     @guarded
