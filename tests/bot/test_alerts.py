@@ -92,7 +92,7 @@ async def test_a_snooze_is_shown_and_its_end_too(mongo_url: str, tmp_path: Path)
         here.change_anomaly(anomaly, status="open", excess="900", answer=None)
         await here.tick()
         assert "SNOOZED" not in card.text
-        assert len(here.messages("channel", "Grown")) == 1
+        assert len(here.messages("channel", "Open again")) == 1
 
 
 async def test_many_at_once_are_eight_cards_and_one_digest(mongo_url: str, tmp_path: Path) -> None:
