@@ -12,4 +12,5 @@ async def test_schemathesis_finds_nothing(agent: AgentProcess, tmp_path: Path) -
     assert outcome.failures == [], outcome.output
     assert outcome.code == 0, outcome.output
     assert outcome.troubles == []
+    assert "429" not in outcome.output
     assert outcome.cases > 500

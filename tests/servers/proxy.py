@@ -18,6 +18,8 @@ class Proxy:
     """Bytes of a client's that get through before its connection is cut; None: all."""
     most_down: int | None = None
     """The same of the server's."""
+    source: Callable[[], tuple[str, int] | None] = lambda: None
+    """Where the next connection to the server comes from; None: from anywhere on this machine."""
     open: bool = True
     """Refuses and cuts everything when False."""
     port: int = 0
@@ -56,7 +58,9 @@ class Proxy:
         if not self.open:
             writer.transport.abort()
             return
-        there_reader, there_writer = await asyncio.open_connection("127.0.0.1", self.target)
+        there_reader, there_writer = await asyncio.open_connection(
+            "127.0.0.1", self.target, local_addr=self.source()
+        )
         self._writers |= {writer, there_writer}
         try:
             await asyncio.gather(
