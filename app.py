@@ -177,6 +177,7 @@ async def open_agent(
             store, source, http, tokens, Background(), clock, pace, timing, smtp_timeouts, metrics
         )
         agent = _wire(settings, outside, mail_sample_data)
+        stack.push_async_callback(agent.wired.sender.settle)
         if source.name == "sample":
             await store.teams.seed_samples(sample_teams(clock()))
         yield agent

@@ -146,6 +146,14 @@ class Sender:
                 log.warning("delivery_taken_over", delivery=name)
             self._unstored.pop(name, None)
 
+    async def settle(self) -> None:
+        """Before the process ends: a last try to store what MongoDB has not taken so far."""
+        runs = {hand.delivery.run_id for hand in self._unstored.values()}
+        with suppress(StoreUnavailableError, TimeoutError):
+            async with asyncio.timeout(LAST_WORDS):
+                for run_id in runs:
+                    await self._store_what_is_known(run_id)
+
     async def send_due(
         self, run_id: str, transport: MailTransport, on_change: Callable[[], Awaitable[None]]
     ) -> None:
@@ -401,9 +409,12 @@ class Sender:
         if hand.outcome is None and hand.handed_over:
             hand.outcome = self._unsure_outcome(hand.delivery, "told to end before the answer")
         last = hand.outcome or partial(self._ledger.give_back, hand.delivery)
-        with suppress(StoreUnavailableError, TimeoutError):
+        try:
             async with asyncio.timeout(LAST_WORDS):
                 await last(now=self._clock())
+        except (StoreUnavailableError, TimeoutError):
+            if hand.outcome is not None:
+                self._unstored[hand.delivery.id] = hand
 
 
 def _digest(raw: bytes) -> str:

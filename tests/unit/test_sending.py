@@ -305,8 +305,9 @@ async def test_an_outcome_waits_for_the_database(world: World) -> None:
     assert set(world.transport.by_recipient.values()) == {1}
 
 
+@pytest.mark.parametrize("ends", [False, True])
 async def test_what_became_of_a_mail_is_known_however_long_the_database_is_away(
-    world: World,
+    world: World, ends: bool
 ) -> None:
     keep, back = world.ledger.finish, NOW + timedelta(seconds=PRODUCTION.store_patience + 300)
 
@@ -322,8 +323,14 @@ async def test_what_became_of_a_mail_is_known_however_long_the_database_is_away(
         await sender.send_due("r", world.transport, nothing)
     with pytest.raises(StoreUnavailableError):
         await sender.recover("r")
+    await sender.settle()
 
     world.now = back
+    if ends:
+        # The process ends as soon as the database is back; another one goes on.
+        await sender.settle()
+        world.gone.add("w")
+        sender = world.sender("next")
     await world.work(sender)
     assert await world.ledger.counts("r") == {DeliveryState.SENT: 4}
     assert set(world.transport.by_recipient.values()) == {1}
@@ -460,6 +467,31 @@ async def test_cut_off_at_the_end_of_the_grace_it_stores_what_is_known(
         await work
     found = world.one("d0")
     assert (found.state, found.ambiguous, found.owner) == (state, unsure, None)
+
+
+async def test_cut_off_while_the_database_is_away_it_stores_what_is_known_at_the_very_end(
+    world: World,
+) -> None:
+    keep, away, reached = world.ledger.finish, [True], asyncio.Event()
+
+    async def finish(*args: Any, **more: Any) -> bool:
+        if away:
+            reached.set()
+            await asyncio.sleep(0)
+            raise StoreUnavailableError("away")
+        return await keep(*args, **more)
+
+    world.ledger.finish = finish  # type: ignore[method-assign]
+    world.transport.lanes = 1
+    sender = world.sender()
+    work = asyncio.create_task(sender.send_due("r", world.transport, nothing))
+    await asyncio.wait_for(reached.wait(), 5)
+    work.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await work
+    away.clear()
+    await sender.settle()
+    assert (world.one("d0").state, world.one("d0").ambiguous) == (DeliveryState.SENT, 0)
 
 
 async def test_told_to_stop_it_waits_for_no_rate_and_no_connection(world: World) -> None:
