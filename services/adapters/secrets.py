@@ -38,7 +38,7 @@ class FernetBox:
         except (InvalidToken, ValueError) as error:
             raise SettingsError(
                 "A stored password cannot be read with this SECRET_KEY. Set the SECRET_KEY that "
-                "it was stored with, or store the password again."
+                "it was stored with, or give the mail password again: PUT /api/config, smtp_password."
             ) from error
 
     def _fernet(self, *, create: bool) -> Fernet:

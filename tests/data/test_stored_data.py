@@ -24,6 +24,7 @@ from pymongo import MongoClient
 
 from cli.run_report import work_on_report
 from services.adapters.store.migrations import FIRST, STEPS
+from services.check import Finding
 from services.model import RunState
 from tests.bot.agent import Moving, World, serving
 from tests.conftest import ROOT, AgentProcess
@@ -107,7 +108,9 @@ class Upgraded:
 
 
 @asynccontextmanager
-async def upgraded(old: Recording, mongo_url: str, folder: Path) -> AsyncIterator[Upgraded]:
+async def upgraded(
+    old: Recording, mongo_url: str, folder: Path, **more: str
+) -> AsyncIterator[Upgraded]:
     clock = Moving(old.recorded_at + timedelta(minutes=30))
     async with (
         FakeDatadog(costs_until(old.recorded_at.date())) as datadog,
@@ -122,6 +125,7 @@ async def upgraded(old: Recording, mongo_url: str, folder: Path) -> AsyncIterato
             **datadog.environment(),
             **smtp.environment(),
             **sim.environment(),
+            **more,
         }
         old.load(mongo_url, environment["DB_NAME"], sim.url)
         async with serving(sim, environment, clock) as agent:
@@ -266,6 +270,32 @@ async def test_finished_periods_and_told_anomalies_stay_quiet(today: Upgraded) -
 
 def last_period(old: Recording) -> str:
     return min(str(one["period"]) for one in old.documents("runs") if one["kind"] == "weekly")
+
+
+async def mail_finding(today: Upgraded) -> Finding:
+    findings = await today.world.agent.wired.check.all(today.clock())
+    return next(one for one in findings if one.system == "Mail")
+
+
+async def test_with_another_secret_key_only_the_mail_password_is_to_be_given_again(
+    mongo_url: str, tmp_path: Path
+) -> None:
+    old = recording("version-2")
+    async with upgraded(old, mongo_url, tmp_path, SECRET_KEY="another key of the tests") as today:
+        ill = await mail_finding(today)
+        assert not ill.ok
+        assert "SECRET_KEY" in ill.text
+        assert "mail password" in ill.text
+        for path in ("/api/teams", "/api/config", "/api/runs", "/api/anomalies"):
+            assert await today.get(path)
+
+        async with aiohttp.ClientSession(today.world.sim.bot_url) as http:
+            body = {"smtp_password": "new"}
+            async with http.put("/api/config", json=body) as answer:
+                assert answer.status == 200, await answer.text()
+
+        assert (await mail_finding(today)).ok
+        assert await stored_mail_password(today.world) == "new"
 
 
 HALF_WAY = """

@@ -13,6 +13,7 @@ from typing import Any
 
 import aiohttp
 import httpx
+from pydantic import SecretStr
 from pymongo.errors import OperationFailure, ServerSelectionTimeoutError
 
 from bot.tokens import CURES, Tokens
@@ -20,6 +21,7 @@ from services.adapters.datadog_errors import explain
 from services.adapters.disk import Disk
 from services.adapters.mail import SmtpTransport, Timeouts
 from services.adapters.mail_oauth import MailTokens
+from services.adapters.secrets import FernetBox
 from services.adapters.store.client import explained, too_old
 from services.check import LEAST_FREE, clock_finding, disk_finding, teams_text
 from services.errors import AgentError
@@ -88,6 +90,11 @@ async def _mail() -> list[str]:
         settings = entra.settings(transport="smtp", auth="oauth2", host="127.0.0.1", tls="none")
         found.append(await _of(SmtpTransport(settings, QUICK, tokens=tokens).connect))
         await tokens.aclose()
+    box = FernetBox(SecretStr("another key than before"), Path(), key_file_allowed=False)
+    try:
+        box.decrypt("")
+    except AgentError as error:
+        found.append(str(error))
     return found
 
 
