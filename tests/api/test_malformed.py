@@ -7,10 +7,12 @@ import logging
 import os
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient
 from structlog.testing import capture_logs
 
 from api.server import MALFORMED, TOO_LONG
-from tests.api.conftest import World
+from tests.api.conftest import Served, World
 
 HOST = b"Host: 127.0.0.1\r\n"
 JSON = b"Content-Type: application/json\r\n"
@@ -139,3 +141,28 @@ async def test_local_mode_is_no_proxy_to_another_address(world: World) -> None:
     assert (await sent(world, asked(b"http://evil.example.com/api/health")))[0] == 403
     assert (await sent(world, asked(b"http://127.0.0.1/api/health")))[0] == 200
     assert (await sent(world, asked(b"http://[::1]:8001/api/health")))[0] == 200
+
+
+async def test_what_the_bots_endpoint_refuses_is_a_problem_too(world: World) -> None:
+    for data, words in ((b"{", "The body is no JSON."), (b"{}", "The body is no activity.")):
+        answer = await world.send("POST", "/api/messages", 400, data=data)
+        assert answer["detail"] == words
+        assert answer["request_id"]
+
+
+async def test_a_defect_outside_of_the_routes_tells_nothing_of_itself() -> None:
+    async def broken(_: web.Request) -> web.Response:
+        raise RuntimeError("a secret")
+
+    app = web.Application()
+    app.router.add_get("/", broken)
+    with capture_logs() as lines:
+        async with TestClient(Served(app)) as client, client.get("/") as answer:
+            assert answer.status == 500
+            assert answer.content_type == "application/problem+json"
+            found = await answer.json(content_type=None)
+    assert "secret" not in str(found)
+    (line,) = lines
+    assert (line["event"], line["log_level"]) == ("request_failed", "error")
+    assert line["request_id"] == found["request_id"]
+    assert line["request_id"] in found["detail"]
