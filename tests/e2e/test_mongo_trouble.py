@@ -127,6 +127,23 @@ async def test_an_election_loses_and_repeats_nothing(tmp_path: Path) -> None:
             await world.done()
 
 
+async def test_without_a_majority_of_servers_nothing_goes_out(tmp_path: Path) -> None:
+    with ReplicaSet(tmp_path / "rs") as replicas:
+        async with working(f"{replicas.url}&socketTimeoutMS=2000", tmp_path) as world:
+            await world.begin()
+            primary = await asyncio.to_thread(replicas.wait_for_primary)
+            others = [node for node in replicas.nodes if node is not primary]
+            for node in others:
+                node.send(signal.SIGSTOP)
+            await asyncio.sleep(4)
+            mails = len(world.smtp.mails)
+            assert await world.status() == 503
+            assert len(world.smtp.mails) == mails < TEAMS
+            for node in others:
+                node.send(signal.SIGCONT)
+            await world.done()
+
+
 @pytest.mark.parametrize(
     "error",
     [
