@@ -22,7 +22,6 @@ from cards.elements import (
     text,
 )
 from cards.general import sample_notice
-from services.analysis.drivers import excess_lines
 from services.analysis.quiet import FLOOR, LIKE, PLAN, quiet_up_to
 from services.model import (
     Anomaly,
@@ -34,7 +33,7 @@ from services.model import (
     RunState,
 )
 from services.rendering.blocks import crossing as crossing_words
-from services.rendering.blocks import period_names
+from services.rendering.blocks import driver_words, period_names
 from services.rendering.hints import hint
 from services.resolutions import is_for_admins
 from services.wording import (
@@ -53,9 +52,6 @@ from services.wording import (
 )
 
 MOST_DIGEST = 10
-MOST_DRIVERS = 3
-LEAST_SHARE = 5
-"""Percent of the excess below which a service is not named."""
 MOST_FAILED = 5
 May = Literal["everybody", "admin", "elsewhere", "member", "nobody"]
 """Who sees the card and what they may press: all in the conversation that was alerted; an admin
@@ -260,7 +256,7 @@ def _event(news: AnomalyNews) -> list[Element]:
         spent = money(anomaly.usage, anomaly.currency)
         wanted = money(cents(anomaly.usage) - cents(anomaly.excess), anomaly.currency)
         lines.append(text(f"{spent}, expected {wanted}, {day_range(anomaly.start, last)}"))
-    if drivers := _drivers(anomaly):
+    if drivers := driver_words(anomaly):
         lines.append(text(drivers))
     figures = news.figures
     if anomaly.status == "open" and figures is not None and figures.breach is not None:
@@ -268,15 +264,6 @@ def _event(news: AnomalyNews) -> list[Element]:
     if words := hint(anomaly.service):
         lines.append(note(words))
     return lines
-
-
-def _drivers(anomaly: Anomaly) -> str:
-    """The services that explain most of the excess, with their shares."""
-    return ", ".join(
-        f"{plain(line.service, 40)} {line.percent}%"
-        for line in excess_lines(anomaly.excess, anomaly.shares, MOST_DRIVERS)
-        if line.service and line.percent >= LEAST_SHARE
-    )
 
 
 def _owner(news: AnomalyNews) -> Element:
@@ -294,7 +281,9 @@ def _actions(news: AnomalyNews, may: May) -> list[Element]:
         reopen = [_answer("Reopen", anomaly, "open")]
         if may == "member":
             return [*([] if is_for_admins(anomaly) else reopen), *explain]
-        return [*_floor_actions(news, may), *reopen, *explain]
+        # Three buttons with a long one would not fit a phone.
+        others = reopen if news.offer else [*reopen, *explain]
+        return [*_floor_actions(news, may), *others]
     week = _answer("Snooze 7 days", anomaly, "snoozed", days="7")
     expected = _answer("Expected", anomaly, "expected")
     not_one = _answer("Not an anomaly", anomaly, "not_an_anomaly")

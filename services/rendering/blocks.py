@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
+from services.analysis.drivers import excess_lines
 from services.model import (
     AccountFigures,
+    Anomaly,
     Category,
     CategoryAmounts,
     ChangeLine,
@@ -51,6 +53,13 @@ CATEGORY_NAMES = {
 
 LEAST_ONE_OFF = Decimal("0.05")
 """Credits, refunds, tax and fees that make up less of all movement are no reason of a change."""
+MOST_DRIVERS = 3
+LEAST_DRIVER = 5
+"""Percent of an excess below which a service is not named."""
+ALONE = 95
+"""Percent from which on a service is all of an excess."""
+LEAST_HIDDEN = Decimal("0.01")
+"""Ups and downs that cancel less of the total are no news."""
 ROUNDING = "Rounding"
 """The row of what is left of a total when every row is shown: a few cents at most."""
 
@@ -205,8 +214,8 @@ def line_name(line: ChangeLine) -> str:
 
 
 def masked_words(why: Explanation, currency: str) -> str:
-    """That ups and downs cancel; empty where they hide nothing."""
-    if not cents(why.hidden):
+    """That ups and downs cancel; empty where they hide nothing that is worth a word."""
+    if not cents(why.hidden) or why.hidden < LEAST_HIDDEN * max(abs(why.previous), why.current):
         return ""
     ups, downs = money(cents(why.up), currency), money(cents(why.down), currency)
     return f"More moved than the total shows: up {ups} and down {downs}."
@@ -217,17 +226,28 @@ def reasons(why: Explanation, currency: str) -> list[str]:
     up = why.change > 0
     first = next((line for line in why.lines if line.change and (line.change > 0) == up), None)
     found = []
-    share = why.explains()
+    share, masked = why.explains(), masked_words(why, currency)
     if first is not None and share is not None and not first.one_off and cents(why.change):
-        what = "increase" if up else "decrease"
-        found.append(f"{neutral(first.name, 40)} explains {share}% of the {what}.")
+        whole = f"explains {share}% of the {'increase' if up else 'decrease'}"
+        part = f"is {share}% of what went {'up' if up else 'down'}"
+        found.append(f"{neutral(first.name, 40)} {part if masked else whole}.")
     if abs(why.one_off_change) >= LEAST_ONE_OFF * (why.up + why.down) > 0:
         usage = change(cents(why.change) - cents(why.one_off_change), currency)
         others = change(cents(why.one_off_change), currency)
         found.append(f"Usage {usage}; credits, refunds, tax and fees {others}.")
-    if masked := masked_words(why, currency):
-        found.append(masked)
-    return found
+    return [*found, masked] if masked else found
+
+
+def driver_words(anomaly: Anomaly) -> str:
+    """``EC2 91%, S3 9%``: the services behind an excess; empty where one is all of it."""
+    lines = [
+        line
+        for line in excess_lines(anomaly.excess, anomaly.shares, MOST_DRIVERS)
+        if line.service and line.percent >= LEAST_DRIVER
+    ]
+    if len(lines) == 1 and lines[0].percent >= ALONE and lines[0].service == anomaly.service:
+        return ""
+    return ", ".join(f"{neutral(line.service, 40)} {line.percent}%" for line in lines)
 
 
 def shared_words(move: SharedMove, currency: str) -> str:

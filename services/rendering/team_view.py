@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 
-from services.analysis.drivers import excess_lines
 from services.model import (
     AccountFigures,
     Anomaly,
@@ -20,6 +19,7 @@ from services.rendering.blocks import (
     change_row,
     crossing,
     days_line,
+    driver_words,
     drivers,
     headline,
     late_notice,
@@ -52,8 +52,6 @@ from services.wording import (
 
 MOST_SERVICES, MOST_WHEN_QUIET = 10, 5
 MOST_ANOMALIES = 3
-LEAST_SHARE = 5
-"""Percent of an excess below which a service is not named."""
 SUBJECT_NAME, NAME = 60, 80
 
 
@@ -329,13 +327,8 @@ def _parts(anomaly: Anomaly) -> str:
         spent = money(anomaly.usage, anomaly.currency)
         wanted = money(cents(anomaly.usage) - cents(anomaly.excess), anomaly.currency)
         said.append(f"{spent}, expected {wanted}")
-    named = [
-        f"{neutral(line.service, 40)} {line.percent}%"
-        for line in excess_lines(anomaly.excess, anomaly.shares)
-        if line.service and line.percent >= LEAST_SHARE
-    ]
-    if named:
-        said.append(", ".join(named))
+    if named := driver_words(anomaly):
+        said.append(named)
     return f"{'. '.join(said)}." if said else ""
 
 

@@ -1,6 +1,7 @@
-"""``make screenshots``: the pictures of conversations in ``docs/screenshots``.
+"""``make screenshots``: the pictures in ``docs/screenshots``.
 
-They are of the agent as ``make run`` starts it, with sample costs, in the Playground.
+Conversations and mails are of the agent as ``make run`` starts it, with sample costs; the cards are
+those of ``tests/cards/examples.py``.
 """
 
 import asyncio
@@ -9,26 +10,58 @@ import sys
 import tempfile
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 
 from tests.browser.page import CHANNEL, PERSONAL, Page, missing, opened
 from tests.browser.playground import running
+from tests.cards.gallery import main as gallery
 from tests.conftest import ROOT, AgentProcess
 from tests.e2e.test_serve import free_port, serving
+from tests.mails.looking import looked_at
 
 PICTURES = ROOT / "docs" / "screenshots"
 MOST_BYTES = 300_000
 DESKTOP, PHONE = (1400, 960), (375, 920)
+PATIENCE = 120
+"""Seconds until the first daily run has ended."""
+SMALLER = ROOT / "tests" / "browser" / "smaller.mjs"
+MAIL_LOOKS = (
+    {"width": 700, "theme": "light", "styles": True},
+    {"width": 375, "theme": "dark", "styles": True},
+)
 
 
-async def grown_most(url: str) -> str:
-    """The team whose costs have grown most."""
+async def what_to_show(url: str) -> tuple[str, dict[str, str]]:
+    """The team with the largest detected anomaly; and mails as HTML, by name."""
     async with aiohttp.ClientSession(url) as session:
-        async with session.get("/api/preview/admin-report") as answer:
-            teams = (await answer.json())["teams"]
-    grown = max(teams, key=lambda one: Decimal(one["current"]) - Decimal(one["previous"]))
-    return str(grown["team_name"])
+        found = await _detected(session)
+        admins = await _answer(session, "/api/preview/admin-report")
+        teams = admins["teams"]
+        (grown,) = [one for one in teams if one["id"] == found["team_id"]]
+        still = min(teams, key=lambda one: abs(Decimal(one["current"]) - Decimal(one["previous"])))
+        mails = {"admin-mail": admins["html"]}
+        for name, team in (("team-mail", grown), ("quiet-mail", still)):
+            found = await _answer(session, f"/api/preview/team-report/{team['id']}")
+            mails[name] = found["html"]
+    return str(grown["team_name"]), mails
+
+
+async def _detected(session: aiohttp.ClientSession) -> dict[str, Any]:
+    """The largest anomaly that the first daily run has found."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            raised = await _answer(session, "/api/anomalies?status=open")
+            events = [one for one in raised if one["kind"] != "threshold" and one["team_id"]]
+            if events:
+                return max(events, key=lambda one: Decimal(str(one["excess"])))
+            await asyncio.sleep(1)
+
+
+async def _answer(session: aiohttp.ClientSession, path: str) -> Any:
+    async with session.get(path) as answer:
+        return await answer.json()
 
 
 async def take(page: Page, team: str, folder: Path) -> None:
@@ -48,19 +81,28 @@ async def take(page: Page, team: str, folder: Path) -> None:
 async def main() -> int:
     """Takes the pictures; 1 when one is too large."""
     with tempfile.TemporaryDirectory() as data:
+        folder = Path(data) / "pictures"
         agent = AgentProcess({"DATA_DIR": data})
         async with serving(agent, "--first-report") as (url, _, _):
             port = int(url.rsplit(":", 1)[1])
+            team, mails = await what_to_show(url)
             async with running(port, free_port()) as (playground, _):
-                async with opened(playground, Path(data) / "pictures") as page:
-                    await take(page, await grown_most(url), Path(data) / "pictures")
-        large = 0
-        for picture in sorted((Path(data) / "pictures").glob("teams-*.png")):
-            size = picture.stat().st_size
-            large += size > MOST_BYTES
+                async with opened(playground, folder) as page:
+                    await take(page, team, folder)
+        await asyncio.to_thread(looked_at, mails, MAIL_LOOKS, str(folder))
+        for picture in folder.glob("teams-*.png"):
             shutil.copy(picture, PICTURES)
-            print(f"{picture.name}: {size:,} bytes")
-    return 1 if large else 0
+        for name in mails:
+            shutil.copy(folder / f"{name}-700-light.png", PICTURES / f"{name}.png")
+            shutil.copy(folder / f"{name}-375-dark.png", PICTURES / f"{name}-phone.png")
+    await asyncio.to_thread(gallery, ["--sheets"])
+    pictures = sorted(PICTURES.rglob("*.png"))
+    packed = await asyncio.create_subprocess_exec("node", str(SMALLER), *map(str, pictures))
+    await packed.wait()
+    large = [one.name for one in pictures if one.stat().st_size > MOST_BYTES]
+    if large:
+        print(f"Larger than {MOST_BYTES:,} bytes: {', '.join(large)}.")
+    return 1 if large or packed.returncode else 0
 
 
 if __name__ == "__main__":

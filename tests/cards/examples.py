@@ -23,9 +23,11 @@ from services.model import (
     Actor,
     AdminEntry,
     AdminReport,
+    AlertRecord,
     Anomaly,
     AnomalyLine,
     AnomalyNews,
+    AnomalyStatus,
     Answer,
     AuditEntry,
     Category,
@@ -39,6 +41,8 @@ from services.model import (
     DigestNews,
     Floor,
     FloorOffer,
+    Forecast,
+    MonthForecast,
     Person,
     PlannedChange,
     Restatement,
@@ -50,11 +54,12 @@ from services.model import (
     StoredConfig,
     Team,
     TeamReport,
+    TrackRecord,
     WhatIf,
     WhatIfEvent,
 )
 from services.rendering.reports import Footer, render_admin, render_team
-from services.reports import AdminReportBuilder
+from services.reports import AdminReportBuilder, Outlook
 from services.schedule import next_slots
 from tests import makers
 from tests.unit.basis import basis_of
@@ -283,6 +288,41 @@ def lines(texts: Texts, number: int) -> list[AnomalyLine]:
     ]
 
 
+def record() -> TrackRecord:
+    """How six forecasts came out."""
+    months = [
+        MonthForecast(
+            date(2026, n, 20),
+            Forecast(
+                month=f"2026-{n:02}",
+                amount=Decimal(9800 + 40 * n),
+                low=Decimal(9400),
+                high=Decimal(10300),
+            ),
+            Decimal(10000 + (800 if n == 7 else 0)),
+        )
+        for n in range(10, 4, -1)
+    ]
+    return TrackRecord(tuple(months))
+
+
+def outlook() -> Outlook:
+    """What the admins' report says beyond the window."""
+    statuses: tuple[tuple[AnomalyStatus, int], ...] = (
+        *(("open", 1), ("expected", 9), ("accepted", 3), ("not_an_anomaly", 2), ("too_small", 2)),
+    )
+    return Outlook(
+        forecast=Forecast(
+            month="2026-11",
+            amount=Decimal(612300),
+            low=Decimal(598100),
+            high=Decimal(627900),
+        ),
+        forecast_record=record(),
+        alert_record=AlertRecord(days=90, statuses=statuses, median_days=Decimal(3)),
+    )
+
+
 @cache
 def admin_report(texts: Texts, *, calm: bool = False) -> AdminReport:
     builder = AdminReportBuilder(basis_of(SPAN.last), {"9" * 12: texts.name(1)})
@@ -296,7 +336,7 @@ def admin_report(texts: Texts, *, calm: bool = False) -> AdminReport:
     builder.add_team(report(texts, silent(), team=team(texts, 999)))
     builder.add_unmapped("9" * 12, quiet(texts))
     failed = ((texts.mail, texts.error),)
-    return builder.build(DeliveryRecap(period="2026-W47", sent=83, failed=failed))
+    return builder.build(DeliveryRecap(period="2026-W47", sent=83, failed=failed), outlook())
 
 
 def run(texts: Texts, **more: Any) -> Run:
@@ -537,7 +577,7 @@ def _anomalies(texts: Texts) -> Named:
         texts,
         usage=Decimal("3812.904"),
         last=date(2026, 11, 20),
-        shares=tuple((texts.service(i), Decimal(1800) / 3**i) for i in range(4)),
+        shares=tuple((texts.service(i), Decimal(1500) / 3**i) for i in range(4)),
     )
     yield "alert with all", anomalies.alert(news(texts, detected))
     yield "alert with all, within", anomalies.alert(news(texts, detected, figures=quiet(texts)))

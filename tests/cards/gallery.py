@@ -41,6 +41,29 @@ SHOWN: dict[str, dict[str, Any]] = {
             ("status with problems", "progress"),
         ),
     },
+    "alerts-light.png": {
+        "theme": "light",
+        "width": PHONE,
+        "columns": (
+            ("alert with all", "alert ended"),
+            ("alert grown", "alert open again"),
+            ("digest of one event", "digest"),
+        ),
+    },
+    "feedback-light.png": {
+        "theme": "light",
+        "width": PHONE,
+        "columns": (
+            ("alert too small, with an offer", "alert too small, floor raised"),
+            ("alert expected", "alert like an earlier one"),
+            ("alert snoozed", "alert accepted, with its level"),
+        ),
+    },
+    "feedback-dark.png": {
+        "theme": "dark",
+        "width": DESKTOP,
+        "columns": (("alert too small, with an offer",), ("alert expected",)),
+    },
     "desktop-light.png": {
         "theme": "light",
         "width": DESKTOP,

@@ -6,21 +6,16 @@ from decimal import Decimal
 
 from services.model import (
     AdminReport,
-    AlertRecord,
-    AnomalyStatus,
     DeliveryRecap,
     Explanation,
-    Forecast,
-    MonthForecast,
     PlannedChange,
     RenderedReport,
     Restatement,
     SharedMove,
     TeamReport,
-    TrackRecord,
 )
 from services.rendering.reports import Footer, render_admin, render_notice, render_team
-from services.reports import AdminReportBuilder, Outlook
+from services.reports import AdminReportBuilder
 from tests.cards.examples import (
     HOSTILE,
     LARGEST,
@@ -32,7 +27,9 @@ from tests.cards.examples import (
     closed_months,
     down,
     fresh,
+    outlook,
     quiet,
+    record,
     report,
     silent,
     team,
@@ -54,23 +51,6 @@ def restated(label: str = "September") -> Restatement:
         now=Decimal("41230.10"),
         percent=Decimal("3.59"),
     )
-
-
-def record() -> TrackRecord:
-    months = [
-        MonthForecast(
-            date(2026, n, 20),
-            Forecast(
-                month=f"2026-{n:02}",
-                amount=Decimal(9800 + 40 * n),
-                low=Decimal(9400),
-                high=Decimal(10300),
-            ),
-            Decimal(10000 + (800 if n == 7 else 0)),
-        )
-        for n in range(10, 4, -1)
-    ]
-    return TrackRecord(tuple(months))
 
 
 def whole(texts: Texts) -> TeamReport:
@@ -119,25 +99,9 @@ def admins(texts: Texts, *, teams: int = TEAMS) -> AdminReport:
         )
     for i in range(12):
         builder.add_unmapped(f"{9 * 10**11 + i}", quiet(texts))
-    statuses: tuple[tuple[AnomalyStatus, int], ...] = (
-        ("open", 1),
-        ("expected", 9),
-        ("accepted", 3),
-        ("not_an_anomaly", 2),
-        ("too_small", 2),
-    )
     made = builder.build(
         DeliveryRecap(period="2026-W47", sent=83, failed=((texts.mail, texts.error),) * 3, open=1),
-        Outlook(
-            forecast=Forecast(
-                month="2026-11",
-                amount=Decimal(612300),
-                low=Decimal(598100),
-                high=Decimal(627900),
-            ),
-            forecast_record=record(),
-            alert_record=AlertRecord(days=90, statuses=statuses, median_days=Decimal(3)),
-        ),
+        outlook(),
     )
     shared = SharedMove(texts.service(0), True, 40, 84, Decimal("3200.40"))
     return made.model_copy(

@@ -179,7 +179,7 @@ def test_an_explanation_names_the_largest_line_one_off_charges_and_what_cancels(
         "EC2 explains 92% of the increase."
     ]
     assert said(("EC2", usage, 100, 40), ("Support", Category.FEE, 0, 30)) == [
-        "EC2 explains 100% of the decrease.",
+        "EC2 is 100% of what went down.",
         "Usage −$60.00; credits, refunds, tax and fees +$30.00.",
         "More moved than the total shows: up $30.00 and down $60.00.",
     ]
@@ -190,6 +190,13 @@ def test_an_explanation_names_the_largest_line_one_off_charges_and_what_cancels(
         "More moved than the total shows: up $900.00 and down $900.00."
     ]
     assert said(("EC2", usage, 10, 10)) == []
+    # A dollar up and one down, or a dollar of tax, are no news beside a thousand.
+    assert said(("S3", usage, 10, 12), ("RDS", usage, 9, 8), ("EC2", usage, 999, 999)) == [
+        "S3 explains 100% of the increase."
+    ]
+    assert said(("EC2", usage, 100, 192), ("Tax", Category.TAX, 10, 11)) == [
+        "EC2 explains 98% of the increase."
+    ]
 
 
 def month(number: int, forecast: int, actual: int) -> MonthForecast:
