@@ -13,8 +13,9 @@ from services.transports import Transports
 from services.worker import reach
 
 CLOCK_MAY_DIFFER = timedelta(seconds=60)
-LEAST_FREE = 1 << 30
-"""Bytes; below it the disk is said to be nearly full."""
+LEAST_FREE = 50 << 20
+"""Bytes; below it the disk is said to be nearly full. ``LEAST_FREE_EMBEDDED``: with a MongoDB on it."""
+LEAST_FREE_EMBEDDED = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +156,7 @@ class Check:
 
     async def _disk(self) -> Finding:
         try:
-            return disk_finding(await self._folder.free())
+            return disk_finding(await self._folder.free(), embedded=self._embedded)
         except AgentError as error:
             return Finding("Disk", ok=False, text=str(error))
 
@@ -178,10 +179,10 @@ def teams_text(app_id: str | None, heard: datetime | None) -> str:
     )
 
 
-def disk_finding(free: int) -> Finding:
-    """``free``: bytes."""
+def disk_finding(free: int, *, embedded: bool) -> Finding:
+    """``free``: bytes; ``embedded``: MongoDB keeps its data there."""
     there = f"DATA_DIR can be written, {free / (1 << 30):.1f} GiB are free"
-    if free < LEAST_FREE:
+    if free < (LEAST_FREE_EMBEDDED if embedded else LEAST_FREE):
         cure = "Make room: a full disk stops the embedded MongoDB and the outbox."
         return Finding("Disk", ok=False, text=f"{there}. {cure}")
     return Finding("Disk", ok=True, text=there)

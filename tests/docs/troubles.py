@@ -23,7 +23,7 @@ from services.adapters.mail import SmtpTransport, Timeouts
 from services.adapters.mail_oauth import MailTokens
 from services.adapters.secrets import FernetBox
 from services.adapters.store.client import explained, too_old
-from services.check import LEAST_FREE, clock_finding, disk_finding, teams_text
+from services.check import LEAST_FREE_EMBEDDED, clock_finding, disk_finding, teams_text
 from services.errors import AgentError
 from services.settings import DatadogSettings, TeamsAppSettings
 from tests.makers import NOW
@@ -135,7 +135,7 @@ async def _troubles() -> list[Trouble]:
         "Teams": await _bot(),
         "Disk": [
             await _of(Disk(Path("/proc/aws-cost-agent")).free),
-            disk_finding(LEAST_FREE // 2).text,
+            disk_finding(LEAST_FREE_EMBEDDED // 2, embedded=True).text,
         ],
         "Clock": [clock_finding({"Datadog": timedelta(seconds=-412)}).text],
     }

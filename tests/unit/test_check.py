@@ -8,6 +8,7 @@ import pytest
 from services.adapters.disk import Disk
 from services.check import (
     LEAST_FREE,
+    LEAST_FREE_EMBEDDED,
     clock_finding,
     disk_finding,
     mongodb_finding,
@@ -42,9 +43,10 @@ def test_the_first_clock_that_differs_is_named() -> None:
     )
 
 
-def test_a_disk_that_is_nearly_full_is_an_error() -> None:
-    assert disk_finding(LEAST_FREE).ok
-    nearly = disk_finding(LEAST_FREE - 1)
+@pytest.mark.parametrize(("embedded", "least"), [(True, LEAST_FREE_EMBEDDED), (False, LEAST_FREE)])
+def test_a_disk_that_is_nearly_full_is_an_error(embedded: bool, least: int) -> None:
+    assert disk_finding(least, embedded=embedded).ok
+    nearly = disk_finding(least - 1, embedded=embedded)
     assert not nearly.ok
     assert "Make room" in nearly.text
 
