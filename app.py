@@ -41,6 +41,7 @@ from bot.long_work import LongWork
 from bot.people import People
 from bot.tokens import Tokens
 from bot.turns import CostBot, TurnServices
+from cli.check import without_mongodb
 from cli.commands import COMMANDS_OF_THE_LINE
 from cli.parser import build_parser
 from cli.serve import announce, first_report
@@ -72,7 +73,7 @@ from services.config import Config
 from services.conversations import Conversations
 from services.cost_rows import CostRows
 from services.engine import Process, Reading, build_engine
-from services.errors import AgentError, SettingsError
+from services.errors import AgentError, SettingsError, StoreUnavailableError
 from services.health import Health
 from services.histories import Histories
 from services.model import Anomaly
@@ -594,8 +595,13 @@ async def run_command(settings: Settings, args: argparse.Namespace) -> int:
     if args.command == "outbox":
         return await outbox_only(settings)
     confirmed = getattr(args, "mail_sample_data", False)
-    async with open_agent(settings, mail_sample_data=confirmed) as agent:
-        return await COMMANDS_OF_THE_LINE[args.command](agent.wired, args)
+    try:
+        async with open_agent(settings, mail_sample_data=confirmed) as agent:
+            return await COMMANDS_OF_THE_LINE[args.command](agent.wired, args)
+    except StoreUnavailableError as error:
+        if args.command != "check":
+            raise
+        return without_mongodb(error)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

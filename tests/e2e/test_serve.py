@@ -170,6 +170,14 @@ async def test_check_says_what_works_and_what_to_do(agent: AgentProcess) -> None
     assert "SMTP_HOST" in ill.stdout
 
 
+async def test_check_says_that_mongodb_is_away_as_it_says_all_else(agent: AgentProcess) -> None:
+    result = await agent.run("check", MONGO_URL="mongodb://127.0.0.1:1", SECRET_KEY="k" * 32)
+    assert result.returncode == 1
+    (line,) = result.stdout.splitlines()
+    assert line.startswith("ERROR  MongoDB  MongoDB does not answer (")
+    assert line.endswith("The others are tried once it answers.")
+
+
 async def test_check_says_whether_the_bot_can_sign_in(agent: AgentProcess) -> None:
     async with TeamsSim() as sim:
         found = {
