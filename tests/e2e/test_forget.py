@@ -1,5 +1,6 @@
 """``forget``: a person out of all that is stored, on data that an agent has really stored."""
 
+import hashlib
 import secrets
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -20,6 +21,7 @@ from tests.data.record import SECRET_KEY
 from tests.data.test_stored_data import Upgraded, recording, upgraded
 from tests.servers.teams import ANA, BOB, TENANT, conversation_of
 
+LATEST = "datadog:weekly:2026-W48~1"
 LEAD, FINANCE = "lead@example.org", "finance@example.org"
 ACTOR = Actor(door="cli", name="test")
 
@@ -125,6 +127,21 @@ async def test_nobody_is_mailed_again_after_it_and_only_the_person_not_next_week
         [FINANCE, "team0@example.org", "team2@example.org", "team3@example.org"]
     )
     assert run.id != view.run.id
+
+
+async def test_what_had_failed_for_the_person_is_not_tried_again(today: Upgraded) -> None:
+    wired, deliveries = today.world.agent.wired, today.world.database["deliveries"]
+    deliveries.update_one({"recipient": LEAD, "run_id": LATEST}, {"$set": {"state": "failed"}})
+    sent = len(today.smtp.mails)
+
+    await forget(wired, [LEAD], yes=True)
+    await work_on_report(wired, retry=True)
+
+    assert today.smtp.mails[sent:] == []
+    (left,) = deliveries.find({"recipient": "removed", "run_id": LATEST})
+    assert left["state"] == "skipped"
+    hashed = hashlib.sha256(LEAD.encode()).hexdigest()[:20]
+    assert hashed not in everything(today.world.database), "no hash of the address either"
 
 
 async def test_what_hinders_is_named_before_anything_is_changed(
