@@ -8,6 +8,8 @@ from datetime import timedelta
 import pytest
 from aiohttp.test_utils import make_mocked_request
 
+from api.app import ALL
+from api.endpoints import Endpoint
 from api.guesses import Guesses
 from api.local_mode import refusal
 from services.model import ApiKey
@@ -312,3 +314,32 @@ async def test_strangers_reach_no_handler(world: World) -> None:
 async def _status(world: World, path: str) -> int:
     async with world.client.get(path) as answer:
         return answer.status
+
+
+async def test_every_endpoint_asks_for_the_scope_of_its_method(world: World) -> None:
+    """Whatever else is wrong with a request: who may not ask learns nothing of it."""
+    keys = {scopes: await world.key(scopes) for scopes in ("read", "write", "read,write")}
+    ends = world.clock() + timedelta(minutes=1)
+    expired = await world.key("read,write", expires_at=ends)
+    revoked = await world.key("read,write")
+    revoked_id = revoked["Authorization"].split("_")[1]
+    await world.agent.wired.api_keys.revoke(revoked_id, ACTOR, world.clock())
+    world.clock.now = ends
+
+    async def asked(one: Endpoint, headers: dict[str, str]) -> int:
+        path = one.path.replace("{id}", "nothing")
+        async with world.client.request(one.method, path, headers=headers) as answer:
+            return answer.status
+
+    for one in ALL:
+        nobody = [await asked(one, headers) for headers in ({}, expired, revoked)]
+        needed = "read" if one.method == "get" else "write"
+        other = "write" if needed == "read" else "read"
+        if not one.keyed:
+            assert {*nobody, await asked(one, keys[other])} == {200}, one.path
+            continue
+        assert nobody == [401, 401, 401], one.path
+        assert await asked(one, keys[other]) == 403, one.path
+        for scopes in (needed, "read,write"):
+            assert await asked(one, keys[scopes]) in {200, 202, 404, 415}, one.path
+    assert not [one for one in ALL if not one.keyed and one.path != "/api/health"]
