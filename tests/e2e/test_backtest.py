@@ -4,6 +4,7 @@ import json
 import math
 import random
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 from tests.conftest import AgentProcess
 from tests.servers.datadog import Cost, FakeDatadog
@@ -90,3 +91,31 @@ async def test_wrong_days_and_percentages_are_one_line(agent: AgentProcess) -> N
     swapped = await agent.run("backtest", "--from", "2026-02-01", "--to", "2026-01-01")
     assert swapped.returncode == 1
     assert swapped.stderr == "Error: --to 2026-01-01 lies before --from 2026-02-01. Swap them.\n"
+
+
+async def test_a_day_that_was_restated_is_told_on_the_day_on_which_that_was_known(
+    agent: AgentProcess,
+) -> None:
+    teams = Path(agent.environment["DATA_DIR"]) / "teams.csv"
+    teams.write_text(
+        "team_name,aws_account_id,team_email\n"
+        + "".join(f"Team {one},{one},team@example.org\n" for one in ACCOUNTS)
+    )
+    restated = THROUGH - timedelta(days=10)
+    async with FakeDatadog(lines()) as datadog:
+        first = await agent.run("backtest", "--json", **datadog.environment())
+        datadog.costs.append(cost(restated, ACCOUNTS[1], "rds", 900.0))
+        datadog.costs.append(cost(SHIFTED, ACCOUNTS[0], "rds", -150.0))
+        for command in (("import-teams", str(teams)), ("run-report", "--dry-run")):
+            done = await agent.run(*command, **datadog.environment())
+            assert done.returncode == 0, done.stderr
+        second = await agent.run("backtest", "--json", **datadog.environment())
+
+    before = [json.loads(line) for line in first.stdout.splitlines()]
+    after = [json.loads(line) for line in second.stdout.splitlines()]
+    assert after[:-1] == [before[0], {**before[1], "excess": after[1]["excess"]}]
+    assert before[1]["excess"] - after[1]["excess"] == 150.0
+    late = after[-1]
+    assert (late["account"], late["kind"], late["driver"]) == (ACCOUNTS[1], "spike", "rds")
+    assert late["start"] == restated.isoformat()
+    assert late["notified_on"] == TODAY.isoformat()

@@ -155,6 +155,21 @@ def test_an_event_that_is_weaker_for_some_days_goes_on_and_counts_them(seed: int
     assert near(found.excess, 17 * 200.0 + 3 * 40.0, 0.05)
 
 
+def test_another_service_after_an_event_and_a_rise_above_an_accepted_level_are_new_events() -> (
+    None
+):
+    other = add(usage(), "EC2", range(AT, AT + 5), 300.0)
+    add(other, "RDS", range(AT + 8, AT + 12), 300.0)
+    assert [(one.driver, one.start) for one in told(other)] == [("EC2", DAY), ("RDS", day(AT + 8))]
+
+    higher = add(usage(), "EC2", range(AT, DAYS), 150.0)
+    add(higher, "EC2", range(AT + 30, AT + 34), 400.0)
+    first, second = told(higher)
+    assert (first.accepted, first.end) == (True, day(AT + RULES.accept_after))
+    assert (second.start, second.end) == (day(AT + 30), day(AT + 33))
+    assert near(second.excess, 1600.0)
+
+
 def test_a_level_that_stays_becomes_the_new_normal_after_four_weeks() -> None:
     amounts = add(usage(), "EC2", range(AT, DAYS), 150.0)
     (found,) = told(amounts)

@@ -427,7 +427,7 @@ class Watch:
         if before is not None:
             start = max(start, min(before.last + 1, day))
             if self._goes_on(before, main, day, hits[main].horizon):
-                before.ended, before.quiet, event = None, 0, before
+                before.ended, event = None, before
         if event is None:
             event = Event(start, judging, day, hits[main].horizon, hits[main].score)
         self.event, self.before = event, None
