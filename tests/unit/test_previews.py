@@ -1,0 +1,128 @@
+"""Previews say what the mail of now would: how last week's went, and what was restated since."""
+
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from services.adapters.secrets import FernetBox
+from services.audit import Audit
+from services.config import Config
+from services.costs import Costs
+from services.model import Actor, DeliveryState, SourceState, Team
+from services.plans import Plans
+from services.previews import Reports
+from services.recaps import Recaps
+from services.reports import ReportMaker
+from services.restatements import Restatements
+from services.settings import SmtpSettings
+from services.teams import Teams
+from tests.fakes.costs import FakeCosts
+from tests.fakes.store import MemoryStore
+from tests.makers import NOW, delivery, frozen, run, series, table
+
+THROUGH = NOW.date() - timedelta(days=3)
+FIRST = THROUGH.replace(day=1) - timedelta(days=61)
+ACCOUNT = "1" * 12
+
+
+async def reports(store: MemoryStore) -> tuple[Reports, Team]:
+    """Previews over stored costs of one team: ten dollars a day."""
+    audit = Audit(store.audit)
+    box = FernetBox(SecretStr("k" * 20), Path(), key_file_allowed=False)
+    config = Config(store.config, audit, box, SmtpSettings(host="mail.example.org"))
+    teams = Teams(store.teams, audit, source="datadog")
+    team = await teams.add(
+        {"team_name": "Checkout", "aws_account_id": ACCOUNT, "team_email": "c@example.org"},
+        Actor(door="cli"),
+        NOW,
+    )
+    days = (THROUGH - FIRST).days + 1
+    costs = table(FIRST, series([10.0] * days, account=ACCOUNT))
+    await store.costs.save_totals(
+        "datadog", "m", table(FIRST, series([10.0] * days, ACCOUNT, "", None)), NOW
+    )
+    await store.costs.save_details("datadog", "m", costs, [ACCOUNT], NOW)
+    state = SourceState(
+        source="datadog",
+        metric="m",
+        data_through=THROUGH,
+        expected_through=THROUGH,
+        refreshed_at=NOW,
+    )
+    await store.costs.save_state(state)
+    maker = ReportMaker(
+        costs=store.costs,
+        anomalies=store.anomalies,
+        plans=Plans(store.plans, audit),
+        floors=store.floors,
+        source="datadog",
+        complete_after_hours=48,
+        teams_app=True,
+    )
+    made = Reports(
+        maker=maker,
+        costs=Costs(FakeCosts([]), store.costs, 250, 48),
+        teams=teams,
+        config=config,
+        restatements=Restatements(store.runs, store.costs),
+        recaps=Recaps(store.runs, store.deliveries, "datadog"),
+    )
+    return made, team
+
+
+async def last_week(store: MemoryStore, team: Team, reported: str) -> None:
+    """A run of a week ago, which reported this of fourteen days."""
+    earlier = run("w", period="2026-W47", planned=True, created_at=NOW - timedelta(days=7))
+    await store.runs.begin(earlier)
+    preview = {
+        "currency": "USD",
+        "current_total": reported,
+        "window": {"current": {"from": "2026-11-01", "to": "2026-11-14"}},
+    }
+    await store.runs.freeze(
+        [frozen("w|t", run_id=earlier.ledger_id, team_id=team.id, preview=preview)]
+    )
+    await store.deliveries.plan(
+        [
+            delivery("a", run_id=earlier.ledger_id, state=DeliveryState.SENT),
+            delivery(
+                "b",
+                run_id=earlier.ledger_id,
+                state=DeliveryState.FAILED,
+                recipient="b@example.org",
+                error="550 mailbox full",
+            ),
+        ]
+    )
+
+
+async def test_a_preview_says_what_was_reported_and_is_not_so_any_more() -> None:
+    store = MemoryStore()
+    made, team = await reports(store)
+    await last_week(store, team, "100.00")
+    report = await made.team_report(team, NOW)
+    assert report.restatement is not None
+    assert (report.restatement.reported, report.restatement.now) == (Decimal(100), Decimal(140))
+    words = "1–14 Nov is now $140.00; on 17 Nov we reported $100.00 (+40.0%)."
+    assert words in (await made.rendered_team(report)).text.replace("\n", " ")
+    admins = await made.admin_report(NOW)
+    assert [name for name, _ in admins.restated] == ["Checkout"]
+    assert f"Checkout: {words}" in (await made.rendered_admin(admins)).text.replace("\n", " ")
+
+
+async def test_the_admins_preview_says_how_the_last_mails_went() -> None:
+    store = MemoryStore()
+    made, team = await reports(store)
+    await last_week(store, team, "140.00")
+    admins = await made.admin_report(NOW)
+    assert admins.restated == ()
+    text = (await made.rendered_admin(admins)).text
+    assert "2026-W47: 1 sent, 1 failed" in text
+    assert "b@example.org: 550 mailbox full" in text
+
+
+async def test_without_an_earlier_run_there_is_nothing_to_look_back_on() -> None:
+    made, _ = await reports(MemoryStore())
+    assert (await made.admin_report(NOW)).deliveries is None
