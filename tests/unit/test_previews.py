@@ -4,13 +4,14 @@ from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
 from pydantic import SecretStr
 
 from services.adapters.secrets import FernetBox
 from services.audit import Audit
 from services.config import Config
 from services.costs import Costs
-from services.model import Actor, DeliveryState, SourceState, Team
+from services.model import Actor, DeliveryState, Floor, SourceState, Team
 from services.plans import Plans
 from services.previews import Reports
 from services.recaps import Recaps
@@ -27,8 +28,8 @@ FIRST = THROUGH.replace(day=1) - timedelta(days=61)
 ACCOUNT = "1" * 12
 
 
-async def reports(store: MemoryStore) -> tuple[Reports, Team]:
-    """Previews over stored costs of one team: ten dollars a day."""
+async def reports(store: MemoryStore, now: float = 10.0) -> tuple[Reports, Team]:
+    """Previews over stored costs of one team: ten dollars a day, and so many in this month."""
     audit = Audit(store.audit)
     box = FernetBox(SecretStr("k" * 20), Path(), key_file_allowed=False)
     config = Config(store.config, audit, box, SmtpSettings(host="mail.example.org"))
@@ -38,10 +39,11 @@ async def reports(store: MemoryStore) -> tuple[Reports, Team]:
         Actor(door="cli"),
         NOW,
     )
-    days = (THROUGH - FIRST).days + 1
-    costs = table(FIRST, series([10.0] * days, account=ACCOUNT))
+    before = (THROUGH.replace(day=1) - FIRST).days
+    amounts = [10.0] * before + [now] * THROUGH.day
+    costs = table(FIRST, series(amounts, account=ACCOUNT))
     await store.costs.save_totals(
-        "datadog", "m", table(FIRST, series([10.0] * days, ACCOUNT, "", None)), NOW
+        "datadog", "m", table(FIRST, series(amounts, ACCOUNT, "", None)), NOW
     )
     await store.costs.save_details("datadog", "m", costs, [ACCOUNT], NOW)
     state = SourceState(
@@ -126,3 +128,18 @@ async def test_the_admins_preview_says_how_the_last_mails_went() -> None:
 async def test_without_an_earlier_run_there_is_nothing_to_look_back_on() -> None:
     made, _ = await reports(MemoryStore())
     assert (await made.admin_report(NOW)).deliveries is None
+
+
+@pytest.mark.parametrize(("amount", "crossed"), [("105", True), ("105.01", False)])
+async def test_growth_below_the_accounts_floor_crosses_no_threshold(
+    amount: str, crossed: bool
+) -> None:
+    store = MemoryStore()
+    made, team = await reports(store, now=15.0)
+    floor = Floor(
+        account_id=ACCOUNT, source="datadog", amount=Decimal(amount), by="Ana", at=NOW, entry="e"
+    )
+    await store.floors.replace("datadog", ACCOUNT, floor, None)
+    report = await made.team_report(team, NOW)
+    assert (report.figures.breach is not None) is crossed
+    assert bool(report.anomalies) is crossed
