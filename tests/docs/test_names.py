@@ -13,6 +13,7 @@ from aiohttp import web
 from api.app import ALL
 from api.outbox import pages
 from cli.parser import build_parser
+from services.adapters.store.traces import NAMELESS, OWN
 from services.config import ConfigPatch
 from services.settings import setting_fields
 from tests.conftest import ROOT
@@ -109,6 +110,19 @@ def test_the_stored_settings_that_are_named_exist() -> None:
 def test_every_make_target_that_a_page_names_exists(page: Path) -> None:
     known = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert {one or other for one, other in TARGET.findall(page.read_text("utf-8"))} <= known
+
+
+def test_every_collection_is_in_the_privacy_page_or_holds_nobody() -> None:
+    modules = (ROOT / "services" / "adapters" / "store").glob("*.py")
+    stored = {
+        name
+        for path in modules
+        for name in re.findall(r"\bdb\.([a-z_]+)", path.read_text("utf-8"))
+    } - {"client", "list_collection_names", "command"}
+    described = set(re.findall(r"`([a-z_]+)`", text("docs/privacy.md")))
+    assert {"teams", "audit", "reports"} <= stored
+    assert stored - described == NAMELESS
+    assert set(OWN) <= stored
 
 
 def test_make_help_lists_every_target_for_people() -> None:
