@@ -67,9 +67,10 @@ bench-replicas: $(VENV)/.test-ready ## measure what a second replica brings, wit
 chaos: $(VENV)/.test-ready ## kill, freeze and cut off three workers and everything around them, 9 seeds
 	nice -n 10 $(BIN)/python -m tests.chaos
 
-bench-detection: $(RIVALS)/.ready ## judge detection beside the usual rules, and what it costs (half an hour)
+bench-detection: $(RIVALS)/.ready ## judge detection beside the usual rules, and what it costs (an hour or two)
 	@$(RIVALS)/bin/python -m tests.bench.detection.run
 	@$(RIVALS)/bin/python -m tests.bench.detection.cost
+	@$(RIVALS)/bin/python -m tests.bench.detection.real_path
 	@$(RIVALS)/bin/python -m tests.bench.detection.numpy_kernel
 
 clean: ## remove the environment and the caches; DATA_DIR stays
