@@ -160,6 +160,17 @@ def test_a_crossed_threshold_is_said_in_words_and_money() -> None:
         assert "EC2 grew most" in text
 
 
+@pytest.mark.parametrize(("kind", "explained"), [("shift", True), ("threshold", False)])
+def test_the_mark_of_days_with_an_open_event_is_explained_where_it_is_used(
+    kind: str, explained: bool
+) -> None:
+    event = threshold_anomaly().model_copy(update={"kind": kind, "start": date(2026, 11, 20)})
+    rendered = render_team(team_report(figures(grown(10, 1.5)), anomalies=(event,)), FOOTER)
+    for text in (rendered.text, Texts(rendered.html).text):
+        assert ("▲ $15.00" in text) == explained
+        assert ("▲: since an open anomaly began." in text) == explained
+
+
 @pytest.mark.parametrize(
     ("report", "words"),
     [
