@@ -11,11 +11,11 @@ from services.analysis.detection import replay as replaying
 from services.analysis.detection.baseline import large_days
 from services.analysis.detection.event import Event
 from services.analysis.detection.groups import grouped
-from services.analysis.detection.memory import packed, unpacked
 from services.analysis.detection.replay import Correction, Detected, History, replay
 from services.analysis.detection.rules import LEARNING_DAYS, Rules
 from services.analysis.detection.watch import Watch
 from services.model import Category, CostChange, CostSeries, CostTable, DaySpan
+from tests.bench.detection.memory import packed, unpacked
 from tests.bench.detection.ours import histories
 from tests.bench.detection.worlds import make_world
 from tests.unit.usage import (
