@@ -44,7 +44,7 @@ COMMANDS: tuple[Command, ...] = (
         costs.explain, ("why",), menu="everywhere",
     ),
     Command(
-        "anomalies", "anomalies [team]", "what grew past its threshold, open first", "viewer",
+        "anomalies", "anomalies [team]", "what grew more than expected, open first", "viewer",
         anomalies.list_anomalies, ("anomaly",), menu="everywhere",
     ),
     Command(
