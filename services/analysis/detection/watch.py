@@ -5,7 +5,6 @@ them, and a few bumps. A day is judged once, and again when it is restated.
 """
 
 import math
-from array import array
 from collections.abc import Iterable, Mapping, Sequence
 
 from services.analysis.detection.baseline import (
@@ -18,8 +17,9 @@ from services.analysis.detection.baseline import (
     median,
     week_sums,
 )
-from services.analysis.detection.event import ACCOUNT, SPIKE_DAYS, Event, diffuse
+from services.analysis.detection.event import SPIKE_DAYS, Event, diffuse
 from services.analysis.detection.habits import Bump, due_charge, is_habit, remembered
+from services.analysis.detection.rows import BACK_DAYS, Rows
 from services.analysis.detection.rules import LEARNING_DAYS, WINDOW, Rules
 
 QUIET_DAYS = 3
@@ -32,14 +32,7 @@ DAY_STEP, DAY_MONEY, WEEK_STEP = 1.15, 0.4, 1.08
 """Only a column whose day or week exceeds those of both weeks before by this is looked at."""
 STANDS_OUT = 3.0
 """A bump is remembered from so many spreads on."""
-BACK_DAYS = 35
-"""The onset of a slow excess is looked for so many days back."""
 FEW_DAYS_BACK = 14
-KEPT_DAYS = WINDOW + BACK_DAYS
-"""So many rows can be looked at; older ones are dropped."""
-SPARE_DAYS = 60
-"""Rows that are dropped together, for speed."""
-KEPT_SUMS = BACK_DAYS + 1
 REJUDGED_DAYS = 30
 """A restated day is judged again for so long."""
 CARRIES = 0.15
@@ -57,124 +50,31 @@ JUMP_DAYS, JUMP_FACTOR, JUMP_FLOORS = 14, 4.0, 8.0
 """While learning: from this day on, above the largest day so far by this factor and floors."""
 
 
-class Watch:
+class Watch(Rows):
     """The state of one account between days."""
 
     def __init__(self, rules: Rules, services: Iterable[str] = ()) -> None:
+        super().__init__(services)
         self.rules = rules
-        self.names: list[str] = [ACCOUNT, *services]
         self.begin: int | None = None
         """First day with usage; None before it."""
-        self.first = 0
-        """Day of the first row."""
         self.silent = 0
         """Days without usage up to now."""
         self.event: Event | None = None
         """The open event."""
         self.before: Event | None = None
         """The one that ended last."""
-        self._forget()
-
-    def _forget(self) -> None:
-        self.rows = array("f")
-        """What is normal: one row a day, one amount a column."""
-        self.sums = array("f")
-        """Sums of the last seven rows, in the same order."""
-        self.taken: dict[int, dict[int, float]] = {}
-        """Day → column → what was taken out of the row."""
-        self.usual: dict[int, dict[int, float]] = {}
-        """Day → column → what habits explain of what was taken: a charge that was due."""
-        self.gaps: set[int] = set()
-        """Days without usage, filled with the week before."""
         self.bumps: dict[int, list[Bump]] = {}
         """Column → its bumps of the last months."""
+
+    def _forget(self) -> None:
+        self._empty()
+        self.bumps = {}
         self.event = self.before = None
-
-    # What is known
-
-    @property
-    def width(self) -> int:
-        return len(self.names)
-
-    @property
-    def next_day(self) -> int:
-        """The day after the last row."""
-        return self.first + len(self.rows) // self.width
 
     def learned(self, day: int) -> int:
         """Days of data up to a day, at most as many as are needed."""
         return 0 if self.begin is None else min(day - self.begin + 1, LEARNING_DAYS)
-
-    def amount(self, day: int, column: int) -> float:
-        """An amount as it is known, normal or not."""
-        normal = self.rows[(day - self.first) * self.width + column]
-        return normal + self.taken.get(day, {}).get(column, 0.0)
-
-    def unexplained(self, day: int, column: int) -> float:
-        """An amount without what habits explain of it."""
-        return self.amount(day, column) - self.usual.get(day, {}).get(column, 0.0)
-
-    def series(self, column: int, day: int) -> list[float]:
-        """What was normal of a column in the 13 weeks before a day."""
-        width = self.width
-        end = (day - self.first) * width
-        begin = max(end - WINDOW * width, len(self.rows) - KEPT_DAYS * width, 0)
-        return self.rows[begin + column : end : width].tolist()
-
-    def _put(self, day: int, column: int, normal: float) -> None:
-        """Says what is normal of a day; the rest of its amount is taken out."""
-        width = self.width
-        at = (day - self.first) * width + column
-        before = self.rows[at]
-        self.rows[at] = normal
-        change = self.rows[at] - before
-        if not change:
-            return
-        taken = self.taken.setdefault(day, {})
-        taken[column] = taken.get(column, 0.0) - change
-        for i in range(at, min(at + WEEK * width, len(self.sums)), width):
-            self.sums[i] += change
-
-    def _append(self, row: Sequence[float]) -> None:
-        rows, sums, width = self.rows, self.sums, self.width
-        rows.extend(row)
-        newest = rows[-width:]
-        if len(rows) == width:
-            sums.extend(newest)
-        elif len(rows) <= WEEK * width:
-            sums.extend([a + b for a, b in zip(sums[-width:], newest, strict=True)])
-        else:
-            oldest = rows[-(WEEK + 1) * width : -WEEK * width]
-            sums.extend([a + b - c for a, b, c in zip(sums[-width:], newest, oldest, strict=True)])
-        if len(rows) >= (KEPT_DAYS + SPARE_DAYS) * width:
-            self._drop(SPARE_DAYS)
-
-    def _drop(self, days: int) -> None:
-        """Drops the oldest days."""
-        del self.rows[: days * self.width], self.sums[: days * self.width]
-        self.first += days
-        self.taken = {day: held for day, held in self.taken.items() if day >= self.first}
-        self.usual = {day: held for day, held in self.usual.items() if day >= self.first}
-        self.gaps = {day for day in self.gaps if day >= self.first}
-
-    def _columns(self, usage: Mapping[str, float]) -> list[int]:
-        """The columns of these services; new ones are added, without usage so far."""
-        known = {name: column for column, name in enumerate(self.names)}
-        new = [name for name in usage if name not in known]
-        if new:
-            self._widen(new)
-            known = {name: column for column, name in enumerate(self.names)}
-        return [known[name] for name in usage]
-
-    def _widen(self, new: Sequence[str]) -> None:
-        width, more = self.width, [0.0] * len(new)
-        for name in ("rows", "sums"):
-            held, wider = getattr(self, name), array("f")
-            for at in range(0, len(held), width):
-                wider.extend(held[at : at + width])
-                wider.extend(more)
-            setattr(self, name, wider)
-        self.names += new
 
     # A day
 

@@ -11,9 +11,11 @@ from typing import Any
 
 from services.analysis.detection.event import Event
 from services.analysis.detection.habits import Bump
+from services.analysis.detection.rows import BACK_DAYS, KEPT_DAYS
 from services.analysis.detection.rules import Rules
-from services.analysis.detection.watch import KEPT_DAYS, KEPT_SUMS, Watch
+from services.analysis.detection.watch import Watch
 
+KEPT_SUMS = BACK_DAYS + 1
 FORM = 1
 """Raised when the form changes: an older document is then learned anew from the history."""
 

@@ -1,0 +1,121 @@
+"""The amounts of an account as they are known: what is normal of each day, and what was taken out.
+
+A table that grows by one row a day and forgets its oldest ones: 91 days of amounts as 32-bit floats and
+as many more as events are looked back over.
+"""
+
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
+
+from services.analysis.detection.baseline import WEEK
+from services.analysis.detection.event import ACCOUNT
+from services.analysis.detection.rules import WINDOW
+
+BACK_DAYS = 35
+"""The onset of a slow excess is looked for so many days back."""
+KEPT_DAYS = WINDOW + BACK_DAYS
+"""So many rows can be looked at; older ones are dropped."""
+SPARE_DAYS = 60
+"""Rows that are dropped together, for speed."""
+
+
+class Rows:
+    """One row a day, one column for the whole account (the first) and for each service."""
+
+    def __init__(self, services: Iterable[str] = ()) -> None:
+        self.names: list[str] = [ACCOUNT, *services]
+        self.first = 0
+        """Day of the first row."""
+        self._empty()
+
+    def _empty(self) -> None:
+        self.rows = array("f")
+        """What is normal: one row a day, one amount a column."""
+        self.sums = array("f")
+        """Sums of the last seven rows, in the same order."""
+        self.taken: dict[int, dict[int, float]] = {}
+        """Day → column → what was taken out of the row."""
+        self.usual: dict[int, dict[int, float]] = {}
+        """Day → column → what habits explain of what was taken: a charge that was due."""
+        self.gaps: set[int] = set()
+        """Days without usage, filled with the week before."""
+
+    @property
+    def width(self) -> int:
+        return len(self.names)
+
+    @property
+    def next_day(self) -> int:
+        """The day after the last row."""
+        return self.first + len(self.rows) // self.width
+
+    def amount(self, day: int, column: int) -> float:
+        """An amount as it is known, normal or not."""
+        normal = self.rows[(day - self.first) * self.width + column]
+        return normal + self.taken.get(day, {}).get(column, 0.0)
+
+    def unexplained(self, day: int, column: int) -> float:
+        """An amount without what habits explain of it."""
+        return self.amount(day, column) - self.usual.get(day, {}).get(column, 0.0)
+
+    def series(self, column: int, day: int) -> list[float]:
+        """What was normal of a column in the 13 weeks before a day."""
+        width = self.width
+        end = (day - self.first) * width
+        begin = max(end - WINDOW * width, len(self.rows) - KEPT_DAYS * width, 0)
+        return self.rows[begin + column : end : width].tolist()
+
+    def _put(self, day: int, column: int, normal: float) -> None:
+        """Says what is normal of a day; the rest of its amount is taken out."""
+        width = self.width
+        at = (day - self.first) * width + column
+        before = self.rows[at]
+        self.rows[at] = normal
+        change = self.rows[at] - before
+        if not change:
+            return
+        taken = self.taken.setdefault(day, {})
+        taken[column] = taken.get(column, 0.0) - change
+        for i in range(at, min(at + WEEK * width, len(self.sums)), width):
+            self.sums[i] += change
+
+    def _append(self, row: Sequence[float]) -> None:
+        rows, sums, width = self.rows, self.sums, self.width
+        rows.extend(row)
+        newest = rows[-width:]
+        if len(rows) == width:
+            sums.extend(newest)
+        elif len(rows) <= WEEK * width:
+            sums.extend([a + b for a, b in zip(sums[-width:], newest, strict=True)])
+        else:
+            oldest = rows[-(WEEK + 1) * width : -WEEK * width]
+            sums.extend([a + b - c for a, b, c in zip(sums[-width:], newest, oldest, strict=True)])
+        if len(rows) >= (KEPT_DAYS + SPARE_DAYS) * width:
+            self._drop(SPARE_DAYS)
+
+    def _drop(self, days: int) -> None:
+        """Drops the oldest days."""
+        del self.rows[: days * self.width], self.sums[: days * self.width]
+        self.first += days
+        self.taken = {day: held for day, held in self.taken.items() if day >= self.first}
+        self.usual = {day: held for day, held in self.usual.items() if day >= self.first}
+        self.gaps = {day for day in self.gaps if day >= self.first}
+
+    def _columns(self, usage: Mapping[str, float]) -> list[int]:
+        """The columns of these services; new ones are added, without usage so far."""
+        known = {name: column for column, name in enumerate(self.names)}
+        new = [name for name in usage if name not in known]
+        if new:
+            self._widen(new)
+            known = {name: column for column, name in enumerate(self.names)}
+        return [known[name] for name in usage]
+
+    def _widen(self, new: Sequence[str]) -> None:
+        width, more = self.width, [0.0] * len(new)
+        for name in ("rows", "sums"):
+            held, wider = getattr(self, name), array("f")
+            for at in range(0, len(held), width):
+                wider.extend(held[at : at + width])
+                wider.extend(more)
+            setattr(self, name, wider)
+        self.names += new
