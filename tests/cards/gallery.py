@@ -5,10 +5,7 @@ of the docs instead.
 """
 
 import argparse
-import json
-import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +14,7 @@ from tests.browser.page import chromium
 from tests.cards.examples import HOSTILE, LARGEST, ORDINARY, every
 from tests.cards.markdown import html_of, texts_of_blocks
 from tests.conftest import ROOT
+from tests.driving import driven
 
 DRIVER = ROOT / "tests" / "cards" / "gallery.mjs"
 SHEETS = ROOT / "docs" / "screenshots" / "cards"
@@ -86,19 +84,7 @@ def drawn(
         "shots": list(shots),
         "sheets": list(sheets),
     }
-    with tempfile.NamedTemporaryFile("w", suffix=".json", encoding="utf-8") as file:
-        json.dump(job, file)
-        file.flush()
-        done = subprocess.run(
-            ["node", str(DRIVER), browser, file.name],
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
-    if done.returncode:
-        raise RuntimeError(done.stderr)
-    found: list[dict[str, Any]] = json.loads(done.stdout)["shots"]
+    found: list[dict[str, Any]] = driven(DRIVER, browser, job)["shots"]
     return found
 
 

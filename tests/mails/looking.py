@@ -7,14 +7,13 @@ Needs Node with the packages of ``tests/node``, and Chromium.
 import argparse
 import json
 import shutil
-import subprocess
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from tests.browser.page import chromium
 from tests.conftest import ROOT
+from tests.driving import driven
 from tests.mails.states import every
 
 DRIVER = ROOT / "tests" / "mails" / "check.mjs"
@@ -57,19 +56,7 @@ def looked_at(
         "looks": list(looks),
         "folder": folder,
     }
-    with tempfile.NamedTemporaryFile("w", suffix=".json", encoding="utf-8") as file:
-        json.dump(job, file)
-        file.flush()
-        done = subprocess.run(
-            ["node", str(DRIVER), browser, file.name],
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
-    if done.returncode:
-        raise RuntimeError(done.stderr)
-    return {one["name"]: one for one in json.loads(done.stdout)["mails"]}
+    return {one["name"]: one for one in driven(DRIVER, browser, job)["mails"]}
 
 
 def main() -> None:
