@@ -40,7 +40,11 @@ from services.ports import AnomalyStore, CostStore, FloorStore
 REPLAYED = timedelta(days=220)
 """So much history is replayed: what is normal (91 days), learning it, and room for long events."""
 ACCOUNTS_AT_ONCE = 25
-MOST_KNOWN = 2000
+KNOWN_EACH = 80
+"""So many earlier anomalies of an account, on average, are looked at.
+
+An event ends after three quiet days at the earliest, so that fewer begin within what is replayed.
+"""
 WHOLE_ACCOUNT = "All services"
 """The driver of an event in which no single service stands out."""
 
@@ -91,10 +95,12 @@ class Detections:
         ``since``: the day up to which the last detection judged; events that were raised later
         are new. None: this is the first one, and only what still lasts is raised.
         """
-        known, rules = await self._known(accounts), Rules(floor=floor)
+        rules = Rules(floor=floor)
+        known: dict[str, list[Anomaly]] = {}
         found: dict[str, list[Judged]] = {}
         for i in range(0, len(accounts), ACCOUNTS_AT_ONCE):
             part = accounts[i : i + ACCOUNTS_AT_ONCE]
+            known.update(await self._known(part))
             found.update(await self._replayed(part, known, through, rules))
         groups = self._groups(found, len(accounts), since)
         span = SpanDays(first=through - REPLAYED, last=through)
@@ -121,7 +127,8 @@ class Detections:
     async def _known(self, accounts: Sequence[str]) -> dict[str, list[Anomaly]]:
         """What was raised before by detection, newest first."""
         found: dict[str, list[Anomaly]] = defaultdict(list)
-        for one in await self._store.newest(self._source, list(accounts), MOST_KNOWN):
+        most = KNOWN_EACH * len(accounts)
+        for one in await self._store.newest(self._source, accounts, most):
             if one.kind != "threshold":
                 found[one.account_id].append(one)
         return found

@@ -237,6 +237,23 @@ async def test_an_answer_stays_while_its_anomaly_goes_on() -> None:
     assert later.excess > found.excess
 
 
+async def test_many_anomalies_of_other_accounts_hide_none_that_is_open() -> None:
+    days = Days()
+    days.factors[ACCOUNT] = lambda day: 2.5 if day == JUMP else 1.0
+    others = [f"{i:012d}" for i in range(1, 41)]
+    days.factors |= dict.fromkeys(others, lambda day: 1.0)
+    await days.judge(JUMP - timedelta(days=1))
+    (found,) = await days.judge(JUMP)
+    for account in others:
+        for i in range(55):
+            later = {"id": f"{account}-{i}", "account_id": account, "status": "ended"}
+            later |= {"raised_at": found.raised_at + timedelta(hours=1)}
+            await days.store.anomalies.raise_once(found.model_copy(update=later))
+    await days.through(JUMP + timedelta(days=1), 4)
+    (found,) = await days.store.anomalies.newest("datadog", [ACCOUNT])
+    assert (found.status, found.end) == ("ended", JUMP)
+
+
 # What channels are told
 
 
