@@ -12,7 +12,7 @@ from services.analysis.breaches import Rule, breaches
 from services.analysis.detection.groups import Group, grouped
 from services.analysis.detection.replay import Detected, History, histories, replay
 from services.analysis.detection.rules import WINDOW, Rules
-from services.analysis.windows import expected_data_through
+from services.analysis.windows import expected_data_through, known_after
 from services.config import Config
 from services.costs import Costs
 from services.errors import InvalidError
@@ -101,7 +101,7 @@ class Backtests:
         self._teams = teams
         self._config = config
         self._hours = complete_after_hours
-        self._known_after = timedelta(days=1 + complete_after_hours // 24)
+        self._known_after = known_after(complete_after_hours)
 
     async def run(
         self,

@@ -25,6 +25,7 @@ from services.analysis.detection.replay import (
 from services.analysis.detection.rules import Rules
 from services.analysis.detection.watch import Watch
 from services.analysis.quiet import like_before, under_floor
+from services.analysis.windows import expected_data_through, known_after
 from services.anomalies import Anomalies, within_plan
 from services.model import (
     Anomaly,
@@ -77,7 +78,7 @@ class Detections:
         self._plans = plans
         self._floors = floors
         self._source = source
-        self._lag = timedelta(hours=complete_after_hours) + timedelta(days=1)
+        self._hours = complete_after_hours
 
     async def judge(
         self,
@@ -144,7 +145,7 @@ class Detections:
         table, changes = await self._costs.load_history(self._source, accounts, span)
         accepted = {
             account: {
-                one.answer.at.date() - self._lag
+                expected_data_through(one.answer.at, self._hours)
                 for one in known.get(account, ())
                 if one.status == "accepted" and one.answer is not None
             }
@@ -153,7 +154,7 @@ class Detections:
         return await asyncio.to_thread(
             lambda: {
                 history.account_id: replayed(
-                    history, rules, self._lag, accepted[history.account_id]
+                    history, rules, known_after(self._hours), accepted[history.account_id]
                 )
                 for history in histories(table, changes)
             }

@@ -11,6 +11,7 @@ import structlog
 
 from services.analysis.breaches import Breached, Rule, breaches, judgeable, needed_for
 from services.analysis.detection.replay import History, histories
+from services.analysis.windows import known_after
 from services.config import Config
 from services.costs import Costs
 from services.errors import CostSourceError
@@ -50,7 +51,7 @@ class WhatIfs:
         self._teams = teams
         self._config = config
         self._source = source
-        self._known_after = timedelta(days=1 + complete_after_hours // 24)
+        self._known_after = known_after(complete_after_hours)
 
     async def ask(
         self,

@@ -17,6 +17,14 @@ def expected_data_through(now: datetime, complete_after_hours: int) -> date:
     return (now.astimezone(UTC) - timedelta(hours=complete_after_hours, days=1)).date()
 
 
+def known_after(complete_after_hours: int) -> timedelta:
+    """So many days after its date a day is complete, and judged.
+
+    36 hours: the day of 18 November is complete at noon of the 20th, two days later.
+    """
+    return timedelta(days=1 + complete_after_hours // 24)
+
+
 def comparison_window(data_through: date) -> Window:
     """Days 1..d of the month of ``data_through`` against days 1..d of the month before.
 

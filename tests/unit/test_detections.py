@@ -60,6 +60,7 @@ class Days:
         self.factors: dict[str, Factor] = {ACCOUNT: lambda day: 1.0}
         self.judged: date | None = None
         self.floor = 25.0
+        self.hours = 48
 
     def detections(self) -> Detections:
         return Detections(
@@ -69,7 +70,7 @@ class Days:
             plans=Plans(self.store.plans, Audit(self.store.audit)),
             floors=self.store.floors,
             source="datadog",
-            complete_after_hours=48,
+            complete_after_hours=self.hours,
         )
 
     async def judge(self, through: date) -> list[Anomaly]:
@@ -224,6 +225,28 @@ async def test_an_accepted_level_is_normal_and_a_rise_above_it_is_new() -> None:
     assert everything[1].start == more
 
 
+@pytest.mark.parametrize(("hours", "complete"), [(36, 2.5), (48, 3), (60, 3.5)])
+@pytest.mark.parametrize("after", [0.1, 0.9])
+async def test_what_rises_on_the_day_after_the_accepted_one_is_new(
+    hours: int, complete: float, after: float
+) -> None:
+    days = Days()
+    days.hours = hours
+    next_day = JUMP + timedelta(days=1)
+    days.factors[ACCOUNT] = lambda day: 3.0 if day >= next_day else 1.8 if day >= JUMP else 1.0
+    await days.judge(JUMP - timedelta(days=1))
+    (found,) = await days.judge(JUMP)
+    newest_is_jump = datetime(2026, 11, 10, tzinfo=UTC) + timedelta(days=complete + after)
+    answer = Answer(by="Ana", by_id="a", at=newest_is_jump)
+    accepted = found.model_copy(update={"status": "accepted", "answer": answer})
+    assert await days.store.anomalies.settle(accepted, "open")
+    everything = await days.judge(next_day)
+    assert [(one.status, one.start) for one in everything] == [
+        ("accepted", JUMP),
+        ("open", next_day),
+    ]
+
+
 async def test_an_answer_stays_while_its_anomaly_goes_on() -> None:
     days = Days()
     days.factors[ACCOUNT] = jump(JUMP, 0.8)
@@ -246,8 +269,12 @@ async def test_many_anomalies_of_other_accounts_hide_none_that_is_open() -> None
     (found,) = await days.judge(JUMP)
     for account in others:
         for i in range(55):
-            later = {"id": f"{account}-{i}", "account_id": account, "status": "ended"}
-            later |= {"raised_at": found.raised_at + timedelta(hours=1)}
+            later = {
+                "id": f"{account}-{i}",
+                "account_id": account,
+                "status": "ended",
+                "raised_at": found.raised_at + timedelta(hours=1),
+            }
             await days.store.anomalies.raise_once(found.model_copy(update=later))
     await days.through(JUMP + timedelta(days=1), 4)
     (found,) = await days.store.anomalies.newest("datadog", [ACCOUNT])

@@ -6,7 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.analysis.windows import comparison_window, expected_data_through, needed_span
+from services.analysis.windows import (
+    comparison_window,
+    expected_data_through,
+    known_after,
+    needed_span,
+)
 from services.model import DaySpan, Month
 
 
@@ -102,3 +107,11 @@ def test_a_complete_day_ended_so_long_ago_and_the_next_one_did_not(
     end = datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=1)
     assert now - end >= timedelta(hours=hours)
     assert now - (end + timedelta(days=1)) < timedelta(hours=hours)
+
+
+@pytest.mark.parametrize("hours", [0, 24, 36, 48, 60, 72])
+def test_a_day_is_complete_on_the_date_so_many_days_after_it(hours: int) -> None:
+    day = date(2026, 11, 18)
+    complete = datetime(2026, 11, 19, tzinfo=UTC) + timedelta(hours=hours)
+    assert expected_data_through(complete, hours) == day
+    assert day + known_after(hours) == complete.date()
