@@ -33,10 +33,12 @@ class Proxy:
 
     async def __aexit__(self, *_: object) -> None:
         self._server.close()
+        await asyncio.sleep(0)  # so that all that were accepted are among the tasks
         self.cut()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.sleep(0)  # so that what was cut is closed
 
     def cut(self) -> None:
         """Ends all connections."""
@@ -55,24 +57,29 @@ class Proxy:
         assert task is not None
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        if not self.open:
+        self._writers.add(writer)
+        try:
+            if self.open:
+                await self._join(reader, writer)
+        except OSError:
+            pass
+        finally:
+            self._writers.discard(writer)
             writer.transport.abort()
-            return
+
+    async def _join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there_reader, there_writer = await asyncio.open_connection(
             "127.0.0.1", self.target, local_addr=self.source()
         )
-        self._writers |= {writer, there_writer}
+        self._writers.add(there_writer)
         try:
             await asyncio.gather(
                 self._pump(reader, there_writer, lambda data: data, self.most_up),
                 self._pump(there_reader, writer, self.change, self.most_down),
             )
-        except OSError:
-            pass
         finally:
-            for one in (writer, there_writer):
-                self._writers.discard(one)
-                one.transport.abort()
+            self._writers.discard(there_writer)
+            there_writer.transport.abort()
 
     async def _pump(
         self,
