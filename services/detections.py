@@ -8,22 +8,19 @@ restated needs no repair, and nothing but anomalies is kept between two days. Pu
 import asyncio
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
-from services.analysis.detection.event import Event
 from services.analysis.detection.groups import grouped
 from services.analysis.detection.replay import (
     Detected,
     History,
-    advance,
-    detected,
     histories,
+    replay,
 )
 from services.analysis.detection.rules import Rules
-from services.analysis.detection.watch import Watch
 from services.analysis.quiet import like_before, under_floor
 from services.analysis.windows import expected_data_through, known_after
 from services.anomalies import Anomalies, within_plan
@@ -46,8 +43,6 @@ KNOWN_EACH = 80
 
 An event ends after three quiet days at the earliest, so that fewer begin within what is replayed.
 """
-WHOLE_ACCOUNT = "All services"
-"""The driver of an event in which no single service stands out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,11 +146,13 @@ class Detections:
             }
             for account in accounts
         }
+        lag = known_after(self._hours)
         return await asyncio.to_thread(
             lambda: {
-                history.account_id: replayed(
-                    history, rules, known_after(self._hours), accepted[history.account_id]
-                )
+                history.account_id: [
+                    _judged(history, event)
+                    for event in replay(history, rules, through, lag, accepted[history.account_id])
+                ]
                 for history in histories(table, changes)
             }
         )
@@ -219,7 +216,7 @@ class Detections:
             kind=event.kind,
             source=self._source,
             account_id=event.account_id,
-            service=event.driver or WHOLE_ACCOUNT,
+            service=event.driver,
             start=event.start,
             last=event.last,
             excess=event.excess,
@@ -254,24 +251,6 @@ def _overlap(known: Anomaly, event: Detected, through: date) -> bool:
         known.last or known.start, event.last if known.status == "open" else known.start
     )
     return known.start <= event.last and event.start <= min(last, through)
-
-
-def replayed(
-    history: History, rules: Rules, lag: timedelta, accepted: Iterable[date] = ()
-) -> list[Judged]:
-    """The events of an account, with its usage in their days.
-
-    ``accepted``: days after whose judging somebody said that this is the new normal.
-    """
-    watch, days = Watch(rules, history.usage), set(accepted)
-    events: list[Event] = []
-    for day in advance(watch, history, history.span.last, lag):
-        newest = watch.event or watch.before
-        if newest is not None and (not events or events[-1] is not newest):
-            events.append(newest)
-        if day in days:
-            watch.accept()
-    return [_judged(history, detected(history.account_id, one)) for one in events]
 
 
 def _judged(history: History, event: Detected) -> Judged:

@@ -9,7 +9,7 @@ import pytest
 
 from services.analysis.detection import replay as replaying
 from services.analysis.detection.baseline import large_days
-from services.analysis.detection.event import Event
+from services.analysis.detection.event import ACCOUNT, Event
 from services.analysis.detection.groups import grouped
 from services.analysis.detection.replay import Correction, Detected, History, replay
 from services.analysis.detection.rules import LEARNING_DAYS, Rules
@@ -361,6 +361,24 @@ def test_accounts_that_are_seen_later_join_the_group_and_its_key_stays() -> None
     assert len(early) == len(late) == 1
     assert early[0].key == late[0].key
     assert len(late[0].events) == 8
+
+
+def test_an_event_in_which_no_service_stands_out_has_the_name_of_all_of_them() -> None:
+    number = DAY.toordinal()
+    event = Event(number, number, number, horizon=1, score=2.0, sums={ACCOUNT: 300.0})
+    assert replaying.detected("1" * 12, event).driver == "All services"
+    event.sums["EC2"] = 10.0
+    assert replaying.detected("1" * 12, event).driver == "EC2"
+
+
+def test_an_accepted_day_ends_its_event_and_a_later_rise_is_another() -> None:
+    amounts = add(usage(), "EC2", range(AT, AT + 20), 300.0)
+    found = history(add(amounts, "EC2", range(AT + 10, AT + 20), 600.0))
+    (whole,) = replay(found, RULES, day(AT + 15))
+    first, second = replay(found, RULES, day(AT + 15), accepted={day(AT + 4)})
+    assert (whole.start, whole.end) == (DAY, None)
+    assert (first.accepted, first.end) == (True, day(AT + 4))
+    assert (second.start, second.end) == (day(AT + 10), None)
 
 
 def test_an_empty_history_says_nothing() -> None:

@@ -6,6 +6,8 @@ from typing import Literal
 
 ACCOUNT = ""
 """Name of the column of the whole account."""
+WHOLE_ACCOUNT = "All services"
+"""The driver of an event in which no single service stands out."""
 SPIKE_DAYS = 3
 """An event of at most so many days is a spike."""
 DRIFT_DAYS = 8
@@ -59,9 +61,9 @@ class Event:
 
     @property
     def driver(self) -> str:
-        """The service with the largest excess; ``""`` when no service stands out."""
+        """The service with the largest excess; ``WHOLE_ACCOUNT`` when none stands out."""
         services = [name for name in self.sums if name != ACCOUNT]
-        return max(services, key=lambda name: (self.sums[name], name), default=ACCOUNT)
+        return max(services, key=lambda name: (self.sums[name], name), default=WHOLE_ACCOUNT)
 
     @property
     def kind(self) -> Kind:

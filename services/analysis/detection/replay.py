@@ -3,7 +3,7 @@
 import math
 from array import array
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
@@ -106,18 +106,25 @@ def _money(amount: float) -> Decimal:
 
 
 def replay(
-    history: History, rules: Rules, last: date, known_after: timedelta = timedelta(days=3)
+    history: History,
+    rules: Rules,
+    last: date,
+    known_after: timedelta = timedelta(days=3),
+    accepted: Container[date] = (),
 ) -> list[Detected]:
     """All events that were raised up to the judging of ``last``, as they stood then.
 
     A day is judged ``known_after`` its date, with the corrections known on that day.
+    ``accepted``: days after whose judging somebody said that this is the new normal.
     """
     watch = Watch(rules, history.usage)
     events: list[Event] = []
-    for _ in advance(watch, history, last, known_after):
+    for day in advance(watch, history, last, known_after):
         newest = watch.event or watch.before
         if newest is not None and (not events or events[-1] is not newest):
             events.append(newest)
+        if day in accepted:
+            watch.accept()
     return [detected(history.account_id, event) for event in events]
 
 
