@@ -19,6 +19,7 @@ from services.model import (
     RunKind,
     Team,
 )
+from services.ports import CostStore
 
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 NAN = math.nan
@@ -110,3 +111,16 @@ def cells(costs: CostTable) -> dict[tuple[str, str, str, date], float]:
         for day, amount in zip(costs.span, one.amounts, strict=True)
         if not math.isnan(amount)
     }
+
+
+async def cells_known(
+    costs: CostStore, account: str, span: DaySpan, at: datetime
+) -> dict[tuple[str, str, str, date], float]:
+    """Every amount of an account in Datadog as it was known at an instant."""
+    seen, changes = await costs.load_history("datadog", [account], span)
+    found = cells(seen)
+    for one in changes:
+        if one.at <= at:
+            category = one.category.value if one.category else ""
+            found[one.account_id, one.service, category, one.day] = one.amount
+    return {key: amount for key, amount in found.items() if not math.isnan(amount)}

@@ -60,10 +60,6 @@ class Explanation:
         return self.current - self.previous
 
     @property
-    def usage_change(self) -> Decimal:
-        return sum((line.change for line in self.lines if not line.one_off), Decimal(0))
-
-    @property
     def one_off_change(self) -> Decimal:
         """Of fees, tax, credits and refunds."""
         return sum((line.change for line in self.lines if line.one_off), Decimal(0))

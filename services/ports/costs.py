@@ -103,12 +103,6 @@ class CostStore(Protocol):
         """Daily totals of all accounts that have any in the span, with account names."""
         ...
 
-    async def load_as_known(
-        self, source: SourceName, accounts: Sequence[str], span: DaySpan, at: datetime
-    ) -> CostTable:
-        """As ``load``, with every amount as it was known at an instant (revisions undone)."""
-        ...
-
     async def load_history(
         self, source: SourceName, accounts: Sequence[str], span: DaySpan
     ) -> tuple[CostTable, list[CostChange]]:

@@ -33,7 +33,19 @@ from services.model import (
     WindowDays,
 )
 from services.ports import Store
-from tests.makers import NAN, NOW, cells, delivery, frozen, later, run, series, table, team
+from tests.makers import (
+    NAN,
+    NOW,
+    cells,
+    cells_known,
+    delivery,
+    frozen,
+    later,
+    run,
+    series,
+    table,
+    team,
+)
 
 TTL = timedelta(seconds=60)
 A, B = "1" * 12, "2" * 12
@@ -117,10 +129,7 @@ async def test_a_restated_day_keeps_its_earlier_values_as_dated_revisions(
     for hours, saved in enumerate((first, second, third)):
         await costs.save_details("datadog", "m", saved, [A], later(hours=hours))
 
-    known = [
-        cells(await costs.load_as_known("datadog", [A], first.span, later(hours=h)))
-        for h in (0, 1, 2)
-    ]
+    known = [await cells_known(costs, A, first.span, later(hours=h)) for h in (0, 1, 2)]
 
     assert known == [cells(first), cells(second), cells(third)]
     assert cells(await costs.load("datadog", [A], first.span)) == cells(third)
@@ -132,7 +141,7 @@ async def test_a_day_first_seen_later_is_no_revision(any_store: Store) -> None:
     both = table(JAN_30, series([1, 2]))
     await costs.save_details("datadog", "m", both, [A], later(days=1))
 
-    assert cells(await costs.load_as_known("datadog", [A], both.span, NOW)) == cells(both)
+    assert await cells_known(costs, A, both.span, NOW) == cells(both)
 
 
 async def test_a_day_that_was_empty_when_it_was_read_first_keeps_that(any_store: Store) -> None:
@@ -142,10 +151,8 @@ async def test_a_day_that_was_empty_when_it_was_read_first_keeps_that(any_store:
     await costs.save_details("datadog", "m", late, [A, B], NOW)
     await costs.save_details("datadog", "m", whole, [A, B], later(days=1))
 
-    assert cells(await costs.load_as_known("datadog", [A], whole.span, NOW)) == cells(late)
-    assert cells(await costs.load_as_known("datadog", [A], whole.span, later(days=1))) == cells(
-        whole
-    )
+    assert await cells_known(costs, A, whole.span, NOW) == cells(late)
+    assert await cells_known(costs, A, whole.span, later(days=1)) == cells(whole)
 
 
 async def test_a_history_begins_with_what_was_seen_first_and_tells_each_change(
@@ -183,8 +190,7 @@ async def test_saving_the_same_again_changes_nothing(any_store: Store) -> None:
     saved = table(JAN_30, series([1, NAN, 3, 4]))
     for hours in range(3):
         await costs.save_details("datadog", "m", saved, [A], later(hours=hours))
-        known = await costs.load_as_known("datadog", [A], saved.span, NOW)
-        assert cells(known) == cells(saved)
+        assert await cells_known(costs, A, saved.span, NOW) == cells(saved)
 
 
 async def test_an_absent_series_and_an_account_without_costs_are_the_whole_truth(
@@ -209,7 +215,7 @@ async def test_another_metric_replaces_and_is_no_revision(any_store: Store) -> N
     await costs.save_details("datadog", "gross", other, [A], later(hours=1))
 
     assert cells(await costs.load("datadog", [A], other.span)) == cells(other)
-    assert cells(await costs.load_as_known("datadog", [A], other.span, NOW)) == cells(other)
+    assert await cells_known(costs, A, other.span, NOW) == cells(other)
     assert await costs.detailed("datadog", "net", other.span) == set()
     assert await costs.detailed("datadog", "gross", other.span) == {A}
 

@@ -152,11 +152,6 @@ class MemoryCosts:
     async def load_totals(self, source: SourceName, span: DaySpan) -> CostTable:
         return self._table(source, None, span, None)
 
-    async def load_as_known(
-        self, source: SourceName, accounts: Sequence[str], span: DaySpan, at: datetime
-    ) -> CostTable:
-        return self._table(source, accounts, span, at)
-
     async def load_history(
         self, source: SourceName, accounts: Sequence[str], span: DaySpan
     ) -> tuple[CostTable, list[CostChange]]:

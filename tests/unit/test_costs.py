@@ -13,7 +13,7 @@ from services.errors import CostSourceError, IncompleteCostsError
 from services.model import UNATTRIBUTED, CostTable, DaySpan
 from tests.fakes.costs import FakeCosts
 from tests.fakes.store import MemoryStore
-from tests.makers import NOW, cells, later
+from tests.makers import NOW, cells, cells_known, later
 from tests.servers.datadog import Cost, account_ids, random_costs
 
 SPAN = DaySpan(date(2025, 8, 1), date(2026, 11, 23))
@@ -249,8 +249,8 @@ async def test_a_restated_day_is_read_again_and_its_earlier_value_kept() -> None
     await costs_of(source, store).refresh(later(days=1), ACCOUNTS)
 
     assert await stored_sum(store, DaySpan(day, day), account) - before == pytest.approx(100)
-    known = await store.costs.load_as_known("datadog", [account], DaySpan(day, day), NOW)
-    assert sum(cells(known).values()) == pytest.approx(float(before))
+    known = await cells_known(store.costs, account, DaySpan(day, day), NOW)
+    assert sum(known.values()) == pytest.approx(float(before))
 
 
 async def test_no_costs_at_all_is_an_error_with_its_cure() -> None:

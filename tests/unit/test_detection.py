@@ -251,14 +251,6 @@ def test_while_an_account_is_learned_only_a_large_jump_is_told() -> None:
     assert found.start == DAY
 
 
-def test_how_much_has_been_learned_is_known() -> None:
-    watch = Watch(RULES)
-    assert watch.learned(0) == 0
-    for i in range(50):
-        watch.judge(1000 + i, {"EC2": 10.0})
-        assert watch.learned(1000 + i) == min(i + 1, LEARNING_DAYS)
-
-
 def test_an_open_event_of_an_account_without_data_ends() -> None:
     amounts = add(usage(), "EC2", range(AT, AT + 5), 300.0)
     for row in amounts.values():

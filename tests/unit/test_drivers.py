@@ -64,8 +64,7 @@ def test_the_lines_lead_from_the_previous_total_to_the_current_one_exactly(
     running = found.top(most)[-1][1] if found.top(most) else found.previous
     assert running + rest == found.current
     assert number == max(len(found.lines) - most, 0)
-    assert found.usage_change + found.one_off_change == found.change
-    assert found.usage_change == net.usage_current - net.usage_previous
+    assert found.change - found.one_off_change == net.usage_current - net.usage_previous
     assert found.up - found.down == found.change
 
 
@@ -98,7 +97,7 @@ def test_one_off_charges_are_lines_of_their_own_beside_usage() -> None:
         ("EC2", False, Decimal(200)),
         ("fee", True, Decimal(100)),
     ]
-    assert (found.usage_change, found.one_off_change) == (Decimal(200), Decimal(-150))
+    assert (found.change, found.one_off_change) == (Decimal(50), Decimal(-150))
 
 
 def test_how_much_the_largest_lines_explain_is_rounded_down() -> None:

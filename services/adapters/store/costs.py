@@ -150,12 +150,6 @@ class MongoCosts:
         return await self._load(source, accounts, span, lambda month: month.series)
 
     @guarded
-    async def load_as_known(
-        self, source: SourceName, accounts: Sequence[str], span: DaySpan, at: datetime
-    ) -> CostTable:
-        return await self._load(source, accounts, span, lambda month: month.as_known(at))
-
-    @guarded
     async def load_history(
         self, source: SourceName, accounts: Sequence[str], span: DaySpan
     ) -> tuple[CostTable, list[CostChange]]:

@@ -146,18 +146,6 @@ class MonthOfCosts:
         if revision:
             self.revisions.append(revision)
 
-    def as_known(self, at: datetime) -> dict[Key, "array[float]"]:
-        """The series with all later revisions undone."""
-        series = {key: array("d", amounts) for key, amounts in self.series.items()}
-        for revision in sorted(self.revisions, key=lambda one: one.at, reverse=True):
-            if revision.at <= at:
-                break
-            for key, days in revision.series.items():
-                amounts = series.setdefault(key, empty(self.days))
-                for day, before in days.items():
-                    amounts[day - 1] = before
-        return series
-
     def history(self) -> "tuple[dict[Key, array[float]], list[Change]]":
         """The series as they were first seen, and what was changed later, oldest first."""
         series = {key: array("d", amounts) for key, amounts in self.series.items()}

@@ -72,10 +72,6 @@ class Watch(Rows):
         self.bumps = {}
         self.event = self.before = None
 
-    def learned(self, day: int) -> int:
-        """Days of data up to a day, at most as many as are needed."""
-        return 0 if self.begin is None else min(day - self.begin + 1, LEARNING_DAYS)
-
     # A day
 
     def judge(self, day: int, usage: Mapping[str, float]) -> None:
