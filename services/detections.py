@@ -25,6 +25,7 @@ from services.analysis.quiet import like_before, under_floor
 from services.analysis.windows import expected_data_through, known_after
 from services.anomalies import Anomalies, within_plan
 from services.model import (
+    CENT,
     Anomaly,
     DaySpan,
     Floor,
@@ -263,4 +264,4 @@ def _judged(history: History, event: Detected) -> Judged:
         for i in range(first, end)
     ]
     usage = math.fsum(x for x in amounts if not math.isnan(x))
-    return Judged(event, Decimal(repr(usage)).quantize(Decimal("0.01")))
+    return Judged(event, Decimal(repr(usage)).quantize(CENT))

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 
-from services.analysis.detection.baseline import in_a_long_run
+from services.analysis.detection.baseline import in_a_long_run, median
 from services.model import Category, CostSeries, DaySpan, Forecast, Month
 
 WEEK = 7
@@ -105,14 +105,8 @@ def _shares(usage: Sequence[float]) -> list[float]:
     for back in range(1, WEEK + 1):
         days = usage[n - back :: -WEEK]
         parts = [day / week for day, week in zip(days, weeks, strict=False) if week > 0]
-        found.append(_median(parts) if parts else 1.0)
+        found.append(median(parts) if parts else 1.0)
     return found
-
-
-def _median(values: Sequence[float]) -> float:
-    ordered = sorted(values)
-    n = len(ordered)
-    return ordered[n // 2] if n % 2 else (ordered[n // 2 - 1] + ordered[n // 2]) / 2
 
 
 def _levels(usage: Sequence[float], shares: Sequence[float]) -> list[float]:
@@ -131,7 +125,7 @@ def _levels(usage: Sequence[float], shares: Sequence[float]) -> list[float]:
 def _level(levels: Sequence[float], at: int) -> float:
     """The level as of a place: half of it from the week before, half from four weeks."""
     week, four = levels[max(at - WEEK, 0) : at], levels[max(at - RECENT_DAYS, 0) : at]
-    return (_median(week) + _median(four)) / 2
+    return (median(week) + median(four)) / 2
 
 
 def _without_bumps(
@@ -142,7 +136,7 @@ def _without_bumps(
     smooth = list(usage)
     bumps: dict[int, float] = {}
     for begin in range(0, n, WEEK):
-        around = _median(levels[max(begin - WEEK - 3, 0) : begin + 2 * WEEK + 3])
+        around = median(levels[max(begin - WEEK - 3, 0) : begin + 2 * WEEK + 3])
         for i in range(begin, min(begin + WEEK, n)):
             expected = shares[(n - i - 1) % WEEK] * around
             if usage[i] > BUMP * expected + BUMP_MONEY:

@@ -11,9 +11,7 @@ from decimal import Decimal
 from services.analysis.detection.event import ACCOUNT, Event, Kind
 from services.analysis.detection.rules import Rules
 from services.analysis.detection.watch import Watch
-from services.model import Category, CostChange, CostTable, DaySpan
-
-CENT = Decimal("0.01")
+from services.model import CENT, Category, CostChange, CostTable, DaySpan
 
 
 @dataclass(frozen=True, slots=True)

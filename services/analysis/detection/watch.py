@@ -22,7 +22,7 @@ from services.analysis.detection.habits import Bump, due_charge, is_habit, remem
 from services.analysis.detection.rows import BACK_DAYS, Rows
 from services.analysis.detection.rules import LEARNING_DAYS, WINDOW, Rules
 
-QUIET_DAYS = 3
+ENDS_AFTER_DAYS = 3
 """So many days without excess end an event."""
 SILENT_DAYS = 28
 """After so many days without usage, an account that returns is learned anew."""
@@ -304,7 +304,7 @@ class Watch(Rows):
 
     def _join(self, event: Event, day: int, hits: Iterable[int]) -> None:
         """Counts a single past day to the open event."""
-        event.start = day if event.start - QUIET_DAYS <= day < event.start else event.start
+        event.start = day if event.start - ENDS_AFTER_DAYS <= day < event.start else event.start
         event.shares[day] = median(list(event.shares.values()))
         for column in hits:
             normal = expected_day(self.series(column, day))
@@ -339,7 +339,7 @@ class Watch(Rows):
         """Whether what stands out over the last days is the event that just ended, after a pause."""
         if before.accepted or self.names[column] not in before.sums:
             return False
-        return before.last < day <= before.last + QUIET_DAYS + horizon
+        return before.last < day <= before.last + ENDS_AFTER_DAYS + horizon
 
     def _onset(self, day: int, column: int, horizon: int) -> int:
         """The day from which on the excess adds up: where its sum was least."""
@@ -422,7 +422,7 @@ class Watch(Rows):
 
     def _close(self, event: Event, day: int) -> None:
         """Ends an event that is over, or has become the new normal."""
-        if event.quiet >= QUIET_DAYS:
+        if event.quiet >= ENDS_AFTER_DAYS:
             self._end(day)
         elif day - event.start >= self.rules.accept_after and self._settled(event, day):
             self._accept(event, day)
