@@ -201,7 +201,7 @@ def _wire(settings: Settings, outside: Outside, mail_sample_data: bool) -> Agent
         key_file_allowed=settings.mongo.url is None,
     )
     config = Config(store.config, Audit(store.audit), box, settings.smtp)
-    outbox = OutboxTransport(settings.server.data_dir / "outbox")
+    outbox = OutboxTransport(settings.server.outbox_dir)
     transports = Transports(
         config,
         source.name,
@@ -293,7 +293,6 @@ def _wire(settings: Settings, outside: Outside, mail_sample_data: bool) -> Agent
             store=store,
             costs=source if isinstance(source, DatadogSource) else None,
             transports=transports,
-            source=source.name,
             app_id=settings.teams_app.app_id,
             bot=tokens,
             folder=Disk(settings.server.data_dir),
@@ -318,7 +317,7 @@ def _wire(settings: Settings, outside: Outside, mail_sample_data: bool) -> Agent
             complete_after_hours=hours,
         ),
         clock=clock,
-        outbox_folder=str(settings.server.data_dir / "outbox"),
+        outbox_folder=str(settings.server.outbox_dir),
     )
     reports = engine.reports
     health = Health(store, ticker, since=clock())
@@ -576,7 +575,7 @@ async def outbox_only(settings: Settings) -> int:
             f"HOST={settings.server.host} would show the captured mails to the network. Set "
             "HOST=127.0.0.1."
         )
-    outbox = OutboxTransport(settings.server.data_dir / "outbox")
+    outbox = OutboxTransport(settings.server.outbox_dir)
     with listen(settings) as door:
         runner = Runner(build_outbox(outbox), access_log=None)
         await runner.setup()

@@ -41,6 +41,7 @@ STATUSES: tuple[tuple[type[AgentError], int, str], ...] = (
 RETRY_AFTER = ("Retry-After", "10")
 UNAVAILABLE = 503
 SERVER_ERROR = 500
+INTERNAL = "Internal error"
 FIRST_ERROR = 400
 MOST_FIELDS = 50
 """Wrong fields that one answer names."""
@@ -119,9 +120,13 @@ async def _answered(request: web.Request, handler: Handler, request_id: str) -> 
         return _of_agent(error, request_id)
     except Exception:
         log.exception("request_failed", path=request.path, request_id=request_id)
-        return problem(
-            SERVER_ERROR, "Internal error", f"Look for {request_id} in the log.", request_id
-        )
+        return internal_error(request_id)
+
+
+def internal_error(request_id: str) -> web.Response:
+    """What is said of a defect of ours; the log has the rest."""
+    said = f"Look for {request_id} in the log."
+    return problem(SERVER_ERROR, INTERNAL, said, request_id)
 
 
 def with_safe_headers(response: web.StreamResponse, request_id: str) -> web.StreamResponse:
@@ -144,7 +149,7 @@ def _of_http(error: web.HTTPException, request_id: str) -> web.Response:
 def _of_agent(error: AgentError, request_id: str) -> web.Response:
     status, title = next(
         ((status, title) for kind, status, title in STATUSES if isinstance(error, kind)),
-        (SERVER_ERROR, "Internal error"),
+        (SERVER_ERROR, INTERNAL),
     )
     if status == SERVER_ERROR:
         log.error("request_failed", error=str(error), request_id=request_id)

@@ -5,7 +5,6 @@ with a traceback at ERROR, although nobody but the sender can do anything about 
 """
 
 import secrets
-from http import HTTPStatus
 from typing import Any
 
 import structlog
@@ -14,7 +13,7 @@ from aiohttp.http import HttpProcessingError
 from aiohttp.http_exceptions import LineTooLong
 from aiohttp.web_request import BaseRequest
 
-from api.problems import SERVER_ERROR, problem, with_safe_headers
+from api.problems import SERVER_ERROR, internal_error, problem, with_safe_headers
 
 log = structlog.get_logger()
 
@@ -61,8 +60,7 @@ class Connection(web.RequestHandler):
             answer = problem(BAD_REQUEST, "Bad request", detail, request_id)
         else:
             log.error("request_failed", request_id=request_id, exc_info=exc)
-            said = f"Look for {request_id} in the log."
-            answer = problem(status, HTTPStatus(status).phrase, said, request_id)
+            answer = internal_error(request_id)
         answer.force_close()
         return with_safe_headers(answer, request_id)
 

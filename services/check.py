@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from services.errors import AgentError
-from services.model import SourceName
 from services.ports import Clock, ServerInfo, Store
 from services.transports import Transports
 from services.worker import reach
@@ -65,7 +64,6 @@ class Check:
         store: Store,
         costs: CostCheck | None,
         transports: Transports,
-        source: SourceName,
         app_id: str | None,
         bot: BotSignIn,
         folder: Folder,
@@ -75,7 +73,6 @@ class Check:
         self._store = store
         self._costs = costs
         self._transports = transports
-        self._source = source
         self._app_id = app_id
         self._bot = bot
         self._folder = folder

@@ -19,6 +19,8 @@ from services.roles import Roles
 
 LEAST_ID = 8
 """Characters; a shorter id would be found in other words."""
+MOST_RUNS = 10_000
+"""More than are ever open at once: open ones end after days."""
 PLACE = re.compile(r"[\w.:|@+%'-]+")
 SOURCES: tuple[SourceName, ...] = ("datadog", "sample")
 
@@ -120,7 +122,7 @@ class Privacy:
             found += [
                 f"The run {run.id} is still open, and its mails must stay as they are: wait until "
                 "it is done, then try again."
-                for run in await self._runs.list_runs(source, open_only=True)
+                for run in await self._runs.list_runs(source, open_only=True, limit=MOST_RUNS)
                 if run.kind is not RunKind.DAILY
             ]
         return found
@@ -136,7 +138,7 @@ class Privacy:
         for person in found.admin_of:
             await self._roles.revoke(person, actor, now)
         for team in found.teams:
-            await self._leave(team, addresses)
+            await self._leave(team, addresses, now)
         await self._config.change(
             lambda stored: {"global_admin_emails": without(stored.global_admin_emails, addresses)},
             actor,
@@ -150,10 +152,10 @@ class Privacy:
         await self._audit.record(actor, "person.forget", "person", now, after=facts)
         return changed
 
-    async def _leave(self, team: Team, addresses: set[str]) -> None:
+    async def _leave(self, team: Team, addresses: set[str], now: datetime) -> None:
         """Straight at the store, as teams of the source that is not active are changed too."""
         left = without(team.admin_emails, addresses)
-        update = {"admin_emails": tuple(left), "version": team.version + 1}
+        update = {"admin_emails": tuple(left), "version": team.version + 1, "updated_at": now}
         if not await self._teams.replace(team.model_copy(update=update)):
             raise ConflictError(
                 f"The team {team.team_name} is being changed by somebody else. Try again."

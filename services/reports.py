@@ -52,7 +52,7 @@ from services.model import (
 from services.plans import Plans
 from services.ports import AnomalyStore, CostStore, FloorStore
 from services.rendering.preview import admin_preview, team_preview
-from services.rendering.reports import Footer, render_admin, render_team
+from services.rendering.reports import render_admin, render_team
 from services.schedule import reference_time
 
 RECORD_DAYS = 90
@@ -275,16 +275,13 @@ class ReportMaker:
 
     def render_team(self, report: TeamReport) -> tuple[RenderedReport, dict[str, object]]:
         """The mail of a team and its preview JSON."""
-        rendered = render_team(report, self._footer(report.period))
+        rendered = render_team(report, teams_app=self._teams_app)
         return rendered, team_preview(report, rendered)
 
     def render_admin(self, report: AdminReport) -> tuple[RenderedReport, dict[str, object]]:
         """The mail of the admins and its preview JSON."""
-        rendered = render_admin(report, self._footer(report.period))
+        rendered = render_admin(report)
         return rendered, admin_preview(report, rendered)
-
-    def _footer(self, period: str) -> Footer:
-        return Footer(period=period, teams_app=self._teams_app)
 
     async def outlook(self, basis: Basis) -> Outlook:
         """What the admins' report says beyond the window: where the month ends, how alerts did."""

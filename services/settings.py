@@ -389,6 +389,11 @@ class ServerSettings(Group):
         "console", alias="LOG_FORMAT", description="console or json."
     )
 
+    @property
+    def outbox_dir(self) -> Path:
+        """Where captured mails are kept."""
+        return self.data_dir / "outbox"
+
     @field_validator("log_level", mode="before")
     @classmethod
     def _upper(cls, level: Any) -> Any:

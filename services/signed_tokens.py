@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import jwt
 import structlog
 from jwt.types import Options
+from pydantic import BaseModel
 
 from services.errors import AgentError
 from services.ports import Clock
@@ -25,7 +26,8 @@ Fetch = Callable[[str], Awaitable[Any]]
 """GETs an address and reads its JSON. Raises OSError or ValueError."""
 KEYS_LAST = timedelta(hours=24)
 FETCH_AT_MOST_EVERY = timedelta(minutes=1)
-UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError)
+UNREADABLE = (OSError, ValueError)
+"""What fetching raises; a pydantic ValidationError is a ValueError."""
 NOT_CHECKED: Options = {
     "strict_aud": True,
     # PyJWT would look at the machine's clock; the agent has one of its own.
@@ -57,6 +59,28 @@ class SigningKey:
 
     key: Any
     endorsements: frozenset[str]
+
+
+class _Metadata(BaseModel):
+    """What an issuer says of itself (OpenID Connect discovery)."""
+
+    issuer: str
+    jwks_uri: str
+
+
+class _Key(BaseModel):
+    """A published key; of those that are not RSA only the kind is looked at."""
+
+    kid: str = ""
+    use: str = "sig"
+    kty: str
+    n: str = ""
+    e: str = ""
+    endorsements: list[str] | None = None
+
+
+class _KeySet(BaseModel):
+    keys: list[_Key]
 
 
 @dataclass(slots=True)
@@ -120,22 +144,22 @@ class SigningKeys:
                 self._published = await self._read(now)
             except UNREADABLE as error:
                 # Keys that are known go on being good; a token with another key is refused.
-                reason = str(error) or type(error).__name__
+                reason = " ".join(str(error).split()) or type(error).__name__
                 log.warning("signing_keys_unavailable", url=self._metadata_url, reason=reason)
 
     async def _read(self, now: datetime) -> _Published:
-        metadata = await self._json(self._metadata_url)
-        published = await self._json(str(metadata["jwks_uri"]))
+        metadata = _Metadata.model_validate(await self._json(self._metadata_url))
+        published = _KeySet.model_validate(await self._json(metadata.jwks_uri))
         found: dict[str, SigningKey] = {}
-        for item in published["keys"]:
-            if item.get("use", "sig") != "sig":
+        for item in published.keys:
+            if item.use != "sig" or not item.kid:
                 continue
             try:
-                key = jwt.PyJWK(item, algorithm="RS256").key
+                key = jwt.PyJWK(item.model_dump(include={"kty", "n", "e"}), algorithm="RS256").key
             except (jwt.PyJWTError, ValueError):
                 continue
-            found[str(item["kid"])] = SigningKey(key, frozenset(item.get("endorsements") or ()))
-        return _Published(str(metadata["issuer"]), found, now)
+            found[item.kid] = SigningKey(key, frozenset(item.endorsements or ()))
+        return _Published(metadata.issuer, found, now)
 
     async def _json(self, url: str) -> Any:
         parts = urlsplit(url)

@@ -15,17 +15,7 @@ from services.rendering.team_view import team_view
 from services.wording import MINUS
 
 TEMPLATES = Path(__file__).with_name("templates")
-WIDTH = 72
 NEGATIVE = re.compile(rf"({MINUS}[^\s]*\d)")
-
-
-@dataclass(frozen=True, slots=True)
-class Footer:
-    """What the end of a mail says."""
-
-    period: str
-    teams_app: bool
-    """Whether the bot is installed in Teams."""
 
 
 @cache
@@ -43,13 +33,13 @@ def environment() -> Environment:
     return found
 
 
-def render_team(report: TeamReport, footer: Footer) -> RenderedReport:
-    """A team's mail."""
-    view = team_view(report, teams_app=footer.teams_app)
+def render_team(report: TeamReport, *, teams_app: bool) -> RenderedReport:
+    """A team's mail; ``teams_app``: whether the bot is installed in Teams."""
+    view = team_view(report, teams_app=teams_app)
     return _rendered("team", view.subject, view.preheader, view=view)
 
 
-def render_admin(report: AdminReport, footer: Footer) -> RenderedReport:
+def render_admin(report: AdminReport) -> RenderedReport:
     """The admins' mail, with a CSV of all teams."""
     view = admin_view(report)
     csv = Attachment(

@@ -162,6 +162,7 @@ async def test_a_defect_outside_of_the_routes_tells_nothing_of_itself() -> None:
             assert answer.content_type == "application/problem+json"
             found = await answer.json(content_type=None)
     assert "secret" not in str(found)
+    assert found["title"] == "Internal error"
     (line,) = lines
     assert (line["event"], line["log_level"]) == ("request_failed", "error")
     assert line["request_id"] == found["request_id"]

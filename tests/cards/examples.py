@@ -58,7 +58,7 @@ from services.model import (
     WhatIf,
     WhatIfEvent,
 )
-from services.rendering.reports import Footer, render_admin, render_team
+from services.rendering.reports import render_admin, render_team
 from services.reports import AdminReportBuilder, Outlook
 from services.schedule import next_slots
 from tests import makers
@@ -728,10 +728,9 @@ def _reports(texts: Texts) -> Named:
     )
     yield "admin preview", reports.admin_preview(admin_report(texts), "admin")
     yield "admin preview, calm", reports.admin_preview(admin_report(texts, calm=True), "admin")
-    footer = Footer(period="2026-W48", teams_app=True)
-    mail = render_team(whole, footer)
+    mail = render_team(whole, teams_app=True)
     yield "mail of a team", reports.mail_text(mail, [texts.mail] * 12)
-    yield "mail of the admins", reports.mail_text(render_admin(admin_report(texts), footer), [])
+    yield "mail of the admins", reports.mail_text(render_admin(admin_report(texts)), [])
 
 
 def _sending(texts: Texts) -> Named:

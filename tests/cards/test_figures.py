@@ -13,7 +13,7 @@ from cards import anomalies, costs, reports, teams
 from services.analysis.figures import account_figures
 from services.analysis.threshold import judge
 from services.model import AccountFigures, AnomalyLine, Category, CostSeries, DaySpan, SpanDays
-from services.rendering.reports import Footer, render_admin, render_team
+from services.rendering.reports import render_admin, render_team
 from services.reports import AdminReportBuilder
 from services.wording import cents, money, percent_of
 from tests import makers
@@ -22,7 +22,6 @@ from tests.cards.examples import NOW, ORDINARY, SPAN, news
 from tests.cards.reading import read
 from tests.unit.basis import basis_of
 
-FOOTER = Footer(period="2026-W48", teams_app=False)
 D = Decimal
 AMOUNT = (
     st.floats(-500, 5000, allow_nan=False) | st.floats(0, 0.02) | st.sampled_from([0.0, 0.005])
@@ -74,7 +73,7 @@ def step(cell: str) -> Decimal:
 @given(random_figures())
 def test_cards_and_mail_print_the_same_figures(found: AccountFigures) -> None:
     report = examples.report(ORDINARY, found)
-    mail = render_team(report, FOOTER)
+    mail = render_team(report, teams_app=False)
     team = lines_of(read(teams.team_card(report, "viewer")))
     preview = lines_of(read(reports.team_preview(report, "viewer")))
     why = read(costs.explain(report))
@@ -182,7 +181,7 @@ def test_the_admins_preview_prints_the_mails_figures_and_adds_up(
         builder.add_team(examples.report(ORDINARY, one, team=examples.team(ORDINARY, i)))
     report = builder.build(None)
     shown = read(reports.admin_preview(report, "viewer"))
-    mail = render_admin(report, FOOTER)
+    mail = render_admin(report)
     figure, change = lines_of(shown)[2:4]
     assert f"{figure}, {change}" in mail.text
     *rows, total = table(shown, "Team | Change")

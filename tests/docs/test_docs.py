@@ -2,11 +2,13 @@
 
 import argparse
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from api.app import ALL
+from app import VERSION
 from bot.commands import COMMANDS
 from cli.parser import build_parser
 from services.config import ConfigPatch
@@ -20,6 +22,17 @@ LINK = re.compile(r"\]\(([^)#]+)(?:#[^)]*)?\)")
 
 def text(name: str) -> str:
     return (ROOT / name).read_text("utf-8")
+
+
+def test_the_agent_says_the_version_of_its_package() -> None:
+    assert tomllib.loads(text("pyproject.toml"))["project"]["version"] == VERSION
+
+
+def test_every_decision_has_a_number_of_its_own_and_says_it() -> None:
+    pages = sorted((ROOT / "docs/decisions").glob("*.md"))
+    assert [int(page.name[:4]) for page in pages] == list(range(1, len(pages) + 1))
+    for page in pages:
+        assert page.read_text("utf-8").startswith(f"# {int(page.name[:4])}. ")
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)

@@ -3,6 +3,7 @@
 import hashlib
 import secrets
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,7 @@ async def test_after_it_no_document_names_the_person(
     assert "bob@example.org" in before.replace("jo.bob@example.org", "")
     assert BOB.object_id in before
     assert '"bob"' in before
+    today.clock.move(minutes=1)
 
     result = await forget(today.world.agent.wired, ["bob@example.org", BOB.object_id], yes=True)
 
@@ -91,6 +93,8 @@ async def test_after_it_no_document_names_the_person(
     assert conversation_of("personal", BOB) not in after
     assert "jo.bob@example.org" in after  # somebody else
     assert LEAD in after
+    (team,) = [one for one in await today.world.agent.wired.teams.list() if one.version > 1]
+    assert today.clock() - team.updated_at < timedelta(seconds=1)
     assert ANA.object_id in after
     (entry,) = database["audit"].find({"action": "person.forget"})
     assert entry["subject"] == "person"

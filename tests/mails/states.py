@@ -14,7 +14,7 @@ from services.model import (
     SharedMove,
     TeamReport,
 )
-from services.rendering.reports import Footer, render_admin, render_notice, render_team
+from services.rendering.reports import render_admin, render_notice, render_team
 from services.reports import AdminReportBuilder
 from tests.cards.examples import (
     HOSTILE,
@@ -39,7 +39,6 @@ from tests.cards.examples import (
 from tests.makers import NOW
 from tests.unit.basis import basis_of
 
-FOOTER = Footer(period="2026-W48", teams_app=True)
 TEAMS = 84
 
 
@@ -137,21 +136,23 @@ def every() -> dict[str, RenderedReport]:
     lines = ["Teams did not confirm an alert in the channel Cost alerts.", "Write anomalies."]
     calm = admin_report(ORDINARY, calm=True)
     return {
-        "team with all": render_team(whole(ORDINARY), FOOTER),
+        "team with all": render_team(whole(ORDINARY), teams_app=True),
         "team up": render_team(
-            report(ORDINARY, up(ORDINARY), anomalies=(anomaly(ORDINARY),)), FOOTER
+            report(ORDINARY, up(ORDINARY), anomalies=(anomaly(ORDINARY),)), teams_app=True
         ),
-        "team quiet": render_team(report(ORDINARY, quiet(ORDINARY)), FOOTER),
-        "team masked": render_team(masked(ORDINARY), FOOTER),
-        "team down": render_team(report(ORDINARY, down(ORDINARY)), FOOTER),
-        "team new spend": render_team(report(ORDINARY, fresh(ORDINARY)), FOOTER),
-        "team closed months": render_team(report(ORDINARY, closed_months(ORDINARY)), FOOTER),
-        "team silent": render_team(report(ORDINARY, silent()), FOOTER),
-        "team hostile": render_team(whole(HOSTILE), FOOTER),
-        "team largest": render_team(whole(LARGEST), FOOTER),
-        "admins": render_admin(admins(ORDINARY), FOOTER),
-        "admins calm": render_admin(calm, FOOTER),
-        "admins hostile": render_admin(admins(HOSTILE), FOOTER),
-        "admins largest": render_admin(admins(LARGEST), FOOTER),
+        "team quiet": render_team(report(ORDINARY, quiet(ORDINARY)), teams_app=True),
+        "team masked": render_team(masked(ORDINARY), teams_app=True),
+        "team down": render_team(report(ORDINARY, down(ORDINARY)), teams_app=True),
+        "team new spend": render_team(report(ORDINARY, fresh(ORDINARY)), teams_app=True),
+        "team closed months": render_team(
+            report(ORDINARY, closed_months(ORDINARY)), teams_app=True
+        ),
+        "team silent": render_team(report(ORDINARY, silent()), teams_app=True),
+        "team hostile": render_team(whole(HOSTILE), teams_app=True),
+        "team largest": render_team(whole(LARGEST), teams_app=True),
+        "admins": render_admin(admins(ORDINARY)),
+        "admins calm": render_admin(calm),
+        "admins hostile": render_admin(admins(HOSTILE)),
+        "admins largest": render_admin(admins(LARGEST)),
         "notice": render_notice("AWS costs: an alert may not have arrived", lines),
     }

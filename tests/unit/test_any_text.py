@@ -19,7 +19,7 @@ from cards import anomalies, teams
 from services.adapters.logs import Masking
 from services.model import RenderedReport
 from services.rendering.message import build_message
-from services.rendering.reports import Footer, render_admin, render_team
+from services.rendering.reports import render_admin, render_team
 from services.reports import AdminReportBuilder
 from services.team_import import parse_csv
 from services.wording import FORMULA_STARTS, neutral
@@ -55,7 +55,7 @@ def mail(name: str) -> RenderedReport:
     report = team_report(
         FOUND, team=team(ORDINARY, team_name=name), anomalies=(threshold_anomaly(),)
     )
-    return render_team(report, Footer(period="2026-W48", teams_app=True))
+    return render_team(report, teams_app=True)
 
 
 def admin_mail(name: str) -> RenderedReport:
@@ -63,7 +63,7 @@ def admin_mail(name: str) -> RenderedReport:
     named = team(ORDINARY, team_name=name)
     builder.add_team(team_report(FOUND, team=named, anomalies=(threshold_anomaly(),)))
     builder.add_unmapped("9" * 12, figures(grown(3, 1)))
-    return render_admin(builder.build(None), Footer(period="2026-W48", teams_app=True))
+    return render_admin(builder.build(None))
 
 
 @cache

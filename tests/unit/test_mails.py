@@ -23,14 +23,13 @@ from services.model import (
     Restatement,
     TeamReport,
 )
-from services.rendering.reports import Footer, render_admin, render_team
+from services.rendering.reports import render_admin, render_team
 from services.reports import AdminReportBuilder
 from services.wording import cents, money
 from tests.makers import NAN, NOW, series, team
 from tests.unit.basis import basis_of
 
 SPAN = DaySpan(date(2026, 10, 1), date(2026, 11, 21))
-FOOTER = Footer(period="2026-W48", teams_app=True)
 NASTY = "<script>alert(1)</script> \"&' [x](http://evil) \u202e **b**"
 
 
@@ -117,7 +116,7 @@ def columns_of(rendered: RenderedReport) -> tuple[list[list[Decimal]], list[Deci
 def test_the_columns_of_a_teams_mail_add_up_to_what_it_prints() -> None:
     services = [grown(1.333 + i, 1 + i / 7, service=f"Service {i:02d}") for i in range(14)]
     found = figures(*services, steady(-0.37, service="Credits", category=Category.CREDIT))
-    rendered = render_team(team_report(found), FOOTER)
+    rendered = render_team(team_report(found), teams_app=True)
 
     rows, total = columns_of(rendered)
 
@@ -144,7 +143,7 @@ def test_the_columns_of_a_teams_mail_add_up_to_what_it_prints() -> None:
     ids=["quiet", "up", "down", "new"],
 )
 def test_the_subject_says_what_happened(found: AccountFigures, words: str) -> None:
-    rendered = render_team(team_report(found), FOOTER)
+    rendered = render_team(team_report(found), teams_app=True)
     assert words in rendered.subject
     assert "Checkout" in rendered.subject
     assert len(rendered.subject) <= 150
@@ -152,7 +151,7 @@ def test_the_subject_says_what_happened(found: AccountFigures, words: str) -> No
 
 def test_a_crossed_threshold_is_said_in_words_and_money() -> None:
     report = team_report(figures(grown(10, 1.5)), anomalies=(threshold_anomaly(),))
-    rendered = render_team(report, FOOTER)
+    rendered = render_team(report, teams_app=True)
     for text in (rendered.text, Texts(rendered.html).text):
         assert "Usage up 50.0%, above your 20% threshold" in text
         assert "$315.00" in text
@@ -165,7 +164,9 @@ def test_the_mark_of_days_with_an_open_event_is_explained_where_it_is_used(
     kind: str, explained: bool
 ) -> None:
     event = threshold_anomaly().model_copy(update={"kind": kind, "start": date(2026, 11, 20)})
-    rendered = render_team(team_report(figures(grown(10, 1.5)), anomalies=(event,)), FOOTER)
+    rendered = render_team(
+        team_report(figures(grown(10, 1.5)), anomalies=(event,)), teams_app=True
+    )
     for text in (rendered.text, Texts(rendered.html).text):
         assert ("▲ $15.00" in text) == explained
         assert ("▲: since an open anomaly began." in text) == explained
@@ -199,7 +200,7 @@ def test_the_mark_of_days_with_an_open_event_is_explained_where_it_is_used(
     ids=["sample", "late", "restated", "silent"],
 )
 def test_a_state_is_said(report: TeamReport, words: str) -> None:
-    rendered = render_team(report, FOOTER)
+    rendered = render_team(report, teams_app=True)
     assert words.lower() in rendered.text.lower()
     assert words.lower() in Texts(rendered.html).text.lower()
     if report.sample:
@@ -213,7 +214,7 @@ def test_text_from_outside_is_shown_and_never_obeyed() -> None:
         team=team(1, team_name=NASTY[:200]),
         anomalies=(threshold_anomaly(service=NASTY),),
     )
-    rendered = render_team(report, FOOTER)
+    rendered = render_team(report, teams_app=True)
     seen = Texts(rendered.html)
     assert "script" not in {tag for tag, _ in seen.tags}
     assert not any(name.startswith("on") for _, attrs in seen.tags for name in attrs)
@@ -223,7 +224,7 @@ def test_text_from_outside_is_shown_and_never_obeyed() -> None:
 
 
 def test_mails_need_no_network_no_script_and_stand_without_their_style_block() -> None:
-    rendered = render_team(team_report(figures(grown(10, 1.5))), FOOTER)
+    rendered = render_team(team_report(figures(grown(10, 1.5))), teams_app=True)
     seen = Texts(rendered.html)
     tags = {tag for tag, _ in seen.tags}
     assert tags.isdisjoint({"script", "img", "link", "iframe", "form", "svg", "input", "button"})
@@ -252,7 +253,7 @@ def admin_report(teams: int, accounts: int = 0) -> Any:
 
 def test_the_admins_csv_has_every_team_and_adds_up() -> None:
     report = admin_report(40, accounts=3)
-    rendered = render_admin(report, FOOTER)
+    rendered = render_admin(report)
     (attached,) = rendered.attachments
     rows = list(csv.DictReader(io.StringIO(attached.content.decode("utf-8-sig"))))
     assert len(rows) == 43
@@ -266,21 +267,21 @@ def test_the_admins_csv_has_every_team_and_adds_up() -> None:
 
 @pytest.mark.parametrize("teams", [84, 10_000])
 def test_the_largest_mails_stay_below_90_kb(teams: int) -> None:
-    rendered = render_admin(admin_report(teams, accounts=teams // 10), FOOTER)
+    rendered = render_admin(admin_report(teams, accounts=teams // 10))
     assert len(rendered.html.encode()) < 90_000
     assert len(rendered.text.encode()) < 90_000
     one = render_team(
         team_report(
             figures(*(grown(3 + i, 1.3, service=f"Service {i} {'x' * 80}") for i in range(300)))
         ),
-        FOOTER,
+        teams_app=True,
     )
     assert len(one.html.encode()) < 90_000
 
 
 def test_the_admins_mail_lists_what_needs_a_look() -> None:
     report = admin_report(84, accounts=2)
-    rendered = render_admin(report, FOOTER)
+    rendered = render_admin(report)
     seen = Texts(rendered.html).text
     assert money(report.current_total, "USD") in seen
     assert money(report.current_total, "USD") in rendered.text
@@ -302,31 +303,31 @@ def calm_report(*teams: tuple[int, Any], unmapped: Any = None) -> Any:
 
 def test_nothing_is_called_usual_when_all_accounts_together_moved_too_far() -> None:
     calm = calm_report((1, figures(steady(10))), unmapped=figures(steady(10)))
-    assert "nothing unusual" in render_admin(calm, FOOTER).subject
+    assert "nothing unusual" in render_admin(calm).subject
 
     found = calm_report((1, figures(steady(10))), unmapped=figures(grown(10, 3)))
-    rendered = render_admin(found, FOOTER)
+    rendered = render_admin(found)
     assert rendered.subject.startswith("AWS costs: up $")
     assert "unusual" not in rendered.html + rendered.text
 
     lower = calm_report((1, figures(steady(10))), unmapped=figures(grown(10, 0.3)))
-    assert render_admin(lower, FOOTER).subject.startswith("AWS costs: down $")
+    assert render_admin(lower).subject.startswith("AWS costs: down $")
 
     first = calm_report((1, figures(grown(0, 1))), unmapped=figures(steady(0)))
-    assert "nothing unusual" in render_admin(first, FOOTER).subject
+    assert "nothing unusual" in render_admin(first).subject
 
 
 def test_movers_have_moved_and_the_others_are_one_line() -> None:
     silent = figures()
     report = calm_report((1, figures(grown(10, 1.1))), (2, figures(steady(3))), (3, silent))
-    movers = render_admin(report, FOOTER).text.partition("MOVERS")[2].partition("Total")[0]
+    movers = render_admin(report).text.partition("MOVERS")[2].partition("Total")[0]
     assert "Team 1" in movers
     assert "2 other teams" in movers
     assert "Team 2" not in movers
     assert "Team 3" not in movers
 
     still = calm_report((2, figures(steady(3))), (3, silent))
-    movers = render_admin(still, FOOTER).text.partition("MOVERS")[2].partition("Total")[0]
+    movers = render_admin(still).text.partition("MOVERS")[2].partition("Total")[0]
     assert "2 teams" in movers
     assert "Team" not in movers
 
@@ -334,7 +335,7 @@ def test_movers_have_moved_and_the_others_are_one_line() -> None:
 def test_a_closed_month_is_named_as_such() -> None:
     span = DaySpan(date(2026, 9, 1), date(2026, 11, 2))
     found = account_figures(span, [series([1.0] * len(span))], "USD", span.last, 20.0, 25.0)
-    rendered = render_team(team_report(found, expected_through=span.last), FOOTER)
+    rendered = render_team(team_report(found, expected_through=span.last), teams_app=True)
     assert "October" in rendered.text
     assert "September" in rendered.text
     assert (span.last - timedelta(days=1)).day == 1

@@ -20,7 +20,7 @@ from services.model import (
 )
 from services.plans import Plans
 from services.rendering.blocks import reasons, record_line
-from services.rendering.reports import Footer, render_team
+from services.rendering.reports import render_team
 from services.reports import AdminReportBuilder, Basis, ReportMaker, alert_record
 from tests.fakes.store import MemoryStore
 from tests.makers import NAN, NOW, series, table, team
@@ -226,7 +226,7 @@ async def test_the_mail_shows_the_record_below_the_forecast(store: MemoryStore) 
     texts = []
     for one in (first, young):
         report = await maker(store).team_report(basis, team(1), one, [])
-        mail = render_team(report, Footer(period="2026-W48", teams_app=True))
+        mail = render_team(report, teams_app=True)
         texts.append(" ".join(mail.text.split()))
         assert "Month end: probably" in mail.html
     assert "On this day of the last 6 months: off by" in texts[0]

@@ -99,11 +99,6 @@ def explained(error: PyMongoError) -> StoreUnavailableError | SettingsError:
     )
 
 
-def is_duplicate(error: OperationFailure) -> bool:
-    """Whether a write broke a unique index."""
-    return error.code == DUPLICATE_KEY
-
-
 def _one_line(error: Exception) -> str:
     text = " ".join(str(error).split())
     # Server descriptions may repeat the address; what comes before them is enough.

@@ -4,7 +4,8 @@ from datetime import datetime
 from typing import Any
 
 from services.adapters.store.client import Database, guarded
-from services.model import DeliveryState, Run, RunKind, RunState
+from services.adapters.store.runs import NOT_PART_OF_RUN, run_of
+from services.model import DeliveryState, RunKind, RunState
 
 UNDECIDED = [DeliveryState.PENDING.value, DeliveryState.SENDING.value]
 
@@ -20,9 +21,9 @@ class MongoRestored:
     async def settle_open(self, error: str, now: datetime) -> tuple[int, int]:
         runs, deliveries = 0, 0
         is_open = {"state": RunState.OPEN.value, "kind": {"$ne": RunKind.DAILY.value}}
-        async for doc in self._runs.find(is_open, {"lease": 0}):
+        async for doc in self._runs.find(is_open, NOT_PART_OF_RUN):
             # Their deliveries first: should this be killed in between, the run is found again.
-            run = Run(id=doc.pop("_id"), **doc)
+            run = run_of(doc)
             done = await self._deliveries.update_many(
                 {"run_id": run.ledger_id, "state": {"$in": UNDECIDED}}, _unknown(error, now)
             )

@@ -36,7 +36,7 @@ class MongoRuns:
     @guarded
     async def get(self, run_id: str) -> Run | None:
         doc = await self._runs.find_one({"_id": run_id}, NOT_PART_OF_RUN)
-        return _run(doc) if doc else None
+        return run_of(doc) if doc else None
 
     @guarded
     async def list_runs(
@@ -66,7 +66,7 @@ class MongoRuns:
             query |= behind("created_at", after)
         cursor = self._runs.find(query, NOT_PART_OF_RUN)
         cursor = cursor.sort([("created_at", DESCENDING), ("_id", DESCENDING)]).limit(limit)
-        return [_run(doc) async for doc in cursor]
+        return [run_of(doc) async for doc in cursor]
 
     @guarded
     async def lease(self, run_id: str, owner: str, now: datetime, ttl: timedelta) -> int | None:
@@ -201,5 +201,5 @@ class MongoRuns:
             raise explained(error) from error
 
 
-def _run(doc: dict[str, Any]) -> Run:
+def run_of(doc: dict[str, Any]) -> Run:
     return Run(id=doc.pop("_id"), **doc)
