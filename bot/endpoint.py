@@ -4,8 +4,8 @@ import asyncio
 import itertools
 import json
 from collections import OrderedDict, deque
-from collections.abc import Callable, Coroutine
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Any
 
 import structlog
 from aiohttp import web
@@ -14,6 +14,7 @@ from aiohttp.http import HttpProcessingError
 from bot.adapter import Callback, TeamsAdapter
 from bot.authenticator import Authenticator, ForbiddenError, UnauthenticatedError
 from services.errors import AgentError
+from services.ports import Start
 
 log = structlog.get_logger()
 
@@ -26,14 +27,6 @@ READING_SECONDS = 15.0
 PATIENCE_SECONDS = 8.0
 """A turn that Teams or the database holds up goes on by itself after this, and Teams is answered."""
 Answer = tuple[int, dict[str, Any] | None]
-
-
-class Start(Protocol):
-    """Starts named background work; None while the process stops."""
-
-    def __call__(
-        self, name: str, work: Coroutine[Any, Any, None], *, droppable: bool = False
-    ) -> asyncio.Task[None] | None: ...
 
 
 class Endpoint:

@@ -9,7 +9,7 @@ import asyncio
 import itertools
 from collections.abc import Coroutine
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
 
@@ -20,7 +20,7 @@ from bot.turn import Card, Reply, Turn
 from cards import general
 from services.errors import AgentError, NotFoundError
 from services.model import OpenCard, RunState
-from services.ports import Clock, OpenCardStore, SurelyGone
+from services.ports import Clock, OpenCardStore, Start, SurelyGone
 from services.runs import Runs
 
 log = structlog.get_logger()
@@ -36,14 +36,6 @@ GIVE_UP = timedelta(days=4)
 WORKING = "Working on it…"
 INTERRUPTED = "The agent was restarted while it worked on this. Nothing was lost; ask again."
 DONE = "Done; the card above shows it."
-
-
-class Start(Protocol):
-    """Starts named background work."""
-
-    def __call__(
-        self, name: str, work: Coroutine[Any, Any, None], *, droppable: bool = False
-    ) -> object: ...
 
 
 class LongWork:

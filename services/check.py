@@ -1,13 +1,12 @@
 """Looks at every outside system: works, or what to do."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
 
 from services.errors import AgentError
-from services.ports import Clock, ServerInfo, Store
+from services.ports import BotSignIn, Clock, CostCheck, Folder, ServerInfo, Store
 from services.transports import Transports
 from services.worker import reach
 
@@ -24,35 +23,6 @@ class Finding:
     system: str
     ok: bool
     text: str
-
-
-class CostCheck(Protocol):
-    """A cost source that can say whether it works."""
-
-    @property
-    def server_time(self) -> datetime | None:
-        """What time it was there at its last answer; None when it did not say."""
-        ...
-
-    async def check(self, now: datetime) -> Sequence[str]:
-        """Sentences about what works; raises CostSourceError with the cure."""
-        ...
-
-
-class BotSignIn(Protocol):
-    """The bot's own tokens."""
-
-    async def get(self) -> str | None:
-        """A token, None in local mode; raises AgentError with the cure."""
-        ...
-
-
-class Folder(Protocol):
-    """The folder that files are kept in."""
-
-    async def free(self) -> int:
-        """Free bytes; raises SettingsError with the cure when nothing can be written."""
-        ...
 
 
 class Check:

@@ -6,14 +6,14 @@ the present instant, and MongoDB decides which worker does it.
 
 from collections.abc import Callable, Coroutine
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
 
 from services.config import Config
 from services.costs import Costs
 from services.model import Actor, Run, RunKind, RunState, SourceName, StoredConfig
-from services.ports import Clock, RunStore
+from services.ports import Clock, RunStore, Start
 from services.reports import ReportMaker
 from services.runs import Runs
 from services.schedule import due_periods, missed_slot, period_of
@@ -23,16 +23,6 @@ from services.worker import Worker, due_again
 log = structlog.get_logger()
 
 CLOCK = Actor(door="clock")
-
-
-class Start(Protocol):
-    """Starts named background work; a name that is running already is not started twice."""
-
-    def __call__(
-        self, name: str, work: Coroutine[Any, Any, None], *, droppable: bool = False
-    ) -> object:
-        """``droppable`` work may be cut off when the process stops."""
-        ...
 
 
 class Clockwork:

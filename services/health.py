@@ -3,25 +3,14 @@
 import asyncio
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
 
 from services.errors import StoreUnavailableError
-from services.ports import Store
+from services.ports import Store, Ticking
 
 PATIENCE_SECONDS = 3.0
 """Whoever asks for the health waits no longer for MongoDB."""
 SILENCE = timedelta(minutes=3)
 """A ticker that has not ticked for this long is ill; it ticks every 30 s."""
-
-
-class Ticking(Protocol):
-    """What health needs to know of the ticker."""
-
-    @property
-    def running(self) -> bool: ...
-
-    @property
-    def last_tick(self) -> datetime | None: ...
 
 
 @dataclass(frozen=True, slots=True)

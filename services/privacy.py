@@ -8,13 +8,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
 
 from services.audit import Audit
 from services.config import Config
 from services.errors import ConflictError, InvalidError
 from services.model import Actor, Identity, Person, RunKind, SourceName, Team
-from services.ports import RunStore, TeamStore, TraceStore
+from services.ports import CapturedMails, RunStore, TeamStore, TraceStore
 from services.roles import Roles
 
 LEAST_ID = 8
@@ -23,14 +22,6 @@ MOST_RUNS = 10_000
 """More than are ever open at once: open ones end after days."""
 PLACE = re.compile(r"[\w.:|@+%'-]+")
 SOURCES: tuple[SourceName, ...] = ("datadog", "sample")
-
-
-class CapturedMails(Protocol):
-    """The outbox."""
-
-    async def remove_to(self, addresses: Sequence[str]) -> int:
-        """Removes the captured mails to these addresses; their number."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from services.errors import SettingsError
 
 
 class Disk:
-    """Implements ``services.check.Folder``."""
+    """Implements ``services.ports.Folder``."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

@@ -4,8 +4,10 @@ The docstrings are the contract that ``tests/contract`` runs against every imple
 """
 
 from services.ports.anomalies import AlertStore, AnomalyStore, FloorStore
+from services.ports.background import Start
+from services.ports.checks import BotSignIn, CostCheck, Folder, Ticking
 from services.ports.costs import CostSource, CostStore
-from services.ports.mail import MailConnection, MailTokens, MailTransport
+from services.ports.mail import CapturedMails, MailConnection, MailTokens, MailTransport
 from services.ports.metrics import UNMEASURED, Meter, Unmeasured
 from services.ports.people import (
     AdminStore,
@@ -29,13 +31,17 @@ __all__ = [
     "AnomalyStore",
     "ApiKeyStore",
     "AuditLog",
+    "BotSignIn",
+    "CapturedMails",
     "Clock",
     "ConfigStore",
     "ConversationStore",
+    "CostCheck",
     "CostSource",
     "CostStore",
     "DeliveryLedger",
     "FloorStore",
+    "Folder",
     "MailConnection",
     "MailTokens",
     "MailTransport",
@@ -49,9 +55,11 @@ __all__ = [
     "RunStore",
     "SecretBox",
     "ServerInfo",
+    "Start",
     "Store",
     "SurelyGone",
     "TeamStore",
+    "Ticking",
     "TraceStore",
     "Unmeasured",
 ]

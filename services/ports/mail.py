@@ -1,5 +1,6 @@
 """How mails leave."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from services.settings import SmtpSettings
@@ -64,4 +65,12 @@ class MailTransport(Protocol):
 
     async def connect(self) -> MailConnection:
         """Opens, secures and signs in. Raises MailConnectError with the cure in words."""
+        ...
+
+
+class CapturedMails(Protocol):
+    """The outbox, for who has to be forgotten."""
+
+    async def remove_to(self, addresses: Sequence[str]) -> int:
+        """Removes the captured mails to these addresses; their number."""
         ...
