@@ -171,6 +171,8 @@ class Planner:
         await self._read_costs(run, teams, now, progress)
         basis = await self._maker.basis(config, run.period, now)
         await self._cover(run, basis, teams, progress)
+        if basis.past:
+            await self._maker.must_have_costs(basis)
         names = await self._maker.account_totals(basis) if run.kind is RunKind.WEEKLY else {}
         builder = AdminReportBuilder(basis, names)
         restated = await self._restatements.since_last(run.created_at, basis, teams)
@@ -230,9 +232,11 @@ class Planner:
         record: bool = True,
         forecasts: bool = True,
     ) -> list[TeamReport]:
-        """The reports of some teams; ``record`` stores what crossed a threshold."""
+        """The reports of some teams; ``record`` stores what crossed a threshold, unless the period
+        is over: what it says then is no news.
+        """
         reports = await team_reports(self._maker, basis, teams, restated, record=forecasts)
-        if not record:
+        if basis.past or not record:
             return reports
         before = await self._maker.answered([team.aws_account_id for team in teams])
         return [
@@ -247,7 +251,7 @@ class Planner:
         await self._anomalies.judge(
             self._source, account, report.figures, basis.made_at, report.plan, before
         )
-        found = (await self._maker.open_anomalies([account])).get(account, [])
+        found = (await self._maker.open_anomalies(basis, [account])).get(account, [])
         return report.model_copy(update={"anomalies": tuple(found)})
 
     async def _add_unmapped(
@@ -259,8 +263,9 @@ class Planner:
     ) -> None:
         taken = {team.aws_account_id for team in teams}
         for part in chunked([account for account in accounts if account not in taken]):
+            anomalies = await self._maker.open_anomalies(basis, part)
             for account, figures in (await self._maker.figures(basis, part, {})).items():
-                builder.add_unmapped(account, figures)
+                builder.add_unmapped(account, figures, anomalies.get(account, []))
 
     def _frozen_team(self, run: Run, report: TeamReport) -> FrozenReport:
         rendered, preview = self._maker.render_team(report)

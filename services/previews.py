@@ -93,8 +93,9 @@ class Reports:
                 builder.add_team(report)
         taken = {team.aws_account_id for team in teams}
         for accounts in chunked([account for account in names if account not in taken]):
+            anomalies = await self._maker.open_anomalies(basis, accounts)
             for account, figures in (await self._maker.figures(basis, accounts, {})).items():
-                builder.add_unmapped(account, figures)
+                builder.add_unmapped(account, figures, anomalies.get(account, []))
         recap = await self._recaps.before(basis.period, now)
         return builder.build(recap, await self._maker.outlook(basis))
 

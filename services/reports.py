@@ -77,6 +77,8 @@ class Basis:
     state: SourceState
     data_through: date
     expected_through: date
+    past: bool = False
+    """Whether the period is over: what is open today need not be of it, and nothing is recorded."""
 
     @property
     def span(self) -> DaySpan:
@@ -164,7 +166,8 @@ class ReportMaker:
         state = await self._costs.state(self._source)
         if state.data_through is None:
             raise CostSourceError("No costs have been read yet. Try again soon.", permanent=False)
-        expected = self.expected_through(reference_time(period, config.schedule_timezone, now))
+        at = reference_time(period, config.schedule_timezone, now)
+        expected = self.expected_through(at)
         return Basis(
             period=period,
             made_at=now,
@@ -173,6 +176,7 @@ class ReportMaker:
             state=state,
             data_through=min(state.data_through, expected),
             expected_through=expected,
+            past=at < now,
         )
 
     async def figures(
@@ -252,11 +256,14 @@ class ReportMaker:
             made_at=basis.made_at,
         )
 
-    async def open_anomalies(self, accounts: Sequence[str]) -> dict[str, list[Anomaly]]:
-        """The open anomalies by account."""
+    async def open_anomalies(
+        self, basis: Basis, accounts: Sequence[str]
+    ) -> dict[str, list[Anomaly]]:
+        """The open anomalies by account; for a period that is over, those that lie in its days."""
         found: dict[str, list[Anomaly]] = {}
         for anomaly in await self._anomalies.open_of(self._source, accounts):
-            found.setdefault(anomaly.account_id, []).append(anomaly)
+            if not basis.past or _lies_in(anomaly, basis):
+                found.setdefault(anomaly.account_id, []).append(anomaly)
         return found
 
     async def answered(self, accounts: Sequence[str]) -> dict[str, list[Anomaly]]:
@@ -301,6 +308,16 @@ class ReportMaker:
         since = now - timedelta(days=RECORD_DAYS)
         return alert_record(told([one for one in newest if one.raised_at >= since]))
 
+    async def must_have_costs(self, basis: Basis) -> None:
+        """Raises CostSourceError when nothing at all was spent in the days of a period."""
+        if not await self.account_totals(basis):
+            span = basis.span
+            raise CostSourceError(
+                f"There are no costs from {span.first} to {span.last}. No report was made. Choose a "
+                "later period.",
+                permanent=True,
+            )
+
     async def account_totals(self, basis: Basis) -> dict[str, str | None]:
         """All accounts with costs in the window, with their names where they are known."""
         table = await self._costs.load_totals(self._source, basis.span)
@@ -308,6 +325,11 @@ class ReportMaker:
             series.account_id: table.account_names.get(series.account_id)
             for series in table.series
         }
+
+
+def _lies_in(anomaly: Anomaly, basis: Basis) -> bool:
+    last = anomaly.end or anomaly.last or anomaly.start
+    return anomaly.start <= basis.data_through and last >= basis.window.current.first
 
 
 class AdminReportBuilder:
@@ -353,11 +375,15 @@ class AdminReportBuilder:
             AnomalyLine(team_name=team.team_name, anomaly=anomaly) for anomaly in report.anomalies
         ]
 
-    def add_unmapped(self, account: str, figures: AccountFigures) -> None:
+    def add_unmapped(
+        self, account: str, figures: AccountFigures, anomalies: Sequence[Anomaly] = ()
+    ) -> None:
         """An account without a team; one without costs in the window says nothing."""
         if not figures.current_total and not figures.previous_total:
             return
         self._totals.add(figures)
+        name = f"{self._names.get(account) or account}, no team"
+        self._anomalies += [AnomalyLine(team_name=name, anomaly=one) for one in anomalies]
         self._unmapped.append(
             UnmappedAccount(
                 aws_account_id=account,
@@ -443,7 +469,7 @@ async def team_reports(
         if team.anomaly_threshold is not None
     }
     figures = await maker.figures(basis, accounts, thresholds, record=record)
-    anomalies = await maker.open_anomalies(accounts)
+    anomalies = await maker.open_anomalies(basis, accounts)
     plans = await maker.plans(basis, accounts)
     made = []
     for team in teams:
