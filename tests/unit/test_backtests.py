@@ -278,3 +278,10 @@ async def test_the_summary_says_how_many_for_how_many_accounts(
     assert "Told       1 alert (1 spike), 0.09 per account and month" in text
     assert f"{ACCOUNT} [b]Checkout" in text
     assert "2026-09-10 to 2026-09-10" in text
+
+
+async def test_a_beginning_before_all_history_is_the_beginning_of_history() -> None:
+    store = await stored({ACCOUNT: spiked()})
+    await store.teams.add(team(1, aws_account_id=ACCOUNT))
+    found = await backtests(store).run(NOW, first=date(1, 1, 1))
+    assert found.span == (await backtests(store).run(NOW)).span
