@@ -166,7 +166,10 @@ def _months(through: date, first: date | None) -> int:
     """Months to read back for a backtest from a day on."""
     if first is None:
         return MONTHS
-    begin, last = Month.of(date.fromordinal(max(first.toordinal() - LEARN_DAYS, 1))), Month.of(through)
+    begin, last = (
+        Month.of(date.fromordinal(max(first.toordinal() - LEARN_DAYS, 1))),
+        Month.of(through),
+    )
     number = (last.year - begin.year) * 12 + last.number - begin.number + 1
     return min(max(number, 2), MONTHS)
 
