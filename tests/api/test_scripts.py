@@ -85,7 +85,7 @@ async def browsed(mongo_url: str, tmp_path: Path) -> AsyncIterator[Browsed]:
 
     listening = web.Application()
     listening.router.add_get("/{any:.*}", hear)
-    runner = web.AppRunner(listening, access_log=None)
+    runner = web.AppRunner(listening, access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     host, port = runner.addresses[0][:2]

@@ -200,7 +200,7 @@ async def serving(
     async with open_agent(
         settings, clock=clock, mail_sample_data=mail_sample_data, pace=NO_PACE
     ) as agent:
-        runner = web.AppRunner(agent.api, access_log=None)
+        runner = web.AppRunner(agent.api, access_log=None, shutdown_timeout=1.0)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         host, port = runner.addresses[0][:2]

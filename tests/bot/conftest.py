@@ -86,7 +86,7 @@ async def opened(
         )
         app = web.Application()
         app.router.add_post("/api/messages", endpoint.handle)
-        runner = web.AppRunner(app, access_log=None)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         host, port = runner.addresses[0][:2]

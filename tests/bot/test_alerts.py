@@ -14,7 +14,7 @@ from tests.bot.agent import NAMES, Moving, World, serving, world
 from tests.servers.smtp import FakeSmtp, Faults
 from tests.servers.teams import ANA, BOB, CHANNEL_ID, Fault, Message, Where, actions_of
 
-MADE = "more than expected"
+MADE = "more than expected since"
 
 
 @asynccontextmanager

@@ -32,7 +32,7 @@ async def something(health: Any, messages: int = 400) -> AsyncIterator[int]:
     app = web.Application()
     app.router.add_get("/api/health", healthy)
     app.router.add_post("/api/messages", door)
-    runner = web.AppRunner(app)
+    runner = web.AppRunner(app, shutdown_timeout=1.0)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     yield runner.addresses[0][1]

@@ -74,7 +74,7 @@ class FakeDatadog:
     url: str = ""
 
     async def __aenter__(self) -> Self:
-        self._runner = web.AppRunner(self.app())
+        self._runner = web.AppRunner(self.app(), shutdown_timeout=1.0)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
         await site.start()

@@ -35,7 +35,7 @@ class FakeEntra:
         app = web.Application()
         app.router.add_post(f"/{TENANT}/oauth2/v2.0/token", self._token)
         app.router.add_post("/v1.0/users/{mailbox}/sendMail", self._send)
-        self._runner = web.AppRunner(app, access_log=None)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", 0).start()
         host, port = self._runner.addresses[0][:2]

@@ -152,7 +152,7 @@ class TeamsSim:
         app.router.add_get("/v3/conversations/{cid}/members/{uid}", self._member)
         app.router.add_route("*", "/v3/conversations/{cid}/activities", self._activities)
         app.router.add_route("*", "/v3/conversations/{cid}/activities/{aid}", self._activities)
-        self._runner = web.AppRunner(app, access_log=None)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", 0).start()
         host, port = self._runner.addresses[0][:2]

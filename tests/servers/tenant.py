@@ -34,7 +34,7 @@ class FakeTenant:
         app = web.Application()
         app.router.add_get(f"/{TENANT}/v2.0/.well-known/openid-configuration", self._metadata)
         app.router.add_get(f"/{TENANT}/discovery/v2.0/keys", self._keys)
-        self._runner = web.AppRunner(app, access_log=None)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", 0).start()
         host, port = self._runner.addresses[0][:2]
