@@ -20,6 +20,7 @@ WORDS = {
     "deliveries": "deliveries (they stay as numbers, without the person)",
     "floors": "raised floors, by whom",
     "notification_config": "stored settings",
+    "outbox": "captured mails in the outbox",
     "open_cards": "cards that still change",
     "pending_imports": "imports that wait for Confirm",
     "plans": "planned changes, by whom",
@@ -34,8 +35,7 @@ async def forget(wired: Wired, words: Sequence[str], *, yes: bool) -> int:
     found = await wired.privacy.look(words, wired.clock())
     _show(found)
     if not found.documents:
-        # Mails in the outbox have no document.
-        print("Nothing is stored of this person in MongoDB.")
+        print("Nothing is stored of this person.")
     if found.hindrances:
         raise ConflictError("Nothing was removed. " + " ".join(found.hindrances))
     if not yes and not await _agreed():

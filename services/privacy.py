@@ -34,7 +34,7 @@ class Traces:
     is_global_admin: bool = False
     admin_of: tuple[Person, ...] = ()
     documents: dict[str, int] = field(default_factory=dict)
-    """Number of documents that name the person, by collection."""
+    """Number of documents that name the person, by collection; and of captured mails, `outbox`."""
     hindrances: tuple[str, ...] = ()
     """Why nothing can be removed now, and what to do."""
 
@@ -83,9 +83,15 @@ class Privacy:
                 for one in await self._roles.admins()
                 if one.object_id.casefold() in {other.casefold() for other in identity.ids}
             ),
-            documents=await self._traces.find(identity),
+            documents=await self._found(identity),
             hindrances=tuple(await self._hindrances(identity, teams, now)),
         )
+
+    async def _found(self, identity: Identity) -> dict[str, int]:
+        found = dict(await self._traces.find(identity))
+        if mails := await self._outbox.count_to(sorted(held(identity))):
+            found["outbox"] = mails
+        return found
 
     async def _hindrances(
         self, identity: Identity, teams: Sequence[Team], now: datetime

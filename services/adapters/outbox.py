@@ -75,18 +75,26 @@ class OutboxTransport:
         by_subject = sorted(entries, key=lambda one: one.subject)
         return sorted(by_subject, key=lambda one: one.id.partition("-")[0], reverse=True)
 
+    async def count_to(self, addresses: Sequence[str]) -> int:
+        """How many captured mails there are to these addresses."""
+        return len(await asyncio.to_thread(self._paths_to, addresses))
+
     async def remove_to(self, addresses: Sequence[str]) -> int:
         """Removes the captured mails to these addresses; their number."""
-        return await asyncio.to_thread(self._remove_to, {one.casefold() for one in addresses})
+        return await asyncio.to_thread(self._remove_to, addresses)
 
-    def _remove_to(self, addresses: set[str]) -> int:
-        paths = [path for path in self._folder.glob("*.eml") if SAFE_NAME.fullmatch(path.stem)]
-        found = [
-            path for path in paths if _entry(path, _parsed(path)).recipient.casefold() in addresses
-        ]
+    def _remove_to(self, addresses: Sequence[str]) -> int:
+        found = self._paths_to(addresses)
         for path in found:
             path.unlink(missing_ok=True)
         return len(found)
+
+    def _paths_to(self, addresses: Sequence[str]) -> list[Path]:
+        wanted = {one.casefold() for one in addresses}
+        paths = [path for path in self._folder.glob("*.eml") if SAFE_NAME.fullmatch(path.stem)]
+        return [
+            path for path in paths if _entry(path, _parsed(path)).recipient.casefold() in wanted
+        ]
 
     async def read_message(self, mail_id: str) -> OutboxMail:
         """One mail; NotFoundError for an id that is none."""

@@ -71,6 +71,10 @@ class MailTransport(Protocol):
 class CapturedMails(Protocol):
     """The outbox, for who has to be forgotten."""
 
+    async def count_to(self, addresses: Sequence[str]) -> int:
+        """How many captured mails there are to these addresses."""
+        ...
+
     async def remove_to(self, addresses: Sequence[str]) -> int:
         """Removes the captured mails to these addresses; their number."""
         ...
