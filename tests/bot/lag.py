@@ -6,7 +6,6 @@ collector holds up everybody, in whichever thread it happens.
 """
 
 import asyncio
-import gc
 import time
 from dataclasses import dataclass
 from typing import Self
@@ -20,18 +19,15 @@ class Lag:
     """A context manager around what is measured; ``longest`` afterwards."""
 
     longest: float = 0.0
-    """CPU seconds without a ring, or of one garbage collection."""
+    """CPU seconds without a ring; the garbage collection's are among them."""
     _cpu: float = 0.0
-    _collection: float = 0.0
 
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
         self._set()
-        gc.callbacks.append(self._collecting)
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        gc.callbacks.remove(self._collecting)
         self._timer.cancel()
         self._note(self._cpu)
 
@@ -45,9 +41,3 @@ class Lag:
 
     def _note(self, began: float) -> None:
         self.longest = max(self.longest, time.thread_time() - began)
-
-    def _collecting(self, phase: str, info: dict[str, int]) -> None:
-        if phase == "start":
-            self._collection = time.thread_time()
-        else:
-            self._note(self._collection)
