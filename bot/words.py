@@ -14,6 +14,7 @@ ENTITIES = {"&nbsp;": " ", "&lt;": "<", "&gt;": ">", "&quot;": '"', "&#39;": "'"
 ENTITY = re.compile("|".join(ENTITIES), re.IGNORECASE)
 BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
 LONGEST = 4000
+MOST_DIGITS = 9
 
 
 def said_to_bot(text: Any, entities: Any, bot: Mapping[str, Any]) -> str:
@@ -81,7 +82,8 @@ def unquoted(text: str) -> str:
 
 def whole(text: str, otherwise: int) -> int:
     """A number of at most nine digits; ``otherwise`` for anything else."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 9 else otherwise  # noqa: PLR2004 - digits
+    number = text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS
+    return int(text) if number else otherwise
 
 
 def after_words(written: str, number: int) -> str:

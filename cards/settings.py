@@ -32,6 +32,8 @@ MOST_ADDRESSES = 30
 LONGEST_ADDRESSES = 5000
 LONGEST_ZONE = 60
 MOST_ROWS = 20
+LISTED = 5
+"""So many entries of a changed list are shown in the history."""
 
 
 # Schedule and recipients
@@ -441,5 +443,7 @@ def _value(name: str, value: object) -> str:
     if isinstance(value, int | float):
         return threshold(value) if name == "anomaly_threshold" else plain_number(value)
     if isinstance(value, list | tuple):
-        return ", ".join(str(one) for one in value[:5]) + (" …" if len(value) > 5 else "")  # noqa: PLR2004 - shown
+        return ", ".join(str(one) for one in value[:LISTED]) + (
+            " …" if len(value) > LISTED else ""
+        )
     return str(value)

@@ -13,6 +13,7 @@ FOLDER = Path(__file__).parent
 ACCENT = (0x0F, 0x5F, 0xB0)
 WHITE = (0xFF, 0xFF, 0xFF)
 CROSSED = (0xFF, 0xC2, 0x5C)
+OPAQUE = 0xFF
 
 Pixel = tuple[int, int, int, int]
 Shape = Callable[[float, float], float]
@@ -59,7 +60,7 @@ class Canvas:
 
     def png(self) -> bytes:
         """The picture as a PNG; without an alpha channel when nothing shows through."""
-        opaque = all(pixel[3] == 255 for row in self.pixels for pixel in row)  # noqa: PLR2004 - full alpha
+        opaque = all(pixel[3] == OPAQUE for row in self.pixels for pixel in row)
         channels, kind = (3, 2) if opaque else (4, 6)
         rows = b"".join(
             b"\0" + b"".join(bytes(pixel[:channels]) for pixel in row) for row in self.pixels

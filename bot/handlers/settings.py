@@ -31,10 +31,12 @@ async def show_schedule(chat: Chat, turn: Turn, rest: str) -> Reply:
 
 
 def _typed(rest: str) -> tuple[str, str, str]:
-    words = parts(rest)
-    if not 2 <= len(words) <= 3:  # noqa: PLR2004 - day, hour and perhaps a zone
-        raise InvalidError("Write the day, the hour and the zone: schedule monday 9 Europe/Berlin")
-    return words[0], words[1], words[2] if len(words) > 2 else ""  # noqa: PLR2004 - a zone
+    match parts(rest):
+        case [day, hour]:
+            return day, hour, ""
+        case [day, hour, zone]:
+            return day, hour, zone
+    raise InvalidError("Write the day, the hour and the zone: schedule monday 9 Europe/Berlin")
 
 
 async def save_schedule(chat: Chat, turn: Turn, press: Press) -> Reply:

@@ -33,7 +33,8 @@ class Metrics:
     """Implements ``services.ports.Meter`` and prints what it holds."""
 
     def __init__(self, version: str, source: str) -> None:
-        disable_created_metrics()  # type: ignore[no-untyped-call] # ships untyped
+        # The one function of the library without annotations; the rest is typed.
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self._registry = CollectorRegistry()
         where: _Where = {"registry": self._registry, "namespace": SPACE}
         ProcessCollector(registry=self._registry)

@@ -199,7 +199,8 @@ class Posting:
         except StoreUnavailableError:
             raise
         except AgentError as error:
-            log.error("admins_not_told", title=title, error=str(error))  # noqa: TRY400 - no trace
+            # Its sentence says what to do; a traceback would hide it from whoever reads the log.
+            log.error("admins_not_told", title=title, error=str(error))  # noqa: TRY400
 
     async def save(self, alert: Alert, now: datetime, **changes: object) -> Alert:
         """Stores what came of a card, waiting for MongoDB; LostLeaseError if it is another's."""

@@ -9,6 +9,7 @@ import os
 import sys
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import urlsplit
 
 WITH_VALUE = {"-X", "-H", "-d", "--data-binary", "--retry", "--retry-delay"}
@@ -57,7 +58,7 @@ def read(arguments: list[str]) -> Command:
 def main(arguments: list[str]) -> int:
     """Sends the request; the exit code is curl's."""
     command = read(arguments)
-    with open(os.environ["CURL_REQUESTS"], "a", encoding="utf-8") as file:  # noqa: PTH123 - quick
+    with Path(os.environ["CURL_REQUESTS"]).open("a", encoding="utf-8") as file:
         file.write(f"{command.method} {command.target}\n")
     real = os.environ["CURL"]
     if real:
@@ -79,11 +80,7 @@ def stand_in(command: Command) -> int:
     parts = urlsplit(command.url)
     body = None
     for data in command.values("-d", "--data-binary"):
-        if data.startswith("@"):
-            with open(data[1:], "rb") as file:  # noqa: PTH123 - quick
-                body = file.read()
-        else:
-            body = data.encode()
+        body = Path(data[1:]).read_bytes() if data.startswith("@") else data.encode()
     headers = {
         name: value.strip()
         for name, _, value in (header.partition(":") for header in command.values("-H"))

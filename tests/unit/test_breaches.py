@@ -2,6 +2,7 @@
 
 import math
 from array import array
+from collections.abc import Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -14,13 +15,13 @@ ACCOUNT = "012345678901"
 RULE = Rule(20.0, 25.0)
 
 
-def history(*changes: tuple[str, date, float], corrections: list[Correction] = []) -> History:  # noqa: B006 - not changed
+def history(*changes: tuple[str, date, float], corrections: Sequence[Correction] = ()) -> History:
     """Ten a day of EC2 and of S3; from a day on, another amount of a service."""
     usage = {service: array("d", [10.0]) * len(SPAN) for service in ("EC2", "S3")}
     for service, begin, amount in changes:
         for i in range(SPAN.index(begin), len(SPAN)):
             usage[service][i] = amount
-    return History(ACCOUNT, SPAN, usage, corrections)
+    return History(ACCOUNT, SPAN, usage, list(corrections))
 
 
 def marked(found: History, rule: Rule = RULE, last: date = SPAN.last) -> list[Breached]:

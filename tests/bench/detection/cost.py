@@ -116,17 +116,18 @@ def one_day(accounts: int, services: int, rounds: int) -> dict[str, list[float]]
             watch.judge(day, today[n % len(today)])
         return sum(1 for watch in watches if watch.event is not None)
 
-    spent: dict[str, list[float]] = {}
-    for _ in range(rounds):
-        spent.setdefault("json.loads", []).append(cpu(lambda: json.loads(body)))
-        spent.setdefault("our decoder", []).append(cpu(lambda: rows_of(body, span)))
-        spent.setdefault("unpack states", []).append(cpu(opened))
+    def one_round() -> dict[str, float]:
         watches = opened()
-        spent.setdefault("judge", []).append(cpu(lambda: judged(watches)))  # noqa: B023
-        spent.setdefault("pack states", []).append(
-            cpu(lambda: [packed(watch) for watch in watches])  # noqa: B023
-        )
-    return spent
+        return {
+            "json.loads": cpu(lambda: json.loads(body)),
+            "our decoder": cpu(lambda: rows_of(body, span)),
+            "unpack states": cpu(opened),
+            "judge": cpu(lambda: judged(watches)),
+            "pack states": cpu(lambda: [packed(watch) for watch in watches]),
+        }
+
+    found = [one_round() for _ in range(rounds)]
+    return {name: [one[name] for one in found] for name in found[0]}
 
 
 def whole_backtest(accounts: int, services: int, days: int, rounds: int) -> dict[str, list[float]]:

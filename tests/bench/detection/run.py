@@ -7,6 +7,7 @@ worlds, built otherwise, show how far the figures carry over; nothing is calibra
 """
 
 import argparse
+import math
 import statistics
 import sys
 import time
@@ -132,7 +133,7 @@ def row(entry: Entry) -> str:
     """A line of a Markdown table."""
     cells = []
     for _, value, places in COLUMNS:
-        numbers = [x for x in map(value, entry.scores) if x == x]  # noqa: PLR0124 - NaN
+        numbers = [x for x in map(value, entry.scores) if not math.isnan(x)]
         if not numbers:
             cells.append("–")
             continue
