@@ -3,6 +3,7 @@
 import gc
 import re
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest_asyncio
 
 from tests.bot.agent import World, world
 from tests.bot.lag import Lag
-from tests.servers.teams import actions_of
+from tests.servers.teams import Message, actions_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -29,9 +30,21 @@ async def here(mongo_url: str, tmp_path_factory: pytest.TempPathFactory) -> Asyn
         gc.unfreeze()
 
 
-async def test_an_attached_file_of_a_thousand_teams_is_checked_and_stored_in_the_background(
-    here: World,
-) -> None:
+@dataclass
+class Import:
+    """What became of the import of the thousand teams."""
+
+    question: Message
+    asked: str
+    """What the question said."""
+    seconds: float
+    """How long the press of Confirm took."""
+    lag: Lag
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module", autouse=True)
+async def imported(here: World) -> Import:
+    """The teams, imported from a file in chat: whichever test comes first finds them."""
     rows = [f"Team {n:04},{100_000 + n:012d},t{n}@example.org" for n in range(MANY)]
     lines = ["team_name,aws_account_id,team_email", *rows]
     here.sim.files["teams.csv"] = "\n".join(lines).encode()
@@ -39,12 +52,19 @@ async def test_an_attached_file_of_a_thousand_teams_is_checked_and_stored_in_the
     attached = [{"contentType": FILE, "name": "teams.csv", "content": content}]
     async with Lag() as lag:
         question = await here.says("", attachments=attached)
-        assert "1,000 new" in question.text
+        asked = question.text
         turn = await here.sim.press(question, "Confirm 1,000")
-        assert turn.seconds < 3
         await here.quiet()
-    assert "1,000 added" in question.text
-    assert lag.longest < BLOCKED_SECONDS
+    return Import(question, asked, turn.seconds, lag)
+
+
+async def test_an_attached_file_of_a_thousand_teams_is_checked_and_stored_in_the_background(
+    here: World, imported: Import
+) -> None:
+    assert "1,000 new" in imported.asked
+    assert imported.seconds < 3
+    assert "1,000 added" in imported.question.text
+    assert imported.lag.longest < BLOCKED_SECONDS
     # The card that said that it takes a while is gone: the answer stands in the question's place.
     assert [one for one in here.sim.messages.values() if one.text == "Working on it…"] == []
 
