@@ -13,6 +13,7 @@ from services.analysis.detection.groups import Group, grouped
 from services.analysis.detection.replay import Detected, History, histories, replay
 from services.analysis.detection.rules import WINDOW, Rules
 from services.analysis.windows import expected_data_through, known_after
+from services.chunks import chunked
 from services.config import Config
 from services.costs import Costs
 from services.errors import InvalidError
@@ -25,7 +26,6 @@ from services.model import (
     Team,
 )
 from services.ports import CostStore
-from services.reports import chunked
 from services.teams import Teams
 
 Progress = Callable[[str, int, int], None]

@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 
 from services.analysis.history import cost_rows
+from services.chunks import chunked
 from services.costs import Costs
 from services.model import CostRow, DaySpan, Month, SourceName, Team
 from services.ports import CostStore
-from services.reports import chunked
 from services.teams import Teams
 
 ACCOUNTS_AT_ONCE = 200

@@ -24,6 +24,7 @@ from services.analysis.detection.rules import Rules
 from services.analysis.quiet import like_before, under_floor
 from services.analysis.windows import expected_data_through, known_after
 from services.anomalies import Anomalies, within_plan
+from services.chunks import chunked
 from services.model import (
     CENT,
     Anomaly,
@@ -95,8 +96,7 @@ class Detections:
         rules = Rules(floor=floor)
         known: dict[str, list[Anomaly]] = {}
         found: dict[str, list[Judged]] = {}
-        for i in range(0, len(accounts), ACCOUNTS_AT_ONCE):
-            part = accounts[i : i + ACCOUNTS_AT_ONCE]
+        for part in chunked(accounts, ACCOUNTS_AT_ONCE):
             known.update(await self._known(part))
             found.update(await self._replayed(part, known, through, rules))
         groups = self._groups(found, len(accounts), since)

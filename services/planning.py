@@ -10,7 +10,9 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from services.admin_reports import AdminReportBuilder
 from services.anomalies import Anomalies
+from services.chunks import chunked
 from services.config import Config
 from services.costs import Costs
 from services.detections import Detections
@@ -33,14 +35,7 @@ from services.ports import Clock, DeliveryLedger, RunStore
 from services.recaps import Recaps
 from services.recipients import admin_recipients, once, team_recipients
 from services.rendering.message import message_id_for
-from services.reports import (
-    AdminReportBuilder,
-    Basis,
-    Outlook,
-    ReportMaker,
-    chunked,
-    team_reports,
-)
+from services.reports import Basis, Outlook, ReportMaker, team_reports
 from services.restatements import Restatements
 from services.schedule import period_of
 from services.teams import Teams

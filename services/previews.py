@@ -5,12 +5,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from services.admin_reports import AdminReportBuilder
+from services.chunks import chunked
 from services.config import Config
 from services.costs import Costs
 from services.errors import InvalidError, NotFoundError
 from services.model import AdminReport, RenderedReport, Team, TeamReport
 from services.recaps import Recaps
-from services.reports import AdminReportBuilder, Basis, ReportMaker, chunked, team_reports
+from services.reports import Basis, ReportMaker, team_reports
 from services.restatements import Restatements
 from services.schedule import parse_period, period_of
 from services.teams import Teams

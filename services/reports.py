@@ -1,4 +1,4 @@
-"""Reports from stored costs: the figures of accounts, a team's report, the admins' report.
+"""Reports from stored costs: the figures of accounts, a team's report, what all teams share.
 
 A preview and a run build their reports with the same ``ReportMaker``.
 """
@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from statistics import median
-from typing import TypeVar
 
-from services.analysis.figures import Totals, account_figures
+from services.analysis.figures import account_figures
 from services.analysis.forecast import month_end
 from services.analysis.quiet import told
 from services.analysis.threshold import judge
@@ -27,26 +26,21 @@ from services.model import (
     AdminReport,
     AlertRecord,
     Anomaly,
-    AnomalyLine,
     AnomalyStatus,
     CostSeries,
     CostTable,
     DaySpan,
-    DeliveryRecap,
     Forecast,
     PlannedChange,
     RenderedReport,
     Restatement,
-    SilentTeam,
     SourceName,
     SourceState,
     SpanDays,
     StoredConfig,
     Team,
-    TeamLine,
     TeamReport,
     TrackRecord,
-    UnmappedAccount,
     WindowDays,
 )
 from services.plans import Plans
@@ -60,8 +54,6 @@ MOST_ALERTS = 5000
 STATUSES: tuple[AnomalyStatus, ...] = (
     *("open", "expected", "accepted", "not_an_anomaly", "too_small", "snoozed", "ended"),
 )
-ACCOUNTS_AT_ONCE = 100
-"""Accounts whose daily costs are held in memory together."""
 LOOKED_AT = 20
 """So many earlier anomalies of an account, on average, are looked at."""
 
@@ -332,124 +324,6 @@ def _lies_in(anomaly: Anomaly, basis: Basis) -> bool:
     return anomaly.start <= basis.data_through and last >= basis.window.current.first
 
 
-class AdminReportBuilder:
-    """Adds up the admins' report account by account, so that memory stays flat."""
-
-    def __init__(self, basis: Basis, names: Mapping[str, str | None]) -> None:
-        self._basis = basis
-        self._names = names
-        self._totals = Totals()
-        self._teams: list[TeamLine] = []
-        self._silent: list[SilentTeam] = []
-        self._unmapped: list[UnmappedAccount] = []
-        self._anomalies: list[AnomalyLine] = []
-        self._restated: list[tuple[str, Restatement]] = []
-
-    def add_team(self, report: TeamReport) -> None:
-        """A team's account."""
-        team, figures = report.team, report.figures
-        self._totals.add(figures)
-        self._teams.append(
-            TeamLine(
-                id=team.id,
-                team_name=team.team_name,
-                aws_account_id=team.aws_account_id,
-                current=figures.current_total,
-                previous=figures.previous_total,
-                change_percent=figures.change_percent,
-                above_threshold=figures.breach is not None,
-            )
-        )
-        if report.restatement is not None:
-            self._restated.append((team.team_name, report.restatement))
-        if figures.silent:
-            self._silent.append(
-                SilentTeam(
-                    id=team.id,
-                    team_name=team.team_name,
-                    aws_account_id=team.aws_account_id,
-                    last_day=figures.last_day,
-                )
-            )
-        self._anomalies += [
-            AnomalyLine(team_name=team.team_name, anomaly=anomaly) for anomaly in report.anomalies
-        ]
-
-    def add_unmapped(
-        self, account: str, figures: AccountFigures, anomalies: Sequence[Anomaly] = ()
-    ) -> None:
-        """An account without a team; one without costs in the window says nothing."""
-        if not figures.current_total and not figures.previous_total:
-            return
-        self._totals.add(figures)
-        name = f"{self._names.get(account) or account}, no team"
-        self._anomalies += [AnomalyLine(team_name=name, anomaly=one) for one in anomalies]
-        self._unmapped.append(
-            UnmappedAccount(
-                aws_account_id=account,
-                account_name=self._names.get(account),
-                current=figures.current_total,
-                previous=figures.previous_total,
-            )
-        )
-
-    def build(
-        self, deliveries: DeliveryRecap | None, outlook: Outlook | None = None
-    ) -> AdminReport:
-        """The finished report, largest changes first."""
-        basis, totals, outlook = self._basis, self._totals, outlook or Outlook()
-        return AdminReport(
-            window=basis.window,
-            data_through=basis.data_through,
-            expected_through=basis.expected_through,
-            currency=basis.state.currency,
-            accounts=len(self._teams) + len(self._unmapped),
-            current_total=totals.current_total,
-            previous_total=totals.previous_total,
-            change_percent=totals.change_percent,
-            usage_current=totals.usage_current,
-            usage_previous=totals.usage_previous,
-            threshold=basis.config.anomaly_threshold,
-            categories=totals.categories,
-            services=totals.services,
-            explanation=totals.explanation,
-            shared_moves=totals.shared_moves,
-            forecast=outlook.forecast,
-            forecast_record=outlook.forecast_record,
-            alert_record=outlook.alert_record,
-            teams=tuple(
-                sorted(
-                    self._teams,
-                    key=lambda line: (-abs(line.current - line.previous), line.team_name),
-                )
-            ),
-            unmapped=tuple(sorted(self._unmapped, key=lambda line: -abs(line.current))),
-            silent=tuple(sorted(self._silent, key=lambda line: line.team_name.casefold())),
-            anomalies=tuple(
-                sorted(self._anomalies, key=lambda line: -line.anomaly.excess),
-            ),
-            restated=tuple(
-                sorted(self._restated, key=lambda one: -abs(one[1].now - one[1].reported))
-            ),
-            deliveries=deliveries,
-            notes=_notes(basis.state),
-            sample=basis.source == "sample",
-            period=basis.period,
-            made_at=basis.made_at,
-        )
-
-
-def _notes(state: SourceState) -> tuple[str, ...]:
-    notes = []
-    if state.unknown_categories:
-        notes.append(
-            f"Unknown charge categories counted as usage: {', '.join(state.unknown_categories)}."
-        )
-    if not state.currency_stated:
-        notes.append(f"The cost source names no currency; {state.currency} is assumed.")
-    return tuple(notes)
-
-
 async def team_reports(
     maker: ReportMaker,
     basis: Basis,
@@ -485,11 +359,3 @@ async def team_reports(
         )
         await asyncio.sleep(0)  # other requests get their turn
     return made
-
-
-Item = TypeVar("Item")
-
-
-def chunked(items: Sequence[Item], size: int = ACCOUNTS_AT_ONCE) -> list[Sequence[Item]]:
-    """The items in parts of at most ``size``."""
-    return [items[i : i + size] for i in range(0, len(items), size)]

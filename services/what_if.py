@@ -12,6 +12,7 @@ import structlog
 from services.analysis.breaches import Breached, Rule, breaches, judgeable, needed_for
 from services.analysis.detection.replay import History, histories
 from services.analysis.windows import known_after
+from services.chunks import chunked
 from services.config import Config
 from services.costs import Costs
 from services.errors import CostSourceError
@@ -25,7 +26,6 @@ from services.model import (
     WhatIfEvent,
 )
 from services.ports import CostStore
-from services.reports import chunked
 from services.teams import Teams
 
 log = structlog.get_logger()

@@ -16,6 +16,7 @@ from bot.commands import help_lines
 from bot.handlers.teams import csv_parts
 from cards import anomalies, costs, general, plans, reports, settings, teams, thresholds
 from cards.elements import Element
+from services.admin_reports import AdminReportBuilder
 from services.analysis.figures import account_figures
 from services.analysis.history import daily, day_amounts, largest_services, total, weeks
 from services.model import (
@@ -59,7 +60,7 @@ from services.model import (
     WhatIfEvent,
 )
 from services.rendering.reports import render_admin, render_team
-from services.reports import AdminReportBuilder, Outlook
+from services.reports import Outlook
 from services.schedule import next_slots
 from tests import makers
 from tests.unit.basis import basis_of

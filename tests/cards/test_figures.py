@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cards import anomalies, costs, reports, teams
+from services.admin_reports import AdminReportBuilder
 from services.analysis.figures import account_figures
 from services.analysis.threshold import judge
 from services.model import AccountFigures, AnomalyLine, Category, CostSeries, DaySpan, SpanDays
 from services.rendering.reports import render_admin, render_team
-from services.reports import AdminReportBuilder
 from services.wording import cents, money, percent_of
 from tests import makers
 from tests.cards import examples

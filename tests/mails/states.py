@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 
+from services.admin_reports import AdminReportBuilder
 from services.model import (
     AdminReport,
     DeliveryRecap,
@@ -15,7 +16,6 @@ from services.model import (
     TeamReport,
 )
 from services.rendering.reports import render_admin, render_notice, render_team
-from services.reports import AdminReportBuilder
 from tests.cards.examples import (
     HOSTILE,
     LARGEST,

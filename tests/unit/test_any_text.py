@@ -17,10 +17,10 @@ from api.inputs import WireName
 from bot.handlers.teams import csv_parts
 from cards import anomalies, teams
 from services.adapters.logs import Masking
+from services.admin_reports import AdminReportBuilder
 from services.model import RenderedReport
 from services.rendering.message import build_message
 from services.rendering.reports import render_admin, render_team
-from services.reports import AdminReportBuilder
 from services.team_import import parse_csv
 from services.wording import FORMULA_STARTS, neutral
 from tests.api.texts import ANY_TEXT

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from services.admin_reports import AdminReportBuilder
 from services.analysis.figures import account_figures
 from services.model import (
     AccountFigures,
@@ -24,7 +25,6 @@ from services.model import (
     TeamReport,
 )
 from services.rendering.reports import render_admin, render_team
-from services.reports import AdminReportBuilder
 from services.wording import cents, money
 from tests.makers import NAN, NOW, series, team
 from tests.unit.basis import basis_of

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from services.admin_reports import AdminReportBuilder
 from services.analysis.drivers import explained
 from services.audit import Audit
 from services.model import (
@@ -21,7 +22,7 @@ from services.model import (
 from services.plans import Plans
 from services.rendering.blocks import reasons, record_line
 from services.rendering.reports import render_team
-from services.reports import AdminReportBuilder, Basis, ReportMaker, alert_record
+from services.reports import Basis, ReportMaker, alert_record
 from tests.fakes.store import MemoryStore
 from tests.makers import NAN, NOW, series, table, team
 from tests.unit.basis import basis_of
