@@ -6,33 +6,26 @@
 
 import argparse
 import asyncio
-import gc
-import os
-import secrets
-import signal
-import socket
 import sys
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from functools import partial
 
 import aiohttp
-import structlog
 from aiohttp import web
-from yarl import URL
 
 from api.app import build_api, build_outbox
 from api.entra import EntraTokens
 from api.guard import Guard
-from api.server import Runner
+from api.serving import Site, listen
 from api.wired import About, ApiServices
 from bot.adapter import TeamsAdapter
 from bot.alerts import TeamsNotifier
 from bot.authenticator import Authenticator
 from bot.chat import Chat
+from bot.client import open_client
 from bot.commands import COMMANDS
 from bot.connector import TEAMS_PACE, Connector, Pace
 from bot.endpoint import Endpoint
@@ -43,8 +36,10 @@ from bot.tokens import Tokens
 from bot.turns import CostBot, TurnServices
 from cli.check import without_mongodb
 from cli.commands import COMMANDS_OF_THE_LINE
+from cli.outbox import outbox
 from cli.parser import build_parser
-from cli.serve import announce, first_report
+from cli.serve import DRAIN_SECONDS, Serving
+from cli.serve import serve as serve_agent
 from cli.wired import Wired
 from services.adapters.background import Background
 from services.adapters.datadog import DatadogSource
@@ -73,7 +68,7 @@ from services.config import Config
 from services.conversations import Conversations
 from services.cost_rows import CostRows
 from services.engine import Process, Reading, build_engine
-from services.errors import AgentError, SettingsError, StoreUnavailableError
+from services.errors import AgentError, StoreUnavailableError
 from services.health import Health
 from services.histories import Histories
 from services.model import Anomaly
@@ -84,7 +79,7 @@ from services.resolutions import Resolutions
 from services.restoring import Restoring
 from services.roles import Roles
 from services.sending import SenderSettings
-from services.settings import Settings, is_loopback, load_settings
+from services.settings import Settings, load_settings
 from services.stopping import Stop
 from services.timing import PRODUCTION, Timing
 from services.transports import Transports
@@ -92,12 +87,7 @@ from services.watch import Watch
 from services.watchdog import Watchdog
 from services.what_if import WhatIfs
 
-log = structlog.get_logger()
-
 VERSION = "0.1.0"
-
-DRAIN_SECONDS = 20.0
-"""How long work in hand may last after a signal to stop."""
 
 
 def utc_now() -> datetime:
@@ -167,11 +157,7 @@ async def open_agent(
         metrics = Metrics(VERSION, "datadog" if settings.datadog.active else "sample")
         source = make_source(settings, metrics)
         stack.push_async_callback(source.aclose)
-        http = await stack.enter_async_context(
-            aiohttp.ClientSession(
-                cookie_jar=aiohttp.DummyCookieJar(), trace_configs=[_counted(metrics)]
-            )
-        )
+        http = await stack.enter_async_context(open_client(metrics))
         tokens = MailTokens(clock)
         stack.push_async_callback(tokens.aclose)
         outside = Outside(
@@ -429,162 +415,38 @@ def log_as_set(settings: Settings, *, beside_progress: bool = False) -> None:
     )
 
 
-def _counted(meter: Meter) -> aiohttp.TraceConfig:
-    """Counts the requests of the one HTTP client: to Teams, and to who signs in to it."""
-
-    async def begin(_: Any, context: Any, params: Any) -> None:
-        context.began = time.perf_counter()
-
-    async def end(_: Any, context: Any, params: aiohttp.TraceRequestEndParams) -> None:
-        count(context, params.url, str(params.response.status))
-
-    async def fail(_: Any, context: Any, params: aiohttp.TraceRequestExceptionParams) -> None:
-        count(context, params.url, "error")
-
-    def count(context: Any, url: URL, outcome: str) -> None:
-        upstream = "teams" if "/v3/" in url.path else "identity"
-        meter.asked(upstream, outcome, time.perf_counter() - context.began)
-
-    config = aiohttp.TraceConfig()
-    config.on_request_start.append(begin)
-    config.on_request_end.append(end)
-    config.on_request_exception.append(fail)
-    return config
-
-
-def listen(settings: Settings) -> socket.socket:
-    """The socket to serve on; SettingsError when it cannot be opened."""
-    host, port = settings.server.host, settings.server.port
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host.strip("[]"), port), family=family)
-    except OSError as error:
-        raise SettingsError(
-            f"Cannot listen on {host}:{port} ({_reason(error)}). Stop the program that has the "
-            "port, or set PORT to a free one."
-        ) from error
-
-
-def _reason(error: OSError) -> str:
-    """Python adds to the system's words the address, which the sentence names already."""
-    return os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
-
-
 async def serve(
     settings: Settings, *, with_first_report: bool, grace: float = DRAIN_SECONDS
 ) -> int:
-    """Serves until SIGINT or SIGTERM, then lets work in hand end for ``grace`` seconds."""
-    stop = asyncio.Event()
-    for name in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(name, stop.set)
-    async with AsyncExitStack() as stack:
-        # Where a protection must be shown first, the agent is opened first; else the door, as a
-        # taken port should begin nothing.
-        here = is_loopback(settings.server.host)
-        door = stack.enter_context(listen(settings)) if here else None
-        agent = await stack.enter_async_context(open_agent(settings))
-        if door is None:
-            await _must_be_protected(agent)
-            door = stack.enter_context(listen(settings))
-        await _serve(agent, door, stop, with_first_report=with_first_report, grace=grace)
-    log.info("stopping", step="connections are closed")
-    return 0
+    """Serves all doors until told to stop."""
 
+    @asynccontextmanager
+    async def opened() -> AsyncIterator[Serving]:
+        async with open_agent(settings) as agent:
+            yield Serving(
+                wired=agent.wired,
+                roles=agent.roles,
+                ticker=agent.ticker,
+                site_on=partial(Site, agent.api),
+                locked=agent.guard.locked,
+                resume=agent.long_work.resume,
+                drain=agent.background.drain,
+                log_fully=partial(log_as_set, settings),
+            )
 
-async def _must_be_protected(agent: Agent) -> None:
-    """SettingsError when neither door asks who comes from the network."""
-    if agent.settings.teams_app.app_id is None and not await agent.guard.locked():
-        raise SettingsError(
-            f"HOST={agent.settings.server.host} would open the agent to the network while nothing "
-            "protects it. Set HOST=127.0.0.1, create an API key with `api-key create`, or set "
-            "MicrosoftAppId to use Teams with sign-in."
-        )
-
-
-async def _serve(
-    agent: Agent,
-    door: socket.socket,
-    stop: asyncio.Event,
-    *,
-    with_first_report: bool,
-    grace: float,
-) -> None:
-    runner = Runner(agent.api, access_log=None, shutdown_timeout=5.0)
-    await runner.setup()
-    try:
-        await web.SockSite(runner, door).start()
-        if with_first_report:
-            await _unless(stop, first_report(agent.wired))
-            log_as_set(agent.settings)
-        agent.ticker.start()
-        await agent.long_work.resume()
-        # What the start has made stays; looking through it would hold everybody up.
-        gc.collect()
-        gc.freeze()
-        host, port = door.getsockname()[:2]
-        announce(
-            agent.wired,
-            f"http://{f'[{host}]' if ':' in host else host}:{port}",
-            agent.settings.teams_app.app_id,
-            await _first_admin_code(agent.roles),
-            locked=await agent.guard.locked(),
-        )
-        await stop.wait()
-    finally:
-        for site in list(runner.sites):
-            await site.stop()
-        log.info("stopping", step="no new requests")
-        agent.ticker.stop()
-        agent.wired.sender.stop()
-        log.info("stopping", step="no new work")
-        await runner.cleanup()
-        await agent.background.drain(grace)
-        log.info("stopping", step="work in hand is settled")
-
-
-async def _first_admin_code(roles: Roles) -> str | None:
-    """The code that makes whoever sends it the first admin, while there is none."""
-    if not await roles.needs_first_admin():
-        return None
-    code = "-".join(f"{secrets.randbelow(10_000):04d}" for _ in range(3))
-    roles.offer_code(code)
-    return code
-
-
-async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
-    """Does some work, and ends it when told to stop."""
-    task = asyncio.create_task(work, name="first report")
-    stopped = asyncio.create_task(stop.wait())
-    try:
-        await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        if not task.done():
-            task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
-    finally:
-        stopped.cancel()
+    return await serve_agent(
+        settings,
+        opened,
+        partial(listen, settings.server),
+        with_first_report=with_first_report,
+        grace=grace,
+    )
 
 
 async def outbox_only(settings: Settings) -> int:
-    """Serves only the page of captured mails."""
-    stop = asyncio.Event()
-    for name in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(name, stop.set)
-    if not is_loopback(settings.server.host):
-        raise SettingsError(
-            f"HOST={settings.server.host} would show the captured mails to the network. Set "
-            "HOST=127.0.0.1."
-        )
-    outbox = OutboxTransport(settings.server.outbox_dir)
-    with listen(settings) as door:
-        runner = Runner(build_outbox(outbox), access_log=None)
-        await runner.setup()
-        await web.SockSite(runner, door).start()
-        host, port = door.getsockname()[:2]
-        print(f"Outbox     http://{host}:{port}/outbox\nStop with Ctrl-C.", flush=True)
-        await stop.wait()
-        await runner.cleanup()
-    return 0
+    """Serves only the pages of captured mails."""
+    app = build_outbox(OutboxTransport(settings.server.outbox_dir))
+    return await outbox(settings.server.host, partial(listen, settings.server), partial(Site, app))
 
 
 async def run_command(settings: Settings, args: argparse.Namespace) -> int:

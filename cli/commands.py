@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import signal
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
@@ -14,6 +13,7 @@ from cli.forget import forget
 from cli.import_teams import import_teams
 from cli.parser import STORED
 from cli.run_report import run_report
+from cli.signals import STOPPING
 from cli.wired import Wired
 
 COMMAND_GRACE = 5.0
@@ -95,10 +95,10 @@ def ending_with_the_mail_in_hand(wired: Wired) -> Iterator[None]:
         if work is not None:
             loop.call_later(COMMAND_GRACE, work.cancel)
 
-    for name in (signal.SIGINT, signal.SIGTERM):
+    for name in STOPPING:
         loop.add_signal_handler(name, stop)
     try:
         yield
     finally:
-        for name in (signal.SIGINT, signal.SIGTERM):
+        for name in STOPPING:
             loop.remove_signal_handler(name)

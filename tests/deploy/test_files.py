@@ -12,7 +12,7 @@ import pytest
 import yaml
 from jsonschema import Draft201909Validator
 
-from app import DRAIN_SECONDS
+from cli.serve import DRAIN_SECONDS
 from services.settings import setting_fields
 from tests.conftest import ROOT
 
