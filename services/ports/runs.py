@@ -224,6 +224,7 @@ class RestoredStore(Protocol):
     async def settle_open(self, error: str, now: datetime) -> tuple[int, int]:
         """Closes open runs that mail, as expired; their undecided deliveries are of unknown fate.
 
-        How many runs and deliveries; may be repeated.
+        A worker that is still at them writes nothing. How many runs and deliveries; may be
+        repeated.
         """
         ...

@@ -12,8 +12,9 @@ from services.ports.people import (
     OpenCardStore,
     PendingImportStore,
     PlanStore,
+    TraceStore,
 )
-from services.ports.runs import DeliveryLedger, RateBudget, RunStore
+from services.ports.runs import DeliveryLedger, RateBudget, RestoredStore, RunStore
 from services.ports.teams import ApiKeyStore, AuditLog, ConfigStore, TeamStore
 
 
@@ -75,6 +76,12 @@ class Store(Protocol):
 
     @property
     def api_keys(self) -> ApiKeyStore: ...
+
+    @property
+    def restored(self) -> RestoredStore: ...
+
+    @property
+    def traces(self) -> TraceStore: ...
 
     async def prepare(self) -> None:
         """Creates the indexes; raises StoreUnavailableError when MongoDB does not answer."""

@@ -41,6 +41,7 @@ from services.model import (
     Team,
 )
 from services.ports import ServerInfo
+from tests.fakes.traces import MemoryTraces
 
 Cell = tuple[SourceName, str, str, str, Category | None, date]
 """(source, metric, account, service, category, day); service "" and None for totals."""
@@ -222,20 +223,20 @@ class MemoryTeams:
     """Implements ``services.ports.TeamStore``."""
 
     def __init__(self) -> None:
-        self._teams: dict[str, Team] = {}
+        self.teams: dict[str, Team] = {}
 
     async def list_teams(self, *, sample: bool) -> list[Team]:
-        found = [team for team in self._teams.values() if team.sample == sample]
+        found = [team for team in self.teams.values() if team.sample == sample]
         return sorted(found, key=lambda team: (team.team_name.casefold(), team.aws_account_id))
 
     async def any_real(self) -> bool:
-        return any(not team.sample for team in self._teams.values())
+        return any(not team.sample for team in self.teams.values())
 
     async def get(self, team_id: str) -> Team | None:
-        return self._teams.get(team_id)
+        return self.teams.get(team_id)
 
     def _check_account(self, team: Team) -> None:
-        for other in self._teams.values():
+        for other in self.teams.values():
             if (
                 other.id != team.id
                 and other.sample == team.sample
@@ -245,39 +246,39 @@ class MemoryTeams:
 
     async def add(self, team: Team) -> None:
         self._check_account(team)
-        self._teams[team.id] = team
+        self.teams[team.id] = team
 
     async def replace(self, team: Team) -> bool:
-        stored = self._teams.get(team.id)
+        stored = self.teams.get(team.id)
         if stored is None or stored.version != team.version - 1:
             return False
         self._check_account(team)
-        self._teams[team.id] = team
+        self.teams[team.id] = team
         return True
 
     async def remove(self, team_id: str) -> Team | None:
-        return self._teams.pop(team_id, None)
+        return self.teams.pop(team_id, None)
 
     async def seed_samples(self, teams: Sequence[Team]) -> None:
         for team in teams:
-            self._teams.setdefault(team.id, team)
+            self.teams.setdefault(team.id, team)
 
 
 class MemoryConfig:
     """Implements ``services.ports.ConfigStore``."""
 
     def __init__(self) -> None:
-        self._config: StoredConfig | None = None
+        self.stored: dict[str, StoredConfig] = {}
+        """One, under no name."""
 
     async def get(self, now: datetime) -> StoredConfig:
-        if self._config is None:
-            self._config = StoredConfig(schedule_since=now)
-        return self._config
+        return self.stored.setdefault("", StoredConfig(schedule_since=now))
 
     async def replace(self, config: StoredConfig) -> bool:
-        if self._config is None or self._config.version != config.version - 1:
+        known = self.stored.get("")
+        if known is None or known.version != config.version - 1:
             return False
-        self._config = config
+        self.stored[""] = config
         return True
 
 
@@ -285,65 +286,64 @@ class MemoryAudit:
     """Implements ``services.ports.AuditLog``."""
 
     def __init__(self) -> None:
-        self._entries: list[AuditEntry] = []
+        self.entries: dict[str, AuditEntry] = {}
 
     async def append(self, entry: AuditEntry) -> None:
-        if entry.id not in {one.id for one in self._entries}:
-            self._entries.append(entry)
+        self.entries.setdefault(entry.id, entry)
 
     async def newest(self, limit: int, subject: str | None = None) -> list[AuditEntry]:
-        found = [one for one in self._entries if subject in {None, one.subject}]
+        found = [one for one in self.entries.values() if subject in {None, one.subject}]
         return sorted(found, key=lambda one: (one.at, one.id), reverse=True)[:limit]
 
     async def get(self, entry_id: str) -> AuditEntry | None:
-        return next((one for one in self._entries if one.id == entry_id), None)
+        return self.entries.get(entry_id)
 
     async def mark_undone(self, entry_id: str, now: datetime) -> bool:
-        for i, one in enumerate(self._entries):
-            if one.id == entry_id and one.undone_at is None:
-                self._entries[i] = one.model_copy(update={"undone_at": now})
-                return True
-        return False
+        one = self.entries.get(entry_id)
+        if one is None or one.undone_at is not None:
+            return False
+        self.entries[entry_id] = one.model_copy(update={"undone_at": now})
+        return True
 
 
 class MemoryAnomalies:
     """Implements ``services.ports.AnomalyStore``."""
 
     def __init__(self) -> None:
-        self._anomalies: dict[str, Anomaly] = {}
+        self.anomalies: dict[str, Anomaly] = {}
 
     async def raise_once(self, anomaly: Anomaly) -> bool:
-        if anomaly.id in self._anomalies:
+        if anomaly.id in self.anomalies:
             return False
-        self._anomalies[anomaly.id] = anomaly
+        self.anomalies[anomaly.id] = anomaly
         return True
 
     async def update(self, anomaly: Anomaly) -> None:
-        stored = self._anomalies[anomaly.id]
+        stored = self.anomalies[anomaly.id]
         names = ("excess", "service", "end", "last", "usage", "shares", "updated_at")
-        self._anomalies[anomaly.id] = stored.model_copy(
+        self.anomalies[anomaly.id] = stored.model_copy(
             update={name: getattr(anomaly, name) for name in names}
         )
 
     async def settle(self, anomaly: Anomaly, was: AnomalyStatus) -> bool:
-        stored = self._anomalies[anomaly.id]
+        stored = self.anomalies[anomaly.id]
         if stored.status != was:
             return False
         names = ("status", "answer", "end", "updated_at")
-        self._anomalies[anomaly.id] = stored.model_copy(
+        self.anomalies[anomaly.id] = stored.model_copy(
             update={name: getattr(anomaly, name) for name in names}
         )
         return True
 
     async def get(self, anomaly_id: str) -> Anomaly | None:
-        return self._anomalies.get(anomaly_id)
+        return self.anomalies.get(anomaly_id)
 
     async def open_of(
         self, source: SourceName, accounts: Sequence[str] | None = None
     ) -> list[Anomaly]:
         found = [
             one
-            for one in self._anomalies.values()
+            for one in self.anomalies.values()
             if one.source == source
             and one.status == "open"
             and (accounts is None or one.account_id in accounts)
@@ -355,13 +355,13 @@ class MemoryAnomalies:
     ) -> list[Anomaly]:
         found = [
             one
-            for one in self._anomalies.values()
+            for one in self.anomalies.values()
             if one.source == source and (accounts is None or one.account_id in accounts)
         ]
         return sorted(found, key=lambda one: (one.raised_at, one.id), reverse=True)[:limit]
 
     async def get_many(self, anomaly_ids: Sequence[str]) -> list[Anomaly]:
-        return [one for one in self._anomalies.values() if one.id in anomaly_ids]
+        return [one for one in self.anomalies.values() if one.id in anomaly_ids]
 
     async def page(
         self,
@@ -374,7 +374,7 @@ class MemoryAnomalies:
     ) -> list[Anomaly]:
         found = [
             one
-            for one in await self.newest(source, accounts, len(self._anomalies))
+            for one in await self.newest(source, accounts, len(self.anomalies))
             if status in {None, one.status} and (after is None or (one.raised_at, one.id) < after)
         ]
         return found[:limit]
@@ -384,12 +384,12 @@ class MemoryFloors:
     """Implements ``services.ports.FloorStore``."""
 
     def __init__(self) -> None:
-        self._floors: dict[tuple[SourceName, str], Floor] = {}
+        self.floors: dict[tuple[SourceName, str], Floor] = {}
 
     async def of(self, source: SourceName, accounts: Sequence[str]) -> dict[str, Floor]:
         return {
             account: floor
-            for (of, account), floor in self._floors.items()
+            for (of, account), floor in self.floors.items()
             if of == source and account in accounts
         }
 
@@ -397,13 +397,13 @@ class MemoryFloors:
         self, source: SourceName, account_id: str, floor: Floor | None, was: Floor | None
     ) -> bool:
         key = (source, account_id)
-        known = self._floors.get(key)
+        known = self.floors.get(key)
         if (known and known.entry) != (was and was.entry):
             return False
         if floor is None:
-            self._floors.pop(key, None)
+            self.floors.pop(key, None)
         else:
-            self._floors[key] = floor
+            self.floors[key] = floor
         return True
 
 
@@ -411,18 +411,18 @@ class MemoryPlans:
     """Implements ``services.ports.PlanStore``."""
 
     def __init__(self) -> None:
-        self._plans: dict[str, PlannedChange] = {}
+        self.plans: dict[str, PlannedChange] = {}
 
     async def add(self, plan: PlannedChange) -> None:
-        self._plans.setdefault(plan.id, plan)
+        self.plans.setdefault(plan.id, plan)
 
     async def remove(self, plan_id: str) -> PlannedChange | None:
-        return self._plans.pop(plan_id, None)
+        return self.plans.pop(plan_id, None)
 
     async def covering(self, accounts: Sequence[str], span: DaySpan) -> list[PlannedChange]:
         found = [
             one
-            for one in self._plans.values()
+            for one in self.plans.values()
             if one.account_id in accounts and one.first <= span.last and one.last >= span.first
         ]
         return sorted(found, key=lambda one: (one.at, one.id), reverse=True)
@@ -432,49 +432,49 @@ class MemoryPendingImports:
     """Implements ``services.ports.PendingImportStore``."""
 
     def __init__(self) -> None:
-        self._pending: dict[str, PendingImport] = {}
+        self.pending: dict[str, PendingImport] = {}
 
     async def put(self, pending: PendingImport) -> None:
-        self._pending[pending.id] = pending
+        self.pending[pending.id] = pending
 
     async def take(self, pending_id: str) -> PendingImport | None:
-        return self._pending.pop(pending_id, None)
+        return self.pending.pop(pending_id, None)
 
 
 class MemoryAlerts:
     """Implements ``services.ports.AlertStore``."""
 
     def __init__(self) -> None:
-        self._alerts: dict[str, Alert] = {}
+        self.alerts: dict[str, Alert] = {}
 
     async def create_once(self, alert: Alert) -> bool:
-        if alert.id in self._alerts:
+        if alert.id in self.alerts:
             return False
-        self._alerts[alert.id] = alert
+        self.alerts[alert.id] = alert
         return True
 
     async def replace(self, alert: Alert) -> Alert | None:
-        stored = self._alerts.get(alert.id)
+        stored = self.alerts.get(alert.id)
         if stored is None or stored.fence != alert.fence:
             return None
-        self._alerts[alert.id] = alert.model_copy(update={"fence": alert.fence + 1})
-        return self._alerts[alert.id]
+        self.alerts[alert.id] = alert.model_copy(update={"fence": alert.fence + 1})
+        return self.alerts[alert.id]
 
     async def get(self, alert_id: str) -> Alert | None:
-        return self._alerts.get(alert_id)
+        return self.alerts.get(alert_id)
 
     def _sorted(self, found: list[Alert]) -> list[Alert]:
         return sorted(found, key=lambda one: (one.created_at, one.id))
 
     async def of_subjects(self, subjects: Sequence[str]) -> list[Alert]:
-        return self._sorted([o for o in self._alerts.values() if o.subject in subjects])
+        return self._sorted([o for o in self.alerts.values() if o.subject in subjects])
 
     async def newest_of(
         self, source: SourceName, conversation_id: str, since: datetime
     ) -> list[Alert]:
         found = [
             one
-            for one in self._alerts.values()
+            for one in self.alerts.values()
             if (one.source, one.conversation_id) == (source, conversation_id)
             and one.created_at >= since
         ]
@@ -813,6 +813,49 @@ class MemoryDeliveries:
         return sorted(found, key=lambda one: (one.recipient, one.id))
 
 
+class MemoryRestored:
+    """Implements ``services.ports.RestoredStore``."""
+
+    def __init__(self, runs: MemoryRuns, ledger: MemoryDeliveries) -> None:
+        self._runs = runs.runs
+        self._deliveries = ledger.deliveries
+
+    async def settle_open(self, error: str, now: datetime) -> tuple[int, int]:
+        runs = [
+            run
+            for run in self._runs.values()
+            if run.state is RunState.OPEN and run.kind is not RunKind.DAILY
+        ]
+        undecided = [
+            one
+            for one in self._deliveries.values()
+            if one.run_id in {run.ledger_id for run in runs}
+            and one.state in {DeliveryState.PENDING, DeliveryState.SENDING}
+        ]
+        for one in undecided:
+            self._deliveries[one.id] = one.model_copy(
+                update={
+                    "state": DeliveryState.UNKNOWN,
+                    "phase": None,
+                    "owner": None,
+                    "lease_until": None,
+                    "error": error,
+                    "updated_at": now,
+                    "fence": one.fence + 1,
+                }
+            )
+        for run in runs:
+            self._runs[run.id] = run.model_copy(
+                update={
+                    "state": RunState.EXPIRED,
+                    "finished_at": now,
+                    "last_error": error,
+                    "openings": run.openings + 1,
+                }
+            )
+        return len(runs), len(undecided)
+
+
 class MemoryRates:
     """Implements ``services.ports.RateBudget``."""
 
@@ -833,30 +876,30 @@ class MemoryAdmins:
     """Implements ``services.ports.AdminStore``."""
 
     def __init__(self) -> None:
-        self._admins: dict[tuple[str, str], AdminEntry] = {}
+        self.admins: dict[tuple[str, str], AdminEntry] = {}
 
     async def list_admins(self) -> list[AdminEntry]:
-        return sorted(self._admins.values(), key=lambda one: (one.name, one.object_id))
+        return sorted(self.admins.values(), key=lambda one: (one.name, one.object_id))
 
     async def add(self, admin: AdminEntry) -> bool:
         key = (admin.tenant_id.lower(), admin.object_id.lower())
-        if key in self._admins:
+        if key in self.admins:
             return False
-        self._admins[key] = admin
+        self.admins[key] = admin
         return True
 
     async def remove(self, tenant_id: str, object_id: str) -> AdminEntry | None:
-        return self._admins.pop((tenant_id.lower(), object_id.lower()), None)
+        return self.admins.pop((tenant_id.lower(), object_id.lower()), None)
 
 
 class MemoryConversations:
     """Implements ``services.ports.ConversationStore``."""
 
     def __init__(self) -> None:
-        self._conversations: dict[str, Conversation] = {}
+        self.conversations: dict[str, Conversation] = {}
 
     async def seen(self, conversation: Conversation) -> Conversation:
-        known = self._conversations.get(conversation.id)
+        known = self.conversations.get(conversation.id)
         if known is not None:
             kept = {
                 name: getattr(known, name) for name in ("welcomed", "alerts_since", "alerts_by")
@@ -864,111 +907,111 @@ class MemoryConversations:
             kept["title"] = conversation.title or known.title
             kept["with_id"] = conversation.with_id or known.with_id
             conversation = conversation.model_copy(update={**kept, "state": "active"})
-        self._conversations[conversation.id] = conversation
+        self.conversations[conversation.id] = conversation
         return conversation
 
     async def get(self, conversation_id: str) -> Conversation | None:
-        return self._conversations.get(conversation_id)
+        return self.conversations.get(conversation_id)
 
     def _change(self, conversation_id: str, **changes: object) -> bool:
-        known = self._conversations[conversation_id]
-        self._conversations[conversation_id] = known.model_copy(update=changes)
+        known = self.conversations[conversation_id]
+        self.conversations[conversation_id] = known.model_copy(update=changes)
         return True
 
     async def lost(
         self, conversation_id: str, state: Literal["uninstalled", "blocked"], now: datetime
     ) -> bool:
-        known = self._conversations.get(conversation_id)
+        known = self.conversations.get(conversation_id)
         if known is None or known.state == state:
             return False
         welcomed = known.welcomed and state != "uninstalled"
         return self._change(conversation_id, state=state, welcomed=welcomed, updated_at=now)
 
     async def alerts_on(self, conversation_id: str, by: str, now: datetime) -> bool:
-        known = self._conversations.get(conversation_id)
+        known = self.conversations.get(conversation_id)
         if known is None or known.alerts_since is not None:
             return False
         return self._change(conversation_id, alerts_since=now, alerts_by=by, updated_at=now)
 
     async def alerts_off(self, conversation_id: str, now: datetime) -> bool:
-        known = self._conversations.get(conversation_id)
+        known = self.conversations.get(conversation_id)
         if known is None or known.alerts_since is None:
             return False
         return self._change(conversation_id, alerts_since=None, alerts_by="", updated_at=now)
 
     async def welcome_once(self, conversation_id: str) -> bool:
-        known = self._conversations.get(conversation_id)
+        known = self.conversations.get(conversation_id)
         if known is None or known.welcomed:
             return False
-        self._conversations[conversation_id] = known.model_copy(update={"welcomed": True})
+        self.conversations[conversation_id] = known.model_copy(update={"welcomed": True})
         return True
 
     async def with_alerts(self) -> list[Conversation]:
-        found = [one for one in self._conversations.values() if one.alerts_since]
+        found = [one for one in self.conversations.values() if one.alerts_since]
         return sorted(found, key=lambda one: str(one.alerts_since))
 
     async def last_heard(self) -> datetime | None:
-        return max((one.updated_at for one in self._conversations.values()), default=None)
+        return max((one.updated_at for one in self.conversations.values()), default=None)
 
 
 class MemoryOpenCards:
     """Implements ``services.ports.OpenCardStore``."""
 
     def __init__(self) -> None:
-        self._cards: dict[str, OpenCard] = {}
+        self.cards: dict[str, OpenCard] = {}
 
     async def put(self, card: OpenCard) -> None:
-        self._cards[card.id] = card
+        self.cards[card.id] = card
 
     async def touch(self, owner: str, now: datetime) -> None:
-        for card in list(self._cards.values()):
+        for card in list(self.cards.values()):
             if card.owner == owner:
-                self._cards[card.id] = card.model_copy(update={"touched_at": now})
+                self.cards[card.id] = card.model_copy(update={"touched_at": now})
 
     async def take(self, card: OpenCard, owner: str, now: datetime) -> bool:
-        stored = self._cards.get(card.id)
+        stored = self.cards.get(card.id)
         if stored is None or (stored.owner, stored.touched_at) != (card.owner, card.touched_at):
             return False
-        self._cards[card.id] = stored.model_copy(update={"owner": owner, "touched_at": now})
+        self.cards[card.id] = stored.model_copy(update={"owner": owner, "touched_at": now})
         return True
 
     async def remove(self, card_id: str) -> None:
-        self._cards.pop(card_id, None)
+        self.cards.pop(card_id, None)
 
     async def list_cards(self) -> list[OpenCard]:
-        return sorted(self._cards.values(), key=lambda one: one.created_at)
+        return sorted(self.cards.values(), key=lambda one: one.created_at)
 
 
 class MemoryApiKeys:
     """Implements ``services.ports.ApiKeyStore``."""
 
     def __init__(self) -> None:
-        self._keys: dict[str, ApiKey] = {}
+        self.keys: dict[str, ApiKey] = {}
 
     async def any_ever(self) -> bool:
-        return bool(self._keys)
+        return bool(self.keys)
 
     async def add(self, key: ApiKey) -> None:
-        if key.id in self._keys:
+        if key.id in self.keys:
             raise ConflictError("An API key of this id exists already.")
-        self._keys[key.id] = key
+        self.keys[key.id] = key
 
     async def get(self, key_id: str) -> ApiKey | None:
-        return self._keys.get(key_id)
+        return self.keys.get(key_id)
 
     async def list_keys(self) -> list[ApiKey]:
-        return sorted(self._keys.values(), key=lambda one: (one.created_at, one.id))
+        return sorted(self.keys.values(), key=lambda one: (one.created_at, one.id))
 
     async def revoke(self, key_id: str, now: datetime) -> ApiKey | None:
-        key = self._keys.get(key_id)
+        key = self.keys.get(key_id)
         if key is not None and key.revoked_at is None:
-            self._keys[key_id] = key.model_copy(update={"revoked_at": now})
-        return self._keys.get(key_id)
+            self.keys[key_id] = key.model_copy(update={"revoked_at": now})
+        return self.keys.get(key_id)
 
     async def touch(self, key_id: str, now: datetime) -> None:
-        key = self._keys.get(key_id)
+        key = self.keys.get(key_id)
         if key is not None and (key.last_used_at is None or key.last_used_at < now):
-            self._keys[key_id] = key.model_copy(update={"last_used_at": now})
+            self.keys[key_id] = key.model_copy(update={"last_used_at": now})
 
 
 @dataclass
@@ -991,6 +1034,30 @@ class MemoryStore:
     plans: MemoryPlans = field(default_factory=MemoryPlans)
     pending_imports: MemoryPendingImports = field(default_factory=MemoryPendingImports)
     api_keys: MemoryApiKeys = field(default_factory=MemoryApiKeys)
+    restored: MemoryRestored = field(init=False)
+    traces: MemoryTraces = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.restored = MemoryRestored(self.runs, self.deliveries)
+        self.traces = MemoryTraces(
+            {
+                "admins": self.admins.admins,
+                "alerts": self.alerts.alerts,
+                "anomalies": self.anomalies.anomalies,
+                "api_keys": self.api_keys.keys,
+                "audit": self.audit.entries,
+                "conversations": self.conversations.conversations,
+                "deliveries": self.deliveries.deliveries,
+                "floors": self.floors.floors,
+                "notification_config": self.config.stored,
+                "open_cards": self.open_cards.cards,
+                "pending_imports": self.pending_imports.pending,
+                "plans": self.plans.plans,
+                "reports": self.runs.reports,
+                "runs": self.runs.runs,
+                "teams": self.teams.teams,
+            }
+        )
 
     async def prepare(self) -> None:
         """There are no indexes."""
