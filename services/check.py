@@ -1,7 +1,7 @@
 """Looks at every outside system: works, or what to do."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -38,6 +38,7 @@ class Check:
         bot: BotSignIn,
         folder: Folder,
         embedded: bool,
+        timer: Callable[[], float] = time.monotonic,
     ) -> None:
         """``embedded``: the MongoDB is one for trials, on this machine."""
         self._store = store
@@ -47,6 +48,7 @@ class Check:
         self._bot = bot
         self._folder = folder
         self._embedded = embedded
+        self._timer = timer
         self._clocks: dict[str, timedelta] = {}
         """How far the clocks of others are ahead of ours."""
 
@@ -54,10 +56,10 @@ class Check:
         """MongoDB, Datadog, mail, Teams, the disk and the clock, in this order; never raises for
         an ill system.
         """
-        self._clocks, began = {}, time.monotonic()
+        self._clocks, began = {}, self._timer()
 
         def clock() -> datetime:
-            return now + timedelta(seconds=time.monotonic() - began)
+            return now + timedelta(seconds=self._timer() - began)
 
         return [
             await self._mongodb(clock),

@@ -160,6 +160,7 @@ def build_engine(
         gone=process.gone,
         stop=process.stop,
         timing=process.timing,
+        timer=process.timer,
         meter=process.meter,
     )
     return Engine(

@@ -1,8 +1,7 @@
 """The lease on a run: held by a heartbeat while a block of work lasts."""
 
 import asyncio
-import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
 from services.errors import LostLeaseError, StoreUnavailableError
@@ -12,7 +11,13 @@ from services.timing import Timing
 
 @asynccontextmanager
 async def held(
-    runs: RunStore, run_id: str, owner: str, clock: Clock, gone: SurelyGone, timing: Timing
+    runs: RunStore,
+    run_id: str,
+    owner: str,
+    clock: Clock,
+    gone: SurelyGone,
+    timing: Timing,
+    timer: Callable[[], float],
 ) -> AsyncIterator[int | None]:
     """The run's fencing token while the block holds its lease; None when another worker has it.
 
@@ -27,7 +32,7 @@ async def held(
 
     async def beat() -> None:
         while True:
-            if not await _renewed(runs, run_id, owner, token, clock, timing):
+            if not await _renewed(runs, run_id, owner, token, clock, timing, timer):
                 break
             await asyncio.sleep(timing.run_lease / 4)
         lost.set()
@@ -60,14 +65,20 @@ async def _taken(
 
 
 async def _renewed(
-    runs: RunStore, run_id: str, owner: str, token: int, clock: Clock, timing: Timing
+    runs: RunStore,
+    run_id: str,
+    owner: str,
+    token: int,
+    clock: Clock,
+    timing: Timing,
+    timer: Callable[[], float],
 ) -> bool:
     """True while the lease is held; MongoDB may be away for half of it."""
-    since = time.monotonic()
+    since = timer()
     while True:
         try:
             return await runs.renew(run_id, owner, token, clock(), timing.run_ttl)
         except StoreUnavailableError:
-            if time.monotonic() - since > timing.run_lease / 2:
+            if timer() - since > timing.run_lease / 2:
                 return False
             await asyncio.sleep(timing.store_retry)

@@ -64,6 +64,7 @@ class Worker:
         gone: SurelyGone,
         stop: Stop,
         timing: Timing = PRODUCTION,
+        timer: Callable[[], float] = time.monotonic,
         meter: Meter = UNMEASURED,
     ) -> None:
         self._meter = meter
@@ -77,6 +78,7 @@ class Worker:
         self._gone = gone
         self._stop = stop
         self._timing = timing
+        self._timer = timer
 
     async def work(
         self, run_id: str, *, patience: timedelta | None = None, progress: Progress = quiet
@@ -123,7 +125,15 @@ class Worker:
         raise trouble
 
     def _held(self, run_id: str) -> AbstractAsyncContextManager[int | None]:
-        return held(self._runs, run_id, self._owner, self._clock, self._gone, self._timing)
+        return held(
+            self._runs,
+            run_id,
+            self._owner,
+            self._clock,
+            self._gone,
+            self._timing,
+            self._timer,
+        )
 
     async def _advance(self, run: Run, progress: Progress) -> AgentError | None:
         """Plans or sends; a mail server that is away for now is an answer, not an end."""
@@ -226,13 +236,13 @@ class Worker:
             progress("mails", total - _unsettled(counts), total)
         if not counts.get(DeliveryState.PENDING):
             return
-        told = time.monotonic()
+        told = self._timer()
 
         async def tell() -> None:
             nonlocal told
-            if progress is quiet or time.monotonic() - told < TELL_SECONDS:
+            if progress is quiet or self._timer() - told < TELL_SECONDS:
                 return
-            told = time.monotonic()
+            told = self._timer()
             now = await self._ledger.counts(ledger_id)
             progress("mails", total - _unsettled(now), total)
 

@@ -6,17 +6,26 @@ from pathlib import Path
 import pytest
 
 from services.adapters.disk import Disk
+from services.adapters.secrets import FernetBox
+from services.audit import Audit
 from services.check import (
     LEAST_FREE,
     LEAST_FREE_EMBEDDED,
+    Check,
     clock_finding,
     disk_finding,
     mongodb_finding,
     teams_text,
 )
+from services.config import Config
 from services.errors import SettingsError
 from services.ports import ServerInfo
+from services.settings import SmtpSettings
+from services.transports import Transports
 from tests.docs.troubles import Trouble, troubles
+from tests.fakes.mail import MemoryTransport
+from tests.fakes.store import MemoryStore
+from tests.makers import NOW
 
 
 @pytest.mark.parametrize(
@@ -41,6 +50,46 @@ def test_the_first_clock_that_differs_is_named() -> None:
     assert clock_finding({"MongoDB": timedelta(), "Datadog": timedelta()}).text == (
         "agrees with MongoDB and Datadog"
     )
+
+
+class SlowStore(MemoryStore):
+    """A MongoDB that answers after minutes, by a clock that is ``ahead`` of ours."""
+
+    elapsed = 0.0
+    ahead = 0.0
+
+    async def about(self) -> ServerInfo:
+        self.elapsed += 300
+        return ServerInfo("7", NOW + timedelta(seconds=self.elapsed + self.ahead))
+
+
+class NoSignIn:
+    async def get(self) -> str | None:
+        return None
+
+
+@pytest.mark.parametrize(("ahead", "ok"), [(0, True), (59, True), (61, False), (-61, False)])
+async def test_a_clock_is_not_wrong_because_an_answer_took_long(
+    tmp_path: Path, ahead: float, ok: bool
+) -> None:
+    store = SlowStore()
+    store.ahead = ahead
+    box = FernetBox(None, tmp_path, key_file_allowed=True)
+    config = Config(store.config, Audit(store.audit), box, SmtpSettings())
+    check = Check(
+        store=store,
+        costs=None,
+        transports=Transports(config, "sample", MemoryTransport(name="outbox"), {}),
+        app_id=None,
+        bot=NoSignIn(),
+        folder=Disk(tmp_path),
+        embedded=False,
+        timer=lambda: store.elapsed,
+    )
+
+    (clock,) = [one for one in await check.all(NOW) if one.system == "Clock"]
+
+    assert clock.ok is ok, clock.text
 
 
 @pytest.mark.parametrize(("embedded", "least"), [(True, LEAST_FREE_EMBEDDED), (False, LEAST_FREE)])

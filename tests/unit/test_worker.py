@@ -233,6 +233,26 @@ async def test_told_to_stop_a_worker_leaves_the_run_at_once(world: Workers) -> N
     assert (await world.run(run.id)).state is RunState.OPEN
 
 
+async def test_mails_are_counted_for_whoever_watches_once_in_half_a_second(
+    world: Workers,
+) -> None:
+    world.transport.lanes, told = 1, list[int]()
+
+    async def slow(recipient: str) -> None:
+        world.now += timedelta(seconds=0.2)
+
+    def progress(what: str, done: int, total: int) -> None:
+        if what == "mails":
+            told.append(done)
+
+    world.transport.before_offer = slow
+    run = await world.asked()
+    await world.services().worker.work(run.id, progress=progress)
+
+    # Five mails in a second: before the first, after half a second, and at the end.
+    assert told == [0, 3, 5]
+
+
 # Retry
 
 
