@@ -305,7 +305,7 @@ def _wire(settings: Settings, outside: Outside, mail_sample_data: bool) -> Agent
         clock=clock,
         outbox_folder=str(settings.server.outbox_dir),
     )
-    reports = engine.reports
+    previews = engine.previews
     health = Health(store, ticker, since=clock())
     conversations = Conversations(store.conversations, audit)
     people = People(connector, clock, local=local)
@@ -314,7 +314,7 @@ def _wire(settings: Settings, outside: Outside, mail_sample_data: bool) -> Agent
     chat = Chat(
         teams=teams,
         config=config,
-        reports=reports,
+        previews=previews,
         histories=Histories(costs, store.costs, source.name),
         what_ifs=WhatIfs(
             costs=costs,
@@ -380,7 +380,7 @@ def _wire(settings: Settings, outside: Outside, mail_sample_data: bool) -> Agent
             anomalies=anomaly_list,
             resolutions=resolutions,
             show=show,
-            reports=reports,
+            previews=previews,
             runs=runs,
             work=clockwork.work,
             health=health,

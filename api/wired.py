@@ -12,7 +12,7 @@ from services.cost_rows import CostRows
 from services.health import Health
 from services.model import Anomaly, Facts, SourceName
 from services.ports import Clock
-from services.previews import Reports
+from services.previews import Previews
 from services.resolutions import Resolutions
 from services.runs import Runs
 from services.teams import Teams
@@ -58,7 +58,7 @@ class ApiServices:
     resolutions: Resolutions
     show: Callable[[Anomaly], None]
     """Brings the cards of an anomaly up to date in the background."""
-    reports: Reports
+    previews: Previews
     runs: Runs
     work: Callable[[str], None]
     """Starts to work on a run in the background."""

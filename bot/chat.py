@@ -19,7 +19,7 @@ from services.histories import Histories
 from services.model import Conversation, SourceName
 from services.plans import Plans
 from services.ports import PendingImportStore
-from services.previews import Reports
+from services.previews import Previews
 from services.resolutions import Resolutions
 from services.roles import Roles
 from services.runs import Runs
@@ -41,7 +41,7 @@ class Chat:
 
     teams: Teams
     config: Config
-    reports: Reports
+    previews: Previews
     histories: Histories
     what_ifs: WhatIfs
     plans: Plans

@@ -15,7 +15,7 @@ from services.floors import Floors
 from services.planning import Planner
 from services.plans import Plans
 from services.ports import UNMEASURED, Clock, CostSource, Meter, Store, SurelyGone
-from services.previews import Reports
+from services.previews import Previews
 from services.recaps import Recaps
 from services.recipients import Recipients
 from services.reports import ReportMaker
@@ -66,7 +66,7 @@ class Engine:
     plans: Plans
     floors: Floors
     maker: ReportMaker
-    reports: Reports
+    previews: Previews
     runs: Runs
     planner: Planner
     sender: Sender
@@ -172,7 +172,7 @@ def build_engine(
         plans=plans,
         floors=floors,
         maker=maker,
-        reports=Reports(
+        previews=Previews(
             maker=maker,
             costs=costs,
             teams=teams,

@@ -30,8 +30,8 @@ class Preview:
         return self.rendered.html
 
 
-class Reports:
-    """Previews: a report as it would be sent now."""
+class Previews:
+    """Reports as they would be sent now."""
 
     def __init__(
         self,

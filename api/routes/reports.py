@@ -22,7 +22,7 @@ async def preview_team(call: Call) -> answers.PreviewAnswer | web.StreamResponse
     """A team's report as it would be sent now. Nothing is sent or stored; with
     ``Accept: text/html`` it is the mail itself.
     """
-    preview = await call.services.reports.preview_team(call.id, call.now)
+    preview = await call.services.previews.preview_team(call.id, call.now)
     return _page(call, preview) or answers.PreviewAnswer.model_validate(preview.json)
 
 
@@ -37,7 +37,7 @@ async def preview_admin(call: Call) -> answers.AdminPreviewAnswer | web.StreamRe
     """The consolidated report as it would be sent now. Nothing is sent or stored; with
     ``Accept: text/html`` it is the mail itself. Without any team there is none (404).
     """
-    preview = await call.services.reports.preview_admin(call.now)
+    preview = await call.services.previews.preview_admin(call.now)
     return _page(call, preview) or answers.AdminPreviewAnswer.model_validate(preview.json)
 
 

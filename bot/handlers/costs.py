@@ -58,14 +58,14 @@ async def explain(chat: Chat, turn: Turn, rest: str) -> Reply:
     period = with_period["period"].upper() if with_period else None
     name = with_period["team"] if with_period else rest
     team = await pick(chat, name, "explain", **({"period": period} if period else {}))
-    report = await chat.reports.team_report(team, turn.now, period)
+    report = await chat.previews.team_report(team, turn.now, period)
     return Reply(cards.explain(report))
 
 
 async def press_explain(chat: Chat, turn: Turn, press: Press) -> Reply:
     """The same, from a button."""
     team = await chat.teams.get(press.team)
-    report = await chat.reports.team_report(team, turn.now, press.period or None)
+    report = await chat.previews.team_report(team, turn.now, press.period or None)
     return Reply(cards.explain(report), fresh=True)
 
 

@@ -29,7 +29,7 @@ async def preview(chat: Chat, turn: Turn, rest: str) -> Reply:
     """A team's report, or the consolidated one."""
     if rest.casefold() == ADMIN or (not rest and turn.is_admin):
         _only_admins(turn)
-        report = await chat.reports.admin_report(turn.now)
+        report = await chat.previews.admin_report(turn.now)
         return Reply(await asyncio.to_thread(cards.admin_preview, report, role_in(turn)))
     return await _team_preview(chat, turn, await pick(chat, rest, "preview"))
 
@@ -44,7 +44,7 @@ async def press_preview(chat: Chat, turn: Turn, press: Press) -> Reply:
 
 
 async def _team_preview(chat: Chat, turn: Turn, team: Team) -> Reply:
-    report = await chat.reports.team_report(team, turn.now)
+    report = await chat.previews.team_report(team, turn.now)
     return Reply(cards.team_preview(report, role_in(turn)))
 
 
@@ -52,11 +52,11 @@ async def open_mail(chat: Chat, turn: Turn, press: Press) -> Reply:
     """The mail itself, as its plain text."""
     if press.team == ADMIN:
         _only_admins(turn)
-        rendered = await chat.reports.rendered_admin(await chat.reports.admin_report(turn.now))
+        rendered = await chat.previews.rendered_admin(await chat.previews.admin_report(turn.now))
         config = await chat.config.stored(turn.now)
         return Reply(cards.mail_text(rendered, config.global_admin_emails), fresh=True)
     team = await chat.teams.get(press.team)
-    rendered = await chat.reports.rendered_team(await chat.reports.team_report(team, turn.now))
+    rendered = await chat.previews.rendered_team(await chat.previews.team_report(team, turn.now))
     return Reply(cards.mail_text(rendered, team_recipients(team)), fresh=True)
 
 

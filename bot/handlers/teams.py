@@ -86,7 +86,7 @@ async def open_team(chat: Chat, turn: Turn, press: Press) -> Reply:
 
 
 async def _team(chat: Chat, turn: Turn, team: Team) -> Reply:
-    report = await chat.reports.team_report(team, turn.now)
+    report = await chat.previews.team_report(team, turn.now)
     return Reply(cards.team_card(report, role_in(turn)))
 
 

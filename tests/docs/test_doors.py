@@ -22,7 +22,7 @@ from services.floors import Floors
 from services.health import Health
 from services.histories import Histories
 from services.plans import Plans
-from services.previews import Reports
+from services.previews import Previews
 from services.privacy import Privacy
 from services.resolutions import Resolutions
 from services.restoring import Restoring
@@ -34,7 +34,7 @@ from services.what_if import WhatIfs
 from tests.docs.test_docs import commands_of, text
 
 USE_CASES: tuple[type, ...] = (
-    *(Teams, Config, Reports, Runs, AnomalyList, Resolutions, CostRows, Histories, WhatIfs),
+    *(Teams, Config, Previews, Runs, AnomalyList, Resolutions, CostRows, Histories, WhatIfs),
     *(Plans, Conversations, Roles, Changes, Audit, ApiKeys, Health, Watch, Check, Backtests),
     *(Floors, Privacy, Restoring),
 )

@@ -13,7 +13,7 @@ from services.config import Config
 from services.costs import Costs
 from services.model import Actor, DeliveryState, Floor, SourceState, Team
 from services.plans import Plans
-from services.previews import Reports
+from services.previews import Previews
 from services.recaps import Recaps
 from services.reports import ReportMaker
 from services.restatements import Restatements
@@ -28,7 +28,7 @@ FIRST = THROUGH.replace(day=1) - timedelta(days=61)
 ACCOUNT = "1" * 12
 
 
-async def reports(store: MemoryStore, now: float = 10.0) -> tuple[Reports, Team]:
+async def reports(store: MemoryStore, now: float = 10.0) -> tuple[Previews, Team]:
     """Previews over stored costs of one team: ten dollars a day, and so many in this month."""
     audit = Audit(store.audit)
     box = FernetBox(SecretStr("k" * 20), Path(), key_file_allowed=False)
@@ -63,7 +63,7 @@ async def reports(store: MemoryStore, now: float = 10.0) -> tuple[Reports, Team]
         complete_after_hours=48,
         teams_app=True,
     )
-    made = Reports(
+    made = Previews(
         maker=maker,
         costs=Costs(FakeCosts([]), store.costs, 250, 48),
         teams=teams,
