@@ -1,0 +1,87 @@
+"""Where costs come from, and when they count."""
+
+from typing import Self
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+
+from services.settings.group import Group
+from services.settings.kinds import WebAddress
+
+DATADOG_SITES = (
+    "datadoghq.com",
+    "us3.datadoghq.com",
+    "us5.datadoghq.com",
+    "datadoghq.eu",
+    "ap1.datadoghq.com",
+    "ap2.datadoghq.com",
+    "uk1.datadoghq.com",
+    "ddog-gov.com",
+    "us2.ddog-gov.com",
+)
+
+
+class DatadogSettings(Group):
+    api_key: SecretStr | None = Field(
+        None, alias="DATADOG_API_KEY", description="Datadog API key; unset: sample costs."
+    )
+    app_key: SecretStr | None = Field(
+        None,
+        alias="DATADOG_APP_KEY",
+        description="Datadog application key with the scopes timeseries_query and "
+        "cloud_cost_management_read.",
+    )
+    site: str = Field(
+        "datadoghq.com", alias="DATADOG_SITE", description="Datadog site of your organisation."
+    )
+    api_url: WebAddress | None = Field(
+        None,
+        alias="DATADOG_API_URL",
+        description="Overrides `https://api.<site>`, for proxies and tests.",
+    )
+    cost_metric: str | None = Field(
+        None,
+        alias="DATADOG_COST_METRIC",
+        description="Cost metric; unset: aws.cost.net.amortized if it has data, else "
+        "aws.cost.amortized.",
+        pattern=r"^[A-Za-z][A-Za-z0-9_.]{0,199}$",
+    )
+    accounts_per_query: int = Field(
+        250,
+        alias="DATADOG_ACCOUNTS_PER_QUERY",
+        description="Accounts asked for in one query; halved by itself when an answer is cut off.",
+        ge=1,
+        le=1000,
+    )
+
+    @field_validator("site")
+    @classmethod
+    def _known_site(cls, site: str) -> str:
+        site = site.strip().lower()
+        if site not in DATADOG_SITES:
+            raise ValueError(f"must be one of {', '.join(DATADOG_SITES)}")
+        return site
+
+    @model_validator(mode="after")
+    def _both_keys_or_none(self) -> Self:
+        if (self.api_key is None) != (self.app_key is None):
+            missing = "DATADOG_APP_KEY" if self.app_key is None else "DATADOG_API_KEY"
+            raise ValueError(f"{missing} is missing; set both keys, or neither for sample costs")
+        return self
+
+    @property
+    def active(self) -> bool:
+        return self.api_key is not None
+
+    @property
+    def base_url(self) -> str:
+        return self.api_url or f"https://api.{self.site}"
+
+
+class CostSettings(Group):
+    complete_after_hours: int = Field(
+        48,
+        alias="COST_DAY_COMPLETE_AFTER_HOURS",
+        description="Hours after its end at which a UTC day's costs count as complete.",
+        ge=0,
+        le=240,
+    )

@@ -1,0 +1,128 @@
+"""How mail is sent."""
+
+from typing import Literal, Self
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+
+from services.settings.group import Group
+from services.settings.kinds import PUBLIC_LOGIN, TENANT, WebAddress, is_loopback, mail_address
+
+
+class SmtpSettings(Group):
+    host: str | None = Field(
+        None, alias="SMTP_HOST", description="Mail server; unset: mails go to the outbox."
+    )
+    port: int = Field(587, alias="SMTP_PORT", description="Mail server port.", ge=1, le=65535)
+    user: str | None = Field(None, alias="SMTP_USER", description="User to sign in with.")
+    password: SecretStr | None = Field(
+        None, alias="SMTP_PASSWORD", description="Password to sign in with."
+    )
+    sender: str | None = Field(
+        None, alias="SENDER_EMAIL", description="From address; unset: SMTP_USER."
+    )
+    tls: Literal["starttls", "implicit", "none"] = Field(
+        "starttls",
+        alias="SMTP_TLS",
+        description="starttls, implicit, or none (towards this machine only).",
+    )
+    rate_per_minute: int = Field(
+        30,
+        alias="SMTP_RATE_PER_MINUTE",
+        description="Mails in any minute, over all processes; 0: no limit.",
+        ge=0,
+    )
+    max_connections: int = Field(
+        3,
+        alias="SMTP_MAX_CONNECTIONS",
+        description="Connections to the mail server at once.",
+        ge=1,
+        le=50,
+    )
+    auth: Literal["password", "oauth2"] = Field(
+        "password",
+        alias="SMTP_AUTH",
+        description="How to sign in: oauth2 (client credentials, for Exchange Online) or "
+        "password.",
+    )
+    oauth_tenant_id: str | None = Field(
+        None,
+        alias="SMTP_OAUTH_TENANT_ID",
+        description="Entra tenant of the app that sends mail.",
+        pattern=TENANT,
+    )
+    oauth_client_id: str | None = Field(
+        None,
+        alias="SMTP_OAUTH_CLIENT_ID",
+        description="Client id of the app that sends mail.",
+    )
+    oauth_client_secret: SecretStr | None = Field(
+        None, alias="SMTP_OAUTH_CLIENT_SECRET", description="Client secret of that app."
+    )
+    oauth_authority: WebAddress = Field(
+        PUBLIC_LOGIN,
+        alias="SMTP_OAUTH_AUTHORITY",
+        description="Where that app signs in, for sovereign clouds and tests.",
+    )
+    oauth_scope: str = Field(
+        "https://outlook.office365.com/.default",
+        alias="SMTP_OAUTH_SCOPE",
+        description="Scope of its tokens for SMTP.",
+    )
+    transport: Literal["smtp", "graph"] = Field(
+        "smtp",
+        alias="MAIL_TRANSPORT",
+        description="smtp, or graph (Microsoft Graph, with the SMTP_OAUTH_ settings).",
+    )
+    graph_url: WebAddress = Field(
+        "https://graph.microsoft.com",
+        alias="GRAPH_URL",
+        description="Microsoft Graph, for sovereign clouds and tests.",
+    )
+    when_unsure: Literal["resend", "hold"] = Field(
+        "resend",
+        alias="MAIL_WHEN_UNSURE",
+        description="What to do when a connection ends before the server answered: send the "
+        "identical mail again (resend), or leave it to an admin (hold).",
+    )
+
+    @field_validator("sender")
+    @classmethod
+    def _address(cls, sender: str | None) -> str | None:
+        return None if sender is None else mail_address(sender)
+
+    @model_validator(mode="after")
+    def _signs_in_whole(self) -> Self:
+        if self.transport == "smtp" and self.auth == "password":
+            return self
+        wanted = {
+            "SMTP_OAUTH_TENANT_ID": self.oauth_tenant_id,
+            "SMTP_OAUTH_CLIENT_ID": self.oauth_client_id,
+            "SMTP_OAUTH_CLIENT_SECRET": self.oauth_client_secret,
+        }
+        if self.transport == "graph":
+            wanted["SENDER_EMAIL"] = self.sender or self.user
+        elif self.host:
+            wanted["SMTP_USER"] = self.user or self.sender
+        missing = [name for name, value in wanted.items() if not value]
+        if missing:
+            why = "MAIL_TRANSPORT=graph" if self.transport == "graph" else "SMTP_AUTH=oauth2"
+            raise ValueError(f"{', '.join(missing)} missing, needed by {why}")
+        return self
+
+    @property
+    def oauth_token_url(self) -> str:
+        """Where the app that sends mail gets its tokens."""
+        return f"{self.oauth_authority}/{self.oauth_tenant_id}/oauth2/v2.0/token"
+
+    @property
+    def sends(self) -> bool:
+        """Whether mail leaves this machine at all."""
+        return self.transport == "graph" or self.host is not None
+
+    @model_validator(mode="after")
+    def _plain_only_here(self) -> Self:
+        if self.host and self.tls == "none" and not is_loopback(self.host):
+            raise ValueError(
+                "SMTP_TLS=none is allowed towards this machine only; use starttls or implicit"
+            )
+        return self

@@ -1,0 +1,52 @@
+"""The process itself: where it listens, what it logs, where its data are."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, SecretStr, field_validator
+
+from services.settings.group import Group
+
+
+class MongoSettings(Group):
+    url: SecretStr | None = Field(
+        None, alias="MONGO_URL", description="MongoDB address; unset: the embedded MongoDB."
+    )
+    database: str = Field(
+        "aws_cost_agent",
+        alias="DB_NAME",
+        description="Database name.",
+        pattern=r"^[A-Za-z0-9_-]{1,38}$",
+    )
+
+
+class ServerSettings(Group):
+    host: str = Field("127.0.0.1", alias="HOST", description="Address to listen on.")
+    port: int = Field(8001, alias="PORT", description="Port to listen on.", ge=1, le=65535)
+    data_dir: Path = Field(
+        Path("var"),
+        alias="DATA_DIR",
+        description="Folder of the embedded MongoDB, the outbox and the key file.",
+    )
+    secret_key: SecretStr | None = Field(
+        None,
+        alias="SECRET_KEY",
+        description="Encrypts stored secrets; unset: a key file in DATA_DIR.",
+        min_length=16,
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", alias="LOG_LEVEL", description="DEBUG, INFO, WARNING or ERROR."
+    )
+    log_format: Literal["console", "json"] = Field(
+        "console", alias="LOG_FORMAT", description="console or json."
+    )
+
+    @property
+    def outbox_dir(self) -> Path:
+        """Where captured mails are kept."""
+        return self.data_dir / "outbox"
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _upper(cls, level: Any) -> Any:
+        return level.upper() if isinstance(level, str) else level
