@@ -1,33 +1,30 @@
-"""The daily detection: replays the usage of every account and records what stands out.
+"""The daily detection: what stands out in the usage of the accounts is recorded.
 
-Each account's history is replayed as it was known day by day, so that a day that came late or was
-restated needs no repair, and nothing but anomalies is kept between two days. Pure detection is in
-``services.analysis.detection``; here its events become anomalies, each raised once.
+Which events there are is found in ``services.judging``; here they become anomalies, each raised
+once.
 """
 
-import asyncio
 import math
+import secrets
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 
 from services.analysis.detection.groups import grouped
-from services.analysis.detection.replay import (
-    Detected,
-    History,
-    histories,
-    replay,
-)
+from services.analysis.detection.replay import Detected
 from services.analysis.detection.rules import Rules
 from services.analysis.quiet import like_before, under_floor
-from services.analysis.windows import expected_data_through, known_after
+from services.analysis.windows import expected_data_through
 from services.anomalies import Anomalies, within_plan
 from services.chunks import chunked
+from services.judging import REPLAYED, Judgement, Judging
 from services.model import (
     CENT,
     Anomaly,
+    Category,
+    CostSeries,
     DaySpan,
     Floor,
     PlannedChange,
@@ -35,11 +32,10 @@ from services.model import (
     SpanDays,
 )
 from services.plans import Plans
-from services.ports import AnomalyStore, CostStore, FloorStore
+from services.ports import AnomalyStore, CostStore, FloorStore, WatchStore
 
-REPLAYED = timedelta(days=220)
-"""So much history is replayed: what is normal (91 days), learning it, and room for long events."""
-ACCOUNTS_AT_ONCE = 25
+ACCOUNTS_AT_ONCE = 250
+RECORDED_AT_ONCE = 25
 KNOWN_EACH = 80
 """So many earlier anomalies of an account, on average, are looked at.
 
@@ -49,7 +45,7 @@ An event ends after three quiet days at the earliest, so that fewer begin within
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """An event of the newest day, with its account's usage in its days."""
+    """An event of the newest days, with its account's usage in its days."""
 
     event: Detected
     usage: Decimal
@@ -63,6 +59,7 @@ class Detections:
         *,
         costs: CostStore,
         store: AnomalyStore,
+        watches: WatchStore,
         anomalies: Anomalies,
         plans: Plans,
         floors: FloorStore,
@@ -76,6 +73,12 @@ class Detections:
         self._floors = floors
         self._source = source
         self._hours = complete_after_hours
+        self._judging = Judging(
+            costs=costs,
+            watches=watches,
+            source=source,
+            complete_after_hours=complete_after_hours,
+        )
 
     async def judge(
         self,
@@ -93,33 +96,70 @@ class Detections:
         ``since``: the day up to which the last detection judged; events that were raised later
         are new. None: this is the first one, and only what still lasts is raised.
         """
-        rules = Rules(floor=floor)
-        known: dict[str, list[Anomaly]] = {}
-        found: dict[str, list[Judged]] = {}
+        maker = secrets.token_hex(8)
+        found: dict[str, list[Detected]] = {}
         for part in chunked(accounts, ACCOUNTS_AT_ONCE):
-            known.update(await self._known(part))
-            found.update(await self._replayed(part, known, through, rules))
+            day = await self._day(part, through, floor, maker, now)
+            for outcome in await self._judging.judge(part, day):
+                if outcome.moved or outcome.account_id in day.standing:
+                    found[outcome.account_id] = outcome.events
         groups = self._groups(found, len(accounts), since)
-        span = SpanDays(first=through - REPLAYED, last=through)
-        plans = await self._plans.of_accounts(accounts, span)
-        floors = await self._floors.of(self._source, accounts)
         number = 0
-        for account, judged in found.items():
-            number += await self._record(
-                _Account(
-                    account,
-                    judged,
-                    known.get(account, []),
-                    groups,
-                    plans.get(account),
-                    floors.get(account),
-                ),
-                through,
-                currency,
-                now,
-                since,
-            )
+        for part in chunked(sorted(found), RECORDED_AT_ONCE):
+            of_part = {account: found[account] for account in part}
+            for one in await self._accounts(of_part, groups, through):
+                number += await self._record(one, through, currency, now, since)
+            await self._judging.settle(part, maker)
         return number
+
+    async def _day(
+        self, accounts: Sequence[str], through: date, floor: float, maker: str, now: datetime
+    ) -> Judgement:
+        accepted: dict[str, set[date]] = defaultdict(set)
+        standing = set()
+        for one in await self._store.in_state(
+            self._source, ["open", "snoozed", "accepted"], accounts
+        ):
+            if one.kind == "threshold":
+                continue
+            if one.status != "accepted":
+                standing.add(one.account_id)
+            elif one.answer is not None:
+                accepted[one.account_id].add(expected_data_through(one.answer.at, self._hours))
+        return Judgement(
+            through=through,
+            rules=Rules(floor=floor),
+            accepted=accepted,
+            standing=standing,
+            maker=maker,
+            now=now,
+        )
+
+    async def _accounts(
+        self,
+        found: Mapping[str, Sequence[Detected]],
+        groups: Mapping[tuple[str, date], str],
+        through: date,
+    ) -> "list[_Account]":
+        """Accounts with all that is needed to record their events."""
+        accounts = list(found)
+        known = await self._known(accounts)
+        usage = await self._usage(found, through)
+        plans = await self._plans.of_accounts(
+            accounts, SpanDays(first=through - REPLAYED, last=through)
+        )
+        floors = await self._floors.of(self._source, accounts)
+        return [
+            _Account(
+                account,
+                [Judged(event, usage.of(account, event)) for event in events],
+                known.get(account, []),
+                groups,
+                plans.get(account),
+                floors.get(account),
+            )
+            for account, events in found.items()
+        ]
 
     async def _known(self, accounts: Sequence[str]) -> dict[str, list[Anomaly]]:
         """What was raised before by detection, newest first."""
@@ -130,43 +170,23 @@ class Detections:
                 found[one.account_id].append(one)
         return found
 
-    async def _replayed(
-        self,
-        accounts: Sequence[str],
-        known: Mapping[str, Sequence[Anomaly]],
-        through: date,
-        rules: Rules,
-    ) -> dict[str, list[Judged]]:
-        span = DaySpan(through - REPLAYED, through)
-        table, changes = await self._costs.load_history(self._source, accounts, span)
-        accepted = {
-            account: {
-                expected_data_through(one.answer.at, self._hours)
-                for one in known.get(account, ())
-                if one.status == "accepted" and one.answer is not None
-            }
-            for account in accounts
-        }
-        lag = known_after(self._hours)
-        return await asyncio.to_thread(
-            lambda: {
-                history.account_id: [
-                    _judged(history, event)
-                    for event in replay(history, rules, through, lag, accepted[history.account_id])
-                ]
-                for history in histories(table, changes)
-            }
-        )
+    async def _usage(self, found: Mapping[str, Sequence[Detected]], through: date) -> "_Usage":
+        """What is known now of the days of events."""
+        starts = [event.start for events in found.values() for event in events]
+        span = DaySpan(min([*starts, through]), through)
+        accounts = [account for account, events in found.items() if events]
+        table = await self._costs.load(self._source, accounts, span)
+        return _Usage(span, table.series)
 
     def _groups(
-        self, found: Mapping[str, Sequence[Judged]], accounts: int, since: date | None
+        self, found: Mapping[str, Sequence[Detected]], accounts: int, since: date | None
     ) -> dict[tuple[str, date], str]:
         """(account, first day) of each event of a group → the group's key."""
         events = [
-            one.event
-            for judged in found.values()
-            for one in judged
-            if one.event.end is None or (since is not None and one.event.judged > since)
+            event
+            for events in found.values()
+            for event in events
+            if event.end is None or (since is not None and event.judged > since)
         ]
         return {
             (event.account_id, event.start): group.key
@@ -254,14 +274,19 @@ def _overlap(known: Anomaly, event: Detected, through: date) -> bool:
     return known.start <= event.last and event.start <= min(last, through)
 
 
-def _judged(history: History, event: Detected) -> Judged:
-    first = max((event.start - history.span.first).days, 0)
-    end = (event.last - history.span.first).days + 1
-    changed = {(one.day, one.service): one.amount for one in history.corrections}
-    amounts = [
-        changed.get((history.span.first + timedelta(days=i), service), row[i])
-        for service, row in history.usage.items()
-        for i in range(first, end)
-    ]
-    usage = math.fsum(x for x in amounts if not math.isnan(x))
-    return Judged(event, Decimal(repr(usage)).quantize(CENT))
+class _Usage:
+    """Usage of accounts by service."""
+
+    def __init__(self, span: DaySpan, series: Sequence[CostSeries]) -> None:
+        self._span = span
+        self._of: dict[str, list[CostSeries]] = defaultdict(list)
+        for one in series:
+            if one.category in {None, Category.USAGE}:
+                self._of[one.account_id].append(one)
+
+    def of(self, account: str, event: Detected) -> Decimal:
+        """An account's usage in the days of an event."""
+        begin, end = self._span.index(event.start), self._span.index(event.last) + 1
+        amounts = [x for one in self._of[account] for x in one.amounts[begin:end]]
+        usage = math.fsum(x for x in amounts if not math.isnan(x))
+        return Decimal(repr(usage)).quantize(CENT)

@@ -120,6 +120,7 @@ def build_engine(
         detections=Detections(
             costs=store.costs,
             store=store.anomalies,
+            watches=store.watches,
             anomalies=anomalies,
             plans=plans,
             floors=store.floors,

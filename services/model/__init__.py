@@ -22,8 +22,10 @@ from services.model.costs import (
     CostChange,
     CostSeries,
     CostTable,
+    MonthRead,
     SourceName,
     SourceState,
+    UsageHistory,
 )
 from services.model.days import DaySpan, Month, Window
 from services.model.explanations import ChangeLine, Explanation, SharedMove, whole_percent
@@ -77,6 +79,7 @@ from services.model.runs import (
     RunSummary,
 )
 from services.model.teams import StoredConfig, Team
+from services.model.watches import KeptWatch
 from services.model.what_if import WhatIf, WhatIfEvent
 
 __all__ = [
@@ -122,8 +125,10 @@ __all__ = [
     "Forecast",
     "FrozenReport",
     "Identity",
+    "KeptWatch",
     "Month",
     "MonthForecast",
+    "MonthRead",
     "News",
     "OpenCard",
     "PendingImport",
@@ -151,6 +156,7 @@ __all__ = [
     "TeamReport",
     "TrackRecord",
     "UnmappedAccount",
+    "UsageHistory",
     "Value",
     "WeekCost",
     "WeekFigures",

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Literal
 
 from services.model.base import Value
-from services.model.days import DaySpan
+from services.model.days import DaySpan, Month
 
 SourceName = Literal["datadog", "sample"]
 
@@ -63,6 +63,31 @@ class CostChange:
     day: date
     at: datetime
     amount: float
+
+
+@dataclass(frozen=True, slots=True)
+class MonthRead:
+    """What a reading of an account's month held; what is stored later can be told by it."""
+
+    month: Month
+    metric: str
+    writes: int
+    """How often the month was written."""
+    covered: int
+    """Days whose services are known, as bits: bit 0 is the first of the month."""
+
+
+@dataclass(frozen=True, slots=True)
+class UsageHistory:
+    """Usage of an account by service over a span, as it was first seen; NaN: no data."""
+
+    account_id: str
+    span: DaySpan
+    usage: dict[str, "array[float]"]
+    changes: list[CostChange]
+    """All changes of the months that the span touches, oldest first; also of days before it."""
+    months: list[MonthRead]
+    """The months that are stored, oldest first."""
 
 
 class SourceState(Value):

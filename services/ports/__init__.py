@@ -6,7 +6,7 @@ The docstrings are the contract that ``tests/contract`` runs against every imple
 from services.ports.anomalies import AlertStore, AnomalyStore, FloorStore
 from services.ports.background import Start
 from services.ports.checks import BotSignIn, CostCheck, Folder, Ticking
-from services.ports.costs import CostSource, CostStore
+from services.ports.costs import CostSource, CostStore, UsageStore
 from services.ports.mail import CapturedMails, MailConnection, MailTokens, MailTransport
 from services.ports.metrics import UNMEASURED, Meter, Unmeasured
 from services.ports.people import (
@@ -23,6 +23,7 @@ from services.ports.store import ServerInfo, Store
 from services.ports.teams import ApiKeyStore, AuditLog, ConfigStore, TeamStore
 from services.ports.telling import Notifier
 from services.ports.time import Clock, SurelyGone
+from services.ports.watches import WatchStore
 
 __all__ = [
     "UNMEASURED",
@@ -62,4 +63,6 @@ __all__ = [
     "Ticking",
     "TraceStore",
     "Unmeasured",
+    "UsageStore",
+    "WatchStore",
 ]

@@ -33,6 +33,12 @@ class AnomalyStore(Protocol):
         """Open ones of these accounts (None: all), largest excess first."""
         ...
 
+    async def in_state(
+        self, source: SourceName, states: Sequence[AnomalyStatus], accounts: Sequence[str]
+    ) -> list[Anomaly]:
+        """Those of these accounts that have one of these states, in no order."""
+        ...
+
     async def newest(
         self, source: SourceName, accounts: Sequence[str] | None = None, limit: int = 100
     ) -> list[Anomaly]:

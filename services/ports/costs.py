@@ -4,7 +4,15 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Protocol
 
-from services.model import CostChange, CostTable, DaySpan, Month, SourceName, SourceState
+from services.model import (
+    CostChange,
+    CostTable,
+    DaySpan,
+    Month,
+    SourceName,
+    SourceState,
+    UsageHistory,
+)
 
 
 class CostSource(Protocol):
@@ -63,7 +71,30 @@ class CostSource(Protocol):
     async def aclose(self) -> None: ...
 
 
-class CostStore(Protocol):
+class UsageStore(Protocol):
+    """What detection reads of stored costs."""
+
+    async def load_usage(
+        self, source: SourceName, accounts: Sequence[str], span: DaySpan
+    ) -> list[UsageHistory]:
+        """Usage of those of these accounts that have any month of the span stored.
+
+        Every service with usage in one of these months, or with a change, is there. One that is
+        neither usage nor of any other charge category counts as usage.
+        """
+        ...
+
+    async def writes(
+        self, source: SourceName, accounts: Sequence[str], first: Month, last: Month
+    ) -> dict[str, int]:
+        """How often the stored months from ``first`` to ``last`` were written, by account.
+
+        It grows with every change of what is stored. Accounts without any are left out.
+        """
+        ...
+
+
+class CostStore(UsageStore, Protocol):
     """Daily costs by account and month, and what is known of a source."""
 
     async def save_totals(

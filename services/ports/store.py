@@ -16,6 +16,7 @@ from services.ports.people import (
 )
 from services.ports.runs import DeliveryLedger, RateBudget, RestoredStore, RunStore
 from services.ports.teams import ApiKeyStore, AuditLog, ConfigStore, TeamStore
+from services.ports.watches import WatchStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,9 @@ class Store(Protocol):
 
     @property
     def anomalies(self) -> AnomalyStore: ...
+
+    @property
+    def watches(self) -> WatchStore: ...
 
     @property
     def runs(self) -> RunStore: ...

@@ -3,7 +3,7 @@
 import math
 from array import array
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Literal
 
@@ -27,7 +27,9 @@ from services.model import (
     DeliveryState,
     Floor,
     FrozenReport,
+    KeptWatch,
     Month,
+    MonthRead,
     OpenCard,
     PendingImport,
     PlannedChange,
@@ -39,6 +41,7 @@ from services.model import (
     SourceState,
     StoredConfig,
     Team,
+    UsageHistory,
 )
 from services.ports import ServerInfo
 from tests.fakes.traces import MemoryTraces
@@ -56,6 +59,7 @@ class MemoryCosts:
         self._metrics: dict[tuple[SourceName, str, Month], str] = {}
         self._currencies: dict[SourceName, str] = {}
         self._names: dict[tuple[SourceName, str, Month], str] = {}
+        self._writes: dict[tuple[SourceName, str, Month], int] = {}
         self._states: dict[SourceName, SourceState] = {}
 
     def _put(self, cell: Cell, amount: float, at: datetime) -> None:
@@ -65,6 +69,11 @@ class MemoryCosts:
         before = seen[-1][1] if seen else math.nan
         if not (before == amount or (math.isnan(before) and math.isnan(amount))):
             seen.append((at, amount))
+            self._count(source, account, day)
+
+    def _count(self, source: SourceName, account: str, day: date) -> None:
+        month = (source, account, Month.of(day))
+        self._writes[month] = self._writes.get(month, 0) + 1
 
     async def save_totals(
         self, source: SourceName, metric: str, table: CostTable, seen_at: datetime
@@ -98,7 +107,9 @@ class MemoryCosts:
             self._put(cell, amount, seen_at)
         for account in accounts:
             for day in table.span:
-                self._detailed.setdefault((source, metric, account, day), seen_at)
+                if (source, metric, account, day) not in self._detailed:
+                    self._detailed[source, metric, account, day] = seen_at
+                    self._count(source, account, day)
                 self._metrics[source, account, Month.of(day)] = metric
 
     def _known(self, cell: Cell, at: datetime | None) -> float:
@@ -173,6 +184,52 @@ class MemoryCosts:
             ]
         table = self._table(source, accounts, span, begin)
         return table, sorted(changes, key=lambda one: one.at)
+
+    async def load_usage(
+        self, source: SourceName, accounts: Sequence[str], span: DaySpan
+    ) -> list[UsageHistory]:
+        touched = span.months()
+        whole = DaySpan(touched[0].span.first, touched[-1].span.last)
+        table, changes = await self.load_history(source, accounts, whole)
+        usage = {None, Category.USAGE}
+        begin, end = whole.index(span.first), whole.index(span.last) + 1
+        found = []
+        for account in accounts:
+            months = [
+                MonthRead(
+                    month,
+                    self._metrics[source, account, month],
+                    self._writes.get((source, account, month), 0),
+                    self._covered(source, account, month),
+                )
+                for month in touched
+                if (source, account, month) in self._metrics
+            ]
+            if not months:
+                continue
+            of_account = [one for one in changes if one.account_id == account]
+            of_account = [one for one in of_account if one.category in usage]
+            amounts = {one.service: array("d", [math.nan]) * len(span) for one in of_account} | {
+                one.service: one.amounts[begin:end]
+                for one in table.series
+                if one.account_id == account and one.category in usage
+            }
+            found.append(UsageHistory(account, span, amounts, of_account, months))
+        return found
+
+    def _covered(self, source: SourceName, account: str, month: Month) -> int:
+        metric = self._metrics[source, account, month]
+        days = [day for day in month.span if (source, metric, account, day) in self._detailed]
+        return sum(1 << (day.day - 1) for day in days)
+
+    async def writes(
+        self, source: SourceName, accounts: Sequence[str], first: Month, last: Month
+    ) -> dict[str, int]:
+        found: dict[str, int] = {}
+        for (of, account, month), number in self._writes.items():
+            if of == source and account in accounts and first <= month <= last:
+                found[account] = found.get(account, 0) + number
+        return found
 
     async def save_names(
         self, source: SourceName, names: Mapping[str, str], months: Sequence[Month]
@@ -349,6 +406,15 @@ class MemoryAnomalies:
             and (accounts is None or one.account_id in accounts)
         ]
         return sorted(found, key=lambda one: (-one.excess, one.id))
+
+    async def in_state(
+        self, source: SourceName, states: Sequence[AnomalyStatus], accounts: Sequence[str]
+    ) -> list[Anomaly]:
+        return [
+            one
+            for one in self._anomalies.values()
+            if one.source == source and one.status in states and one.account_id in accounts
+        ]
 
     async def newest(
         self, source: SourceName, accounts: Sequence[str] | None = None, limit: int = 100
@@ -1014,6 +1080,29 @@ class MemoryApiKeys:
             self.keys[key_id] = key.model_copy(update={"last_used_at": now})
 
 
+class MemoryWatches:
+    """Implements ``services.ports.WatchStore``."""
+
+    def __init__(self) -> None:
+        self._watches: dict[tuple[SourceName, str], tuple[KeptWatch, str]] = {}
+
+    async def of(self, source: SourceName, accounts: Sequence[str]) -> dict[str, KeptWatch]:
+        found = {account: self._watches.get((source, account)) for account in accounts}
+        return {account: one[0] for account, one in found.items() if one and one[0].settled}
+
+    async def keep(
+        self, source: SourceName, watches: Sequence[KeptWatch], maker: str, now: datetime
+    ) -> None:
+        for one in watches:
+            self._watches[source, one.account_id] = (one, maker)
+
+    async def settle(self, source: SourceName, accounts: Sequence[str], maker: str) -> None:
+        for account in accounts:
+            watch, by = self._watches.get((source, account), (None, ""))
+            if watch is not None and by == maker:
+                self._watches[source, account] = (replace(watch, settled=True), by)
+
+
 @dataclass
 class MemoryStore:
     """Implements ``services.ports.Store``."""
@@ -1023,6 +1112,7 @@ class MemoryStore:
     config: MemoryConfig = field(default_factory=MemoryConfig)
     audit: MemoryAudit = field(default_factory=MemoryAudit)
     anomalies: MemoryAnomalies = field(default_factory=MemoryAnomalies)
+    watches: MemoryWatches = field(default_factory=MemoryWatches)
     runs: MemoryRuns = field(default_factory=MemoryRuns)
     deliveries: MemoryDeliveries = field(default_factory=MemoryDeliveries)
     rates: MemoryRates = field(default_factory=MemoryRates)

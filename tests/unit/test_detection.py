@@ -11,11 +11,11 @@ from services.analysis.detection import replay as replaying
 from services.analysis.detection.baseline import large_days
 from services.analysis.detection.event import ACCOUNT, Event
 from services.analysis.detection.groups import grouped
-from services.analysis.detection.replay import Correction, Detected, History, replay
+from services.analysis.detection.memory import packed, unpacked
+from services.analysis.detection.replay import Correction, Detected, History, follow, replay
 from services.analysis.detection.rules import LEARNING_DAYS, Rules
 from services.analysis.detection.watch import Watch
 from services.model import Category, CostChange, CostSeries, CostTable, DaySpan
-from tests.bench.detection.memory import packed, unpacked
 from tests.bench.detection.ours import histories
 from tests.bench.detection.worlds import make_world
 from tests.unit.usage import (
@@ -283,24 +283,15 @@ def test_a_watch_that_is_stored_every_day_says_the_same_as_one_that_is_not() -> 
 
 def _stored_daily(found: History) -> list[Detected]:
     """The replay in pieces: each day with a watch that was packed and unpacked."""
-    watch = Watch(RULES, found.usage)
-    rows = replaying._rows(found)
-    waiting = replaying._by_judging_day(found, timedelta(days=3))
-    first = found.span.first.toordinal()
+    watch = Watch(RULES)
     seen: dict[int, Event] = {}
-    for i, row in enumerate(rows):
-        for when, changes in waiting.pop(first + i, {}).items():
-            if when >= first + i:
-                replaying._correct(rows[when - first], watch.names, changes)
-            else:
-                watch.restate(when, changes, first + i)
-        watch.judge_row(first + i, row)
-        newest = watch.event or watch.before
-        if newest is not None:
-            seen[newest.raised] = newest
-        again = unpacked(packed(watch), RULES)
-        assert again is not None
-        watch = again
+    for i, today in enumerate(found.span):
+        days = DaySpan(today, today)
+        usage = {name: row[i : i + 1] for name, row in found.usage.items()}
+        piece = History(found.account_id, days, usage, found.corrections)
+        for event in follow(watch, piece, today, timedelta(days=3)):
+            seen[event.raised] = event
+        watch = unpacked(packed(watch), RULES)
     return [replaying.detected(found.account_id, seen[key]) for key in sorted(seen)]
 
 
@@ -309,15 +300,43 @@ def test_a_stored_watch_stays_small() -> None:
     amounts = usage(days=500)
     for i in range(500):
         watch.judge(1000 + i, {s: row[i] for s, row in amounts.items()})
-    document = packed(watch)
-    assert len(document["rows"]) + len(document["sums"]) < 170 * 4 * (len(SHARES) + 1)
-    assert document["taken"] == []
+    assert len(packed(watch)) < 170 * 4 * (len(SHARES) + 1) + 1000
 
 
-def test_a_watch_of_an_older_form_is_learned_anew() -> None:
-    document = packed(Watch(RULES))
-    assert unpacked(document, RULES) is not None
-    assert unpacked({**document, "form": 0}, RULES) is None
+def test_services_that_are_gone_make_room_for_new_ones() -> None:
+    """Ten new services each month: those that are not used any more leave the state."""
+    watch, plain = Watch(RULES), usage(days=600)
+    for i in range(600):
+        passing = {f"trial {i // 30}-{n}": 2.0 for n in range(10)}
+        watch.judge(1000 + i, {s: row[i] for s, row in plain.items()} | passing)
+        if i % 50 == 0:
+            watch = unpacked(packed(watch), RULES)
+    assert set(SHARES) < set(watch.names)
+    assert len(watch.names) < 1 + len(SHARES) + 90
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_what_passing_services_leave_behind_changes_no_event(seed: int) -> None:
+    amounts = add(add(usage(seed=seed), "EC2", [AT], 300.0), "RDS", range(AT + 40, AT + 44), 200.0)
+    short = range(20, 30)
+    with_trials = {**amounts, **{f"trial {n}": array("d", [0.0] * DAYS) for n in range(5)}}
+    for n in range(5):
+        for i in short:
+            with_trials[f"trial {n}"][i] = 1.0
+    whole = told(with_trials)
+    watch, seen = Watch(RULES), {}
+    for i in range(DAYS):
+        row = {s: r[i] for s, r in with_trials.items() if r[i]}
+        if i == AT - 10:
+            row["new"] = 1.0
+        watch.judge(FIRST.toordinal() + i, row)
+        newest = watch.event or watch.before
+        if newest is not None:
+            seen[newest.raised] = newest
+    assert "trial 0" not in watch.names
+    assert [replaying.detected("a", one).start for one in seen.values()] == [
+        one.start for one in whole
+    ]
 
 
 def test_a_service_that_appears_later_gives_the_same_as_one_that_was_known_before() -> None:

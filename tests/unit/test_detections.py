@@ -66,6 +66,7 @@ class Days:
         return Detections(
             costs=self.store.costs,
             store=self.store.anomalies,
+            watches=self.store.watches,
             anomalies=Anomalies(self.store.anomalies),
             plans=Plans(self.store.plans, Audit(self.store.audit)),
             floors=self.store.floors,

@@ -66,6 +66,17 @@ class MongoAnomalies:
         return sorted(found, key=lambda one: (-one.excess, one.id))
 
     @guarded
+    async def in_state(
+        self, source: SourceName, states: Sequence[AnomalyStatus], accounts: Sequence[str]
+    ) -> list[Anomaly]:
+        query = {
+            "source": source,
+            "status": {"$in": list(states)},
+            "account_id": {"$in": list(accounts)},
+        }
+        return [_anomaly(doc) async for doc in self._anomalies.find(query)]
+
+    @guarded
     async def newest(
         self, source: SourceName, accounts: Sequence[str] | None = None, limit: int = 100
     ) -> list[Anomaly]:

@@ -9,6 +9,7 @@ import math
 from array import array
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
+from operator import itemgetter
 from typing import Any
 
 from pymongo import DESCENDING, ReplaceOne, UpdateOne
@@ -25,6 +26,8 @@ from services.adapters.store.packing import (
     from_document,
     unpack,
 )
+from services.adapters.store.usage import LoadedUsage
+from services.chunks import chunked
 from services.errors import StoreUnavailableError
 from services.model import (
     Category,
@@ -35,10 +38,13 @@ from services.model import (
     Month,
     SourceName,
     SourceState,
+    UsageHistory,
 )
 
 MOST_CONFLICTS = 8
 DOCUMENTS_AT_ONCE = 500
+UNTOTALED = {"totals": 0, "account_name": 0}
+"""What detection reads of a month: all but these fields."""
 
 Change = Callable[[MonthOfCosts], bool]
 """Changes a month in place; True when it is another than before."""
@@ -166,6 +172,31 @@ class MongoCosts:
 
         table = await self._load(source, accounts, span, first_seen)
         return table, sorted(changes, key=lambda one: one.at)
+
+    @guarded
+    async def load_usage(
+        self, source: SourceName, accounts: Sequence[str], span: DaySpan
+    ) -> list[UsageHistory]:
+        found = LoadedUsage(span)
+        months = span.months()
+        for part in chunked(accounts, max(DOCUMENTS_AT_ONCE // len(months), 1)):
+            ids = [document_id(source, account, month) for month in months for account in part]
+            docs = await self._history.find({"_id": {"$in": ids}}, UNTOTALED).to_list(None)
+            await asyncio.to_thread(found.add, sorted(docs, key=itemgetter("month")))
+        return await asyncio.to_thread(found.histories)
+
+    @guarded
+    async def writes(
+        self, source: SourceName, accounts: Sequence[str], first: Month, last: Month
+    ) -> dict[str, int]:
+        these = {
+            "source": source,
+            "account_id": {"$in": list(accounts)},
+            "month": {"$gte": str(first), "$lte": str(last)},
+        }
+        by_account = {"_id": "$account_id", "writes": {"$sum": "$version"}}
+        cursor = self._history.aggregate([{"$match": these}, {"$group": by_account}])
+        return {doc["_id"]: doc["writes"] for doc in await cursor.to_list(None)}
 
     async def _load(
         self,

@@ -115,20 +115,36 @@ def replay(
     A day is judged ``known_after`` its date, with the corrections known on that day.
     ``accepted``: days after whose judging somebody said that this is the new normal.
     """
-    watch = Watch(rules, history.usage)
-    events: list[Event] = []
-    for day in advance(watch, history, last, known_after):
-        newest = watch.event or watch.before
-        if newest is not None and (not events or events[-1] is not newest):
-            events.append(newest)
-        if day in accepted:
-            watch.accept()
+    events = follow(Watch(rules, history.usage), history, last, known_after, accepted)
     return [detected(history.account_id, event) for event in events]
 
 
+def follow(
+    watch: Watch,
+    history: History,
+    last: date,
+    known_after: timedelta,
+    accepted: Container[date] = (),
+) -> list[Event]:
+    """Brings a watch through the days of a history up to ``last``; its events, oldest first.
+
+    These are the events that a watch in the middle of its life knew before, and those of the days
+    that were judged now.
+    """
+    events = [event for event in (watch.before, watch.event) if event is not None]
+    for day in advance(watch, history, last, known_after):
+        newest = watch.event or watch.before
+        if newest is not None and all(event is not newest for event in events):
+            events.append(newest)
+        if day in accepted:
+            watch.accept()
+    return events
+
+
 def advance(watch: Watch, history: History, last: date, known_after: timedelta) -> Iterable[date]:
-    """Brings a watch whose columns are the history's services through its days."""
-    rows = _rows(history)
+    """Judges the days of a history, the first of which is the day after the watch's last one."""
+    watch.know(history.usage)
+    rows = _rows(history, watch.names)
     first = history.span.first.toordinal()
     waiting = _by_judging_day(history, known_after)
     for i in range(min(len(rows), last.toordinal() - first + 1)):
@@ -141,11 +157,20 @@ def advance(watch: Watch, history: History, last: date, known_after: timedelta) 
         yield date.fromordinal(first + i)
 
 
-def _rows(history: History) -> list[list[float]]:
+def judging_day(known: date, known_after: timedelta) -> date:
+    """The day before whose judging an amount counts that is known since a day."""
+    return known - known_after
+
+
+def _rows(history: History, names: Sequence[str]) -> list[list[float]]:
     """Days with the usage of the whole account first, then of each service."""
+    nothing = array("d", bytes(8 * len(history.span)))
+    found = [history.usage.get(name, nothing) for name in names[1:]]
+    if not found:
+        return [[0.0] for _ in nothing]
     columns = [
         amounts if not any(map(math.isnan, amounts)) else [0.0 if x != x else x for x in amounts]  # noqa: PLR0124 - NaN
-        for amounts in history.usage.values()
+        for amounts in found
     ]
     return [[math.fsum(day), *day] for day in zip(*columns, strict=True)]
 
@@ -153,14 +178,18 @@ def _rows(history: History) -> list[list[float]]:
 def _by_judging_day(
     history: History, known_after: timedelta
 ) -> dict[int, dict[int, dict[str, float]]]:
-    """Judging day → corrected day → service → amount; in the order in which they were known."""
+    """Judging day → corrected day → service → amount; in the order in which they were known.
+
+    Corrections of earlier days that count before the first day are left out: they were counted.
+    """
     found: dict[int, dict[int, dict[str, float]]] = defaultdict(dict)
-    first = history.span.first
+    first, last = history.span.first, history.span.last
     for one in sorted(history.corrections, key=lambda one: one.known):
-        if one.day in history.span:
-            judged = max(one.known - known_after, first).toordinal()
+        judged = judging_day(one.known, known_after)
+        if one.day <= last and (one.day >= first or judged >= first):
             amount = 0.0 if math.isnan(one.amount) else one.amount
-            found[judged].setdefault(one.day.toordinal(), {})[one.service] = amount
+            at = max(judged, first).toordinal()
+            found[at].setdefault(one.day.toordinal(), {})[one.service] = amount
     return found
 
 

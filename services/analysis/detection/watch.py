@@ -72,6 +72,19 @@ class Watch(Rows):
         self.bumps = {}
         self.event = self.before = None
 
+    def _used(self, column: int) -> bool:
+        name = self.names[column]
+        events = (self.event, self.before)
+        return (
+            super()._used(column)
+            or bool(self.bumps.get(column))
+            or any(event is not None and name in event.sums for event in events)
+        )
+
+    def _move(self, place: Mapping[int, int]) -> None:
+        super()._move(place)
+        self.bumps = {place[c]: bumps for c, bumps in self.bumps.items() if c in place}
+
     # A day
 
     def judge(self, day: int, usage: Mapping[str, float]) -> None:

@@ -21,11 +21,11 @@ from datetime import date, timedelta
 from typing import Any
 
 from services.adapters.datadog_wire import Answer
+from services.analysis.detection.memory import packed, unpacked
 from services.analysis.detection.replay import History, replay
 from services.analysis.detection.rules import Rules
 from services.analysis.detection.watch import Watch
 from services.model import DaySpan
-from tests.bench.detection.memory import packed, unpacked
 from tests.bench.detection.worlds import ar_noise, weekly_shape
 
 FIRST = date(2025, 9, 1)

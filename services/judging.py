@@ -1,0 +1,258 @@
+"""Judges the new days of accounts, going on from what was kept of the day before.
+
+A kept watch is what a replay of history would come to, so that only new days are read and judged. It
+is used while nothing that it was made from has changed: no day was read later, no amount restated
+that had been judged, no answer given or taken back, and the rules are the same. Otherwise, and for
+an account without one, history is replayed as it was known day by day, and the watch at its end
+is kept.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from functools import cache
+from importlib import resources
+
+from services.analysis.detection.event import Event
+from services.analysis.detection.memory import packed, unpacked
+from services.analysis.detection.replay import Correction, Detected, History, detected, follow
+from services.analysis.detection.rules import Rules
+from services.analysis.detection.watch import Watch
+from services.analysis.windows import known_after
+from services.bases import Basis, basis_of
+from services.chunks import chunked
+from services.model import DaySpan, KeptWatch, Month, SourceName, UsageHistory
+from services.ports import UsageStore, WatchStore
+
+REPLAYED = timedelta(days=220)
+"""So much history is replayed: what is normal (91 days), learning it, and room for long events."""
+REPLAYED_AT_ONCE = 25
+DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What is to be recorded of an account after its newest day."""
+
+    account_id: str
+    events: list[Detected]
+    """Its newest events, oldest first: all that were replayed, or those that may have changed."""
+    moved: bool
+    """Whether one of them is open, or another than it was when the account was judged last."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """The judging of a day: what holds for all accounts."""
+
+    through: date
+    """The newest day with complete costs."""
+    rules: Rules
+    accepted: Mapping[str, Collection[date]]
+    """Account → days after whose judging somebody said that this is the new normal."""
+    standing: Collection[str]
+    """Accounts with anomalies that may have to be ended."""
+    maker: str
+    """Unlike that of any other judging."""
+    now: datetime
+
+    @property
+    def oldest(self) -> date:
+        """The first day that is replayed."""
+        return self.through - REPLAYED
+
+    def accepted_in(self, account: str, first: date, last: date) -> tuple[date, ...]:
+        """The accepted days of an account from one day to another."""
+        return tuple(sorted(d for d in self.accepted.get(account, ()) if first <= d <= last))
+
+
+class Judging:
+    """Keeps a watch for each account with usage."""
+
+    def __init__(
+        self,
+        *,
+        costs: UsageStore,
+        watches: WatchStore,
+        source: SourceName,
+        complete_after_hours: int,
+    ) -> None:
+        self._costs = costs
+        self._watches = watches
+        self._source = source
+        self._lag = known_after(complete_after_hours)
+
+    async def judge(self, accounts: Sequence[str], day: Judgement) -> list[Outcome]:
+        """Judges accounts up to a day, and keeps their watches; those with any costs.
+
+        A watch is not gone on with later before ``settle`` has said that its account is recorded,
+        unless there is nothing to record: it has not moved, and has no anomalies standing.
+        """
+        kept = await self._kept(accounts, day)
+        found: dict[str, Outcome] = {}
+        for begin in _beginnings(kept.values(), day.through):
+            left = {account: one for account, one in kept.items() if account not in found}
+            found.update(await self._continued(left, begin, day))
+        for part in chunked([one for one in accounts if one not in found], REPLAYED_AT_ONCE):
+            found.update(await self._replayed(part, day))
+        return list(found.values())
+
+    async def settle(self, accounts: Sequence[str], maker: str) -> None:
+        """Says that what was found in these accounts is recorded."""
+        await self._watches.settle(self._source, accounts, maker)
+
+    async def _kept(self, accounts: Sequence[str], day: Judgement) -> dict[str, KeptWatch]:
+        """The watches that were made with these rules and these answers."""
+        stored = await self._watches.of(self._source, accounts)
+        made_with = self._made_with(day.rules)
+        return {
+            account: one
+            for account, one in stored.items()
+            if one.made_with == made_with
+            and day.oldest <= one.through <= day.through
+            and basis_of(one.basis).accepted_since(day.oldest)
+            == day.accepted_in(account, day.oldest, one.through)
+        }
+
+    def _made_with(self, rules: Rules) -> str:
+        return f"{code_of_detection()} {self._lag.days} {rules!r}"
+
+    async def _continued(
+        self, kept: Mapping[str, KeptWatch], begin: Month, day: Judgement
+    ) -> dict[str, Outcome]:
+        """Goes on with those watches for which nothing before a month has changed."""
+        oldest = Month.of(day.oldest)
+        ready = [a for a, one in kept.items() if _next_month(one, day.through) >= begin]
+        writes = await self._costs.writes(self._source, ready, oldest, begin.before)
+        same = [
+            account
+            for account in ready
+            if basis_of(kept[account].basis).writes(oldest, begin) == writes.get(account, 0)
+        ]
+        if not same:
+            return {}
+        first = min(min(kept[account].through for account in same) + DAY, day.through)
+        span = DaySpan(min(first, begin.span.last), day.through)
+        read = await self._costs.load_usage(self._source, same, span)
+        done = await asyncio.to_thread(
+            lambda: [
+                made
+                for usage in read
+                if (made := self._gone_on(kept[usage.account_id], usage, day)) is not None
+            ]
+        )
+        return await self._keep(done, day)
+
+    def _gone_on(
+        self, kept: KeptWatch, usage: UsageHistory, day: Judgement
+    ) -> "tuple[Outcome, KeptWatch | None] | None":
+        """Judges the days after a kept watch; None when it does not fit what is stored now.
+
+        It is only kept anew when there are such days.
+        """
+        basis = basis_of(kept.basis)
+        if not basis.fits(usage, kept.through, self._lag):
+            return None
+        watch = unpacked(kept.state, day.rules)
+        if kept.through == day.through:
+            return self._outcome(kept.account_id, _events(watch), watch, day), None
+        was = [_copy(event) for event in _events(watch)]
+        history = _history(usage, kept.through + DAY)
+        accepted = day.accepted_in(kept.account_id, history.span.first, day.through)
+        events = follow(watch, history, day.through, self._lag, accepted)
+        outcome = self._outcome(kept.account_id, events, watch, day, changed=events != was)
+        since = basis.after(usage, day.through, self._lag, Month.of(day.oldest), accepted)
+        return outcome, self._watch(outcome, watch, since, day)
+
+    async def _replayed(self, accounts: Sequence[str], day: Judgement) -> dict[str, Outcome]:
+        """Judges accounts from their history."""
+        span = DaySpan(day.oldest, day.through)
+        read = await self._costs.load_usage(self._source, accounts, span)
+        done = await asyncio.to_thread(lambda: [self._from_history(usage, day) for usage in read])
+        return await self._keep(done, day)
+
+    def _from_history(self, usage: UsageHistory, day: Judgement) -> tuple[Outcome, KeptWatch]:
+        watch = Watch(day.rules, usage.usage)
+        history = _history(usage, day.oldest)
+        accepted = day.accepted_in(usage.account_id, day.oldest, day.through)
+        events = follow(watch, history, day.through, self._lag, accepted)
+        outcome = self._outcome(usage.account_id, events, watch, day, changed=bool(events))
+        basis = Basis().after(usage, day.through, self._lag, Month.of(day.oldest), accepted)
+        return outcome, self._watch(outcome, watch, basis, day)
+
+    @staticmethod
+    def _outcome(
+        account: str,
+        events: Sequence[Event],
+        watch: Watch,
+        day: Judgement,
+        *,
+        changed: bool = False,
+    ) -> Outcome:
+        moved = changed or watch.event is not None
+        told = events if moved or account in day.standing else ()
+        return Outcome(account, [detected(account, event) for event in told], moved)
+
+    def _watch(self, outcome: Outcome, watch: Watch, basis: Basis, day: Judgement) -> KeptWatch:
+        return KeptWatch(
+            account_id=outcome.account_id,
+            through=day.through,
+            made_with=self._made_with(day.rules),
+            basis=basis.text(),
+            state=packed(watch),
+            settled=not outcome.moved and outcome.account_id not in day.standing,
+        )
+
+    async def _keep(
+        self, made: Sequence[tuple[Outcome, KeptWatch | None]], day: Judgement
+    ) -> dict[str, Outcome]:
+        watches = [watch for _, watch in made if watch is not None]
+        await self._watches.keep(self._source, watches, day.maker, day.now)
+        return {outcome.account_id: outcome for outcome, _ in made}
+
+
+@cache
+def code_of_detection() -> str:
+    """A fingerprint of the modules that judge: what was kept by others is not gone on with."""
+    package = resources.files("services.analysis.detection")
+    modules = sorted(
+        (one.name, one.read_bytes()) for one in package.iterdir() if one.name.endswith(".py")
+    )
+    return hashlib.sha256(repr(modules).encode()).hexdigest()[:16]
+
+
+def _next_month(kept: KeptWatch, through: date) -> Month:
+    """The month of the first day that a watch has not judged; at the latest, that of today."""
+    return Month.of(min(kept.through + DAY, through))
+
+
+def _beginnings(kept: Iterable[KeptWatch], through: date) -> list[Month]:
+    """From which months on watches can be gone on with, the latest first.
+
+    The last one lies a month earlier, as the month before is restated for some days.
+    """
+    months = {_next_month(one, through) for one in kept}
+    return sorted(months | {min(months).before}, reverse=True) if months else []
+
+
+def _events(watch: Watch) -> list[Event]:
+    return [event for event in (watch.before, watch.event) if event is not None]
+
+
+def _copy(event: Event) -> Event:
+    return replace(event, sums=dict(event.sums), shares=dict(event.shares))
+
+
+def _history(usage: UsageHistory, first: date) -> History:
+    """Usage from a day on, with what is known of it and of the days before."""
+    skipped = max((first - usage.span.first).days, 0)
+    return History(
+        account_id=usage.account_id,
+        span=DaySpan(usage.span.first + skipped * DAY, usage.span.last),
+        usage={s: row[skipped:] for s, row in usage.usage.items()} if skipped else usage.usage,
+        corrections=[
+            Correction(one.at.date(), one.day, one.service, one.amount) for one in usage.changes
+        ],
+    )
