@@ -106,6 +106,7 @@ class Story:
         self.accepted: dict[str, set[date]] = {account: set() for account in self.accounts}
         self.told: Events = {}
         """All that was told so far, as it stood when it was told last."""
+        self.unread = ""
         self.counted = Counted(store.costs)
         self.judged = 0
         """Accounts, each day."""
@@ -141,8 +142,9 @@ class Story:
         standing = {account for (account, _), one in self.told.items() if one.end is None}
         outcomes = await self.judge(through, maker, standing, fresh=False)
         recorded = {one.account_id for one in outcomes if one.moved} | standing
-        if self.chance.random() < 0.9:  # else it is stopped before all is recorded
-            await self.judging(fresh=False).settle(sorted(recorded), maker)
+        if self.chance.random() < 0.1:
+            return  # it is stopped before anything is recorded
+        await self.judging(fresh=False).settle(sorted(recorded), maker)
         self.told = {
             key: one
             for key, one in self.told.items()
@@ -152,6 +154,13 @@ class Story:
         assert {key: self.told.get(key) for key in replayed} == replayed
         assert {key for key, one in self.told.items() if one.end is None} <= set(replayed)
         self.judged += len(self.accounts)
+
+    async def read(self, through: date) -> None:
+        """Reads the last weeks of all accounts."""
+        span = DaySpan(max(through - READ_AGAIN, self.span.first), through)
+        accounts = [account for account in self.accounts if account != self.unread]
+        await self.known.read(self.store.costs, span, through + LAG, *accounts)
+        self.unread = ""
 
     async def disturb(self, today: date) -> None:
         """Something that a kept watch must not outlive, now and then."""
@@ -165,11 +174,13 @@ class Story:
             first = day.replace(day=1)
             await self.known.read(self.store.costs, DaySpan(first, day), today, account)
         elif what == 1:  # somebody accepts what there is
-            self.accepted[account].add(newest - chance.randrange(3) * DAY)
+            self.accepted[account].add(newest + chance.randrange(-2, 3) * DAY)
         elif what == 2:  # or takes it back
             self.accepted[account].clear()
         elif what == 3:  # another smallest increase
             self.rules = Rules(floor=chance.choice((25.0, 60.0)))
+        elif what == 5:  # an account is not read tomorrow
+            self.unread = account
         elif what == 4:  # restated after today's judging, on the same day
             day = newest - chance.randrange(3) * DAY
             self.known.show(account, service, day, chance.uniform(0, 900), date.max)
@@ -188,18 +199,16 @@ async def test_kept_watches_tell_what_a_replay_tells(any_store: Store, seed: int
     for account in story.accounts:
         first = begin - 30 * DAY if account == late else story.span.first
         await story.known.read(any_store.costs, DaySpan(first, begin), begin + LAG, account)
-    through = begin
+    through, is_whole = begin, False
     while through < story.span.last:
-        through += DAY if story.chance.random() < 0.9 else 4 * DAY
+        through += story.chance.choice((*[1] * 9, 12)) * DAY
         through = min(through, story.span.last)
-        today = through + LAG
-        span = DaySpan(max(through - READ_AGAIN, story.span.first), through)
-        await story.known.read(any_store.costs, span, today)
-        if through - begin == 40 * DAY:  # the history of an account is read later
-            whole = DaySpan(story.span.first, begin)
-            await story.known.read(any_store.costs, whole, today, late)
+        await story.read(through)
+        if not is_whole and through > begin + 30 * DAY:  # the history of an account is read later
+            whole, is_whole = DaySpan(story.span.first, begin), True
+            await story.known.read(any_store.costs, whole, through + LAG, late)
         await story.day(through)
-        await story.disturb(today)
+        await story.disturb(through + LAG)
         if story.chance.random() < 0.1:
             await story.day(through)
     assert story.counted.replayed < 0.5 * story.judged
