@@ -1,4 +1,8 @@
-"""What a kept watch was made from, so that a later change of it is noticed."""
+"""What a kept watch was made from, so that a later change of it is noticed.
+
+Most accounts have the same basis, as all of them are read together: what is worked out once is
+remembered.
+"""
 
 import json
 from collections.abc import Sequence
@@ -8,7 +12,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from services.analysis.detection.replay import judging_day
-from services.model import DaySpan, Month, UsageHistory
+from services.model import Month, MonthRead, UsageHistory
 
 
 class JudgedMonth(NamedTuple):
@@ -24,6 +28,34 @@ class JudgedMonth(NamedTuple):
     """How many changes of its amounts were known when they were judged."""
 
 
+class Read(NamedTuple):
+    """What was read of an account: its months, and the month and judging day of each change."""
+
+    months: tuple[MonthRead, ...]
+    changes: tuple[tuple[Month, date], ...]
+
+    @classmethod
+    def of(cls, usage: UsageHistory, known_after: timedelta) -> "Read":
+        """What a history was read from."""
+        changes = (
+            (Month.of(one.day), judging_day(one.at.date(), known_after)) for one in usage.changes
+        )
+        return cls(tuple(usage.months), tuple(changes))
+
+    def judged(self, through: date) -> list[JudgedMonth]:
+        """What of it counts when a day is judged."""
+        return [
+            JudgedMonth(
+                str(one.month),
+                one.metric,
+                one.writes,
+                one.covered & _days_until(one.month, through),
+                sum(month == one.month and day <= through for month, day in self.changes),
+            )
+            for one in self.months
+        ]
+
+
 @dataclass(frozen=True, slots=True)
 class Basis:
     """The months and the accepted days that a watch was made from."""
@@ -31,52 +63,37 @@ class Basis:
     months: tuple[JudgedMonth, ...] = ()
     accepted: tuple[date, ...] = ()
 
-    def accepted_since(self, first: date) -> tuple[date, ...]:
-        """The accepted days from a day on."""
-        return tuple(day for day in self.accepted if day >= first)
-
-    def writes(self, first: Month, before: Month) -> int:
-        """How often the months from ``first`` on had been written, without ``before`` and later."""
-        return sum(one.writes for one in self.months if str(first) <= one.month < str(before))
-
-    def fits(self, usage: UsageHistory, through: date, known_after: timedelta) -> bool:
-        """Whether the months that were read are, up to a judged day, what they were then.
+    def fits(self, read: Read, first: Month, through: date) -> bool:
+        """Whether the months from ``first`` on are, up to a judged day, what they were then.
 
         A month that has no entry here was not stored then, so that nothing of it may count.
         """
         here = {one.month: one for one in self.months}
-        now = {one.month: one for one in _judged(usage, through, known_after)}
-        first = str(Month.of(usage.span.first))
-        if any(month >= first and month not in now for month in here):
+        now = {one.month: one for one in read.judged(through)}
+        if any(month >= str(first) and month not in now for month in here):
             return False
         return all(
             _same(here[month], one) if month in here else not (one.covered or one.changes)
             for month, one in now.items()
         )
 
-    def after(
-        self,
-        usage: UsageHistory,
-        through: date,
-        known_after: timedelta,
-        oldest: Month,
-        accepted: Sequence[date],
-    ) -> "Basis":
-        """With the months that were read, up to a day, and without those before ``oldest``."""
-        read = _judged(usage, through, known_after)
-        new = {one.month for one in read}
+    def after(self, read: Read, through: date, oldest: Month, accepted: Sequence[date]) -> "Basis":
+        """With what was read, up to a day, and without the months before ``oldest``."""
+        judged = read.judged(through)
+        new = {one.month for one in judged}
         kept = (one for one in self.months if one.month not in new and one.month >= str(oldest))
-        days = (day for day in self.accepted if day >= oldest.span.first)
-        return Basis((*kept, *read), tuple(sorted({*days, *accepted})))
+        days = {day for day in self.accepted if day >= oldest.span.first}
+        return Basis((*kept, *judged), tuple(sorted({*days, *accepted})))
 
     def text(self) -> str:
         """As JSON, for ``basis_of``."""
-        return _text(self)
+        accepted = [day.isoformat() for day in self.accepted]
+        return json.dumps({"months": self.months, "accepted": accepted}, separators=(",", ":"))
 
 
 @lru_cache(maxsize=1024)
 def basis_of(text: str) -> Basis:
-    """The reverse of ``Basis.text``; most accounts have the same."""
+    """The reverse of ``Basis.text``."""
     told = json.loads(text)
     return Basis(
         tuple(JudgedMonth(*one) for one in told["months"]),
@@ -85,35 +102,38 @@ def basis_of(text: str) -> Basis:
 
 
 @lru_cache(maxsize=1024)
-def _text(basis: Basis) -> str:
-    accepted = [day.isoformat() for day in basis.accepted]
-    return json.dumps({"months": basis.months, "accepted": accepted}, separators=(",", ":"))
+def writes_of(text: str, first: Month, before: Month) -> int:
+    """How often the months from ``first`` on had been written, without ``before`` and later."""
+    months = basis_of(text).months
+    return sum(one.writes for one in months if str(first) <= one.month < str(before))
 
 
-def _judged(usage: UsageHistory, through: date, known_after: timedelta) -> list[JudgedMonth]:
-    return [
-        JudgedMonth(
-            str(one.month),
-            one.metric,
-            one.writes,
-            one.covered & _days_until(one.month, through),
-            sum(
-                one.month.of(change.day) == one.month
-                and judging_day(change.at.date(), known_after) <= through
-                for change in usage.changes
-            ),
-        )
-        for one in usage.months
-    ]
+@lru_cache(maxsize=1024)
+def accepted_since(text: str, first: date) -> tuple[date, ...]:
+    """The accepted days from a day on."""
+    return tuple(day for day in basis_of(text).accepted if day >= first)
+
+
+@lru_cache(maxsize=1024)
+def fits(text: str, read: Read, first: Month, through: date) -> bool:
+    """``Basis.fits``, remembered."""
+    return basis_of(text).fits(read, first, through)
+
+
+@lru_cache(maxsize=1024)
+def text_after(
+    text: str, read: Read, through: date, oldest: Month, accepted: tuple[date, ...]
+) -> str:
+    """The text of ``Basis.after``, remembered; ``text`` is empty for a new one."""
+    basis = basis_of(text) if text else Basis()
+    return basis.after(read, through, oldest, accepted).text()
 
 
 @lru_cache(maxsize=64)
 def _days_until(month: Month, through: date) -> int:
     """The days of a month up to a day, as bits."""
-    span: DaySpan = month.span
-    if through < span.first:
-        return 0
-    return (1 << (min(through, span.last).day)) - 1
+    span = month.span
+    return 0 if through < span.first else (1 << min(through, span.last).day) - 1
 
 
 def _same(then: JudgedMonth, now: JudgedMonth) -> bool:

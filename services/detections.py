@@ -16,7 +16,7 @@ from services.analysis.detection.groups import grouped
 from services.analysis.detection.replay import Detected
 from services.analysis.detection.rules import Rules
 from services.analysis.quiet import like_before, under_floor
-from services.analysis.windows import expected_data_through
+from services.analysis.windows import expected_data_through, known_after
 from services.anomalies import Anomalies, within_plan
 from services.chunks import chunked
 from services.judging import REPLAYED, Judgement, Judging
@@ -73,12 +73,7 @@ class Detections:
         self._floors = floors
         self._source = source
         self._hours = complete_after_hours
-        self._judging = Judging(
-            costs=costs,
-            watches=watches,
-            source=source,
-            complete_after_hours=complete_after_hours,
-        )
+        self._judging = Judging(costs=costs, watches=watches, source=source)
 
     async def judge(
         self,
@@ -128,6 +123,7 @@ class Detections:
                 accepted[one.account_id].add(expected_data_through(one.answer.at, self._hours))
         return Judgement(
             through=through,
+            known_after=known_after(self._hours),
             rules=Rules(floor=floor),
             accepted=accepted,
             standing=standing,

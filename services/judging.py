@@ -12,16 +12,15 @@ import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from functools import cache
+from functools import cache, cached_property
 from importlib import resources
 
 from services.analysis.detection.event import Event
-from services.analysis.detection.memory import packed, unpacked
+from services.analysis.detection.memory import after_calm_day, packed, unpacked
 from services.analysis.detection.replay import Correction, Detected, History, detected, follow
 from services.analysis.detection.rules import Rules
 from services.analysis.detection.watch import Watch
-from services.analysis.windows import known_after
-from services.bases import Basis, basis_of
+from services.bases import Read, accepted_since, fits, text_after, writes_of
 from services.chunks import chunked
 from services.model import DaySpan, KeptWatch, Month, SourceName, UsageHistory
 from services.ports import UsageStore, WatchStore
@@ -43,12 +42,14 @@ class Outcome:
     """Whether one of them is open, or another than it was when the account was judged last."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Judgement:
     """The judging of a day: what holds for all accounts."""
 
     through: date
     """The newest day with complete costs."""
+    known_after: timedelta
+    """So long after its date a day is judged."""
     rules: Rules
     accepted: Mapping[str, Collection[date]]
     """Account → days after whose judging somebody said that this is the new normal."""
@@ -58,10 +59,15 @@ class Judgement:
     """Unlike that of any other judging."""
     now: datetime
 
-    @property
+    @cached_property
     def oldest(self) -> date:
         """The first day that is replayed."""
         return self.through - REPLAYED
+
+    @cached_property
+    def made_with(self) -> str:
+        """What a watch must have been made with, to be gone on with."""
+        return f"{code_of_detection()} {self.known_after.days} {self.rules!r}"
 
     def accepted_in(self, account: str, first: date, last: date) -> tuple[date, ...]:
         """The accepted days of an account from one day to another."""
@@ -77,12 +83,10 @@ class Judging:
         costs: UsageStore,
         watches: WatchStore,
         source: SourceName,
-        complete_after_hours: int,
     ) -> None:
         self._costs = costs
         self._watches = watches
         self._source = source
-        self._lag = known_after(complete_after_hours)
 
     async def judge(self, accounts: Sequence[str], day: Judgement) -> list[Outcome]:
         """Judges accounts up to a day, and keeps their watches; those with any costs.
@@ -106,18 +110,14 @@ class Judging:
     async def _kept(self, accounts: Sequence[str], day: Judgement) -> dict[str, KeptWatch]:
         """The watches that were made with these rules and these answers."""
         stored = await self._watches.of(self._source, accounts)
-        made_with = self._made_with(day.rules)
         return {
             account: one
             for account, one in stored.items()
-            if one.made_with == made_with
+            if one.made_with == day.made_with
             and day.oldest <= one.through <= day.through
-            and basis_of(one.basis).accepted_since(day.oldest)
+            and accepted_since(one.basis, day.oldest)
             == day.accepted_in(account, day.oldest, one.through)
         }
-
-    def _made_with(self, rules: Rules) -> str:
-        return f"{code_of_detection()} {self._lag.days} {rules!r}"
 
     async def _continued(
         self, kept: Mapping[str, KeptWatch], begin: Month, day: Judgement
@@ -129,7 +129,7 @@ class Judging:
         same = [
             account
             for account in ready
-            if basis_of(kept[account].basis).writes(oldest, begin) == writes.get(account, 0)
+            if writes_of(kept[account].basis, oldest, begin) == writes.get(account, 0)
         ]
         if not same:
             return {}
@@ -152,19 +152,24 @@ class Judging:
 
         It is only kept anew when there are such days.
         """
-        basis = basis_of(kept.basis)
-        if not basis.fits(usage, kept.through, self._lag):
+        account, read = kept.account_id, Read.of(usage, day.known_after)
+        if not fits(kept.basis, read, Month.of(usage.span.first), kept.through):
             return None
-        watch = unpacked(kept.state, day.rules)
         if kept.through == day.through:
-            return self._outcome(kept.account_id, _events(watch), watch, day), None
+            watch = unpacked(kept.state, day.rules)
+            return _outcome(account, _events(watch), watch, day), None
+        accepted = day.accepted_in(account, kept.through + DAY, day.through)
+        basis = text_after(kept.basis, read, day.through, Month.of(day.oldest), accepted)
+        if (state := _after_calm_day(kept, usage, day)) is not None:
+            return Outcome(account, [], moved=False), _kept(
+                account, state, basis, day, settled=True
+            )
+        watch = unpacked(kept.state, day.rules)
         was = [_copy(event) for event in _events(watch)]
         history = _history(usage, kept.through + DAY)
-        accepted = day.accepted_in(kept.account_id, history.span.first, day.through)
-        events = follow(watch, history, day.through, self._lag, accepted)
-        outcome = self._outcome(kept.account_id, events, watch, day, changed=events != was)
-        since = basis.after(usage, day.through, self._lag, Month.of(day.oldest), accepted)
-        return outcome, self._watch(outcome, watch, since, day)
+        events = follow(watch, history, day.through, day.known_after, accepted)
+        outcome = _outcome(account, events, watch, day, changed=events != was)
+        return outcome, _watch(outcome, watch, basis, day)
 
     async def _replayed(self, accounts: Sequence[str], day: Judgement) -> dict[str, Outcome]:
         """Judges accounts from their history."""
@@ -174,36 +179,14 @@ class Judging:
         return await self._keep(done, day)
 
     def _from_history(self, usage: UsageHistory, day: Judgement) -> tuple[Outcome, KeptWatch]:
-        watch = Watch(day.rules, usage.usage)
+        watch, account = Watch(day.rules, usage.usage), usage.account_id
+        accepted = day.accepted_in(account, day.oldest, day.through)
         history = _history(usage, day.oldest)
-        accepted = day.accepted_in(usage.account_id, day.oldest, day.through)
-        events = follow(watch, history, day.through, self._lag, accepted)
-        outcome = self._outcome(usage.account_id, events, watch, day, changed=bool(events))
-        basis = Basis().after(usage, day.through, self._lag, Month.of(day.oldest), accepted)
-        return outcome, self._watch(outcome, watch, basis, day)
-
-    @staticmethod
-    def _outcome(
-        account: str,
-        events: Sequence[Event],
-        watch: Watch,
-        day: Judgement,
-        *,
-        changed: bool = False,
-    ) -> Outcome:
-        moved = changed or watch.event is not None
-        told = events if moved or account in day.standing else ()
-        return Outcome(account, [detected(account, event) for event in told], moved)
-
-    def _watch(self, outcome: Outcome, watch: Watch, basis: Basis, day: Judgement) -> KeptWatch:
-        return KeptWatch(
-            account_id=outcome.account_id,
-            through=day.through,
-            made_with=self._made_with(day.rules),
-            basis=basis.text(),
-            state=packed(watch),
-            settled=not outcome.moved and outcome.account_id not in day.standing,
-        )
+        events = follow(watch, history, day.through, day.known_after, accepted)
+        outcome = _outcome(account, events, watch, day, changed=bool(events))
+        read = Read.of(usage, day.known_after)
+        basis = text_after("", read, day.through, Month.of(day.oldest), accepted)
+        return outcome, _watch(outcome, watch, basis, day)
 
     async def _keep(
         self, made: Sequence[tuple[Outcome, KeptWatch | None]], day: Judgement
@@ -211,6 +194,32 @@ class Judging:
         watches = [watch for _, watch in made if watch is not None]
         await self._watches.keep(self._source, watches, day.maker, day.now)
         return {outcome.account_id: outcome for outcome, _ in made}
+
+
+def _outcome(
+    account: str, events: Sequence[Event], watch: Watch, day: Judgement, *, changed: bool = False
+) -> Outcome:
+    moved = changed or watch.event is not None
+    told = events if moved or account in day.standing else ()
+    return Outcome(account, [detected(account, event) for event in told], moved)
+
+
+def _watch(outcome: Outcome, watch: Watch, basis: str, day: Judgement) -> KeptWatch:
+    settled = not outcome.moved and outcome.account_id not in day.standing
+    return _kept(outcome.account_id, packed(watch), basis, day, settled=settled)
+
+
+def _kept(account: str, state: bytes, basis: str, day: Judgement, *, settled: bool) -> KeptWatch:
+    return KeptWatch(account, day.through, day.made_with, basis, state, settled)
+
+
+def _after_calm_day(kept: KeptWatch, usage: UsageHistory, day: Judgement) -> bytes | None:
+    """The state after a single day without changes of any other, when nothing can stand out."""
+    one_day = usage.span.first == usage.span.last == kept.through + DAY
+    if not one_day or usage.changes or kept.account_id in day.standing:
+        return None
+    amounts = {name: row[0] for name, row in usage.usage.items() if row[0] and row[0] == row[0]}
+    return after_calm_day(kept.state, day.through.toordinal(), amounts, day.rules.floor)
 
 
 @cache

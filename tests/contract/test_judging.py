@@ -120,7 +120,6 @@ class Story:
             costs=self.store.costs if fresh else self.counted,
             watches=MemoryWatches() if fresh else self.store.watches,
             source="datadog",
-            complete_after_hours=48,
         )
 
     async def judge(
@@ -128,6 +127,7 @@ class Story:
     ) -> list[Outcome]:
         day = Judgement(
             through=through,
+            known_after=LAG,
             rules=self.rules,
             accepted=self.accepted,
             standing=standing,

@@ -14,6 +14,8 @@ from services.model import Category, CostChange, DaySpan, Month, MonthRead, Usag
 
 USAGE = ("", Category.USAGE.value)
 """As they are stored; costs without a charge category count as usage."""
+FLOAT = 8
+"""Bytes of a packed amount."""
 NO_DATA = array("d", [float("nan")])
 
 
@@ -43,9 +45,14 @@ class LoadedUsage:
                 self._add_series(doc, place, history)
 
     def _add_series(self, doc: Mapping[str, Any], place: "_Place", history: UsageHistory) -> None:
+        usage, part = history.usage, place.bytes_of_month
         for one in doc["series"]:
             if one["category"] in USAGE:
-                self._copy(place, history, one["service"], unpack(one["amounts"]))
+                amounts = unpack(one["amounts"][part])
+                if place.is_all:
+                    usage[one["service"]] = amounts
+                else:
+                    self._copy(place, history, one["service"], amounts)
 
     def _add_revised(self, doc: Mapping[str, Any], place: "_Place", history: UsageHistory) -> None:
         """The month as it was first seen, and what was changed later."""
@@ -53,7 +60,7 @@ class LoadedUsage:
         series, changes = stored.history()
         for (service, category), amounts in series.items():
             if category in USAGE:
-                self._copy(place, history, service, amounts)
+                self._copy(place, history, service, amounts[place.of_month])
         for at, (service, category), number, amount in changes:
             if category in USAGE:
                 of = Category(category) if category else None
@@ -68,7 +75,7 @@ class LoadedUsage:
         into = history.usage.get(service)
         if into is None:
             into = history.usage[service] = NO_DATA * len(self._span)
-        into[place.into] = amounts[place.of_month]
+        into[place.into] = amounts
 
     def histories(self) -> list[UsageHistory]:
         """All of them, with their changes in the order in which they were known."""
@@ -84,9 +91,19 @@ class _Place:
     month: Month
     into: slice
     of_month: slice
+    bytes_of_month: slice
+    """The same of the packed amounts."""
+    is_all: bool
+    """Whether the span has no other days."""
 
     @classmethod
     def of(cls, span: DaySpan, month: Month) -> "_Place":
         first, last = max(span.first, month.span.first), min(span.last, month.span.last)
         begin, end = span.index(first), span.index(last) + 1
-        return cls(month, slice(begin, end), slice(first.day - 1, last.day))
+        return cls(
+            month,
+            into=slice(begin, end),
+            of_month=slice(first.day - 1, last.day),
+            bytes_of_month=slice(FLOAT * (first.day - 1), FLOAT * last.day),
+            is_all=end - begin == len(span),
+        )

@@ -19,6 +19,20 @@ SPARE_DAYS = 60
 """Rows that are dropped together, for speed."""
 
 
+def append(rows: "array[float]", sums: "array[float]", row: Sequence[float]) -> None:
+    """Adds the row of a day, and the sums of the seven days up to it."""
+    width = len(row)
+    rows.extend(row)
+    newest = rows[-width:]
+    if len(rows) == width:
+        sums.extend(newest)
+    elif len(rows) <= WEEK * width:
+        sums.extend([a + b for a, b in zip(sums[-width:], newest, strict=True)])
+    else:
+        oldest = rows[-(WEEK + 1) * width : -WEEK * width]
+        sums.extend([a + b - c for a, b, c in zip(sums[-width:], newest, oldest, strict=True)])
+
+
 class Rows:
     """One row a day, one column for the whole account (the first) and for each service."""
 
@@ -80,17 +94,8 @@ class Rows:
             self.sums[i] += change
 
     def _append(self, row: Sequence[float]) -> None:
-        rows, sums, width = self.rows, self.sums, self.width
-        rows.extend(row)
-        newest = rows[-width:]
-        if len(rows) == width:
-            sums.extend(newest)
-        elif len(rows) <= WEEK * width:
-            sums.extend([a + b for a, b in zip(sums[-width:], newest, strict=True)])
-        else:
-            oldest = rows[-(WEEK + 1) * width : -WEEK * width]
-            sums.extend([a + b - c for a, b, c in zip(sums[-width:], newest, oldest, strict=True)])
-        if len(rows) >= (KEPT_DAYS + SPARE_DAYS) * width:
+        append(self.rows, self.sums, row)
+        if len(self.rows) >= (KEPT_DAYS + SPARE_DAYS) * self.width:
             self._drop(SPARE_DAYS)
 
     def _drop(self, days: int) -> None:

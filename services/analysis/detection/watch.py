@@ -21,6 +21,7 @@ from services.analysis.detection.event import SPIKE_DAYS, Event, diffuse
 from services.analysis.detection.habits import Bump, due_charge, is_habit, remembered
 from services.analysis.detection.rows import BACK_DAYS, Rows
 from services.analysis.detection.rules import LEARNING_DAYS, WINDOW, Rules
+from services.analysis.detection.screen import screened
 
 ENDS_AFTER_DAYS = 3
 """So many days without excess end an event."""
@@ -28,8 +29,6 @@ SILENT_DAYS = 28
 """After so many days without usage, an account that returns is learned anew."""
 GONE_DAYS = 7
 """After so many, an open event is over."""
-DAY_STEP, DAY_MONEY, WEEK_STEP = 1.15, 0.4, 1.08
-"""Only a column whose day or week exceeds those of both weeks before by this is looked at."""
 STANDS_OUT = 3.0
 """A bump is remembered from so many spreads on."""
 FEW_DAYS_BACK = 14
@@ -146,37 +145,8 @@ class Watch(Rows):
                 self.bumps.setdefault(column, []).append(Bump(day, excess))
                 self._put(day, column, limit)
 
-    def _screen(self, row: Sequence[float]) -> set[int]:
-        """Columns that may stand out: all others surely do not, and most days none does."""
-        rows, sums, width = self.rows, self.sums, self.width
-        step = DAY_MONEY * self.rules.floor
-        day = zip(
-            row,
-            rows[-8 * width : -7 * width],
-            rows[-15 * width : -14 * width],
-            strict=True,
-        )
-        found = {
-            c
-            for c, (x, a, b) in enumerate(day)
-            if x - step > DAY_STEP * a and x - step > DAY_STEP * b
-        }
-        step = self.rules.floor
-        week = zip(
-            sums[-width:],
-            sums[-15 * width : -14 * width],
-            sums[-22 * width : -21 * width],
-            strict=True,
-        )
-        found.update(
-            c
-            for c, (x, a, b) in enumerate(week)
-            if x - step > WEEK_STEP * a and x - step > WEEK_STEP * b
-        )
-        return found
-
     def _judge(self, day: int, row: Sequence[float]) -> None:
-        candidates = self._screen(row)
+        candidates = screened(self.rows, self.sums, row, self.rules.floor)
         event = self.event
         if event is not None:
             candidates |= {c for c, name in enumerate(self.names) if name in event.sums}

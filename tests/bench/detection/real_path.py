@@ -28,7 +28,8 @@ from services.audit import Audit
 from services.backtests import Backtests
 from services.config import Config
 from services.costs import Costs
-from services.detections import REPLAYED, Detections
+from services.detections import Detections
+from services.judging import REPLAYED
 from services.model import Category, CostSeries, CostTable, DaySpan, SourceState
 from services.plans import Plans
 from services.settings import SmtpSettings
@@ -103,6 +104,7 @@ async def one_day(store: MongoStore, accounts: int) -> None:
     detections = Detections(
         costs=store.costs,
         store=store.anomalies,
+        watches=store.watches,
         anomalies=Anomalies(store.anomalies),
         plans=Plans(store.plans, Audit(store.audit)),
         floors=store.floors,

@@ -1,0 +1,34 @@
+"""Which columns of a day may stand out: all others surely do not, and on most days none does."""
+
+from array import array
+from collections.abc import Sequence
+
+DAY_STEP, DAY_MONEY, WEEK_STEP = 1.15, 0.4, 1.08
+"""Only a column whose day or week exceeds those of both weeks before by this is looked at."""
+
+
+def screened(
+    rows: "array[float]", sums: "array[float]", row: Sequence[float], floor: float
+) -> set[int]:
+    """The columns to be looked at, of the day whose row was added last.
+
+    ``rows``, ``sums``: as in ``Rows``, of three weeks at least. ``row``: the day's amounts.
+    """
+    width = len(row)
+    step = DAY_MONEY * floor
+    day = zip(row, rows[-8 * width : -7 * width], rows[-15 * width : -14 * width], strict=True)
+    found = {
+        c for c, (x, a, b) in enumerate(day) if x - step > DAY_STEP * a and x - step > DAY_STEP * b
+    }
+    week = zip(
+        sums[-width:],
+        sums[-15 * width : -14 * width],
+        sums[-22 * width : -21 * width],
+        strict=True,
+    )
+    found.update(
+        c
+        for c, (x, a, b) in enumerate(week)
+        if x - floor > WEEK_STEP * a and x - floor > WEEK_STEP * b
+    )
+    return found
