@@ -37,9 +37,12 @@ class Outcome:
 
     account_id: str
     events: list[Detected]
-    """Its newest events, oldest first: all that were replayed, or those that may have changed."""
+    """Oldest first: those that are open, or others than they were when it was judged last.
+
+    Where there is none, but anomalies that may have to be ended, the newest ones.
+    """
     moved: bool
-    """Whether one of them is open, or another than it was when the account was judged last."""
+    """Whether there are any of the first kind."""
 
 
 @dataclass(frozen=True)
@@ -157,7 +160,8 @@ class Judging:
             return None
         if kept.through == day.through:
             watch = unpacked(kept.state, day.rules)
-            return _outcome(account, _events(watch), watch, day), None
+            events = _events(watch)
+            return _outcome(account, events, events, day), None
         accepted = day.accepted_in(account, kept.through + DAY, day.through)
         basis = text_after(kept.basis, read, day.through, Month.of(day.oldest), accepted)
         if (state := _after_calm_day(kept, usage, day)) is not None:
@@ -168,7 +172,7 @@ class Judging:
         was = [_copy(event) for event in _events(watch)]
         history = _history(usage, kept.through + DAY)
         events = follow(watch, history, day.through, day.known_after, accepted)
-        outcome = _outcome(account, events, watch, day, changed=events != was)
+        outcome = _outcome(account, events, was, day)
         return outcome, _watch(outcome, watch, basis, day)
 
     async def _replayed(self, accounts: Sequence[str], day: Judgement) -> dict[str, Outcome]:
@@ -183,7 +187,7 @@ class Judging:
         accepted = day.accepted_in(account, day.oldest, day.through)
         history = _history(usage, day.oldest)
         events = follow(watch, history, day.through, day.known_after, accepted)
-        outcome = _outcome(account, events, watch, day, changed=bool(events))
+        outcome = _outcome(account, events, [], day)
         read = Read.of(usage, day.known_after)
         basis = text_after("", read, day.through, Month.of(day.oldest), accepted)
         return outcome, _watch(outcome, watch, basis, day)
@@ -197,11 +201,13 @@ class Judging:
 
 
 def _outcome(
-    account: str, events: Sequence[Event], watch: Watch, day: Judgement, *, changed: bool = False
+    account: str, events: Sequence[Event], was: Sequence[Event], day: Judgement
 ) -> Outcome:
-    moved = changed or watch.event is not None
-    told = events if moved or account in day.standing else ()
-    return Outcome(account, [detected(account, event) for event in told], moved)
+    """What is to be recorded of an account's events, those before the judging being ``was``."""
+    told = [event for event in events if event.ended is None or event not in was]
+    if not told and account in day.standing:
+        return Outcome(account, [detected(account, event) for event in events], moved=False)
+    return Outcome(account, [detected(account, event) for event in told], moved=bool(told))
 
 
 def _watch(outcome: Outcome, watch: Watch, basis: str, day: Judgement) -> KeptWatch:

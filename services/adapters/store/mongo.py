@@ -97,9 +97,8 @@ class MongoStore:
                 ("_id", ASCENDING),
             ]
         )
-        for kept, since in ((db.runs, "created_at"), (db.reports, "made_at")):
+        for kept, since in ((db.runs, "created_at"), (db.reports, "made_at"), (db.watches, "at")):
             await kept.create_index(since, expireAfterSeconds=KEPT_SECONDS)
-        await db.watches.create_index("at", expireAfterSeconds=60 * DAY_SECONDS)
         await db.deliveries.create_index("updated_at", expireAfterSeconds=KEPT_SECONDS)
         await db.alerts.create_index([("subject", ASCENDING)])
         await db.alerts.create_index([("conversation_id", ASCENDING), ("created_at", DESCENDING)])
