@@ -32,7 +32,7 @@ from services.model import (
     SpanDays,
 )
 from services.plans import Plans
-from services.ports import AnomalyStore, CostStore, FloorStore, WatchStore
+from services.ports import AnomalyStore, CostStore, FloorStore
 
 ACCOUNTS_AT_ONCE = 250
 RECORDED_AT_ONCE = 25
@@ -57,15 +57,16 @@ class Detections:
     def __init__(
         self,
         *,
+        judging: Judging,
         costs: CostStore,
         store: AnomalyStore,
-        watches: WatchStore,
         anomalies: Anomalies,
         plans: Plans,
         floors: FloorStore,
         source: SourceName,
         complete_after_hours: int,
     ) -> None:
+        self._judging = judging
         self._costs = costs
         self._store = store
         self._anomalies = anomalies
@@ -73,7 +74,6 @@ class Detections:
         self._floors = floors
         self._source = source
         self._hours = complete_after_hours
-        self._judging = Judging(costs=costs, watches=watches, source=source)
 
     async def judge(
         self,

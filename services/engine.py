@@ -12,6 +12,7 @@ from services.config import Config
 from services.costs import Costs
 from services.detections import Detections
 from services.floors import Floors
+from services.judging import Judging
 from services.planning import Planner
 from services.plans import Plans
 from services.ports import UNMEASURED, Clock, CostSource, Meter, Store, SurelyGone
@@ -118,9 +119,9 @@ def build_engine(
         config=config,
         anomalies=anomalies,
         detections=Detections(
+            judging=Judging(costs=store.costs, watches=store.watches, source=source.name),
             costs=store.costs,
             store=store.anomalies,
-            watches=store.watches,
             anomalies=anomalies,
             plans=plans,
             floors=store.floors,

@@ -128,6 +128,8 @@ class Judging:
         """Goes on with those watches for which nothing before a month has changed."""
         oldest = Month.of(day.oldest)
         ready = [a for a, one in kept.items() if _next_month(one, day.through) >= begin]
+        if not ready:
+            return {}
         writes = await self._costs.writes(self._source, ready, oldest, begin.before)
         same = [
             account

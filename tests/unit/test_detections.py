@@ -11,6 +11,7 @@ import pytest
 from services.anomalies import Anomalies
 from services.audit import Audit
 from services.detections import Detections
+from services.judging import Judging
 from services.model import (
     Actor,
     Anomaly,
@@ -64,9 +65,9 @@ class Days:
 
     def detections(self) -> Detections:
         return Detections(
+            judging=Judging(costs=self.store.costs, watches=self.store.watches, source="datadog"),
             costs=self.store.costs,
             store=self.store.anomalies,
-            watches=self.store.watches,
             anomalies=Anomalies(self.store.anomalies),
             plans=Plans(self.store.plans, Audit(self.store.audit)),
             floors=self.store.floors,

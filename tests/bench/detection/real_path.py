@@ -3,7 +3,8 @@
 ``python -m tests.bench.detection.real_path [--accounts 10000]`` prints CPU seconds of this process
 (MongoDB's own are not in it), against parsing the JSON that the costs come in, in one run:
 
-- the daily run's judging of one new day, of that many accounts × 10 services;
+- the daily run's judging of one new day, of that many accounts × 10 services: first without,
+  then with what was kept of the day before;
 - a whole ``backtest`` of 84 accounts × 15 services × 400 days.
 """
 
@@ -29,8 +30,16 @@ from services.backtests import Backtests
 from services.config import Config
 from services.costs import Costs
 from services.detections import Detections
-from services.judging import REPLAYED
-from services.model import Category, CostSeries, CostTable, DaySpan, SourceState
+from services.judging import REPLAYED, Judgement, Judging, Outcome
+from services.model import (
+    Category,
+    CostSeries,
+    CostTable,
+    DaySpan,
+    KeptWatch,
+    SourceState,
+    UsageHistory,
+)
 from services.plans import Plans
 from services.settings import SmtpSettings
 from services.teams import Teams
@@ -49,6 +58,20 @@ async def spent(work: Awaitable[object]) -> float:
     begin = time.process_time()
     await work
     return time.process_time() - begin
+
+
+class Measured(Judging):
+    """Counts what going on with kept watches takes, without reading and storing them."""
+
+    spent = 0.0
+
+    def _gone_on(
+        self, kept: KeptWatch, usage: UsageHistory, day: Judgement
+    ) -> tuple[Outcome, KeptWatch | None] | None:
+        begin = time.thread_time()
+        found = super()._gone_on(kept, usage, day)
+        self.spent += time.thread_time() - begin
+        return found
 
 
 async def fill(store: MongoStore, accounts: int, services: int, days: int) -> list[str]:
@@ -101,10 +124,11 @@ async def one_day(store: MongoStore, accounts: int) -> None:
     pairs = [(f"{n:012d}", made[n % len(made)]) for n in range(accounts)]
     new_day, compared = (_parsed(answer(pairs, days - n, days)) for n in (1, COMPARED))
     names = await fill(store, accounts, services, days)
+    judging = Measured(costs=store.costs, watches=store.watches, source="datadog")
     detections = Detections(
+        judging=judging,
         costs=store.costs,
         store=store.anomalies,
-        watches=store.watches,
         anomalies=Anomalies(store.anomalies),
         plans=Plans(store.plans, Audit(store.audit)),
         floors=store.floors,
@@ -134,7 +158,8 @@ async def one_day(store: MongoStore, accounts: int) -> None:
             ("json.loads of the new day alone", new_day),
             (f"json.loads of the {COMPARED} days that a daily run reads", compared),
             ("first day, judged from all of the history", before),
-            ("**one new day**", today),
+            ("**one new day, judged**", judging.spent),
+            ("the same with all reading, keeping and recording", today),
         ],
         new_day,
     )
