@@ -11,7 +11,7 @@ from services.analysis.detection import replay as replaying
 from services.analysis.detection.baseline import large_days
 from services.analysis.detection.event import ACCOUNT, Event
 from services.analysis.detection.groups import grouped
-from services.analysis.detection.memory import packed, unpacked
+from services.analysis.detection.memory import after_calm_day, packed, unpacked
 from services.analysis.detection.replay import Correction, Detected, History, follow, replay
 from services.analysis.detection.rules import LEARNING_DAYS, Rules
 from services.analysis.detection.watch import Watch
@@ -293,6 +293,40 @@ def _stored_daily(found: History) -> list[Detected]:
             seen[event.raised] = event
         watch = unpacked(packed(watch), RULES)
     return [replaying.detected(found.account_id, seen[key]) for key in sorted(seen)]
+
+
+def test_a_calm_day_that_is_added_unread_comes_to_the_same_as_judging_it() -> None:
+    world = make_world(9, accounts=5, days=300)
+    calm, days = 0, 0
+    for found in histories(world):
+        state = packed(Watch(RULES))
+        for i, today in enumerate(found.span):
+            amounts = {name: row[i] for name, row in found.usage.items()}
+            amounts = {name: x for name, x in amounts.items() if x and not math.isnan(x)}
+            watch = unpacked(state, RULES)
+            watch.judge(today.toordinal(), amounts)
+            judged = packed(watch)
+            added = after_calm_day(state, today.toordinal(), amounts, RULES.floor)
+            if added is not None:
+                assert packed(unpacked(added, RULES)) == packed(unpacked(judged, RULES))
+                calm += 1
+            state = judged if added is None else added
+            days += 1
+    assert 0.5 * days < calm < 0.9 * days
+
+
+@pytest.mark.parametrize("amount", [{}, {"EC2": 0.0}, {"New": 1.0}, {"EC2": 5000.0}])
+def test_a_day_that_is_not_calm_is_left_to_be_judged(amount: dict[str, float]) -> None:
+    watch = Watch(RULES)
+    amounts = usage()
+    for i in range(AT):
+        watch.judge(FIRST.toordinal() + i, {s: row[i] for s, row in amounts.items()})
+    today = {s: row[AT] for s, row in amounts.items()}
+    state, day_number = packed(watch), FIRST.toordinal() + AT
+    assert after_calm_day(state, day_number, today, RULES.floor) is not None
+    changed = today | amount if amount else {}
+    changed = dict.fromkeys(SHARES, 0.0) if amount == {"EC2": 0.0} else changed
+    assert after_calm_day(state, day_number, changed, RULES.floor) is None
 
 
 def test_a_stored_watch_stays_small() -> None:

@@ -249,6 +249,21 @@ async def test_what_rises_on_the_day_after_the_accepted_one_is_new(
     ]
 
 
+async def test_a_level_accepted_while_costs_are_late_is_normal_once_its_day_is_there() -> None:
+    days = Days()
+    days.factors[ACCOUNT] = jump(JUMP, 0.8)
+    await days.judge(JUMP - timedelta(days=1))
+    (found,) = await days.judge(JUMP)
+    next_day = JUMP + timedelta(days=1)
+    accepted = found.model_copy(
+        update={"status": "accepted", "answer": Answer(by="Ana", by_id="a", at=now_of(next_day))}
+    )
+    assert await days.store.anomalies.settle(accepted, "open")
+    for day in days_from(next_day, 4):
+        (found,) = await days.judge(day)
+        assert (found.status, found.last) == ("accepted", next_day)
+
+
 async def test_an_answer_stays_while_its_anomaly_goes_on() -> None:
     days = Days()
     days.factors[ACCOUNT] = jump(JUMP, 0.8)
