@@ -16,7 +16,7 @@ from services.model import DeliveryState, Identity
 
 REMOVED = "removed"
 """Stands where the person stood."""
-NAMELESS = {"cost_history", "source_states", "rate_budgets", "meta"}
+NAMELESS = {"cost_history", "watches", "source_states", "rate_budgets", "meta"}
 """Collections of amounts, counters and times; the rate budget is of the agent's own address."""
 NAME_KEYS = {"name", "by", "alerts_by", "asked_by", "title"}
 """Fields that hold a name alone, in documents that people have made."""
