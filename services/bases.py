@@ -32,21 +32,22 @@ class Read(NamedTuple):
     """What was read of an account: its months, and the month and judging day of each change."""
 
     months: tuple[MonthRead, ...]
-    changes: tuple[tuple[Month, date], ...]
+    changes: tuple[tuple[str, date], ...]
 
     @classmethod
     def of(cls, usage: UsageHistory, known_after: timedelta) -> "Read":
         """What a history was read from."""
-        changes = (
-            (Month.of(one.day), judging_day(one.at.date(), known_after)) for one in usage.changes
-        )
+        changes = [
+            (str(Month.of(one.day)), judging_day(one.at.date(), known_after))
+            for one in usage.changes
+        ]
         return cls(tuple(usage.months), tuple(changes))
 
     def judged(self, through: date) -> list[JudgedMonth]:
         """What of it counts when a day is judged."""
         return [
             JudgedMonth(
-                str(one.month),
+                one.month,
                 one.metric,
                 one.writes,
                 one.covered & _days_until(one.month, through),
@@ -63,26 +64,28 @@ class Basis:
     months: tuple[JudgedMonth, ...] = ()
     accepted: tuple[date, ...] = ()
 
-    def fits(self, read: Read, first: Month, through: date) -> bool:
-        """Whether the months from ``first`` on are, up to a judged day, what they were then.
+    def fits(self, read: Read, first: date, through: date) -> bool:
+        """Whether the months from that of ``first`` on are, up to a judged day, what they were.
 
         A month that has no entry here was not stored then, so that nothing of it may count.
         """
+        begin = str(Month.of(first))
         here = {one.month: one for one in self.months}
         now = {one.month: one for one in read.judged(through)}
-        if any(month >= str(first) and month not in now for month in here):
+        if any(month >= begin and month not in now for month in here):
             return False
         return all(
             _same(here[month], one) if month in here else not (one.covered or one.changes)
             for month, one in now.items()
         )
 
-    def after(self, read: Read, through: date, oldest: Month, accepted: Sequence[date]) -> "Basis":
-        """With what was read, up to a day, and without the months before ``oldest``."""
+    def after(self, read: Read, through: date, oldest: date, accepted: Sequence[date]) -> "Basis":
+        """With what was read, up to a day, and without what lies before ``oldest``."""
+        begin = str(Month.of(oldest))
         judged = read.judged(through)
         new = {one.month for one in judged}
-        kept = (one for one in self.months if one.month not in new and one.month >= str(oldest))
-        days = {day for day in self.accepted if day >= oldest.span.first}
+        kept = (one for one in self.months if one.month not in new and one.month >= begin)
+        days = {day for day in self.accepted if day >= oldest}
         return Basis((*kept, *judged), tuple(sorted({*days, *accepted})))
 
     def text(self) -> str:
@@ -114,26 +117,32 @@ def accepted_since(text: str, first: date) -> tuple[date, ...]:
     return tuple(day for day in basis_of(text).accepted if day >= first)
 
 
-@lru_cache(maxsize=1024)
-def fits(text: str, read: Read, first: Month, through: date) -> bool:
-    """``Basis.fits``, remembered."""
-    return basis_of(text).fits(read, first, through)
+class Going(NamedTuple):
+    """From which judged day detection goes on to which."""
+
+    first: date
+    """The months from that of this day on were read for it."""
+    judged: date
+    through: date
+    oldest: date
+    """What lies before is left out."""
 
 
 @lru_cache(maxsize=1024)
-def text_after(
-    text: str, read: Read, through: date, oldest: Month, accepted: tuple[date, ...]
-) -> str:
-    """The text of ``Basis.after``, remembered; ``text`` is empty for a new one."""
-    basis = basis_of(text) if text else Basis()
-    return basis.after(read, through, oldest, accepted).text()
+def gone_on(text: str, read: Read, going: Going, accepted: tuple[date, ...]) -> str | None:
+    """The basis after some days, as text; None when it does not fit what was read."""
+    basis = basis_of(text)
+    if not basis.fits(read, going.first, going.judged):
+        return None
+    return basis.after(read, going.through, going.oldest, accepted).text()
 
 
 @lru_cache(maxsize=64)
-def _days_until(month: Month, through: date) -> int:
+def _days_until(month: str, through: date) -> int:
     """The days of a month up to a day, as bits."""
-    span = month.span
-    return 0 if through < span.first else (1 << min(through, span.last).day) - 1
+    if month != str(Month.of(through)):
+        return 0 if month > str(Month.of(through)) else -1
+    return (1 << through.day) - 1
 
 
 def _same(then: JudgedMonth, now: JudgedMonth) -> bool:

@@ -20,7 +20,7 @@ from services.analysis.detection.memory import after_calm_day, packed, unpacked
 from services.analysis.detection.replay import Correction, Detected, History, detected, follow
 from services.analysis.detection.rules import Rules
 from services.analysis.detection.watch import Watch
-from services.bases import Read, accepted_since, fits, text_after, writes_of
+from services.bases import Basis, Going, Read, accepted_since, gone_on, writes_of
 from services.chunks import chunked
 from services.model import DaySpan, KeptWatch, Month, SourceName, UsageHistory
 from services.ports import UsageStore, WatchStore
@@ -74,7 +74,9 @@ class Judgement:
 
     def accepted_in(self, account: str, first: date, last: date) -> tuple[date, ...]:
         """The accepted days of an account from one day to another."""
-        return tuple(sorted(d for d in self.accepted.get(account, ()) if first <= d <= last))
+        if account not in self.accepted:
+            return ()
+        return tuple(sorted(d for d in self.accepted[account] if first <= d <= last))
 
 
 class Judging:
@@ -157,15 +159,16 @@ class Judging:
 
         It is only kept anew when there are such days.
         """
-        account, read = kept.account_id, Read.of(usage, day.known_after)
-        if not fits(kept.basis, read, Month.of(usage.span.first), kept.through):
+        account = kept.account_id
+        accepted = day.accepted_in(account, kept.through + DAY, day.through)
+        going = Going(usage.span.first, kept.through, day.through, day.oldest)
+        basis = gone_on(kept.basis, Read.of(usage, day.known_after), going, accepted)
+        if basis is None:
             return None
         if kept.through == day.through:
             watch = unpacked(kept.state, day.rules)
             events = _events(watch)
             return _outcome(account, events, events, day), None
-        accepted = day.accepted_in(account, kept.through + DAY, day.through)
-        basis = text_after(kept.basis, read, day.through, Month.of(day.oldest), accepted)
         if (state := _after_calm_day(kept, usage, day)) is not None:
             return Outcome(account, [], moved=False), _kept(
                 account, state, basis, day, settled=True
@@ -191,8 +194,8 @@ class Judging:
         events = follow(watch, history, day.through, day.known_after, accepted)
         outcome = _outcome(account, events, [], day)
         read = Read.of(usage, day.known_after)
-        basis = text_after("", read, day.through, Month.of(day.oldest), accepted)
-        return outcome, _watch(outcome, watch, basis, day)
+        basis = Basis().after(read, day.through, day.oldest, accepted)
+        return outcome, _watch(outcome, watch, basis.text(), day)
 
     async def _keep(
         self, made: Sequence[tuple[Outcome, KeptWatch | None]], day: Judgement

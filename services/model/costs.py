@@ -4,10 +4,10 @@ from array import array
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from services.model.base import Value
-from services.model.days import DaySpan, Month
+from services.model.days import DaySpan
 
 SourceName = Literal["datadog", "sample"]
 
@@ -65,11 +65,11 @@ class CostChange:
     amount: float
 
 
-@dataclass(frozen=True, slots=True)
-class MonthRead:
+class MonthRead(NamedTuple):
     """What a reading of an account's month held; what is stored later can be told by it."""
 
-    month: Month
+    month: str
+    """"2025-08"."""
     metric: str
     writes: int
     """How often the month was written."""

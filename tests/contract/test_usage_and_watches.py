@@ -48,8 +48,8 @@ async def test_usage_is_as_it_was_first_seen_without_other_charges(any_store: St
         (JAN_30 + 2 * DAY, "RDS", 6.0, later(hours=1)),
     ]
     assert [(one.month, one.metric, one.covered) for one in found[A].months] == [
-        (JANUARY, "m", 1 << 29 | 1 << 30),
-        (FEBRUARY, "m", 0b11),
+        ("2026-01", "m", 1 << 29 | 1 << 30),
+        ("2026-02", "m", 0b11),
     ]
     assert (found[B].usage, found[B].changes) == ({}, [])
     assert await costs.load_usage("sample", [A], span) == []

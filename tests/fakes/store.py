@@ -197,7 +197,7 @@ class MemoryCosts:
         for account in accounts:
             months = [
                 MonthRead(
-                    month,
+                    str(month),
                     self._metrics[source, account, month],
                     self._writes.get((source, account, month), 0),
                     self._covered(source, account, month),

@@ -37,7 +37,7 @@ class LoadedUsage:
                 self._found[account] = history
             place = self._places[doc["month"]]
             history.months.append(
-                MonthRead(place.month, doc["metric"], doc["version"], doc["covered"])
+                MonthRead(doc["month"], doc["metric"], doc["version"], doc["covered"])
             )
             if doc.get("revisions"):
                 self._add_revised(doc, place, history)

@@ -108,7 +108,7 @@ def after_calm_day(
     if not head.calm or day - head.begin < LEARNING_DAYS:
         return None
     names, rare, rows, sums = _parts(state, head)
-    services = json.loads(names)
+    services: list[str] = json.loads(names)
     row = [0.0, *(usage.get(name, 0.0) for name in services)]
     row[0] = math.fsum(row)
     if row[0] <= 0 or not usage.keys() <= set(services):
@@ -118,9 +118,9 @@ def after_calm_day(
         return None
     width = len(row)
     spare = max(len(rows) - KEPT_DAYS * width, 0)
-    first = head.first + spare // width
     kept = sums[-KEPT_SUMS * width :]
-    new = HEAD.pack(*head._replace(first=first, sums=len(kept)))
+    first = head.first + spare // width
+    new = HEAD.pack(True, head.begin, first, len(kept), head.names, head.rare)
     return b"".join((new, names, rare, _bytes(rows[spare:]), _bytes(kept)))
 
 
