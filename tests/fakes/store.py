@@ -412,7 +412,7 @@ class MemoryAnomalies:
     ) -> list[Anomaly]:
         return [
             one
-            for one in self._anomalies.values()
+            for one in self.anomalies.values()
             if one.source == source and one.status in states and one.account_id in accounts
         ]
 
