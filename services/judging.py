@@ -17,7 +17,14 @@ from importlib import resources
 
 from services.analysis.detection.event import Event
 from services.analysis.detection.memory import after_calm_day, packed, unpacked
-from services.analysis.detection.replay import Correction, Detected, History, detected, follow
+from services.analysis.detection.replay import (
+    Correction,
+    Detected,
+    History,
+    detected,
+    follow,
+    judging_day,
+)
 from services.analysis.detection.rules import Rules
 from services.analysis.detection.watch import Watch
 from services.bases import Basis, Going, Read, accepted_since, gone_on, writes_of
@@ -225,9 +232,14 @@ def _kept(account: str, state: bytes, basis: str, day: Judgement, *, settled: bo
 
 
 def _after_calm_day(kept: KeptWatch, usage: UsageHistory, day: Judgement) -> bytes | None:
-    """The state after a single day without changes of any other, when nothing can stand out."""
+    """The state after a single day, when nothing can stand out and no other day has changed."""
     one_day = usage.span.first == usage.span.last == kept.through + DAY
-    if not one_day or usage.changes or kept.account_id in day.standing:
+    if not one_day or kept.account_id in day.standing:
+        return None
+    if any(
+        max(one.day, judging_day(one.at.date(), day.known_after)) > kept.through
+        for one in usage.changes
+    ):
         return None
     amounts = {name: row[0] for name, row in usage.usage.items() if row[0] and row[0] == row[0]}
     return after_calm_day(kept.state, day.through.toordinal(), amounts, day.rules.floor)

@@ -189,6 +189,16 @@ async def test_a_restated_day_that_stands_out_no_more_ends_its_anomaly() -> None
     assert found.excess < 50
 
 
+@pytest.mark.parametrize("later", [1, 4, 21])
+async def test_a_day_that_is_restated_upwards_later_is_told_then(later: int) -> None:
+    days = Days()
+    assert await days.through(JUMP - timedelta(days=1), 1 + later) == []
+    days.factors[ACCOUNT] = lambda day: 2.5 if day == JUMP else 1.0
+    (found,) = await days.judge(JUMP + timedelta(days=later))
+    assert found.start == JUMP
+    assert found.excess > 200
+
+
 @pytest.mark.parametrize(("percent", "status"), [(100, "expected"), (20, "open")])
 async def test_what_was_announced_is_expected_and_more_is_not(percent: int, status: str) -> None:
     days = Days()
