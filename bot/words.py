@@ -8,6 +8,8 @@ BLANK = r"\s\u00a0\u200b\u200c\u200d\u202f\u2060\ufeff"
 SPACES = re.compile(f"[{BLANK}]+")
 WORD = re.compile(f"[^{BLANK}]+")
 QUOTES = str.maketrans({"“": '"', "”": '"', "„": '"', "«": '"', "»": '"'})
+DIRECTIONS = str.maketrans("", "", "\u200e\u200f")
+"""Marks that come along when a name is copied from a card or a mail."""
 QUOTED = re.compile(r'"([^"]*)"|([^\s"]+)')
 TAG = re.compile(r"<at(?:\s[^<>]*)?>([^<>]*)</at>", re.IGNORECASE)
 ENTITIES = {"&nbsp;": " ", "&lt;": "<", "&gt;": ">", "&quot;": '"', "&#39;": "'", "&amp;": "&"}
@@ -34,6 +36,7 @@ def written_to_bot(text: Any, entities: Any, bot: Mapping[str, Any]) -> str:
 def _without_bot(text: Any, entities: Any, bot: Mapping[str, Any]) -> str:
     words = text if isinstance(text, str) else ""
     words = words.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    words = words.translate(DIRECTIONS)
     for mentioned, mention in _mentions(entities):
         if mentioned.get("id") != bot.get("id") or not mention:
             continue

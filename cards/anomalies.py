@@ -17,6 +17,7 @@ from cards.elements import (
     heading,
     note,
     plain,
+    sentence,
     show_card,
     table,
     text,
@@ -131,7 +132,7 @@ def _state(news: AnomalyNews) -> Element:
             "expected": f" by {by}, {at}{reason}",
             "not_an_anomaly": f", says {by}, {at}{reason}",
             "too_small": f", says {by}, {at}{reason}",
-            "snoozed": f" until {until} by {by}, or doubled",
+            "snoozed": f" by {by} until {until}, or until it has doubled",
             "accepted": f"{_level(anomaly)}, accepted by {by}, {at}",
         }[anomaly.status]
     effect = _effect(news)
@@ -154,16 +155,16 @@ def _effect(news: AnomalyNews) -> str:
     if anomaly.status == "too_small":
         return _floor_words(news)
     if anomaly.status == "snoozed":
-        return "Told again then, if it is still open."
+        return "The alert comes back then, if it is still open."
     if anomaly.status == "accepted" and anomaly.kind != "threshold":
-        return "This level is normal from now on. Only what goes beyond it is told."
+        return "This level is normal from now on. Only what goes beyond it raises an alert."
     if answer.until is None or answer.by_id == LIKE:
         return ""
     over = "more than in the month before" if anomaly.kind == "threshold" else "over expected"
     most = money(quiet_up_to(anomaly), anomaly.currency)
     return (
-        f"This one is told no more. Until {day(answer.until)} {answer.until.year} the same goes "
-        f"for {plain(anomaly.service, 40)} in this account, up to {most} {over}."
+        f"No more alerts of this one. Until {day(answer.until)} {answer.until.year} none of "
+        f"{plain(anomaly.service, 60)} in this account either, up to {most} {over}."
     )
 
 
@@ -179,8 +180,8 @@ def _floor_words(news: AnomalyNews) -> str:
     if (floor := news.floor) is not None:
         return (
             f"Floor of this account: {set_amount(floor.amount, currency)}, by "
-            f"{plain(floor.by, 60)}, {clock_time(floor.at)}. Anomalies below it are listed, and "
-            "told once they grow past it."
+            f"{plain(floor.by, 60)}, {clock_time(floor.at)}. Anomalies below it are only listed; "
+            "one that grows past it raises an alert."
         )
     return "Only this one is quiet."
 
@@ -189,7 +190,7 @@ def _open_state(news: AnomalyNews) -> str:
     anomaly = news.anomaly
     if news.grown_from is not None:
         before = money(news.grown_from, anomaly.currency)
-        return f"GROWN {before} > {money(_excess(news), anomaly.currency)}"
+        return f"GROWN from {before} to {money(_excess(news), anomaly.currency)}"
     if news.is_back:
         return "OPEN AGAIN"
     return "ABOVE THRESHOLD" if anomaly.kind == "threshold" else "NEW ANOMALY"
@@ -269,7 +270,7 @@ def _event(news: AnomalyNews) -> list[Element]:
 def _owner(news: AnomalyNews) -> Element:
     anomaly = news.anomaly
     owner = f"Owner {plain(news.team.team_email, 80)}" if news.team else "No team has this account"
-    return note(f"{owner} · since {day(anomaly.start)} · raised {clock_time(anomaly.raised_at)}")
+    return note(f"{owner} · raised {clock_time(anomaly.raised_at)}")
 
 
 def _actions(news: AnomalyNews, may: May) -> list[Element]:
@@ -378,7 +379,7 @@ def _table(lines: Sequence[AnomalyLine]) -> Element:
         for one in lines
     ]
     return table(
-        [("Team: driver", 5, False), ("Excess", 4, True), ("Since, state", 4, False)], rows
+        [("Team: driver", 5, False), ("Excess", 4, True), ("Since, state", 4, True)], rows
     )
 
 
@@ -448,11 +449,11 @@ def run_trouble(news: RunNews) -> Element:
     if news.waiting:
         total = news.sent + len(news.failed) + news.waiting
         title = f"{run.period}: {news.sent:,} of {total:,} mails sent, {news.waiting:,} wait"
-        why = f"{plain(run.last_error, 400)} " if run.last_error else ""
+        why = f"{sentence(run.last_error)} " if run.last_error else ""
         words = text(f"{why}No mail has gone out for a while. It is tried again by itself.")
         return card([sample_notice(news.sample), heading(title), words], status)
     what, outcome = TROUBLES.get(run.kind, ("The reports", "were not sent"))
-    reason = plain(run.last_error or "No reason is known.", 400)
+    reason = sentence(run.last_error or "No reason is known.")
     again = "It is tried again by itself." if run.state is RunState.OPEN else ""
     return card(
         [

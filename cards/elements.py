@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
-from services.wording import neutral
+from services.wording import MINUS, RIGHTWARDS, SYMBOLS, kept_in_order, neutral
 
 Element = dict[str, Any]
 Words = str | Element
@@ -34,9 +34,26 @@ TOO_WIDE = re.compile(r"\S{31,}")
 """A word that a set of facts, which breaks none, cannot hold on a phone."""
 BREAK = "\u200b"
 """A place where a line may end; it has no width."""
+JOINED = "\u2060"
+"""A place where no line ends; it has no width either."""
+SPLIT_MINUS = re.compile(f"{MINUS}(?=[{''.join(SYMBOLS.values())}])")
+"""A minus that a line could end with, away from its amount."""
+CURRENCY = re.compile(r"\b([A-Z]{3}) (?=\d)")
+WORD_PART = re.compile(r"[^@./_-]{1,12}[@./_-]?|.")
+"""A long word ends its lines behind these signs, or after twelve letters."""
+SPACES = re.compile(r"^ +| {2,}", re.MULTILINE)
+PHONE_ROOM = 325
+"""Pixels that a table's columns share on a phone of 375."""
+LEAST_NAME = 70
+"""Pixels that a column of names keeps beside large amounts."""
+UNSEEN = str.maketrans("", "", BREAK + JOINED + RIGHTWARDS)
 OF_BLOCK = ("spacing", "horizontalAlignment", "separator", "targetWidth", "id", "isVisible")
 PRIMARY_ACTIONS = 3
 """Buttons beyond these stand behind the overflow menu."""
+BUTTON_ROOM = 352
+"""Pixels that buttons share on a phone of 375."""
+PER_LETTER, AROUND_TITLE, BETWEEN, OF_MENU = 7.4, 26, 8, 40
+"""Pixels of a button's title, of what is around it, between two, and of the menu's button."""
 WIDE = ("Table", "Chart.Line")
 """What needs all the room that a conversation has."""
 MOST_BYTES = 20_000
@@ -46,6 +63,12 @@ MOST_BYTES = 20_000
 def plain(text: str, longest: int = 200) -> str:
     """Text from outside as one visible line. Every element shows it as it is."""
     return neutral(text, longest)
+
+
+def sentence(text: str, longest: int = 400) -> str:
+    """The same with a full stop at its end, so that another sentence can follow."""
+    words = plain(text, longest)
+    return words if not words or words.endswith((".", "…", "!", "?")) else f"{words}."
 
 
 def has_markup(words: str) -> bool:
@@ -58,11 +81,18 @@ def bold(words: str) -> Element:
     return {"type": "TextRun", "text": words, "weight": "Bolder"}
 
 
+def for_eyes(words: str) -> str:
+    """The same with marks of no width: a minus and a currency stay with their amount, and an amount
+    at its place behind words that are written from right to left.
+    """
+    return kept_in_order(CURRENCY.sub("\\1\u00a0", SPLIT_MINUS.sub(MINUS + JOINED, words)))
+
+
 def text(*words: Words, **look: Any) -> Element:
     """A paragraph, shown letter by letter as it is."""
     joined = "".join(one for one in words if isinstance(one, str))
     if all(isinstance(one, str) for one in words) and not has_markup(joined):
-        return {"type": "TextBlock", "text": joined, "wrap": True, **look}
+        return {"type": "TextBlock", "text": for_eyes(joined), "wrap": True, **look}
     of_block = {key: value for key, value in look.items() if key in OF_BLOCK}
     of_runs = {k: v for k, v in look.items() if k not in OF_BLOCK and k != "style"}
     return {
@@ -75,14 +105,14 @@ def text(*words: Words, **look: Any) -> Element:
 def _runs(words: Words, look: Mapping[str, Any]) -> Iterator[Element]:
     """One run, or several where a client would read something into the whole."""
     run = {"type": "TextRun", "text": words} if isinstance(words, str) else words
-    for part in SPLIT.split(LONG_WORD.sub(_breakable, run["text"])):
+    for part in SPLIT.split(LONG_WORD.sub(_breakable, for_eyes(run["text"]))):
         if part:
             yield {**run, "text": part, **{key: look[key] for key in look if key not in run}}
 
 
 def _breakable(word: re.Match[str]) -> str:
     """Runs, unlike text blocks, end no line inside a word; a phone would cut it off."""
-    return BREAK.join(re.findall(".{1,12}", word[0]))
+    return BREAK.join(WORD_PART.findall(word[0]))
 
 
 def heading(*words: Words) -> Element:
@@ -127,7 +157,8 @@ def facts(pairs: Iterable[tuple[str, str]]) -> Element:
         return _drawn(
             ((3, False), (5, False)), [[(text(t, weight="Bolder"),), v] for t, v in shown]
         )
-    return {"type": "FactSet", "facts": [{"title": t, "value": v} for t, v in shown]}
+    unbroken = [(t.replace(" ", "\u00a0"), for_eyes(v)) for t, v in shown]
+    return {"type": "FactSet", "facts": [{"title": t, "value": v} for t, v in unbroken]}
 
 
 def table(
@@ -140,8 +171,37 @@ def table(
     if len(columns) > 3:  # noqa: PLR2004 - phones do not scroll sideways
         raise ValueError("a card's table has at most three columns")
     head = [(text(name, isSubtle=True, size="Small"),) for name, _, _ in columns]
-    widths = [(width, right) for _, width, right in columns]
+    widths = _fitting([(width, right) for _, width, right in columns], [head, *rows])
     return _drawn(widths, [head, *rows], headers=True, bold_last=bold_last)
+
+
+def _fitting(
+    columns: Sequence[tuple[int, bool]], rows: Sequence[Sequence[Cell]]
+) -> list[tuple[int, bool]]:
+    """The widths of columns, shared out anew where an amount would not fit a phone."""
+    total = sum(width for width, _ in columns)
+    needs = [
+        max(_pixels(row[i]) for row in rows) if right else 0
+        for i, (_, right) in enumerate(columns)
+    ]
+    if all(
+        need <= width * PHONE_ROOM // total
+        for need, (width, _) in zip(needs, columns, strict=True)
+    ):
+        return list(columns)
+    names = needs.count(0)
+    left = max((PHONE_ROOM - sum(needs)) // max(names, 1), LEAST_NAME)
+    return [(need or left, right) for need, (_, right) in zip(needs, columns, strict=True)]
+
+
+def _pixels(cell: Cell) -> int:
+    """How wide a cell of figures is, at most; all lines but the first are small."""
+    lines = (cell,) if isinstance(cell, str) else cell
+    shown = [line if isinstance(line, str) else words_of(line) for line in lines]
+    return max(
+        sum(size // 2 + 1 if c in ",. " else size for c in line)
+        for line, size in zip(shown, (8, *[7] * (len(shown) - 1)), strict=True)
+    )
 
 
 def _drawn(
@@ -228,7 +288,9 @@ def progress_bar(done: int, total: int) -> Element:
 def monospace(words: str) -> Element:
     """Text with its own line ends, such as a mail."""
     look = {"fontType": "Monospace", "size": "Small"}
-    return {"type": "RichTextBlock", "inlines": list(_runs(words, look))}
+    # Browsers draw several spaces as one.
+    kept = SPACES.sub(lambda found: "\u00a0" * len(found[0]), words)
+    return {"type": "RichTextBlock", "inlines": list(_runs(kept, look))}
 
 
 # Forms
@@ -265,7 +327,7 @@ def text_input(
 def choice_input(
     name: str, label: str, choices: Sequence[tuple[str, str]], *, value: str = ""
 ) -> Element:
-    """One of several (title, value), from a list that opens."""
+    """One of several (title, value), from a list that opens; none is chosen without a value."""
     return {
         "type": "Input.ChoiceSet",
         "id": name,
@@ -274,7 +336,7 @@ def choice_input(
         "isRequired": True,
         "errorMessage": "Choose one.",
         "choices": [{"title": title, "value": choice} for title, choice in choices],
-        **({"value": value} if value else {}),
+        **({"value": value} if value else {"placeholder": "Choose one"}),
     }
 
 
@@ -333,13 +395,15 @@ def show_card(title: str, body: Sequence[Element], actions: Sequence[Element] = 
 def card(
     body: Sequence[Element | None], actions: Sequence[Element] = (), *, speak: str = ""
 ) -> Element:
-    """A whole card; empty elements are left out, buttons beyond three go behind the menu.
+    """A whole card; empty elements are left out, buttons beyond three, or beyond what fits a
+    phone, go behind the menu.
 
     ``speak`` is what a notification says, after the card's notices; else its headline does.
     """
     shown = [one for one in body if one is not None]
+    in_sight = _fitting_buttons(actions)
     behind_menu = [
-        {**action, "mode": "secondary"} if i >= PRIMARY_ACTIONS else action
+        {**action, "mode": "secondary"} if i >= in_sight else action
         for i, action in enumerate(actions)
     ]
     return {
@@ -351,6 +415,21 @@ def card(
         **({"actions": behind_menu} if behind_menu else {}),
         **({"msteams": {"width": "full"}} if any(one["type"] in WIDE for one in shown) else {}),
     }
+
+
+def _fitting_buttons(actions: Sequence[Element]) -> int:
+    """How many of the first three find room beside each other, and beside the menu if there is one."""
+    room = BUTTON_ROOM
+    widths = []
+    for action in actions:
+        opens = action["type"] == "Action.ShowCard"  # an arrow stands behind its title
+        widths.append((len(action["title"]) + opens) * PER_LETTER + AROUND_TITLE + BETWEEN)
+    if sum(widths) <= room + BETWEEN and len(actions) <= PRIMARY_ACTIONS:
+        return len(actions)
+    fitting = 1
+    while fitting < PRIMARY_ACTIONS and sum(widths[: fitting + 1]) + OF_MENU <= room:
+        fitting += 1
+    return fitting
 
 
 def _summary(body: Sequence[Element], speak: str) -> str:
@@ -368,10 +447,10 @@ def _is_headline(one: Element) -> bool:
 def words_of(element: Element) -> str:
     """The words that people see of an element, without its looks."""
     if "inlines" in element:
-        return "".join(run["text"] for run in element["inlines"]).replace(BREAK, "")
+        return "".join(run["text"] for run in element["inlines"]).translate(UNSEEN)
     if "items" in element:
         return " ".join(words_of(one) for one in element["items"])
-    return str(element.get("text", ""))
+    return str(element.get("text", "")).translate(UNSEEN)
 
 
 def size_of(element: Element) -> int:

@@ -22,6 +22,8 @@ from services.model import Role
 from services.rendering.blocks import SAMPLE_NOTICE, late_notice
 
 MOST_BUTTONS = 5
+LONGEST_TITLE = 38
+"""Letters of a button that a phone shows."""
 MOST_CHOICES = 50
 MOST_NAMES = 10
 Choice = tuple[str, str, Mapping[str, Any]]
@@ -128,6 +130,14 @@ def closed(words: str, actions: Sequence[Element] = ()) -> Element:
     return card([text(plain(words, 600))], actions)
 
 
+def _choice(name: str, verb: str, data: Mapping[str, Any]) -> list[Element]:
+    """A button; a name that it would cut off stands above it."""
+    shown = plain(name, 80)
+    if len(shown) <= LONGEST_TITLE:
+        return below_each_other([execute(shown, verb, data)])
+    return [text(shown), *below_each_other([execute("Choose this one", verb, data)])]
+
+
 def which(typed: str, choices: Sequence[Choice]) -> Element:
     """Several fit: buttons, or a list to choose from when there are many."""
     if not choices:
@@ -135,8 +145,7 @@ def which(typed: str, choices: Sequence[Choice]) -> Element:
         return card([text(said)], [execute("See teams", "teams")])
     title = f"“{plain(typed, 60)}” fits {len(choices):,} teams:" if typed else "Which team?"
     if len(choices) <= MOST_BUTTONS:
-        buttons = [execute(plain(name, 80), verb, data) for name, verb, data in choices]
-        return card([text(title), *below_each_other(buttons)])
+        return card([text(title), *(one for choice in choices for one in _choice(*choice))])
     _, verb, first = choices[0]
     shown = choices[:MOST_CHOICES]
     listing = choice_input(

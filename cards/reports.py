@@ -20,6 +20,7 @@ from cards.elements import (
     plain,
     progress_bar,
     section,
+    sentence,
     size_of,
     table,
     text,
@@ -46,6 +47,8 @@ MOST_FAILED = 5
 MOST_DETAILS = 20
 MOST_ADDRESSES = 10
 MOST_MAIL_BYTES = 15_000
+MAIL_WIDTH = 72
+"""Columns of a mail's text."""
 
 
 def team_preview(report: TeamReport, role: Role) -> Element:
@@ -119,10 +122,10 @@ def admin_preview(report: AdminReport, role: Role) -> Element:
     """The consolidated report: what is to do, anomalies, movers."""
     view = admin_view(report, MOST_MOVERS)
     anomalies: list[list[Cell]] = [
-        [(plain(one.team, 60), plain(one.driver, 60)), one.excess, plain(one.since)]
+        [(plain(one.team, 60), plain(one.driver, 60)), one.excess, (plain(one.since), one.kind)]
         for one in view.anomalies
     ]
-    columns = [("Team: driver", 5, False), ("Excess", 4, True), ("Since", 4, False)]
+    columns = [("Team: driver", 5, False), ("Excess", 4, True), ("Since", 4, True)]
     body: list[Element | None] = [
         *(notice(words) for words in view.notices),
         note(view.scope),
@@ -153,7 +156,7 @@ def admin_preview(report: AdminReport, role: Role) -> Element:
 
 def mail_text(rendered: RenderedReport, recipients: Sequence[str]) -> Element:
     """The mail as its plain text, which says the same as its HTML."""
-    lines, kept = rendered.text.splitlines(), []
+    lines, kept = _unwrapped(rendered.text), []
     left = MOST_MAIL_BYTES
     for line in lines:
         left -= size_of({"": line})
@@ -168,6 +171,32 @@ def mail_text(rendered: RenderedReport, recipients: Sequence[str]) -> Element:
             note("The mail goes on; it is cut here.") if len(kept) < len(lines) else None,
         ]
     )
+
+
+def _unwrapped(words: str) -> list[str]:
+    """The lines of a mail's text, joined where only their length has ended them.
+
+    A phone would end them once more, after a few words.
+    """
+    found: list[str] = []
+    before = ""
+    for line in words.splitlines():
+        first = line.split(maxsplit=1)[:1]
+        if (
+            first
+            and len(before) + 1 + len(first[0]) > MAIL_WIDTH
+            and _inset(line) == _inset(before)
+        ):
+            found[-1] += f"{'' if before.endswith('-') else ' '}{line.strip()}"
+        else:
+            found.append(line)
+        before = line
+    return found
+
+
+def _inset(line: str) -> int:
+    """Where a line's words begin; the mark of a list stands before them."""
+    return len(line) - len(line.lstrip(" *"))
 
 
 def _cut(addresses: Sequence[str]) -> str:
@@ -263,7 +292,7 @@ def done(
     marked = sample_notice(run.source == "sample")
     said = f" {sent:,} of {total:,} sent." if sent else " No mail was sent."
     if run.state is RunState.FAILED:
-        reason = f"{said} {plain(run.last_error or '', 400)}".rstrip()
+        reason = f"{said} {sentence(run.last_error or '')}".rstrip()
         return card(
             [marked, text(bold(run.period), reason), note(by)],
             [

@@ -78,8 +78,8 @@ def schedule(
     return card(
         [
             heading(
-                f"{config.schedule_day.capitalize()} {config.schedule_hour:02d}:00 "
-                f"{config.schedule_timezone}"
+                f"Weekly reports: {config.schedule_day.capitalize()} "
+                f"{config.schedule_hour:02d}:00 {config.schedule_timezone}"
             ),
             text(f"Next: {listed(upcoming)}") if upcoming else None,
             _not_taken(problems),
@@ -239,7 +239,7 @@ def admins(
         note(f"and {more:,} more") if more > 0 else None,
         text("Local mode: everybody on this machine is an admin.") if local_for_all else None,
         note("To add somebody: grant @name. To remove: revoke @name."),
-        note("Those of the settings stand in ADMIN_AAD_OBJECT_IDS.") if configured else None,
+        note("Admins from the settings are in ADMIN_AAD_OBJECT_IDS.") if configured else None,
     ]
     choices = [
         (plain(one.name or one.object_id, 60), one.object_id) for one in granted[:MOST_ROWS]
@@ -364,7 +364,7 @@ def history(
 ) -> Element:
     """The audit trail: who changed what, when, from where; one of them can be undone."""
     if not lines:
-        return card([text(f"Nothing was changed yet {plain(whose, 70)}".rstrip() + ".")])
+        return card([text(f"No changes {plain(whose, 70)}".rstrip() + " yet.")])
     items = [
         text(
             bold(clock_time(one.entry.at)), f" {_actor(one.entry)}: {_what(one)}", spacing="Small"
@@ -430,7 +430,7 @@ def _run(line: HistoryLine) -> str:
 def _differences(entry: AuditEntry) -> str:
     before, after = entry.before or {}, entry.after or {}
     found = [
-        f"{NAMES.get(name, name)} {_value(name, before.get(name))} > {_value(name, value)}"
+        f"{NAMES.get(name, name)} from {_value(name, before.get(name))} to {_value(name, value)}"
         for name, value in after.items()
         if before.get(name) != value and (name == "floor" or entry.action != "floor.change")
     ]

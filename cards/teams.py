@@ -87,11 +87,9 @@ def team_list(
 
 def _no_teams(typed: str, role: Role, sample: bool) -> Element:
     words = f"No team fits “{plain(typed, 40)}”." if typed else "No teams yet."
-    actions = (
-        [execute("Add team", "team.form"), execute("Import", "import.form")]
-        if role == "admin"
-        else []
-    )
+    actions = [execute("See teams", "teams")] if typed else []
+    if role == "admin":
+        actions += [execute("Add team", "team.form"), execute("Import", "import.form")]
     return card([sample_notice(sample), text(words)], actions)
 
 
@@ -323,6 +321,7 @@ def import_question(
         ]
         left = len(problems) - len(lines)
         body.append(problem([*lines, f"and {left:,} more"] if left else lines))
+        body.append(note("Rows with errors are left out."))
     body += [text(plain(line, 200), spacing="Small") for line in changes[:MOST_PROBLEMS]]
     if len(changes) > MOST_PROBLEMS:
         body.append(note(f"and {len(changes) - MOST_PROBLEMS:,} more"))

@@ -8,7 +8,6 @@ from cards.elements import (
     bold,
     card,
     execute,
-    facts,
     heading,
     note,
     plain,
@@ -28,8 +27,8 @@ MOST_OWN = 15
 def thresholds(config: StoredConfig, own: Sequence[Team], currency: str, role: Role) -> Element:
     """The threshold for all teams, and the teams that have their own."""
     least = set_money(config.min_increase, currency)
-    pairs = [
-        (plain(team.team_name, 60), threshold(team.anomaly_threshold or 0))
+    rows = [
+        [plain(team.team_name, 60), threshold(team.anomaly_threshold or 0)]
         for team in own[:MOST_OWN]
     ]
     form = [
@@ -50,8 +49,8 @@ def thresholds(config: StoredConfig, own: Sequence[Team], currency: str, role: R
         [
             heading(f"Usage up more than {threshold(config.anomaly_threshold)} is marked"),
             text(f"and by at least {least}, against the same days of the month before."),
-            section("Teams with their own") if pairs else None,
-            facts(pairs) if pairs else None,
+            section("Teams with their own") if rows else None,
+            table([("Team", 5, False), ("Threshold", 2, True)], rows) if rows else None,
             note(f"and {len(own) - MOST_OWN:,} more") if len(own) > MOST_OWN else None,
             *(form if role == "admin" else []),
         ],

@@ -57,6 +57,8 @@ class AdminAnomaly:
     driver: str
     excess: str
     since: str
+    """Its first day."""
+    kind: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +248,8 @@ def _anomalies(report: AdminReport) -> list[AdminAnomaly]:
                 team=neutral(line.team_name, NAME),
                 driver=neutral(one.service, NAME),
                 excess=money(one.excess, one.currency),
-                since=f"{day(one.start)}, {kind}, open",
+                since=day(one.start),
+                kind=kind,
             )
         )
     return found
@@ -275,7 +278,7 @@ def _sums(pairs: list[tuple[Decimal, Decimal]]) -> tuple[Decimal, Decimal]:
 
 
 def _mover(line: TeamLine, currency: str) -> Row:
-    note = line.aws_account_id + (" · above\u00a0threshold" if line.above_threshold else "")
+    note = line.aws_account_id + (" · above threshold" if line.above_threshold else "")
     return change_row(neutral(line.team_name, NAME), line.current, line.previous, currency, note)
 
 

@@ -26,6 +26,7 @@ from services.model import (
     WindowDays,
 )
 from services.wording import (
+    NO_CHANGE,
     bare_percent,
     cents,
     change,
@@ -33,6 +34,7 @@ from services.wording import (
     day_range,
     listed,
     money,
+    moved,
     neutral,
     one_decimal,
     percent,
@@ -145,7 +147,7 @@ def crossing(figures: AccountFigures, whose: str = "your") -> str:
     limit = f"{whose} {threshold(figures.threshold)} threshold"
     share = percent_moved(figures.usage_current, figures.usage_previous)
     if share is None:
-        return f"Usage is new spend, above {limit}"
+        return f"Usage is all new spend, above {limit}"
     if one_decimal(share) <= Decimal(repr(figures.threshold)):
         return f"Usage up by just over {limit}"
     return f"Usage up {bare_percent(share)}, above {limit}"
@@ -153,7 +155,8 @@ def crossing(figures: AccountFigures, whose: str = "your") -> str:
 
 def week_line(week: WeekFigures, currency: str) -> str:
     """``Last 7 days: $7,860.16 vs $5,390.18 (+45.8%)``."""
-    share = percent_of(week.current, week.previous)
+    same = moved(week.current, week.previous) == 0
+    share = NO_CHANGE if same else percent_of(week.current, week.previous)
     return (
         f"Last 7 days: {money(week.current, currency)} vs {money(week.previous, currency)}"
         f"{f' ({share})' if share else ''}"
@@ -198,11 +201,11 @@ def period_names(window: WindowDays) -> tuple[str, str]:
 
 def drivers(services: Sequence[ServiceChange], *, up: bool) -> str:
     """``EC2 and new Bedrock``: the one or two services that moved most in a direction."""
-    moved = [s for s in services if (s.change > 0) == up and s.change != 0]
-    if not moved:
+    found = [s for s in services if (s.change > 0) == up and s.change != 0]
+    if not found:
         return ""
-    first = abs(moved[0].change)
-    named = [s for s in moved[:2] if abs(s.change) * 4 >= first]
+    first = abs(found[0].change)
+    named = [s for s in found[:2] if abs(s.change) * 4 >= first]
     return listed(
         [f"new {neutral(s.name, 30)}" if s.previous == 0 else neutral(s.name, 30) for s in named]
     )
@@ -230,7 +233,7 @@ def reasons(why: Explanation, currency: str) -> list[str]:
     if first is not None and share is not None and not first.one_off and cents(why.change):
         whole = f"explains {share}% of the {'increase' if up else 'decrease'}"
         part = f"is {share}% of what went {'up' if up else 'down'}"
-        found.append(f"{neutral(first.name, 40)} {part if masked else whole}.")
+        found.append(f"{neutral(first.name, 60)} {part if masked else whole}.")
     if abs(why.one_off_change) >= LEAST_ONE_OFF * (why.up + why.down) > 0:
         usage = change(cents(why.change) - cents(why.one_off_change), currency)
         others = change(cents(why.one_off_change), currency)
@@ -247,7 +250,7 @@ def driver_words(anomaly: Anomaly) -> str:
     ]
     if len(lines) == 1 and lines[0].percent >= ALONE and lines[0].service == anomaly.service:
         return ""
-    return ", ".join(f"{neutral(line.service, 40)} {line.percent}%" for line in lines)
+    return ", ".join(f"{neutral(line.service, 60)} {line.percent}%" for line in lines)
 
 
 def shared_words(move: SharedMove, currency: str) -> str:
@@ -255,7 +258,7 @@ def shared_words(move: SharedMove, currency: str) -> str:
     way = "rose" if move.up else "fell"
     together = round_money(abs(move.change), currency)
     return (
-        f"{neutral(move.service, 40)} {way} in {move.accounts:,} of the {move.using:,} accounts "
+        f"{neutral(move.service, 60)} {way} in {move.accounts:,} of the {move.using:,} accounts "
         f"that use it, {together} together: often a price."
     )
 
@@ -269,7 +272,7 @@ def month_end_line(forecast: Forecast | None, record: TrackRecord | None, curren
     )
     said = f"Month end: probably {amount} (80% range {low} to {high})"
     known = record_line(record) if record else ""
-    return f"{said}. {known}" if known else said
+    return f"{said}. {known}." if known else said
 
 
 def record_line(record: TrackRecord) -> str:

@@ -12,7 +12,7 @@ from services.model import AdminReport, Attachment, RenderedReport, TeamReport
 from services.rendering.admin_csv import admin_csv
 from services.rendering.admin_view import admin_view
 from services.rendering.team_view import team_view
-from services.wording import MINUS
+from services.wording import MINUS, kept_in_order
 
 TEMPLATES = Path(__file__).with_name("templates")
 NEGATIVE = re.compile(rf"({MINUS}[^\s]*\d)")
@@ -83,7 +83,7 @@ def _rendered(
     return RenderedReport(
         subject=subject,
         preheader=preheader,
-        html=environment().get_template(f"{name}.html.j2").render(data),
-        text="\n".join(line.rstrip() for line in text.splitlines()) + "\n",
+        html=kept_in_order(environment().get_template(f"{name}.html.j2").render(data)),
+        text=kept_in_order("\n".join(line.rstrip() for line in text.splitlines()) + "\n"),
         attachments=attachments,
     )

@@ -129,7 +129,7 @@ async def test_too_small_offers_a_floor_that_hides_what_it_said_and_undo_tells_i
         assert "too small" in listed.text
 
         history = await here.here.says("history checkout", ANA)
-        assert "Checkout: floor none > 150" in history.text
+        assert "Checkout: floor from none to 150" in history.text
         entry = here.here.database["audit"].find_one({"action": "floor.change"})
         undone = await here.here.press(history, "Undo", ANA, {"entry": entry["_id"]})
         assert "The floor is as it was before" in undone
@@ -180,7 +180,7 @@ async def test_what_is_like_an_answered_one_is_not_told_and_more_than_that_is(
         (message,) = await here.judged(D0)
         said = await here.press(message, title)
         until = (here.clock.now + timedelta(days=quiet_days)).date()
-        assert f"Until {until.day} {until:%b %Y} the same goes for" in said
+        assert f"Until {until.day} {until:%b %Y} none of" in said
         assert await here.judged(again) == []
         assert here.statuses() == [status, status]
         (told,) = await here.judged(more)
@@ -211,7 +211,7 @@ async def test_a_snooze_ends_on_its_day_and_is_told_again_only_while_it_is_still
             await here.passed()
         await here.press(message, "Snooze 7 days")
         assert await here.passed(7) == []
-        assert "SNOOZED until" in message.text
+        assert "SNOOZED by" in message.text
         (told,) = await here.passed()
         assert told.text.startswith("Open again: Checkout is now $")
         assert "OPEN AGAIN" in message.text

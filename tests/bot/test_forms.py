@@ -34,7 +34,7 @@ async def test_a_schedule_that_is_none_is_kept_in_the_form_with_what_is_wrong(he
     assert inputs(form) == typed
     assert here.state() == before
     await here.sim.press(form, "Change", ANA, {**typed, "zone": "Europe/Paris"})
-    assert form.text.startswith("Friday 07:00 Europe/Paris")
+    assert form.text.startswith("Weekly reports: Friday 07:00 Europe/Paris")
 
 
 async def test_recipients_that_are_none_are_kept_in_the_form_with_what_is_wrong(

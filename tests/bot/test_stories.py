@@ -12,6 +12,7 @@ import pytest_asyncio
 
 from services.model import Actor, Team
 from tests.bot.agent import World, said, world
+from tests.cards.reading import words
 from tests.makers import NOW
 from tests.servers.smtp import FakeSmtp, Faults
 from tests.servers.teams import ANA, BOB, CARA, DAN, GUEST, Message, actions_of
@@ -640,8 +641,7 @@ async def test_an_explanation_adds_up_to_the_cent(here: World, text: str) -> Non
     shown = await here.says(text, BOB)
     (table,) = [one for one in shown.card["body"] if one["type"] == "Table"]
     cells = [
-        ["\n".join(item["text"] for item in cell["items"]) for cell in row["cells"]]
-        for row in table["rows"]
+        ["\n".join(map(words, cell["items"])) for cell in row["cells"]] for row in table["rows"]
     ][1:]
     running = amount(cells[0][2])
     for _, step, after in cells[1:-1]:

@@ -35,6 +35,7 @@ BOB = mention("<at>Bob</at>", id="29:bob", name="Bob")
         ("<at>Ops</at> help", [mention("<at>Ops</at>")], "help"),
         ("<at>Ops</at>&nbsp;help\u00a0", [mention("<at>Ops</at>")], "help"),
         ("help <at>Ops</at>", [mention("<at>Ops</at>")], "help"),
+        ("explain Checkout (קופה\u200e)", [], "explain Checkout (קופה)"),  # copied from a mail
         ("<at>Ops</at> <at>Ops</at> help", [mention("<at>Ops</at>")] * 2, "help"),
         (
             "<at>Ops</at> team Ops-db of Opsie",

@@ -76,7 +76,7 @@ class Texts:
 
     names: tuple[str, ...]
     services: tuple[str, ...]
-    mail: str
+    mails: tuple[str, ...]
     person: str
     reason: str
     """Of people."""
@@ -88,6 +88,10 @@ class Texts:
 
     def name(self, i: int = 0) -> str:
         return self.names[i % len(self.names)]
+
+    @property
+    def mail(self) -> str:
+        return self.mails[0]
 
     def service(self, i: int = 0) -> str:
         return self.services[i % len(self.services)]
@@ -102,7 +106,13 @@ MARKUP = (
 ORDINARY = Texts(
     names=("Checkout", "Payments", "Search", "Data Platform", "Mobile iOS"),
     services=("EC2", "Bedrock", "RDS", "S3", "CloudFront", "Lambda", "EKS", "DynamoDB", "SQS"),
-    mail="checkout@example.org",
+    mails=(
+        "checkout@example.org",
+        "payments@example.org",
+        "search@example.org",
+        "data-platform@example.org",
+        "mobile@example.org",
+    ),
     person="Ana Ruiz",
     reason="load test until Friday",
     error="550 5.2.2 mailbox full",
@@ -111,7 +121,7 @@ ORDINARY = Texts(
 HOSTILE = Texts(
     names=MARKUP,
     services=MARKUP,
-    mail="a_b_*c*+<x>@example.org",
+    mails=("a_b_*c*+<x>@example.org",),
     person="<at>Kim</at> [Ito](http://evil.example)",
     reason="<script>alert(1)</script> see [this](http://evil.example) *now* {{TIME(2026-11-20T00:00:00Z)}}",
     error="<script>alert(1)</script> see [this](http://evil.example) *now* {{TIME(2026-11-20T00:00:00Z)}}",
@@ -123,7 +133,7 @@ LARGEST = Texts(
     services=tuple(
         f"Amazon Elastic Compute Cloud – Dedicated Hosts, Zone {i} …" for i in range(60)
     ),
-    mail=f"{'finanzen-und-abrechnung' * 2}@abteilung.{'x' * 40}.example.org",
+    mails=(f"{'finanzen-und-abrechnung' * 2}@abteilung.{'x' * 40}.example.org",),
     person="Dr. Maximiliane Freifrau von und zu Hohenstein-Württemberg",
     reason="Der Server antwortet nicht; die Verbindung wurde getrennt (№ 4711). " * 5,
     error="Der Server antwortet nicht; die Verbindung wurde getrennt (№ 4711). " * 5,
@@ -228,7 +238,7 @@ def team(texts: Texts, i: int = 0, **more: Any) -> Team:
     values = {
         "team_name": texts.name(i)[:60],
         "aws_account_id": f"{12345678901 + i:012d}",
-        "team_email": texts.mail,
+        "team_email": texts.mails[i % len(texts.mails)],
         "admin_emails": addresses(texts, min(texts.scale * 2, 10)),
     }
     return makers.team(i, **{**values, **more})
@@ -353,7 +363,10 @@ def run(texts: Texts, **more: Any) -> Run:
 def failed(texts: Texts, number: int) -> list[Delivery]:
     return [
         makers.delivery(
-            f"d{i}", recipient=texts.mail, state=DeliveryState.FAILED, error=texts.error
+            f"d{i}",
+            recipient=texts.mails[i % len(texts.mails)],
+            state=DeliveryState.FAILED,
+            error=texts.error,
         )
         for i in range(number)
     ]
@@ -447,14 +460,29 @@ def conversation(texts: Texts, i: int = 0, **more: Any) -> Conversation:
 Named = Iterator[tuple[str, Element]]
 
 
+def areas(texts: Texts = ORDINARY) -> dict[str, dict[str, Element]]:
+    """Every card by name, by what it is about."""
+    return {
+        "general": dict(_general(texts)),
+        "teams": dict(_teams(texts)),
+        "costs": dict(_costs(texts)),
+        "alerts": dict(_alerts(texts)),
+        "answers": dict(_answers(texts)),
+        "lists": dict(_lists(texts)),
+        "previews": dict(_reports(texts)),
+        "sending": dict(_sending(texts)),
+        "settings": dict(_settings(texts)),
+        "thresholds": dict(_thresholds(texts)),
+    }
+
+
 @cache
 def every(texts: Texts = ORDINARY) -> dict[str, Element]:
     """Every card by name."""
     found: dict[str, Element] = {}
-    for part in (_general, _teams, _costs, _anomalies, _reports, _sending, _settings, _thresholds):
-        for name, card in part(texts):
-            assert name not in found, name
-            found[name] = card
+    for area in areas(texts).values():
+        assert not found.keys() & area.keys()
+        found.update(area)
     return found
 
 
@@ -531,7 +559,10 @@ def _teams(texts: Texts) -> Named:
     yield "import form", teams.import_form("", "")
     yield "import form, wrong", teams.import_form(pasted, f"The header lacks {texts.error}")
     problems = [(14 + i, "aws_account_id", f"{texts.typed} has 4 digits") for i in range(12)]
-    changes = [f"{texts.name(i)}: mail {texts.mail}" for i in range(5 * texts.scale)]
+    changes = [
+        f"{texts.name(i)}: mail {texts.mails[i % len(texts.mails)]}"
+        for i in range(5 * texts.scale)
+    ]
     yield "import?", teams.import_question(3, 2, 79, problems[:1], changes, "pending")
     yield "import with many errors", teams.import_question(0, 0, 79, problems, [], "pending")
     yield "import done", teams.import_done(3, 2, 79, 1, texts.person)
@@ -569,7 +600,7 @@ def _costs(texts: Texts) -> Named:
     )
 
 
-def _anomalies(texts: Texts) -> Named:
+def _alerts(texts: Texts) -> Named:
     grown = up(texts)
     crossed = threshold_anomaly(grown, texts)
     yield "alert", anomalies.alert(news(texts, anomaly(texts), sample=True))
@@ -598,6 +629,11 @@ def _anomalies(texts: Texts) -> Named:
     )
     over = anomaly(texts, status="ended", end=date(2026, 11, 20))
     yield "alert ended", anomalies.alert(news(texts, over))
+    yield "alert open again", anomalies.alert(news(texts, anomaly(texts), is_back=True))
+
+
+def _answers(texts: Texts) -> Named:
+    """What people have said of an alert."""
     states: list[tuple[str, dict[str, Any]]] = [
         ("expected", {"reason": texts.reason, "until": date(2026, 12, 28)}),
         ("not_an_anomaly", {"until": date(2027, 2, 21)}),
@@ -614,13 +650,17 @@ def _anomalies(texts: Texts) -> Named:
     yield (
         "alert planned",
         anomalies.alert(
-            news(texts, threshold_anomaly(grown, texts, status="expected", answer=plan))
+            news(texts, threshold_anomaly(up(texts), texts, status="expected", answer=plan))
         ),
     )
     yield (
         "alert answered by nobody known",
         anomalies.alert(news(texts, anomaly(texts, status="accepted"))),
     )
+
+
+def _lists(texts: Texts) -> Named:
+    """Many anomalies at once, and runs that did not go out."""
     ten = lines(texts, 10)
     yield "anomalies", anomalies.anomaly_list(ten, 23, 1, 3, None, sample=True)
     yield (
@@ -660,7 +700,6 @@ def _quiet(texts: Texts) -> Named:
     )
     yield "alert too small, with an offer", anomalies.alert(news(texts, small, offer=offer))
     yield "alert too small, floor raised", anomalies.alert(news(texts, small, floor=floor))
-    yield "alert open again", anomalies.alert(news(texts, anomaly(texts), is_back=True))
     by_itself: list[tuple[str, str, dict[str, Any]]] = [
         ("below the floor", "too_small", {"by_id": "floor", "floor": Decimal(60)}),
         (
@@ -730,7 +769,7 @@ def _reports(texts: Texts) -> Named:
     yield "admin preview", reports.admin_preview(admin_report(texts), "admin")
     yield "admin preview, calm", reports.admin_preview(admin_report(texts, calm=True), "admin")
     mail = render_team(whole, teams_app=True)
-    yield "mail of a team", reports.mail_text(mail, [texts.mail] * 12)
+    yield "mail of a team", reports.mail_text(mail, addresses(texts, 12))
     yield "mail of the admins", reports.mail_text(render_admin(admin_report(texts)), [])
 
 
@@ -743,13 +782,13 @@ def _sending(texts: Texts) -> Named:
     yield (
         "send one?",
         reports.send_question(
-            "2026-W48", 3, 0, 0, texts.name(), "smtp", data, addresses=[texts.mail] * 7
+            "2026-W48", 3, 0, 0, texts.name(), "smtp", data, addresses=addresses(texts, 3)
         ),
     )
     weekly = {**data, "team": "weekly"}
     yield (
         "send all?",
-        reports.send_question("2026-W48", 8400, 2, 0, "84 teams", "outbox", weekly, sample=True),
+        reports.send_question("2026-W48", 84, 2, 0, "84 teams", "outbox", weekly, sample=True),
     )
     counts = {DeliveryState.SENT: 31, DeliveryState.PENDING: 53, DeliveryState.FAILED: 2}
     yield "reading costs", reports.progress(run(texts, planned=False), {}, texts.person)
@@ -778,7 +817,8 @@ def _settings(texts: Texts) -> Named:
     yield "schedule", settings.schedule(config, slots, "admin")
     yield "schedule for a viewer", settings.schedule(config, slots, "viewer")
     yield "schedule saved", settings.schedule_saved(config, slots, texts.person, "e1")
-    not_taken = settings.problems_of([("schedule_timezone", texts.reason)])
+    why = settings.problems_of([("schedule_timezone", texts.reason)])
+    not_taken = [f"Nothing was changed: {one}." for one in why]
     typed = ("friday", "7", texts.name())
     yield (
         "schedule not taken",
@@ -789,8 +829,7 @@ def _settings(texts: Texts) -> Named:
         settings.recipients(config, "admin", texts.mail, [texts.reason]),
     )
     for words, number in (("no", 0), ("some", 3), ("many", 60 * texts.scale)):
-        mails = tuple(f"{i}{texts.mail}" for i in range(number))
-        stored = config.model_copy(update={"global_admin_emails": mails})
+        stored = config.model_copy(update={"global_admin_emails": addresses(texts, number)})
         yield f"{words} recipients", settings.recipients(stored, "admin")
     yield (
         "recipients for a viewer",
@@ -869,7 +908,7 @@ def _thresholds(texts: Texts) -> Named:
             aws_account_id="012345678901",
             service=texts.service(i),
             day=date(2026, 9, 3),
-            excess=Decimal("212.004") * (i + 1),
+            excess=Decimal("848.016") / (i + 1),
         )
         for i in range(4 * texts.scale)
     )

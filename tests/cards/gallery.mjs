@@ -5,7 +5,7 @@
 //
 // The job holds cards, the HTML of every text block as a Markdown renderer makes it, shots (a
 // picture of one card) and sheets (a picture of many). The answer holds, for each shot, the words
-// that are to be seen, what the renderer complains of, and what is cut off.
+// that are to be seen, what the renderer complains of, what is cut off, and amounts on two lines.
 
 import { createRequire } from "node:module";
 import { readFileSync } from "node:fs";
@@ -121,11 +121,26 @@ function drawInto(selector, name, width, config) {
   for (let i = 0; i < context.eventCount; i++) complaints.push(context.getEventAt(i).message);
   room.append(card.render());
   const seen = [...room.querySelectorAll(".ac-textBlock, .ac-richTextBlock")];
-  const cut = seen.filter((one) => {
+  const around = room.getBoundingClientRect();
+  const cut = [...seen, ...room.querySelectorAll(".ac-pushButton")].filter((one) => {
     const inner = document.createRange();
     inner.selectNodeContents(one);
-    const [words, around] = [inner.getBoundingClientRect(), room.getBoundingClientRect()];
+    const words = inner.getBoundingClientRect();
     return words.width > 0 && (words.right > around.right - 8 || words.left < around.left + 8);
+  });
+  // An amount, or its sign, that stands on two lines.
+  const broken = seen.flatMap((one) => {
+    const found = [], texts = document.createTreeWalker(one, NodeFilter.SHOW_TEXT);
+    while (texts.nextNode()) {
+      for (const amount of texts.currentNode.data.matchAll(/[+−]?\u2060?(?:[$€£]|[A-Z]{3} )\d[\d,.]*/g)) {
+        const place = document.createRange();
+        place.setStart(texts.currentNode, amount.index);
+        place.setEnd(texts.currentNode, amount.index + amount[0].length);
+        const lines = new Set([...place.getClientRects()].map((rect) => Math.round(rect.top)));
+        if (lines.size > 1) found.push(amount[0]);
+      }
+    }
+    return found;
   });
   return {
     complaints,
@@ -134,6 +149,7 @@ function drawInto(selector, name, width, config) {
       ".ac-textBlock code, .ac-textBlock li, .ac-textBlock h1, .ac-textBlock img, .ac-textBlock at")]
       .map((one) => one.outerHTML),
     cut: cut.map((one) => one.innerText),
+    broken,
     height: room.getBoundingClientRect().height,
   };
 }

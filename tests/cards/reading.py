@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from typing import Any
 
-from cards.elements import BREAK
+from cards.elements import UNSEEN as OF_CARDS
 
 Json = dict[str, Any]
+UNSEEN = {**OF_CARDS, ord("\u00a0"): " "}
+"""What says only where lines end and in which order words are drawn."""
 
 
 def read(card: Json) -> str:
@@ -16,8 +18,8 @@ def read(card: Json) -> str:
 def words(element: Json) -> str:
     """The words of a text."""
     if element["type"] == "RichTextBlock":
-        return "".join(run["text"] for run in element["inlines"]).replace(BREAK, "")
-    return str(element["text"])
+        return "".join(run["text"] for run in element["inlines"]).translate(UNSEEN)
+    return str(element["text"]).translate(UNSEEN)
 
 
 def _lines(element: Json) -> Iterator[str]:
@@ -25,7 +27,9 @@ def _lines(element: Json) -> Iterator[str]:
     if kind in {"TextBlock", "RichTextBlock"}:
         yield words(element)
     elif kind == "FactSet":
-        yield from (f"{fact['title']}: {fact['value']}" for fact in element["facts"])
+        yield from (
+            f"{fact['title']}: {fact['value']}".translate(UNSEEN) for fact in element["facts"]
+        )
     elif kind == "Table":
         yield from (" | ".join(map(_cell, row["cells"])) for row in element["rows"])
     elif kind in {"AdaptiveCard", "Container", "ActionSet"}:

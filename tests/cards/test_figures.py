@@ -87,7 +87,9 @@ def test_cards_and_mail_print_the_same_figures(found: AccountFigures) -> None:
         assert line in preview
         assert " ".join(line.split()) in " ".join(mail.text.split())
     this_week, week_before = amounts_in(week.rpartition("(")[0])
-    assert week.endswith(f" ({percent_of(this_week, week_before)})") or week_before == 0
+    same = this_week == week_before
+    share = "no change" if same else percent_of(this_week, week_before)
+    assert week.endswith(f" ({share})") or week_before == 0
     crossed = [line.replace(" the ", " your ") for line in team if line.startswith("Usage ")]
     assert crossed == [one for one in preview if "threshold" in one]
     assert all(one in mail.text for one in crossed)

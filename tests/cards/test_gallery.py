@@ -5,11 +5,11 @@ import shutil
 
 import pytest
 
-from cards.elements import BREAK
 from tests.browser.page import chromium
-from tests.cards.examples import HOSTILE, LARGEST, ORDINARY, Texts, every
-from tests.cards.gallery import DESKTOP, PHONE, drawn
-from tests.cards.reading import words
+from tests.cards.awkward import every_awkward
+from tests.cards.examples import HOSTILE, LARGEST, ORDINARY, every
+from tests.cards.gallery import DESKTOP, PHONE, columns, drawn
+from tests.cards.reading import UNSEEN, words
 from tests.cards.strict import Json, as_old_clients_see, walk
 from tests.conftest import ROOT
 
@@ -44,27 +44,32 @@ def expected(card: Json) -> list[str]:
             found += [part for fact in one["facts"] for part in (fact["title"], fact["value"])]
         if one["type"].startswith("Input."):
             found.append(one["label"])
-    return [" ".join(one.split()) for one in found if one]
+    return [" ".join(one.translate(UNSEEN).split()) for one in found if one]
 
 
 @pytest.mark.parametrize(
-    ("texts", "width", "theme"),
-    [(ORDINARY, DESKTOP, "dark"), (HOSTILE, PHONE, "light"), (LARGEST, PHONE, "light")],
-    ids=["ordinary", "hostile", "largest"],
+    ("cards", "width", "theme"),
+    [
+        (every(ORDINARY), DESKTOP, "dark"),
+        (every(HOSTILE), PHONE, "light"),
+        (every(LARGEST), PHONE, "light"),
+        (every_awkward(), PHONE, "light"),
+    ],
+    ids=["ordinary", "hostile", "largest", "awkward"],
 )
 def test_people_see_every_word_as_it_is_and_nothing_cut_off(
-    texts: Texts, width: int, theme: str
+    cards: dict[str, Json], width: int, theme: str
 ) -> None:
-    cards = every(texts)
     shots = drawn(cards, [{"theme": theme, "width": width, "names": list(cards)}])
     assert [shot["name"] for shot in shots] == list(cards)
     for shot in shots:
         name = shot["name"]
-        seen = [" ".join(one.replace(BREAK, "").split()) for one in shot["seen"]]
+        seen = [" ".join(one.translate(UNSEEN).split()) for one in shot["seen"]]
         seen = [one.removesuffix(" *") for one in seen if one]
         assert seen == expected(cards[name]), name
         assert shot["markup"] == [], name
         assert shot["cut"] == [], name
+        assert shot["broken"] == [], name
         assert not [
             one for one in shot["complaints"] if not one.startswith("Unknown element type")
         ], name
@@ -74,8 +79,23 @@ def test_people_see_every_word_as_it_is_and_nothing_cut_off(
 def test_a_picture_tells_what_it_would_get_wrong() -> None:
     words_of_markup = {"type": "TextBlock", "text": "a **b** <team>", "wrap": True}
     wide = {"type": "TextBlock", "text": "W" * 90}
-    card = {"type": "AdaptiveCard", "version": "1.5", "body": [words_of_markup, wide]}
+    amount = {"type": "TextBlock", "text": "−$1,234,567.89", "wrap": True}
+    column = {"type": "Column", "width": "80px", "items": [amount]}
+    body = [words_of_markup, wide, {"type": "ColumnSet", "columns": [column]}]
+    button = {"type": "Action.Submit", "title": "Y" * 60}
+    card = {"type": "AdaptiveCard", "version": "1.5", "body": body, "actions": [button]}
     (shot,) = drawn({"x": card}, [{"theme": "light", "width": PHONE, "names": ["x"]}])
     assert shot["markup"] == ["<strong>b</strong>"]
     assert shot["seen"][0].strip() == "a b"
-    assert shot["cut"] == ["W" * 90]
+    assert shot["cut"] == ["W" * 90, "Y" * 60]
+    assert shot["broken"] == ["−$1,234,567.89"]
+
+
+def test_a_contact_sheet_has_every_card_once_and_no_column_much_higher_than_others() -> None:
+    heights = {str(i): float(100 + 37 * i % 400) for i in range(41)}
+    found = columns(heights, 5)
+    assert [name for column in found for name in column] == list(heights)
+    assert len(found) <= 5
+    highest = max(sum(heights[name] for name in column) for column in found)
+    assert highest < 1.25 * sum(heights.values()) / 5
+    assert columns({"one": 5.0}, 3) == [["one"]]

@@ -137,9 +137,11 @@ def test_cards_name_teams_and_people_as_they_are_called(typed: str) -> None:
     name = plain(typed, 60) or "x"
     shown = read(teams.team_stored(team(ORDINARY, team_name=name), "was added", name, None, 20.0))
     assert shown.startswith(f"{name} was added by {name}.")
-    assert f"fits 2 teams:\n[{name}" in read(
-        general.which(typed, [(name, "team", {"team": "1"}), (name, "team", {"team": "2"})])
-    ) or not plain(typed, 60)
+    two = [(name, "team", {"team": "1"}), (name, "team", {"team": "2"})]
+    begin = "" if len(name) > general.LONGEST_TITLE else "["
+    assert f"fits 2 teams:\n{begin}{name}" in read(general.which(typed, two)) or not plain(
+        typed, 60
+    )
     assert read(general.denied("this", [name])).endswith(f"Admins: {plain(name, 40)}.")
     alert = anomalies.alert(news(ORDINARY, anomaly(ORDINARY, service=name)))
     assert f"Checkout 012345678901: {name}" in read(alert)
@@ -193,7 +195,7 @@ def test_what_phones_and_computers_read_differently_is_no_text_block(
 
 
 @pytest.mark.parametrize(
-    "words_of_ours", ["+$1.00", "−$1.00 (−1.0%)", "12.5%", "1–20 Nov", "$1,234.56", "CHF 1.00"]
+    "words_of_ours", ["+$1.00", "−1.0%", "12.5%", "1–20 Nov", "$1,234.56", "UTC"]
 )
 def test_ordinary_words_are_ordinary_text_blocks(words_of_ours: str) -> None:
     assert text(words_of_ours) == {"type": "TextBlock", "text": words_of_ours, "wrap": True}

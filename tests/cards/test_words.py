@@ -7,8 +7,15 @@ import pytest
 
 from bot.handlers.teams import EXPORT_BYTES, csv_parts
 from cards import anomalies, costs, general, reports, settings, teams, thresholds
-from cards.elements import bold, card, execute, heading, note, table, text, words_of
-from services.model import DeliveryState, RunState, SpanDays, StoredConfig, WhatIf
+from cards.elements import bold, card, execute, heading, note, sentence, table, text, words_of
+from services.model import (
+    DeliveryState,
+    RenderedReport,
+    RunState,
+    SpanDays,
+    StoredConfig,
+    WhatIf,
+)
 from services.team_import import parse_csv
 from tests import makers
 from tests.cards import examples
@@ -48,7 +55,7 @@ def test_an_answered_alert_says_who_and_when_and_offers_the_way_back() -> None:
         assert "[Expected]" not in made
     for name in ("expected", "not_an_anomaly", "too_small", "accepted"):
         assert "23 Nov 14:02 UTC" in read(every()[f"alert {name}"]).split("\n")[0]
-    assert "or doubled" in read(every()["alert snoozed"])
+    assert "until it has doubled" in read(every()["alert snoozed"])
     assert "load test until Friday" in read(every()["alert expected"])
     assert "[Reopen]" not in read(every()["alert ended"])
 
@@ -175,6 +182,75 @@ def test_a_notification_says_the_headline_and_the_notices() -> None:
     assert card([note("a"), heading("b"), text("c")])["fallbackText"] == "b"
     assert card([note("a"), text(bold("b"), "c")])["fallbackText"] == "a"
     assert card([], [execute("x", "help")])["fallbackText"] == ""
+
+
+def test_columns_make_room_for_amounts_that_a_phone_would_break() -> None:
+    def widths(amount: str) -> list[int]:
+        columns = [("Service", 5, False), ("Change", 4, True), ("1–20 Nov", 4, True)]
+        made = table(columns, [["EC2", (amount, "+1.0%"), ("$1.00", "was $1.00")]])
+        return [one["width"] for one in made["columns"]]
+
+    assert widths("+$1,234.56") == [5, 4, 4]
+    name, change, current = widths("+$12,345,678.90")
+    assert change > current
+    assert name + change + current <= 325
+    assert widths("+XYZ 123,456,789,012,345.67")[0] >= 70
+
+
+def test_buttons_that_would_not_fit_a_phone_go_behind_the_menu() -> None:
+    def in_sight(*titles: str) -> int:
+        made = card([], [execute(title, "help") for title in titles])
+        return [one.get("mode") for one in made["actions"]].count(None)
+
+    assert in_sight("Expected", "Snooze", "Explain", "Too small") == 3
+    assert in_sight("Expected", "Snooze 7 days", "Not an anomaly", "Too small") == 2
+    assert in_sight("Not an anomaly", "Too small (admins)", "Too small (admins)") == 2
+    assert in_sight("W" * 80, "Help") == 1
+
+
+def test_a_name_that_a_button_would_cut_off_stands_above_it() -> None:
+    long, short = "W" * 60, "Checkout, 012345678901"
+    choices = [(name, "team", {"team": name}) for name in (long, short)]
+    made = read(general.which("x", choices))
+    assert f"{long}\n[Choose this one]\n[{short}]" in made
+
+
+def test_no_line_ends_inside_an_amount() -> None:
+    assert text("−CHF 1.00 on")["text"] == "−CHF\u00a01.00 on"
+    assert text("−$1.00 (−1.0%)")["text"] == "−\u2060$1.00 (−1.0%)"
+    assert words_of(text("−$1.00")) == "−$1.00"
+    (run,) = text("a_b −€1.00")["inlines"]
+    assert run["text"] == "a_b −\u2060€1.00"
+
+
+def test_a_mail_on_a_card_has_its_insets_and_only_the_line_ends_that_mean_something() -> None:
+    mail = """\
+Data is late: complete through 20 Nov, normally 24 Nov. Comparisons stop
+there.
+
+* Usage grew in many places at once, which is often a price that has gone
+  up.
+  Open.
+EC2
+    +$1.00  +1.0%
+"""
+    rendered = RenderedReport(subject="x", preheader="x", html="x", text=mail)
+    shown = reports.mail_text(rendered, [])["body"][-1]["inlines"][0]["text"]
+    assert shown.split("\n") == [
+        "Data is late: complete through 20 Nov, normally 24 Nov. Comparisons stop there.",
+        "",
+        "* Usage grew in many places at once, which is often a price that has gone up.",
+        "\u00a0\u00a0Open.",
+        "EC2",
+        "\u00a0\u00a0\u00a0\u00a0+$1.00\u00a0\u00a0+1.0%",
+    ]
+
+
+def test_a_reason_from_outside_ends_before_the_next_sentence_begins() -> None:
+    waits = read(every()["run that waits"])
+    assert "550 5.2.2 mailbox full. No mail has gone out" in waits
+    assert sentence("Datadog is away.") == "Datadog is away."
+    assert sentence("") == ""
 
 
 def test_a_table_of_four_columns_is_refused() -> None:

@@ -84,7 +84,8 @@ class Message:
     @property
     def text(self) -> str:
         """All text that it shows."""
-        return "\n".join([str(self.body.get("text") or ""), *texts_of(self.card)]).strip()
+        found = "\n".join([str(self.body.get("text") or ""), *texts_of(self.card)]).strip()
+        return found.translate(UNSEEN)
 
 
 @dataclass
@@ -521,6 +522,10 @@ def where_of(conversation: str) -> Where:
     return "channel" if "tacv2" in conversation else "group"
 
 
+UNSEEN = str.maketrans({"\u200b": None, "\u2060": None, "\u200e": None, "\u00a0": " "})
+"""Marks of where lines may end and in which order words are drawn."""
+
+
 def texts_of(card: Any) -> list[str]:
     """All texts of a card in order, without those of its buttons."""
     found: list[str] = []
@@ -528,8 +533,8 @@ def texts_of(card: Any) -> list[str]:
         if card.get("type") in {"Action.Execute", "Action.Submit", "Action.OpenUrl"}:
             return []
         if isinstance(card.get("inlines"), list):
-            # A person reads the runs as one text; places where a line may end have no width.
-            return ["".join(run["text"] for run in card["inlines"]).replace("\u200b", "")]
+            # A person reads the runs as one text.
+            return ["".join(run["text"] for run in card["inlines"])]
         keys = ("text", "label", "value") if card.get("type") != "Input.ChoiceSet" else ("label",)
         found += [card[key] for key in keys if isinstance(card.get(key), str)]
         if isinstance(card.get("title"), str) and "value" in card:

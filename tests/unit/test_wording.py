@@ -132,6 +132,21 @@ def test_text_from_outside_becomes_one_visible_line(text: str) -> None:
     assert not any(c in found for c in "\u202e\u2066\u200b\ufeff\x00\x1b")
 
 
+@pytest.mark.parametrize(
+    ("text", "marked"),
+    [
+        ("EC2 66%, קופה 22%", "EC2 66%, קופה\u200e 22%"),
+        ("فريق الدفع 012345678901: EC2", "فريق الدفع\u200e 012345678901: EC2"),
+        ("Checkout (قسم الدفع)", "Checkout (قسم الدفع\u200e)"),
+        ("Zürich – №", "Zürich – №"),
+        ("", ""),
+    ],
+)
+def test_what_follows_a_name_from_right_to_left_stays_behind_it(text: str, marked: str) -> None:
+    assert wording.kept_in_order(text) == marked
+    assert wording.kept_in_order(marked) == marked
+
+
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", "\t=1", "＝1"])
 def test_no_cell_is_a_formula(text: str) -> None:
     assert safe_cell(text) == f"'{text}"

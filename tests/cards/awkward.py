@@ -1,0 +1,124 @@
+"""Cards with figures and names that are hard to set: millions, less than nothing, another currency,
+names from right to left.
+"""
+
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+from functools import cache
+
+from cards import anomalies, costs, reports, settings, teams
+from cards.elements import Element
+from services.admin_reports import AdminReportBuilder
+from services.analysis.figures import account_figures
+from services.model import (
+    AccountFigures,
+    AnomalyLine,
+    Category,
+    CostSeries,
+    DeliveryRecap,
+)
+from tests import makers
+from tests.cards.examples import (
+    ORDINARY,
+    SPAN,
+    Named,
+    Texts,
+    anomaly,
+    history_lines,
+    news,
+    outlook,
+    report,
+    team,
+    threshold_anomaly,
+)
+from tests.unit.basis import basis_of
+
+LEFTWARDS = replace(
+    ORDINARY,
+    names=("מערכת תשלומים", "فريق الدفع والفوترة", "Checkout (قسم الدفع)", "Data פלטפורמה 12"),
+    services=("EC2", "خدمة الحوسبة", "RDS", "S3", "CloudFront", "Lambda", "EKS", "SQS", "SNS"),
+    person="יעל כהן",
+    reason="בדיקת עומס עד יום שישי",
+)
+
+
+def _grown(service: str, before: float, now: float, category: Category) -> CostSeries:
+    amounts = [before if day < date(2026, 11, 1) else now for day in SPAN]
+    return makers.series(amounts, service=service, category=category)
+
+
+def _figures(currency: str, *series: CostSeries) -> AccountFigures:
+    return account_figures(SPAN, series, currency, SPAN.last, 20.0, 25.0)
+
+
+def millions(texts: Texts, currency: str = "USD") -> AccountFigures:
+    """So much that every figure has seven digits before its point."""
+    sizes = [
+        (257_408.93, 618_906.53),
+        (0.0, 61_020.0),
+        *[(9_999.5 / i, 9_870.1 / i) for i in (1, 2)],
+    ]
+    usage = [_grown(texts.service(i), *size, Category.USAGE) for i, size in enumerate(sizes)]
+    credit = _grown("Credits", -16_446.4, -16_572.8, Category.CREDIT)
+    return _figures(currency, *usage, credit)
+
+
+def less_than_nothing(texts: Texts) -> AccountFigures:
+    """Credits that are worth more than what was used."""
+    usage = _grown(texts.service(0), 18_797.0, 19_339.6, Category.USAGE)
+    return _figures("USD", usage, _grown("Credits", -84_563.5, -94_166.9, Category.CREDIT))
+
+
+@cache
+def every_awkward() -> dict[str, Element]:
+    """All of them by name."""
+    found = dict(_figured(ORDINARY, "millions"))
+    found.update(_figured(LEFTWARDS, "right to left"))
+    francs = report(ORDINARY, millions(ORDINARY, "CHF"))
+    found["francs: preview"] = reports.team_preview(francs, "viewer")
+    found["francs: explain"] = costs.explain(francs)
+    below = report(ORDINARY, less_than_nothing(ORDINARY))
+    found["less than nothing: preview"] = reports.team_preview(below, "viewer")
+    found["less than nothing: team"] = teams.team_card(below, "viewer")
+    found["less than nothing: explain"] = costs.explain(below)
+    found["right to left: teams"] = teams.team_list(
+        [team(LEFTWARDS, i) for i in range(4)], 4, 1, 1, "", "viewer", sample=False
+    )
+    found["right to left: history"] = settings.history(
+        history_lines(LEFTWARDS), 1, more=False, whose="", team_id=""
+    )
+    found["millions: admin preview"] = _of_all_teams(ORDINARY)
+    return found
+
+
+def _figured(texts: Texts, name: str) -> Named:
+    figures = millions(texts)
+    event = anomaly(
+        texts,
+        excess=Decimal(2262900),
+        usage=Decimal("3812904.50"),
+        last=date(2026, 11, 20),
+        shares=tuple((texts.service(i), Decimal(1500000) / 3**i) for i in range(3)),
+    )
+    raised = (threshold_anomaly(figures, texts), event)
+    whole = report(texts, figures, anomalies=raised)
+    yield f"{name}: preview", reports.team_preview(whole, "admin")
+    yield f"{name}: explain", costs.explain(whole)
+    for kind, one in zip(("threshold", "event"), raised, strict=True):
+        yield f"{name}: alert, {kind}", anomalies.alert(news(texts, one, figures=figures))
+    lines = [AnomalyLine(team_name=texts.name(i), anomaly=event) for i in range(3)]
+    yield (
+        f"{name}: anomalies",
+        anomalies.anomaly_list(lines, 3, 1, 1, None, sample=False),
+    )
+
+
+def _of_all_teams(texts: Texts) -> Element:
+    builder = AdminReportBuilder(basis_of(SPAN.last), {"9" * 12: texts.name(1)})
+    for i in range(8):
+        figures = less_than_nothing(texts) if i % 2 else millions(texts)
+        builder.add_team(report(texts, figures, team=team(texts, i)))
+    builder.add_unmapped("9" * 12, millions(texts))
+    recap = DeliveryRecap(period="2026-W47", sent=83, failed=())
+    return reports.admin_preview(builder.build(recap, outlook()), "admin")
