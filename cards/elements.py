@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
+from cards.fitting import buttons_in_sight, column_widths
 from services.wording import MINUS, RIGHTWARDS, SYMBOLS, kept_in_order, neutral
 
 Element = dict[str, Any]
@@ -42,18 +43,8 @@ CURRENCY = re.compile(r"\b([A-Z]{3}) (?=\d)")
 WORD_PART = re.compile(r"[^@./_-]{1,12}[@./_-]?|.")
 """A long word ends its lines behind these signs, or after twelve letters."""
 SPACES = re.compile(r"^ +| {2,}", re.MULTILINE)
-PHONE_ROOM = 325
-"""Pixels that a table's columns share on a phone of 375."""
-LEAST_NAME = 70
-"""Pixels that a column of names keeps beside large amounts."""
 UNSEEN = str.maketrans("", "", BREAK + JOINED + RIGHTWARDS)
 OF_BLOCK = ("spacing", "horizontalAlignment", "separator", "targetWidth", "id", "isVisible")
-PRIMARY_ACTIONS = 3
-"""Buttons beyond these stand behind the overflow menu."""
-BUTTON_ROOM = 352
-"""Pixels that buttons share on a phone of 375."""
-PER_LETTER, AROUND_TITLE, BETWEEN, OF_MENU = 7.4, 26, 8, 40
-"""Pixels of a button's title, of what is around it, between two, and of the menu's button."""
 WIDE = ("Table", "Chart.Line")
 """What needs all the room that a conversation has."""
 MOST_BYTES = 20_000
@@ -171,37 +162,15 @@ def table(
     if len(columns) > 3:  # noqa: PLR2004 - phones do not scroll sideways
         raise ValueError("a card's table has at most three columns")
     head = [(text(name, isSubtle=True, size="Small"),) for name, _, _ in columns]
-    widths = _fitting([(width, right) for _, width, right in columns], [head, *rows])
+    small = [("", name) for name, _, _ in columns]
+    shown = [[_lines(cell) for cell in row] for row in (small, *rows)]
+    widths = column_widths([(width, right) for _, width, right in columns], shown)
     return _drawn(widths, [head, *rows], headers=True, bold_last=bold_last)
 
 
-def _fitting(
-    columns: Sequence[tuple[int, bool]], rows: Sequence[Sequence[Cell]]
-) -> list[tuple[int, bool]]:
-    """The widths of columns, shared out anew where an amount would not fit a phone."""
-    total = sum(width for width, _ in columns)
-    needs = [
-        max(_pixels(row[i]) for row in rows) if right else 0
-        for i, (_, right) in enumerate(columns)
-    ]
-    if all(
-        need <= width * PHONE_ROOM // total
-        for need, (width, _) in zip(needs, columns, strict=True)
-    ):
-        return list(columns)
-    names = needs.count(0)
-    left = max((PHONE_ROOM - sum(needs)) // max(names, 1), LEAST_NAME)
-    return [(need or left, right) for need, (_, right) in zip(needs, columns, strict=True)]
-
-
-def _pixels(cell: Cell) -> int:
-    """How wide a cell of figures is, at most; all lines but the first are small."""
+def _lines(cell: Cell) -> list[str]:
     lines = (cell,) if isinstance(cell, str) else cell
-    shown = [line if isinstance(line, str) else words_of(line) for line in lines]
-    return max(
-        sum(size // 2 + 1 if c in ",. " else size for c in line)
-        for line, size in zip(shown, (8, *[7] * (len(shown) - 1)), strict=True)
-    )
+    return [line if isinstance(line, str) else words_of(line) for line in lines]
 
 
 def _drawn(
@@ -401,7 +370,9 @@ def card(
     ``speak`` is what a notification says, after the card's notices; else its headline does.
     """
     shown = [one for one in body if one is not None]
-    in_sight = _fitting_buttons(actions)
+    # An arrow stands behind the title of what opens.
+    titles = [f"{one['title']}{'⌄' * (one['type'] == 'Action.ShowCard')}" for one in actions]
+    in_sight = buttons_in_sight(titles)
     behind_menu = [
         {**action, "mode": "secondary"} if i >= in_sight else action
         for i, action in enumerate(actions)
@@ -415,21 +386,6 @@ def card(
         **({"actions": behind_menu} if behind_menu else {}),
         **({"msteams": {"width": "full"}} if any(one["type"] in WIDE for one in shown) else {}),
     }
-
-
-def _fitting_buttons(actions: Sequence[Element]) -> int:
-    """How many of the first three find room beside each other, and beside the menu if there is one."""
-    room = BUTTON_ROOM
-    widths = []
-    for action in actions:
-        opens = action["type"] == "Action.ShowCard"  # an arrow stands behind its title
-        widths.append((len(action["title"]) + opens) * PER_LETTER + AROUND_TITLE + BETWEEN)
-    if sum(widths) <= room + BETWEEN and len(actions) <= PRIMARY_ACTIONS:
-        return len(actions)
-    fitting = 1
-    while fitting < PRIMARY_ACTIONS and sum(widths[: fitting + 1]) + OF_MENU <= room:
-        fitting += 1
-    return fitting
 
 
 def _summary(body: Sequence[Element], speak: str) -> str:

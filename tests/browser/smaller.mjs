@@ -1,6 +1,6 @@
-// Makes pictures of pages smaller, in place: at most 256 colours, packed as tightly as PNG can.
+// Makes pictures of pages smaller, in place: so many colours, 256 at most, packed as tightly as PNG can.
 //
-//   node smaller.mjs PICTURE.png ...
+//   node smaller.mjs COLOURS PICTURE.png ...
 //
 // Text on flat grounds has some hundreds of colours, most of them edges of letters: the rarest become
 // the nearest of the others, which nobody sees.
@@ -9,7 +9,8 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { crc32 as ofZlib, deflateSync, inflateSync } from "node:zlib";
 
 const SIGNATURE = Buffer.from([137, 80, 78, 71, 13, 10, 26, 10]);
-const RGB = 2, RGBA = 6, PALETTE = 3, MOST = 256;
+const RGB = 2, RGBA = 6, PALETTE = 3;
+const [colours, ...paths] = process.argv.slice(2), MOST = Math.min(Number(colours), 256);
 
 const TABLE = Uint32Array.from({ length: 256 }, (_, n) => {
   for (let k = 0; k < 8; k++) n = n & 1 ? 0xedb88320 ^ (n >>> 1) : n >>> 1;
@@ -90,7 +91,7 @@ function smaller(file) {
   return made.length < file.length ? made : file;
 }
 
-for (const path of process.argv.slice(2)) {
+for (const path of paths) {
   const before = readFileSync(path), after = smaller(before);
   writeFileSync(path, after);
   process.stdout.write(`${path}: ${before.length.toLocaleString("en")} > ${after.length.toLocaleString("en")} bytes\n`);

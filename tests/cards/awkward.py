@@ -107,7 +107,10 @@ def _figured(texts: Texts, name: str) -> Named:
     yield f"{name}: explain", costs.explain(whole)
     for kind, one in zip(("threshold", "event"), raised, strict=True):
         yield f"{name}: alert, {kind}", anomalies.alert(news(texts, one, figures=figures))
-    lines = [AnomalyLine(team_name=texts.name(i), anomaly=event) for i in range(3)]
+    lines = [
+        AnomalyLine(team_name=texts.name(i), anomaly=event.model_copy(update={"id": str(i)}))
+        for i in range(3)
+    ]
     yield (
         f"{name}: anomalies",
         anomalies.anomaly_list(lines, 3, 1, 1, None, sample=False),
