@@ -11,11 +11,14 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from services.model import AdminReport, Attachment, RenderedReport, TeamReport
 from services.rendering.admin_csv import admin_csv
 from services.rendering.admin_view import admin_view
+from services.rendering.blocks import Row
 from services.rendering.team_view import team_view
 from services.wording import MINUS, kept_in_order
 
 TEMPLATES = Path(__file__).with_name("templates")
-NEGATIVE = re.compile(rf"({MINUS}[^\s]*\d)")
+KEPT_TOGETHER = re.compile(rf"((?:{MINUS}?\b[A-Z]{{3}} (?=\d)|{MINUS})[^\s]*\d)")
+MOST_LETTERS = 31
+"""Letters of the widest two figures of a row beside which a phone shows a name unbroken."""
 
 
 @cache
@@ -29,8 +32,16 @@ def environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    found.filters["parted"] = NEGATIVE.split
+    found.filters["parted"] = KEPT_TOGETHER.split
+    found.filters["names_above"] = names_above
     return found
+
+
+def names_above(rows: Sequence[Row]) -> bool:
+    """Whether the figures of a table are so large that its names need rows of their own."""
+    changes = max(len(row.change) for row in rows)
+    amounts = max(max(len(row.current), len(f"was {row.previous}") - 1) for row in rows)
+    return changes + amounts > MOST_LETTERS
 
 
 def render_team(report: TeamReport, *, teams_app: bool) -> RenderedReport:

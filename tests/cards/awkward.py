@@ -13,6 +13,7 @@ from services.admin_reports import AdminReportBuilder
 from services.analysis.figures import account_figures
 from services.model import (
     AccountFigures,
+    AdminReport,
     AnomalyLine,
     Category,
     CostSeries,
@@ -88,7 +89,7 @@ def every_awkward() -> dict[str, Element]:
     found["right to left: history"] = settings.history(
         history_lines(LEFTWARDS), 1, more=False, whose="", team_id=""
     )
-    found["millions: admin preview"] = _of_all_teams(ORDINARY)
+    found["millions: admin preview"] = reports.admin_preview(of_all_teams(ORDINARY), "admin")
     return found
 
 
@@ -117,11 +118,12 @@ def _figured(texts: Texts, name: str) -> Named:
     )
 
 
-def _of_all_teams(texts: Texts) -> Element:
+def of_all_teams(texts: Texts) -> AdminReport:
+    """The consolidated report of eight teams that spend millions, or less than nothing."""
     builder = AdminReportBuilder(basis_of(SPAN.last), {"9" * 12: texts.name(1)})
     for i in range(8):
         figures = less_than_nothing(texts) if i % 2 else millions(texts)
         builder.add_team(report(texts, figures, team=team(texts, i)))
     builder.add_unmapped("9" * 12, millions(texts))
     recap = DeliveryRecap(period="2026-W47", sent=83, failed=())
-    return reports.admin_preview(builder.build(recap, outlook()), "admin")
+    return builder.build(recap, outlook())

@@ -4,7 +4,8 @@
 //
 // The job holds mails (name and HTML) and, where pictures are wanted, a folder. The answer holds for
 // each mail what html-validate says of its markup, which features each mail client lacks (caniemail),
-// and for each width and theme what axe-core finds and what is cut off or wider than the window.
+// and for each width and theme what axe-core finds, what is cut off or wider than the window, and which
+// short words and amounts stand on two lines.
 
 import { createRequire } from "node:module";
 import { readFileSync } from "node:fs";
@@ -70,6 +71,19 @@ async function look(page, { name, html }, { width, theme, styles }) {
     .filter((one) => one.children.length === 0 && one.textContent.trim() && getComputedStyle(one).display !== "none"
       && one.getBoundingClientRect().right > window.innerWidth + 1)
     .map((one) => one.textContent.trim().slice(0, 60)));
+  const broken = await page.evaluate(() => {
+    const found = [], texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    while (texts.nextNode()) {
+      for (const word of texts.currentNode.data.matchAll(/(?<=^|\s)(?:[A-Z]{3} (?=\d))?[\p{L}\p{N}$€£.,−+%:;()“”]{2,14}(?=\s|$)/gu)) {
+        const place = document.createRange();
+        place.setStart(texts.currentNode, word.index);
+        place.setEnd(texts.currentNode, word.index + word[0].length);
+        const lines = new Set([...place.getClientRects()].map((rect) => Math.round(rect.top)));
+        if (lines.size > 1) found.push(word[0]);
+      }
+    }
+    return found;
+  });
   let violations = [];
   if (styles) {
     await page.evaluate(axe);
@@ -84,7 +98,7 @@ async function look(page, { name, html }, { width, theme, styles }) {
     const file = `${name.replaceAll(/[^a-z0-9]+/g, "-")}-${width}-${theme}${styles ? "" : "-plain"}.png`;
     await page.screenshot({ path: join(job.folder, file), fullPage: true });
   }
-  return { width, theme, styles, wide, height, cut, violations };
+  return { width, theme, styles, wide, height, cut, broken, violations };
 }
 
 const mails = [];

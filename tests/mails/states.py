@@ -16,6 +16,7 @@ from services.model import (
     TeamReport,
 )
 from services.rendering.reports import render_admin, render_notice, render_team
+from tests.cards.awkward import LEFTWARDS, less_than_nothing, millions, of_all_teams
 from tests.cards.examples import (
     HOSTILE,
     LARGEST,
@@ -150,6 +151,13 @@ def every() -> dict[str, RenderedReport]:
         "team silent": render_team(report(ORDINARY, silent()), teams_app=True),
         "team hostile": render_team(whole(HOSTILE), teams_app=True),
         "team largest": render_team(whole(LARGEST), teams_app=True),
+        "team millions": render_team(report(ORDINARY, millions(ORDINARY)), teams_app=True),
+        "team francs": render_team(report(ORDINARY, millions(ORDINARY, "CHF")), teams_app=True),
+        "team right to left": render_team(report(LEFTWARDS, millions(LEFTWARDS)), teams_app=True),
+        "team less than nothing": render_team(
+            report(ORDINARY, less_than_nothing(ORDINARY)), teams_app=True
+        ),
+        "admins millions": render_admin(of_all_teams(ORDINARY)),
         "admins": render_admin(admins(ORDINARY)),
         "admins calm": render_admin(calm),
         "admins hostile": render_admin(admins(HOSTILE)),

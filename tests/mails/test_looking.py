@@ -67,6 +67,7 @@ def test_every_mail_is_sound_readable_and_whole_at_every_width_and_in_the_dark()
         for look in one["looks"]:
             assert look["violations"] == [], (name, look)
             assert look["cut"] == [], (name, look)
+            assert look["broken"] == [], (name, look)
             assert look["wide"] <= 0, (name, look)
     assert {what for one in found.values() for what in one["lacking"]} == set(HARMLESS)
     (desktop,) = [one for one in found["team quiet"]["looks"] if one["width"] == DESKTOP]
