@@ -5,6 +5,7 @@ remembered.
 """
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -14,6 +15,9 @@ from typing import NamedTuple
 from services.analysis.detection.replay import judging_day
 from services.model import Month, MonthRead, UsageHistory
 
+NEVER = -1
+"""So often no month is written: with it, no sum of writes is what it was."""
+
 
 class JudgedMonth(NamedTuple):
     """What of a month had gone into a watch."""
@@ -21,7 +25,7 @@ class JudgedMonth(NamedTuple):
     month: str
     metric: str
     writes: int
-    """How often it had been written."""
+    """How often it had been written; ``NEVER`` while some of it waits to be judged."""
     covered: int
     """Its days that were known and judged, as bits."""
     changes: int
@@ -29,29 +33,33 @@ class JudgedMonth(NamedTuple):
 
 
 class Read(NamedTuple):
-    """What was read of an account: its months, and the month and judging day of each change."""
+    """What was read of an account: its months, and by month and judging day how many changes.
+
+    Counted, as it is remembered: an account of many services has thousands of changes.
+    """
 
     months: tuple[MonthRead, ...]
-    changes: tuple[tuple[str, date], ...]
+    changes: tuple[tuple[str, date, int], ...]
 
     @classmethod
     def of(cls, usage: UsageHistory, known_after: timedelta) -> "Read":
         """What a history was read from."""
-        changes = [
-            (str(Month.of(one.day)), judging_day(one.at.date(), known_after))
-            for one in usage.changes
-        ]
-        return cls(tuple(usage.months), tuple(changes))
+        changes = Counter(
+            (Month.of(one.day), judging_day(one.at.date(), known_after)) for one in usage.changes
+        )
+        counted = ((str(month), day, number) for (month, day), number in changes.items())
+        return cls(tuple(usage.months), tuple(counted))
 
     def judged(self, through: date) -> list[JudgedMonth]:
         """What of it counts when a day is judged."""
+        waiting = {month for month, day, _ in self.changes if day > through}
         return [
             JudgedMonth(
                 one.month,
                 one.metric,
-                one.writes,
+                NEVER if one.month in waiting else one.writes,
                 one.covered & _days_until(one.month, through),
-                sum(month == one.month and day <= through for month, day in self.changes),
+                sum(n for month, day, n in self.changes if month == one.month and day <= through),
             )
             for one in self.months
         ]

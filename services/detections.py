@@ -216,8 +216,8 @@ class Detections:
             stored = await self._anomalies.record(found, same, within, event.end, now)
             number += stored is not None and stored.status == "open"
         for one in left:
-            # Restated so that nothing stands out any more.
-            await self._anomalies.end(one, through, now)
+            # Restated so that nothing stands out any more, or reopened long after it was over.
+            await self._anomalies.end(one, one.last or through, now)
         return number
 
     def _anomaly(

@@ -75,7 +75,7 @@ class Days:
             complete_after_hours=self.hours,
         )
 
-    async def judge(self, through: date) -> list[Anomaly]:
+    async def judge(self, through: date, now: datetime | None = None) -> list[Anomaly]:
         """Reads everything up to a day and judges; all anomalies, oldest first."""
         days = DaySpan(FIRST, through)
         series = []
@@ -84,7 +84,7 @@ class Days:
                 changed = factor if service == "EC2" else lambda day: 1.0
                 row = amounts(seed * 10 + len(service), base, changed)[: len(days)]
                 series.append(CostSeries(account, service, Category.USAGE, row))
-        now = now_of(through)
+        now = now or now_of(through)
         table = CostTable(days, "USD", series)
         await self.store.costs.save_details("datadog", "m", table, list(self.factors), now)
         await self.detections().judge(
@@ -197,6 +197,35 @@ async def test_a_day_that_is_restated_upwards_later_is_told_then(later: int) -> 
     (found,) = await days.judge(JUMP + timedelta(days=later))
     assert found.start == JUMP
     assert found.excess > 200
+
+
+async def test_what_was_restated_while_the_source_was_late_is_judged_after_the_month_too() -> None:
+    days = Days()
+    october = date(2026, 10, 31)
+    await days.through(october - timedelta(days=2), 2)
+    days.factors[ACCOUNT] = lambda day: 2.5 if day == october - timedelta(days=1) else 1.0
+    assert await days.judge(october, now_of(october + timedelta(days=1))) == []
+    (found,) = await days.judge(october + timedelta(days=1))
+    assert (found.start, found.status) == (october - timedelta(days=1), "open")
+
+
+async def test_an_anomaly_reopened_long_after_it_was_over_ends_with_its_last_day() -> None:
+    days = Days()
+    again = JUMP + timedelta(days=9)
+    days.factors[ACCOUNT] = lambda day: 2.5 if day in {JUMP, again} else 1.0
+    await days.judge(JUMP - timedelta(days=1))
+    (found,) = await days.judge(JUMP)
+    expected = found.model_copy(
+        update={"status": "expected", "answer": Answer(by="Ana", by_id="a", at=now_of(JUMP))}
+    )
+    assert await days.store.anomalies.settle(expected, "open")
+    first, second = await days.through(JUMP + timedelta(days=1), 14)
+    assert (first.status, second.end) == ("expected", again)
+    assert await days.store.anomalies.settle(
+        first.model_copy(update={"status": "open", "answer": None}), "expected"
+    )
+    first, second = await days.judge(JUMP + timedelta(days=15))
+    assert (first.status, first.end, second.end) == ("ended", JUMP, again)
 
 
 @pytest.mark.parametrize(("percent", "status"), [(100, "expected"), (20, "open")])
