@@ -231,6 +231,23 @@ def test_a_correction_that_is_known_before_its_day_is_judged_is_simply_the_amoun
     assert told(amounts, [right]) == []
 
 
+@pytest.mark.parametrize(("late", "ended"), [(10, 11), (27, 28), (28, 28)])
+def test_what_comes_late_of_an_account_without_usage_by_now_ends_too(
+    late: int, ended: int
+) -> None:
+    amounts = scaled(usage(), range(AT + 1, AT + 29), 0.0)
+    raised = Correction(day(AT + 3 + late), day(AT), "RDS", amounts["RDS"][AT] + 400.0)
+    (found,) = told(amounts, [raised], last=day(AT + ended + 1))
+    assert (found.start, found.end, found.judged) == (DAY, DAY, day(AT + late))
+
+
+def test_a_charge_of_long_ago_hides_no_new_one() -> None:
+    amounts = usage(9000.0, noise=0.15)
+    add(add(amounts, "Bedrock", [60], 4000.0), "Bedrock", [300], 1500.0)
+    found = [one for one in told(amounts) if one.driver == "Bedrock"]
+    assert [one.start for one in found] == [day(60), day(300)]
+
+
 def test_an_alert_of_an_amount_that_is_taken_back_stays_and_its_excess_goes() -> None:
     amounts = add(usage(), "RDS", [AT], 400.0)
     back = Correction(day(AT + 3 + 5), day(AT), "RDS", amounts["RDS"][AT] - 400.0)

@@ -57,8 +57,8 @@ def packed(watch: Watch) -> bytes:
         "gaps": list(watch.gaps),
         "bumps": [
             [column, bump.day, bump.excess]
-            for column, bumps in watch.bumps.items()
-            for bump in bumps
+            for column in watch.bumps
+            for bump in watch.recent(column)
         ],
         "event": _event(watch.event),
         "before": _event(watch.before),

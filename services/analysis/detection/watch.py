@@ -32,6 +32,8 @@ GONE_DAYS = 7
 STANDS_OUT = 3.0
 """A bump is remembered from so many spreads on."""
 FEW_DAYS_BACK = 14
+FORGOTTEN_DAYS = 220
+"""A bump of so many days ago is as if it had never been: so much history is replayed."""
 REJUDGED_DAYS = 30
 """A restated day is judged again for so long."""
 CARRIES = 0.15
@@ -76,7 +78,7 @@ class Watch(Rows):
         events = (self.event, self.before)
         return (
             super()._used(column)
-            or bool(self.bumps.get(column))
+            or bool(self.recent(column))
             or any(event is not None and name in event.sums for event in events)
         )
 
@@ -104,6 +106,7 @@ class Watch(Rows):
             self._missing(day)
             return
         if self.begin is None or self.silent >= SILENT_DAYS:
+            self._end(day)
             self.begin, self.first = day, day
             self._forget()
         self.silent = 0
@@ -123,7 +126,7 @@ class Watch(Rows):
             back = min(WEEK * self.width, len(self.rows))
             self._append(self.rows[len(self.rows) - back :][: self.width])
             self.gaps.add(day)
-            if self.silent == GONE_DAYS:
+            if self.silent >= GONE_DAYS:
                 self._end(day)
 
     def _judge_learning(self, day: int, today: float) -> None:
@@ -212,12 +215,17 @@ class Watch(Rows):
     def _measure(self, column: int, level: float) -> Measure:
         floor = self.rules.floor
         slow = self.rules.slow_money * floor
-        peak = max((bump.excess for bump in self.bumps.get(column, ())), default=0.0)
+        peak = max((bump.excess for bump in self.recent(column)), default=0.0)
         if column == 0:
             return Measure(1.0, floor, slow, service=False, peak=peak)
         least = max(floor, self.rules.account_share * level)
         slow = max(slow, self.rules.slow_share * level)
         return Measure(max(1.0, 0.01 * level), least, slow, service=True, peak=peak)
+
+    def recent(self, column: int) -> list[Bump]:
+        """The bumps of a column that are not forgotten, before today."""
+        oldest = self.next_day - FORGOTTEN_DAYS
+        return [bump for bump in self.bumps.get(column, ()) if bump.day >= oldest]
 
     def _typical(self, column: int) -> float:
         """The usual excess a day of a column in the present event."""
