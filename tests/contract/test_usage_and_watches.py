@@ -3,6 +3,9 @@
 import math
 from datetime import date, timedelta
 
+import pytest
+
+from services.adapters.store import MongoStore
 from services.model import Category, DaySpan, KeptWatch, Month
 from services.ports import Store
 from tests.contract.test_rest_stores import anomaly
@@ -116,6 +119,33 @@ async def test_a_watch_is_there_once_it_is_settled_by_who_made_it(any_store: Sto
     await watches.settle("datadog", [A], "maker 2")
     assert await watches.of("datadog", [A, B]) == {A: watch(A, state=b"2"), B: watch(B)}
     await watches.keep("datadog", [], "maker 3", NOW)
+
+
+SPOILT: dict[str, object] = {
+    "state": b"\x00",
+    "basis": '{"months":[],"more":1}',
+    "through": "soon",
+    "made_with": None,
+    "account_id": B,
+    "check": 1,
+}
+
+
+@pytest.mark.parametrize("name", SPOILT)
+async def test_a_damaged_watch_is_as_if_it_had_never_been(store: MongoStore, name: str) -> None:
+    kept = store._db.watches
+    await store.watches.keep("datadog", [watch(A), watch(C)], "maker", NOW)
+    for update in ({"$set": {name: SPOILT[name]}}, {"$set": {name: 7}}, {"$unset": {name: ""}}):
+        await kept.update_one({"_id": f"datadog|{A}"}, update)
+        assert await store.watches.of("datadog", [A, B, C]) == {C: watch(C)}
+    await store.watches.keep("datadog", [watch(A)], "maker", NOW)
+    assert (await store.watches.of("datadog", [A]))[A] == watch(A)
+
+
+async def test_a_watch_that_is_too_large_is_not_kept(store: MongoStore) -> None:
+    large = watch(A, state=bytes(17_000_000))
+    await store.watches.keep("datadog", [large, watch(B)], "maker", NOW)
+    assert await store.watches.of("datadog", [A, B]) == {B: watch(B)}
 
 
 async def test_anomalies_in_some_states(any_store: Store) -> None:
