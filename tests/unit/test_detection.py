@@ -354,6 +354,19 @@ def test_a_stored_watch_stays_small() -> None:
     assert len(packed(watch)) < 170 * 4 * (len(SHARES) + 1) + 1000
 
 
+@pytest.mark.parametrize("at", [10, 60])
+def test_a_huge_amount_that_is_restated_leaves_nothing_in_the_sums(at: int) -> None:
+    watch, amounts = Watch(RULES), usage(days=100)
+    for i in range(100):
+        row = {s: r[i] for s, r in amounts.items()}
+        watch.judge(1000 + i, {**row, "EC2": 1e12 if i == at else row["EC2"]})
+        if i == at + (1 if at > LEARNING_DAYS else 40):
+            watch.restate(1000 + at, {"EC2": amounts["EC2"][at]}, 1001 + i)
+    width = watch.width
+    true = [math.fsum(watch.rows[-7 * width + column :: width]) for column in range(width)]
+    assert watch.sums[-width:].tolist() == pytest.approx(true, abs=0.1)
+
+
 def test_services_that_are_gone_make_room_for_new_ones() -> None:
     """Ten new services each month: those that are not used any more leave the state."""
     watch, plain = Watch(RULES), usage(days=600)

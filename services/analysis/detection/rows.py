@@ -4,6 +4,7 @@ A table that grows by one row a day and forgets its oldest ones: 91 days of amou
 as many more as events are looked back over.
 """
 
+import math
 from array import array
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
@@ -17,6 +18,9 @@ KEPT_DAYS = WINDOW + BACK_DAYS
 """So many rows can be looked at; older ones are dropped."""
 SPARE_DAYS = 60
 """Rows that are dropped together, for speed."""
+HUGE = 1e5
+"""Beside such an amount 32 bits lose cents, and more beside a larger one: when it goes, sums are added
+up anew, or what was lost would stay in them."""
 
 
 def append(rows: "array[float]", sums: "array[float]", row: Sequence[float]) -> None:
@@ -30,6 +34,10 @@ def append(rows: "array[float]", sums: "array[float]", row: Sequence[float]) -> 
         sums.extend([a + b for a, b in zip(sums[-width:], newest, strict=True)])
     else:
         oldest = rows[-(WEEK + 1) * width : -WEEK * width]
+        if max(oldest) > HUGE or min(oldest) < -HUGE:
+            week = rows[-WEEK * width :]
+            sums.extend([math.fsum(week[column::width]) for column in range(width)])
+            return
         sums.extend([a + b - c for a, b, c in zip(sums[-width:], newest, oldest, strict=True)])
 
 
@@ -90,8 +98,12 @@ class Rows:
             return
         taken = self.taken.setdefault(day, {})
         taken[column] = taken.get(column, 0.0) - change
+        huge = abs(change) > HUGE
         for i in range(at, min(at + WEEK * width, len(self.sums)), width):
-            self.sums[i] += change
+            first = max(i - (WEEK - 1) * width, column)
+            self.sums[i] = (
+                math.fsum(self.rows[first : i + 1 : width]) if huge else self.sums[i] + change
+            )
 
     def _append(self, row: Sequence[float]) -> None:
         append(self.rows, self.sums, row)
