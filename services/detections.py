@@ -88,8 +88,8 @@ class Detections:
         """Records the events of ``accounts`` up to the last complete day; how many are open.
 
         ``floor``: money a day below which nothing is told.
-        ``since``: the day up to which the last detection judged; events that were raised later
-        are new. None: this is the first one, and only what still lasts is raised.
+        ``since``: the day up to which the last detection judged; events that were raised on it or
+        later are new. None: this is the first one, and only what still lasts is raised.
         """
         maker = secrets.token_hex(8)
         found: dict[str, list[Detected]] = {}
@@ -182,7 +182,7 @@ class Detections:
             event
             for events in found.values()
             for event in events
-            if event.end is None or (since is not None and event.judged > since)
+            if event.end is None or _is_new(event, since)
         ]
         return {
             (event.account_id, event.start): group.key
@@ -259,7 +259,12 @@ class _Account:
 
 
 def _is_new(event: Detected, since: date | None) -> bool:
-    return event.end is None if since is None else event.judged > since
+    """Whether an event that is no known anomaly is told.
+
+    Also one of the day that was judged last: costs that were read after that judging, on the same
+    day, have raised it since.
+    """
+    return event.end is None if since is None else event.judged >= since
 
 
 def _overlap(known: Anomaly, event: Detected, through: date) -> bool:

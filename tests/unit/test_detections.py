@@ -77,6 +77,16 @@ class Days:
 
     async def judge(self, through: date, now: datetime | None = None) -> list[Anomaly]:
         """Reads everything up to a day and judges; all anomalies, oldest first."""
+        now = now or now_of(through)
+        await self.read(through, now)
+        await self.detections().judge(
+            sorted(self.factors), through, "USD", now, since=self.judged, floor=self.floor
+        )
+        self.judged = through
+        return await self.anomalies()
+
+    async def read(self, through: date, now: datetime) -> None:
+        """Reads everything up to a day, as a refresh does."""
         days = DaySpan(FIRST, through)
         series = []
         for seed, (account, factor) in enumerate(self.factors.items()):
@@ -84,14 +94,8 @@ class Days:
                 changed = factor if service == "EC2" else lambda day: 1.0
                 row = amounts(seed * 10 + len(service), base, changed)[: len(days)]
                 series.append(CostSeries(account, service, Category.USAGE, row))
-        now = now or now_of(through)
         table = CostTable(days, "USD", series)
         await self.store.costs.save_details("datadog", "m", table, list(self.factors), now)
-        await self.detections().judge(
-            sorted(self.factors), through, "USD", now, since=self.judged, floor=self.floor
-        )
-        self.judged = through
-        return await self.anomalies()
 
     async def through(self, first: date, number: int) -> list[Anomaly]:
         """The same for some days in a row."""
@@ -207,6 +211,21 @@ async def test_what_was_restated_while_the_source_was_late_is_judged_after_the_m
     assert await days.judge(october, now_of(october + timedelta(days=1))) == []
     (found,) = await days.judge(october + timedelta(days=1))
     assert (found.start, found.status) == (october - timedelta(days=1), "open")
+
+
+@pytest.mark.parametrize("last", [0, 3])
+async def test_what_was_restated_in_a_refresh_after_the_days_judging_is_told_the_next_day(
+    last: int,
+) -> None:
+    days = Days()
+    await days.through(JUMP - timedelta(days=1), 2 + last)
+    days.factors[ACCOUNT] = lambda day: 2.5 if day == JUMP else 1.0
+    newest = JUMP + timedelta(days=last)
+    await days.read(newest, now_of(newest) + timedelta(hours=7))
+    (found,) = await days.judge(newest + timedelta(days=1))
+    assert (found.start, found.excess > 200) == (JUMP, True)
+    (again,) = await days.judge(newest + timedelta(days=2))
+    assert again.id == found.id
 
 
 async def test_an_anomaly_reopened_long_after_it_was_over_ends_with_its_last_day() -> None:
