@@ -85,6 +85,11 @@ class Texts:
     typed: str
     scale: int = 1
     """How many times as many of everything as on an ordinary day."""
+    ordinary: bool = False
+
+    def says(self, words: str) -> str:
+        """What an outside system or a check says: these words, or such as put a card to the test."""
+        return words if self.ordinary else self.error
 
     def name(self, i: int = 0) -> str:
         return self.names[i % len(self.names)]
@@ -97,6 +102,7 @@ class Texts:
         return self.services[i % len(self.services)]
 
 
+REFUSED = "Datadog refused the key (403). No costs were read. Check the keys, then write status."
 MARKUP = (
     "<team> & <b>Co</b> *a* **b** _c_ [x](http://evil.example) `d` &nbsp; {{DATE(2026-11-20T00:00:00Z)}}",
     "1. <at>Ana</at> \u202eoverride\u202c http://evil.example <!-- c -->",
@@ -117,6 +123,7 @@ ORDINARY = Texts(
     reason="load test until Friday",
     error="550 5.2.2 mailbox full",
     typed="check",
+    ordinary=True,
 )
 HOSTILE = Texts(
     names=MARKUP,
@@ -497,7 +504,7 @@ def _general(texts: Texts) -> Named:
     yield "denied", general.denied("change thresholds", [texts.person, "Kim Ito"])
     yield "denied, nobody is an admin", general.denied("change thresholds", [])
     yield "denied, many admins", general.denied("change thresholds", [texts.person] * 40)
-    yield "error", general.error(f"Datadog refused the key (403): {texts.error}", "7f3a")
+    yield "error", general.error(texts.says(REFUSED), "7f3a")
     yield "working", general.working("Reading costs…")
     yield "closed", general.closed(f"Cancelled by {texts.person}. Nothing was changed.")
     some = [
@@ -557,8 +564,12 @@ def _teams(texts: Texts) -> Named:
     yield "team removed", teams.team_removed(team(texts), texts.person, "e1")
     pasted = f"team_name,aws_account_id\n{texts.name()},{texts.mail}\n" * 5 * texts.scale**2
     yield "import form", teams.import_form("", "")
-    yield "import form, wrong", teams.import_form(pasted, f"The header lacks {texts.error}")
-    problems = [(14 + i, "aws_account_id", f"{texts.typed} has 4 digits") for i in range(12)]
+    yield (
+        "import form, wrong",
+        teams.import_form(pasted, f"The header lacks {texts.says('team_email')}."),
+    )
+    typed = "1234" if texts.ordinary else texts.typed
+    problems = [(14 + i, "aws_account_id", f"{typed} has 4 digits, needs 12") for i in range(12)]
     changes = [
         f"{texts.name(i)}: mail {texts.mails[i % len(texts.mails)]}"
         for i in range(5 * texts.scale)
@@ -673,12 +684,18 @@ def _lists(texts: Texts) -> Named:
     many = tuple(lines(texts, 13 * texts.scale))
     yield "digest", anomalies.digest(DigestNews(lines=many, sample=True))
     yield "digest of one event", anomalies.digest(DigestNews(lines=many, together=True))
-    reasons = tuple((texts.mail, texts.error) for _ in range(2 * texts.scale))
+    reasons = tuple(
+        (texts.mails[i % len(texts.mails)], texts.error) for i in range(2 * texts.scale)
+    )
     states_of_runs: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
         ("with failed mails", {"state": RunState.DONE}, {"sent": 84, "failed": reasons}),
         ("that went out after all", {"state": RunState.DONE}, {}),
-        ("that waits", {"last_error": texts.error}, {"sent": 3, "waiting": 83}),
-        ("that was not made", {"state": RunState.FAILED, "last_error": texts.error}, {}),
+        (
+            "that waits",
+            {"last_error": texts.says("421 4.3.2 too many connections")},
+            {"sent": 3, "waiting": 83},
+        ),
+        ("that was not made", {"state": RunState.FAILED, "last_error": texts.says(REFUSED)}, {}),
         ("that is tried again", {"kind": RunKind.DAILY}, {}),
     ]
     for name, of_run, of_news in states_of_runs:
@@ -792,7 +809,7 @@ def _sending(texts: Texts) -> Named:
     )
     counts = {DeliveryState.SENT: 31, DeliveryState.PENDING: 53, DeliveryState.FAILED: 2}
     yield "reading costs", reports.progress(run(texts, planned=False), {}, texts.person)
-    sample = run(texts, source="sample", last_error=texts.error)
+    sample = run(texts, source="sample", last_error=texts.says("421 4.3.2 too many connections"))
     yield "progress", reports.progress(sample, counts, texts.person)
     over = run(texts, state=RunState.DONE, finished_at=NOW)
     sent = {DeliveryState.SENT: 86}
@@ -806,7 +823,8 @@ def _sending(texts: Texts) -> Named:
         "all failed",
         reports.done(over, all_failed, failed(texts, 86 * texts.scale), texts.person),
     )
-    broken = run(texts, state=RunState.FAILED, last_error=texts.error, planned=False)
+    why = texts.says(REFUSED)
+    broken = run(texts, state=RunState.FAILED, last_error=why, planned=False)
     yield "nothing sent", reports.done(broken, {}, [], texts.person)
     yield "details of a run", reports.run_details(broken, all_failed, failed(texts, 30))
 
@@ -817,16 +835,23 @@ def _settings(texts: Texts) -> Named:
     yield "schedule", settings.schedule(config, slots, "admin")
     yield "schedule for a viewer", settings.schedule(config, slots, "viewer")
     yield "schedule saved", settings.schedule_saved(config, slots, texts.person, "e1")
-    why = settings.problems_of([("schedule_timezone", texts.reason)])
+    why = settings.problems_of(
+        [("schedule_timezone", texts.says("must be an IANA time zone such as Europe/Berlin"))]
+    )
     not_taken = [f"Nothing was changed: {one}." for one in why]
-    typed = ("friday", "7", texts.name())
+    typed = ("friday", "7", "Mars/Olympus" if texts.ordinary else texts.name())
     yield (
         "schedule not taken",
         settings.schedule(config, slots, "admin", typed, not_taken),
     )
     yield (
         "recipients not taken",
-        settings.recipients(config, "admin", texts.mail, [texts.reason]),
+        settings.recipients(
+            config,
+            "admin",
+            texts.says("checkout@example"),
+            [texts.says("Nothing was changed: “checkout@example” is no mail address.")],
+        ),
     )
     for words, number in (("no", 0), ("some", 3), ("many", 60 * texts.scale)):
         stored = config.model_copy(update={"global_admin_emails": addresses(texts, number)})
@@ -857,7 +882,10 @@ def _settings(texts: Texts) -> Named:
         )
         for i in range(3 * texts.scale)
     ]
-    yield "admins", settings.admins(granted, ["f" * 36], local_for_all=False)
+    yield (
+        "admins",
+        settings.admins(granted, ["3b1d6a52-0000-4000-8000-0000000000ff"], local_for_all=False),
+    )
     yield "everybody is an admin", settings.admins([], [], local_for_all=True)
     facts: dict[str, Any] = {
         "problems": [],
@@ -879,8 +907,10 @@ def _settings(texts: Texts) -> Named:
         settings.status(settings.StatusFacts(**{**facts, **sample}), "admin"),
     )
     ill = {
-        "problems": ["1 mail of 2026-W48 failed.", texts.error] * texts.scale,
-        "unknown_categories": [texts.service(i) for i in range(6)],
+        "problems": ["1 mail of 2026-W48 failed.", texts.says(REFUSED)] * texts.scale,
+        "unknown_categories": ["support", "marketplace"]
+        if texts.ordinary
+        else [texts.service(i) for i in range(6)],
         "retry": run(texts),
         "failed": 1,
     }

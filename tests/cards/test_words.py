@@ -248,7 +248,7 @@ EC2
 
 def test_a_reason_from_outside_ends_before_the_next_sentence_begins() -> None:
     waits = read(every()["run that waits"])
-    assert "550 5.2.2 mailbox full. No mail has gone out" in waits
+    assert "421 4.3.2 too many connections. No mail has gone out" in waits
     assert sentence("Datadog is away.") == "Datadog is away."
     assert sentence("") == ""
 
