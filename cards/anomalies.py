@@ -132,7 +132,7 @@ def _state(news: AnomalyNews) -> Element:
             "expected": f" by {by}, {at}{reason}",
             "not_an_anomaly": f", says {by}, {at}{reason}",
             "too_small": f", says {by}, {at}{reason}",
-            "snoozed": f" by {by} until {until}, or until it has doubled",
+            "snoozed": f" until {until} by {by}, or doubled",
             "accepted": f"{_level(anomaly)}, accepted by {by}, {at}",
         }[anomaly.status]
     effect = _effect(news)
@@ -190,7 +190,7 @@ def _open_state(news: AnomalyNews) -> str:
     anomaly = news.anomaly
     if news.grown_from is not None:
         before = money(news.grown_from, anomaly.currency)
-        return f"GROWN from {before} to {money(_excess(news), anomaly.currency)}"
+        return f"GROWN {before} > {money(_excess(news), anomaly.currency)}"
     if news.is_back:
         return "OPEN AGAIN"
     return "ABOVE THRESHOLD" if anomaly.kind == "threshold" else "NEW ANOMALY"

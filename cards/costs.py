@@ -141,7 +141,7 @@ def explain(report: TeamReport) -> Element:
             note(days_line(figures.window, figures.data_through, currency)),
             *[text(words) for words in reasons(why, currency)],
             table(
-                [("Line", 5, False), ("Change", 4, True), ("Running total", 4, True)],
+                [("Line", 5, False), ("Change", 4, True), ("Running", 4, True)],
                 [
                     [names[1], "", money(previous, currency)],
                     *_steps(why, current, previous, currency),

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from cards.fitting import buttons_in_sight, column_widths
-from services.wording import MINUS, RIGHTWARDS, SYMBOLS, kept_in_order, neutral
+from services.wording import RIGHTWARDS, kept_in_order, neutral
 
 Element = dict[str, Any]
 Words = str | Element
@@ -35,15 +35,11 @@ TOO_WIDE = re.compile(r"\S{31,}")
 """A word that a set of facts, which breaks none, cannot hold on a phone."""
 BREAK = "\u200b"
 """A place where a line may end; it has no width."""
-JOINED = "\u2060"
-"""A place where no line ends; it has no width either."""
-SPLIT_MINUS = re.compile(f"{MINUS}(?=[{''.join(SYMBOLS.values())}])")
-"""A minus that a line could end with, away from its amount."""
 CURRENCY = re.compile(r"\b([A-Z]{3}) (?=\d)")
 WORD_PART = re.compile(r"[^@./_-]{1,12}[@./_-]?|.")
 """A long word ends its lines behind these signs, or after twelve letters."""
 SPACES = re.compile(r"^ +| {2,}", re.MULTILINE)
-UNSEEN = str.maketrans("", "", BREAK + JOINED + RIGHTWARDS)
+UNSEEN = str.maketrans("", "", BREAK + RIGHTWARDS)
 OF_BLOCK = ("spacing", "horizontalAlignment", "separator", "targetWidth", "id", "isVisible")
 WIDE = ("Table", "Chart.Line")
 """What needs all the room that a conversation has."""
@@ -73,10 +69,10 @@ def bold(words: str) -> Element:
 
 
 def for_eyes(words: str) -> str:
-    """The same with marks of no width: a minus and a currency stay with their amount, and an amount
-    at its place behind words that are written from right to left.
+    """The same, in which a currency stays with its amount, and an amount at its place behind words
+    that are written from right to left.
     """
-    return kept_in_order(CURRENCY.sub("\\1\u00a0", SPLIT_MINUS.sub(MINUS + JOINED, words)))
+    return kept_in_order(CURRENCY.sub("\\1\u00a0", words))
 
 
 def text(*words: Words, **look: Any) -> Element:

@@ -430,7 +430,7 @@ def _run(line: HistoryLine) -> str:
 def _differences(entry: AuditEntry) -> str:
     before, after = entry.before or {}, entry.after or {}
     found = [
-        f"{NAMES.get(name, name)} from {_value(name, before.get(name))} to {_value(name, value)}"
+        f"{NAMES.get(name, name)} {_value(name, before.get(name))} > {_value(name, value)}"
         for name, value in after.items()
         if before.get(name) != value and (name == "floor" or entry.action != "floor.change")
     ]

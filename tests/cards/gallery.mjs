@@ -128,11 +128,12 @@ function drawInto(selector, name, width, config) {
     const words = inner.getBoundingClientRect();
     return words.width > 0 && (words.right > around.right - 8 || words.left < around.left + 8);
   });
-  // An amount, or its sign, that stands on two lines.
+  // An amount that stands on two lines. A minus at a line's end is borne: what would hold it there is
+  // an invisible sign, and an amount is to be copied and searched as it is.
   const broken = seen.flatMap((one) => {
     const found = [], texts = document.createTreeWalker(one, NodeFilter.SHOW_TEXT);
     while (texts.nextNode()) {
-      for (const amount of texts.currentNode.data.matchAll(/[+−]?\u2060?(?:[$€£]|[A-Z]{3} )\d[\d,.]*/g)) {
+      for (const amount of texts.currentNode.data.matchAll(/\+?(?:[$€£]|[A-Z]{3} )\d[\d,.]*/g)) {
         const place = document.createRange();
         place.setStart(texts.currentNode, amount.index);
         place.setEnd(texts.currentNode, amount.index + amount[0].length);

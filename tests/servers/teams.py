@@ -522,7 +522,7 @@ def where_of(conversation: str) -> Where:
     return "channel" if "tacv2" in conversation else "group"
 
 
-UNSEEN = str.maketrans({"\u200b": None, "\u2060": None, "\u200e": None, "\u00a0": " "})
+UNSEEN = str.maketrans({"\u200b": None, "\u200e": None, "\u00a0": " "})
 """Marks of where lines may end and in which order words are drawn."""
 
 

@@ -86,8 +86,8 @@ def _watch(doc: dict[str, Any]) -> KeptWatch | None:
         )
         if _check(found) == doc["check"]:
             return found
+        reason = "its sum is another"
     except (KeyError, TypeError, ValueError) as error:
-        log.warning("kept_watch_unreadable", watch=doc["_id"], error=repr(error))
-        return None
-    log.warning("kept_watch_damaged", watch=doc["_id"])
+        reason = repr(error)
+    log.warning("kept_watch_damaged", watch=doc["_id"], reason=reason)
     return None
