@@ -247,12 +247,13 @@ def _after_calm_day(kept: KeptWatch, usage: UsageHistory, day: Judgement) -> byt
 
 @cache
 def code_of_detection() -> str:
-    """A fingerprint of the modules that judge: what was kept by others is not gone on with."""
-    package = resources.files("services.analysis.detection")
-    modules = sorted(
-        (one.name, one.read_bytes()) for one in package.iterdir() if one.name.endswith(".py")
-    )
-    return hashlib.sha256(repr(modules).encode()).hexdigest()[:16]
+    """A fingerprint of the modules that judge and keep: what others kept is not gone on with."""
+    detection = resources.files("services.analysis.detection")
+    services = resources.files("services")
+    modules = [one for one in detection.iterdir() if one.name.endswith(".py")]
+    modules += [services / "bases.py", services / "judging.py"]
+    code = sorted((one.name, one.read_bytes()) for one in modules)
+    return hashlib.sha256(repr(code).encode()).hexdigest()[:16]
 
 
 def _next_month(kept: KeptWatch, through: date) -> Month:

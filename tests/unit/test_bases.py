@@ -1,8 +1,14 @@
 """What a kept watch was made from: as little as possible is remembered of it."""
 
+import shutil
 from datetime import UTC, date, datetime, timedelta
+from importlib import resources
+from pathlib import Path
+
+import pytest
 
 from services.bases import Basis, Read, writes_of
+from services.judging import code_of_detection
 from services.model import Category, CostChange, DaySpan, Month, MonthRead, UsageHistory
 
 ACCOUNT = "1" * 12
@@ -36,3 +42,24 @@ def test_a_month_with_changes_that_wait_for_another_day_is_read_again() -> None:
     assert writes_of(waiting, NOVEMBER, NOVEMBER.next) != 7
     judged = Basis().after(read, JUDGED, JUDGED.replace(day=1), ()).text()
     assert writes_of(judged, NOVEMBER, NOVEMBER.next) == 7
+
+
+@pytest.mark.parametrize(
+    ("changed", "is_other"),
+    [
+        ("analysis/detection/watch.py", True),
+        ("bases.py", True),
+        ("judging.py", True),
+        ("costs.py", False),
+    ],
+)
+def test_what_was_kept_by_other_code_is_known_by_its_fingerprint(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, changed: str, is_other: bool
+) -> None:
+    root = Path(__file__).parents[2]
+    shutil.copytree(root / "services", tmp_path / "services")
+    monkeypatch.setattr(resources, "files", lambda package: tmp_path.joinpath(*package.split(".")))
+    assert code_of_detection.__wrapped__() == code_of_detection()
+    with (tmp_path / "services" / changed).open("a") as module:
+        module.write("# another version\n")
+    assert (code_of_detection.__wrapped__() != code_of_detection()) is is_other
