@@ -1,6 +1,7 @@
 """Detection finds what is wrong, says since when and by how much, and never looks ahead."""
 
 import math
+import time
 from array import array
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -570,6 +571,18 @@ def test_a_late_day_is_judged_the_same_by_a_watch_that_is_stored_every_day() -> 
     found = history(seen, corrections)
     assert len(_stored_daily(found)) == 1
     assert _stored_daily(found) == replay(found, RULES, found.span.last)
+
+
+@pytest.mark.parametrize(("days", "groups"), [(2, 1), (300, 0)])
+def test_ten_thousand_accounts_are_grouped_at_once(days: int, groups: int) -> None:
+    starts = [day(n % days) for n in range(10_000)]
+    events = [
+        Detected(f"{n:012d}", "shift", start, None, start, start, "EC2", Decimal(1), ())
+        for n, start in enumerate(starts)
+    ]
+    begun = time.process_time()
+    assert len(grouped(events, accounts=10_000)) == groups
+    assert time.process_time() - begun < 1.5
 
 
 def test_a_few_of_many_accounts_are_no_group() -> None:

@@ -1,6 +1,6 @@
 """Many accounts that move together are one piece of news: a price, a shared service, a holiday."""
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -48,19 +48,27 @@ def grouped(events: Iterable[Detected], accounts: int) -> list[Group]:
 
 
 def _groups_of(driver: str, events: Sequence[Detected], accounts: int) -> list[Group]:
-    found, left = [], list(events)
+    found, left = [], deque(events)
     while left:
         first = left[0]
-        together = [
-            one
-            for one in left
-            if one.start - first.start <= STARTS_WITHIN
-            and abs(one.judged - first.judged) <= RAISED_WITHIN
-        ]
+        together = _together(left)
         if len({one.account_id for one in together}) >= max(FEWEST, SHARE * accounts):
             judged = min(one.judged for one in together)
             found.append(Group(driver, first.start, judged, tuple(together)))
-            left = [one for one in left if one not in together]
+            taken = set(map(id, together))
+            left = deque(one for one in left if id(one) not in taken)
         else:
-            left.pop(0)
+            left.popleft()
+    return found
+
+
+def _together(events: Iterable[Detected]) -> list[Detected]:
+    """The first of some events, oldest first, with those that may belong to its group."""
+    found: list[Detected] = []
+    for one in events:
+        first = found[0] if found else one
+        if one.start - first.start > STARTS_WITHIN:
+            break
+        if abs(one.judged - first.judged) <= RAISED_WITHIN:
+            found.append(one)
     return found
