@@ -182,7 +182,7 @@ class Detections:
             event
             for events in found.values()
             for event in events
-            if event.end is None or _is_new(event, since)
+            if event.end is None or (since is not None and event.judged >= since)
         ]
         return {
             (event.account_id, event.start): group.key
@@ -203,7 +203,7 @@ class Detections:
         for judged in sorted(account.judged, key=lambda one: one.event.judged, reverse=True):
             event = judged.event
             same = next((one for one in left if _overlap(one, event, through)), None)
-            if same is None and not _is_new(event, since):
+            if same is None and not _is_new(event, account.known, since, through):
                 continue
             if same is not None:
                 left.remove(same)
@@ -258,13 +258,15 @@ class _Account:
     floor: Floor | None
 
 
-def _is_new(event: Detected, since: date | None) -> bool:
-    """Whether an event that is no known anomaly is told.
+def _is_new(event: Detected, known: Sequence[Anomaly], since: date | None, through: date) -> bool:
+    """Whether an event that is none of the anomalies is told.
 
-    Also one of the day that was judged last: costs that were read after that judging, on the same
-    day, have raised it since.
+    Also one of the day that was judged last, if nothing was told of its days: costs that were read
+    after that judging, on the same day, have raised it since.
     """
-    return event.end is None if since is None else event.judged >= since
+    if since is None or event.judged != since:
+        return event.end is None if since is None else event.judged > since
+    return not any(_overlap(one, event, through) for one in known)
 
 
 def _overlap(known: Anomaly, event: Detected, through: date) -> bool:

@@ -228,6 +228,32 @@ async def test_what_was_restated_in_a_refresh_after_the_days_judging_is_told_the
     assert again.id == found.id
 
 
+async def test_what_a_later_refresh_raises_in_the_days_of_a_known_anomaly_is_not_told_again() -> (
+    None
+):
+    days = Days()
+    last, newest = JUMP + timedelta(days=6), JUMP + timedelta(days=5)
+    await days.through(JUMP - timedelta(days=1), 7)
+    known = Anomaly(
+        id="known",
+        kind="shift",
+        source="datadog",
+        account_id=ACCOUNT,
+        service="EC2",
+        start=JUMP,
+        last=last,
+        excess=Decimal(900),
+        status="expected",
+        raised_at=now_of(JUMP),
+        updated_at=now_of(JUMP),
+    )
+    await days.store.anomalies.raise_once(known)
+    days.factors[ACCOUNT] = lambda day: 2.5 if day in {JUMP, last} else 1.0
+    await days.read(newest, now_of(newest) + timedelta(hours=7))
+    (found,) = await days.judge(last)
+    assert (found.id, found.start, found.last) == ("known", JUMP, last)
+
+
 async def test_an_anomaly_reopened_long_after_it_was_over_ends_with_its_last_day() -> None:
     days = Days()
     again = JUMP + timedelta(days=9)
