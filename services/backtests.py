@@ -12,7 +12,8 @@ from services.analysis.breaches import Rule, breaches
 from services.analysis.detection.groups import Group, grouped
 from services.analysis.detection.replay import Detected, History, histories, replay
 from services.analysis.detection.rules import WINDOW, Rules
-from services.analysis.windows import expected_data_through, known_after
+from services.analysis.tables import spending
+from services.analysis.windows import expected_data_through, known_after, needed_span
 from services.chunks import chunked
 from services.config import Config
 from services.costs import Costs
@@ -146,7 +147,7 @@ class Backtests:
         first: date | None,
         progress: Progress,
     ) -> tuple[SourceState, list[str]]:
-        """Reads what is missing; the accounts with costs, with a team or without."""
+        """Reads what is missing; the accounts with costs, also those that were closed since."""
         state = await self._costs.state()
         expected = expected_data_through(now, self._hours)
         if state.expected_through is None or state.expected_through < expected:
@@ -154,11 +155,13 @@ class Backtests:
         through = state.data_through
         if through is None:
             raise AssertionError("a refresh ends with a complete day")
-        recent = DaySpan(through - timedelta(days=WINDOW), through)
-        table = await self._store.load_totals(state.source, recent)
-        accounts = {series.account_id for series in table.series} | set(teams)
-        accounts.discard(UNATTRIBUTED)
-        await self._costs.backfill(now, sorted(accounts), _months(through, first))
+        recent = needed_span(through)
+        begin = recent.first if first is None else min(max(first, recent.first), through)
+        table = await self._store.load_totals(state.source, DaySpan(begin, through))
+        known = (spending(table) | set(teams)) - {UNATTRIBUTED}
+        accounts = await self._costs.backfill_all(
+            now, sorted(known), _months(through, first), first or date.min
+        )
         return await self._costs.state(), sorted(accounts)
 
 

@@ -17,6 +17,8 @@ from services.analysis.tables import (
     joined,
     last_day,
     off_by,
+    only,
+    spending,
     with_silent,
 )
 from services.analysis.windows import expected_data_through, needed_span
@@ -30,13 +32,12 @@ from services.model import (
     Month,
     SourceState,
 )
+from services.parts import Parts
 from services.ports import CostSource, CostStore
 
 log = structlog.get_logger()
 
 Progress = Callable[[str, int, int], None]
-MOST_FAILURES = 9
-"""Failed parts in a row after which halving further is no use: 256 accounts, 128, … 1."""
 MONTHS_BACK = 15
 
 
@@ -187,28 +188,85 @@ class Costs:
 
         Stops for good at the month before which the source keeps nothing.
         """
+        if accounts:
+            await self._read_back(now, accounts, months)
+
+    async def backfill_all(
+        self, now: datetime, accounts: Sequence[str], months: int, first: date
+    ) -> set[str]:
+        """As ``backfill``, with every account that had costs in a month since ``first``.
+
+        Returns these accounts and the given ones: one that was closed since is among them.
+        """
+        return await self._read_back(now, accounts, months, all_since=first)
+
+    async def _read_back(
+        self,
+        now: datetime,
+        accounts: Sequence[str],
+        months: int,
+        all_since: date | None = None,
+    ) -> set[str]:
+        """Reads months back; the accounts, those that were found on the way among them."""
+        wanted = set(accounts)
         state = await self.state()
-        if state.metric is None or not accounts:
-            return
+        if state.metric is None:
+            return wanted
         month = Month.of(needed_span(expected_data_through(now, self._hours)).first).before
         for _ in range(months - 2):
             if state.oldest_month is not None and str(month) < state.oldest_month:
-                return
-            there = await self._store.detailed(self._source.name, state.metric, month.span)
-            missing = [account for account in accounts if account not in there]
+                break
+            whole = all_since is not None and month.span.last >= all_since
             try:
-                if missing:
-                    await self._source.rest()
-                    await self.read_accounts(now, missing, month.span)
-                    log.info("costs_backfilled", month=str(month), accounts=len(missing))
+                wanted |= await self._read_month(state.metric, month, wanted, now, whole=whole)
             except CostSourceError as error:
                 if not error.permanent or "retention" not in str(error):
                     raise
                 await self._store.save_state(
                     (await self.state()).model_copy(update={"oldest_month": str(month.next)})
                 )
-                return
+                break
             month = month.before
+        return wanted
+
+    async def _read_month(
+        self, metric: str, month: Month, wanted: set[str], now: datetime, *, whole: bool
+    ) -> set[str]:
+        """Reads what is missing of a month; with ``whole``, the other accounts with costs too.
+
+        Costs without an account are stored only with those of all accounts, so where they are
+        stored, all others are.
+        """
+        there = await self._store.detailed(self._source.name, metric, month.span)
+        found: set[str] = set()
+        if whole:
+            found = spending(await self._stored_totals(month.span)) - {UNATTRIBUTED}
+            if UNATTRIBUTED not in there:
+                return await self._read_whole(metric, month, wanted | found, there, now)
+        missing = sorted((wanted | found) - there)
+        if missing:
+            await self._source.rest()
+            await self.read_accounts(now, missing, month.span)
+            log.info("costs_backfilled", month=str(month), accounts=len(missing))
+        return found
+
+    async def _read_whole(
+        self, metric: str, month: Month, wanted: set[str], there: set[str], now: datetime
+    ) -> set[str]:
+        """Reads a month of all accounts but those that are ``there``; the accounts with costs."""
+        await self._source.rest()
+        total = await self._source.total(metric, month.span)
+        by_account = await self._by_account(metric, total, sorted(wanted))
+        found = wanted | (spending(by_account) - {UNATTRIBUTED})
+        missing = sorted(found - there)
+        kept = with_silent(only(by_account, {*missing, UNATTRIBUTED}), missing)
+        await self._store.save_totals(self._source.name, metric, kept, now)
+        async for part, table in self._details(metric, kept, missing, now):
+            await self._store.save_details(self._source.name, metric, table, part, now)
+        # Last, and even when there are none: they tell that the month is there.
+        await self._save_unattributed(metric, with_silent(kept, [UNATTRIBUTED]), now)
+        log.info("costs_backfilled", month=str(month), accounts=len(missing))
+        return found
 
     async def _metric(self, span: DaySpan) -> str:
         """Chosen at the first fetch and kept; a configured one always wins."""
@@ -274,7 +332,7 @@ class Costs:
         """Daily totals by account, asked for in parts that are halved when too large."""
         series: list[CostSeries] = []
         currency = "USD"
-        parts = _Parts(accounts, self._per_query)
+        parts = Parts(accounts, self._per_query)
         while part := parts.next():
             try:
                 table = await self._source.by_account(metric, span, part)
@@ -295,7 +353,7 @@ class Costs:
     ) -> AsyncIterator[tuple[list[str], CostTable]]:
         """Amounts by service, part by part, each adding up to the accounts' totals."""
         totals = {series.account_id: series for series in by_account.series}
-        parts = _Parts(accounts, self._per_query)
+        parts = Parts(accounts, self._per_query)
         asked_again: set[tuple[str, ...]] = set()
         while part := parts.next():
             try:
@@ -335,38 +393,6 @@ class Costs:
             part = accounts[i : i + self._per_query]
             names = await self._source.account_names(metric, span, part)
             await self._store.save_names(self._source.name, names, span.months())
-
-
-class _Parts:
-    """Accounts in parts of a size that shrinks when answers are too large."""
-
-    def __init__(self, accounts: Sequence[str], size: int) -> None:
-        self._left = list(accounts)
-        self._size = size
-        self._failures = 0
-
-    def next(self) -> list[str]:
-        """The next part; empty at the end."""
-        part = self._left[: self._size]
-        del self._left[: self._size]
-        return part
-
-    def put_back(self, part: Sequence[str]) -> None:
-        """Asks for the same part again."""
-        self._left[:0] = part
-
-    def answered(self, part: Sequence[str]) -> None:
-        """A part was answered in full."""
-        self._failures = 0
-
-    def halve(self, part: Sequence[str], error: CostSourceError) -> None:
-        """Asks for the part again in halves; raises the error when that is no use."""
-        self._failures += 1
-        if len(part) == 1 or self._failures > MOST_FAILURES:
-            raise error
-        log.warning("costs_part_halved", accounts=len(part), reason=str(error))
-        self._size = max(len(part) // 2, 1)
-        self.put_back(part)
 
 
 def _must_add_up(table: CostTable, total: CostTable, what: str) -> None:

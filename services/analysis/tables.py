@@ -6,7 +6,7 @@ and half a cent over all days together.
 
 import math
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import replace
 from datetime import date
 
@@ -62,6 +62,20 @@ def with_silent(table: CostTable, accounts: Iterable[str]) -> CostTable:
         for account in sorted(set(accounts) - held)
     ]
     return replace(table, series=[*table.series, *silent])
+
+
+def only(table: CostTable, accounts: Container[str]) -> CostTable:
+    """The table without other accounts."""
+    return replace(table, series=[one for one in table.series if one.account_id in accounts])
+
+
+def spending(table: CostTable) -> set[str]:
+    """Accounts with costs on any day."""
+    return {
+        one.account_id
+        for one in table.series
+        if any(x != 0 and not math.isnan(x) for x in one.amounts)
+    }
 
 
 def off_by(table: CostTable, total: CostTable) -> str | None:

@@ -28,6 +28,8 @@ class FakeCosts:
     metric: str = "aws.cost.net.amortized"
     most_accounts: int | None = None
     """More accounts in one query are too many."""
+    most_days: int | None = None
+    """All accounts over more days in one query are too many."""
     oldest: object = None
     """A span that begins before this day is refused as beyond retention."""
     name: SourceName = "datadog"
@@ -53,6 +55,8 @@ class FakeCosts:
             number = len(accounts) if accounts is not None else 10**6
             if number > self.most_accounts:
                 raise AnswerTooLargeError("too many series")
+        if kind == "by_account" and accounts is None and len(span) > (self.most_days or 10**6):
+            raise AnswerTooLargeError("too many series")
         return [
             cost
             for cost in self.costs

@@ -214,6 +214,65 @@ async def test_history_that_is_not_stored_is_read_as_far_as_the_source_keeps_it(
     assert (await store.costs.state("datadog")).oldest_month == "2026-04"
 
 
+def usage_lines(account: str, amounts: Usage, until: date = LAST) -> list[Cost]:
+    tags = {"aws_member_account_id": account, "chargecategory": "usage"}
+    return [
+        Cost(FIRST + timedelta(days=i), x, tags | {"aws_product": service})
+        for service, row in amounts.items()
+        for i, x in enumerate(row)
+        if FIRST + timedelta(days=i) <= until
+    ]
+
+
+CLOSED = date(2026, 7, 20)
+
+
+def closed_source(closed: Sequence[str], most_days: int | None = None) -> FakeCosts:
+    """One account that goes on, and some with a spike that were closed in July."""
+    early = add(steady(2), "RDS", [(date(2026, 6, 10) - FIRST).days], 900.0)
+    lines = usage_lines(ACCOUNT, steady())
+    for account in closed:
+        lines += usage_lines(account, early, until=CLOSED)
+    return FakeCosts(lines, most_days=most_days)
+
+
+@pytest.mark.parametrize("most_days", [None, 10])
+async def test_an_account_that_was_closed_since_is_replayed_and_read_once(
+    most_days: int | None,
+) -> None:
+    source, store = closed_source([OTHER], most_days), MemoryStore()
+
+    found = await backtests(store, source).run(NOW)
+    asked = list(source.asked)
+    again = await backtests(store, source).run(NOW)
+
+    assert [(line.account_id, line.start) for line in found.lines] == [(OTHER, date(2026, 6, 10))]
+    assert found.accounts == 2
+    assert again == found
+    assert source.asked == asked
+    services = [
+        (span, one) for kind, span, part in asked if kind == "by_service" for one in part or ()
+    ]
+    assert len(services) == len(set(services))
+
+
+async def test_calls_grow_with_months_and_parts_and_not_with_closed_accounts() -> None:
+    calls = []
+    for number in (1, 20):
+        source = closed_source([f"{n:012d}" for n in range(5, 5 + number)])
+        found = await backtests(MemoryStore(), source).run(NOW)
+        assert found.accounts == number + 1
+        calls.append(len(source.asked))
+    assert calls[0] == calls[1]
+
+
+async def test_an_account_that_was_closed_before_the_days_asked_for_is_not_read() -> None:
+    source = closed_source([OTHER])
+    found = await backtests(MemoryStore(), source).run(NOW, first=date(2026, 8, 1))
+    assert found.accounts == 1
+    assert all(OTHER not in (part or ()) for _, _, part in source.asked)
+
+
 def small(days: int) -> list[Cost]:
     return [
         Cost(
