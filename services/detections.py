@@ -9,7 +9,7 @@ import secrets
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from services.analysis.detection.groups import grouped
@@ -36,6 +36,7 @@ from services.ports import AnomalyStore, CostStore, FloorStore
 
 ACCOUNTS_AT_ONCE = 250
 RECORDED_AT_ONCE = 25
+GOES_ON = timedelta(days=7)
 KNOWN_EACH = 80
 """So many earlier anomalies of an account, on average, are looked at.
 
@@ -270,10 +271,14 @@ def _is_new(event: Detected, known: Sequence[Anomaly], since: date | None, throu
 
 
 def _overlap(known: Anomaly, event: Detected, through: date) -> bool:
-    """Whether an event is the anomaly that was raised before, however it is estimated now."""
-    last = known.end or max(
-        known.last or known.start, event.last if known.status == "open" else known.start
-    )
+    """Whether an event is the anomaly that was raised before, however it is estimated now.
+
+    An open one may go on after its last day so far, but not after weeks: then it was over, and has
+    been reopened.
+    """
+    told = known.last or known.start
+    goes_on = min(event.last, told + GOES_ON) if known.status == "open" else told
+    last = known.end or max(told, goes_on)
     return known.start <= event.last and event.start <= min(last, through)
 
 

@@ -273,6 +273,24 @@ async def test_an_anomaly_reopened_long_after_it_was_over_ends_with_its_last_day
     assert (first.status, first.end, second.end) == ("ended", JUMP, again)
 
 
+async def test_an_anomaly_reopened_on_the_day_of_another_one_does_not_swallow_it() -> None:
+    days = Days()
+    again = JUMP + timedelta(days=12)
+    days.factors[ACCOUNT] = lambda day: 2.5 if day in {JUMP, again} else 1.0
+    await days.judge(JUMP - timedelta(days=1))
+    (found,) = await days.judge(JUMP)
+    expected = found.model_copy(
+        update={"status": "expected", "answer": Answer(by="Ana", by_id="a", at=now_of(JUMP))}
+    )
+    assert await days.store.anomalies.settle(expected, "open")
+    (found,) = await days.through(JUMP + timedelta(days=1), 11)
+    reopened = found.model_copy(update={"status": "open", "answer": None})
+    assert await days.store.anomalies.settle(reopened, "expected")
+    first, second = await days.judge(again)
+    assert (first.status, first.end) == ("ended", JUMP)
+    assert (second.start, second.kind) == (again, "spike")
+
+
 @pytest.mark.parametrize(("percent", "status"), [(100, "expected"), (20, "open")])
 async def test_what_was_announced_is_expected_and_more_is_not(percent: int, status: str) -> None:
     days = Days()
