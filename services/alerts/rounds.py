@@ -29,7 +29,7 @@ from services.alerts.news import (
 )
 from services.alerts.posting import Posting
 from services.alerts.runs import RUN, RunCards
-from services.analysis.quiet import covers
+from services.alerts.untold import Untold, came_ended
 from services.config import Config
 from services.errors import (
     AgentError,
@@ -62,7 +62,6 @@ GROWN = 2
 """An excess that is so many times what people were told is told again."""
 DIGEST = "digest:"
 GROUP = f"{DIGEST}group:"
-MOST_EVENTS = 1000
 QUIET_STATES = {"snoozed", "expected", "not_an_anomaly", "too_small", "accepted"}
 
 
@@ -93,6 +92,7 @@ class Alerts:
         self._notifier = notifier
         self._watchdog = watchdog
         self._source = source
+        self._untold = Untold(anomalies, alerts, source)
         self._newsroom = Newsroom(maker, teams, config, floors, source)
         self._posting = Posting(
             alerts=alerts,
@@ -114,49 +114,34 @@ class Alerts:
         if not conversations:
             await self._runs.mail(troubled, now)
             return
-        open_ones = await self._without_doubles(await self._anomalies.open_of(self._source))
-        rounds = (self._guarded(one, open_ones, troubled, now) for one in conversations)
+        found = await self._untold.to_tell(now)
+        rounds = (self._guarded(one, found, troubled, now) for one in conversations)
         for ended in await asyncio.gather(*rounds, return_exceptions=True):
             if ended is not None:
                 raise ended
 
-    async def _without_doubles(self, open_ones: Sequence[Anomaly]) -> list[Anomaly]:
-        """Without the thresholds of accounts that have a detected event in the same month, as
-        the event's card says that the threshold is crossed.
-        """
-        accounts = sorted({one.account_id for one in open_ones if one.kind == "threshold"})
-        if not accounts:
-            return list(open_ones)
-        newest = await self._anomalies.newest(self._source, accounts, MOST_EVENTS)
-        events = [one for one in newest if one.kind != "threshold"]
-        return [
-            one
-            for one in open_ones
-            if one.kind != "threshold" or not any(covers(event, one) for event in events)
-        ]
-
     async def _guarded(
         self,
         conversation: Conversation,
-        open_ones: Sequence[Anomaly],
+        found: Sequence[Anomaly],
         troubled: Sequence[RunNews],
         now: datetime,
     ) -> None:
         try:
-            await self._round_or_mail(conversation, open_ones, troubled, now)
+            await self._round_or_mail(conversation, found, troubled, now)
         except AgentError as error:
             log.warning("alerts_delayed", conversation=conversation.id, error=str(error))
 
     async def _round_or_mail(
         self,
         conversation: Conversation,
-        open_ones: Sequence[Anomaly],
+        found: Sequence[Anomaly],
         troubled: Sequence[RunNews],
         now: datetime,
     ) -> None:
         """A round; the admins get a mail when the conversation cannot be reached."""
         try:
-            await self._round(conversation, open_ones, troubled, now)
+            await self._round(conversation, found, troubled, now)
         except ConversationGoneError as error:
             await self.gone(conversation.id, error.state, now)
             await self._runs.mail(troubled, now)
@@ -208,7 +193,7 @@ class Alerts:
     async def _round(
         self,
         conversation: Conversation,
-        open_ones: Sequence[Anomaly],
+        found: Sequence[Anomaly],
         troubled: Sequence[RunNews],
         now: datetime,
     ) -> None:
@@ -217,7 +202,7 @@ class Alerts:
         await self._runs.tell(conversation, known, troubled, now)
         followed = [one.subject for one in known if one.message or one.state in TO_BE_POSTED]
         anomalies = {one.id: one for one in await self._anomalies.get_many(followed)}
-        new = await self._untold(conversation, open_ones)
+        new = await self._untold.of(conversation, found)
         floors = await self._newsroom.floors_of(anomalies.values())
         behind = [anomalies[one.subject] for one in known if is_behind(one, anomalies, floors)]
         facts = Known(now=now, floors=floors)
@@ -232,17 +217,6 @@ class Alerts:
                 await self._stale_digest(conversation, alert, known, facts)
         if not any(one.state == "pending" for one in known):
             await self._tell_of_new(conversation, known, new, facts)
-
-    async def _untold(
-        self, conversation: Conversation, open_ones: Sequence[Anomaly]
-    ) -> list[Anomaly]:
-        """The open anomalies that this conversation has never been told of."""
-        told = {
-            one.subject
-            for one in await self._alerts.of_subjects([one.id for one in open_ones])
-            if one.conversation_id == conversation.id
-        }
-        return [one for one in open_ones if one.id not in told]
 
     # New anomalies
 
@@ -325,7 +299,7 @@ class Alerts:
         news = self._newsroom.news(anomaly, facts)
         if alert.message is not None:
             await self._update(conversation, alert, news, facts.now)
-        elif alert.state == "pending" and anomaly.status != "open":
+        elif alert.state == "pending" and anomaly.status != "open" and not came_ended(anomaly):
             await self._posting.changed(
                 alert, facts.now, state="failed", error="over before it was told"
             )

@@ -33,6 +33,10 @@ class AnomalyStore(Protocol):
         """Open ones of these accounts (None: all), largest excess first."""
         ...
 
+    async def ended_of(self, source: SourceName, since: datetime) -> list[Anomaly]:
+        """Ended ones that were raised since then, largest excess first."""
+        ...
+
     async def in_state(
         self, source: SourceName, states: Sequence[AnomalyStatus], accounts: Sequence[str]
     ) -> list[Anomaly]:

@@ -492,6 +492,9 @@ async def test_an_anomaly_is_raised_once_and_then_changed(any_store: Store) -> N
     changed = one.model_copy(update={"excess": Decimal("1000.01")})
     assert await anomalies.get("a") == changed
     assert [found.id for found in await anomalies.open_of("datadog", [A, B])] == ["a"]
+    assert await anomalies.ended_of("datadog", NOW) == [ended]
+    assert await anomalies.ended_of("datadog", later(seconds=1)) == []
+    assert await anomalies.ended_of("sample", NOW) == []
     assert await anomalies.newest("datadog") == [ended, changed]
     assert await anomalies.newest("datadog", [A]) == [changed]
     assert await anomalies.newest("datadog", limit=1) == [ended]

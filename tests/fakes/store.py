@@ -407,6 +407,14 @@ class MemoryAnomalies:
         ]
         return sorted(found, key=lambda one: (-one.excess, one.id))
 
+    async def ended_of(self, source: SourceName, since: datetime) -> list[Anomaly]:
+        found = [
+            one
+            for one in self.anomalies.values()
+            if one.source == source and one.status == "ended" and one.raised_at >= since
+        ]
+        return sorted(found, key=lambda one: (-one.excess, one.id))
+
     async def in_state(
         self, source: SourceName, states: Sequence[AnomalyStatus], accounts: Sequence[str]
     ) -> list[Anomaly]:

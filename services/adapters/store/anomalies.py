@@ -66,6 +66,12 @@ class MongoAnomalies:
         return sorted(found, key=lambda one: (-one.excess, one.id))
 
     @guarded
+    async def ended_of(self, source: SourceName, since: datetime) -> list[Anomaly]:
+        query = {"source": source, "status": "ended", "raised_at": {"$gte": since}}
+        found = [_anomaly(doc) async for doc in self._anomalies.find(query)]
+        return sorted(found, key=lambda one: (-one.excess, one.id))
+
+    @guarded
     async def in_state(
         self, source: SourceName, states: Sequence[AnomalyStatus], accounts: Sequence[str]
     ) -> list[Anomaly]:

@@ -1,0 +1,138 @@
+"""An event that is over when its costs come is told all the same: once, as an ended one."""
+
+import asyncio
+from datetime import date, timedelta
+from decimal import Decimal
+
+import pytest
+
+from services.errors import AgentError
+from services.model import Anomaly, AnomalyNews, Answer, Floor
+from tests.unit.test_alert_ledger import World
+from tests.unit.test_detections import ACCOUNT, JUMP, Days, channel, days_from, now_of
+
+
+def spike(day: date) -> float:
+    return 2.6 if day == JUMP else 1.0
+
+
+async def come_late(world: World, days: Days, late: int) -> Anomaly:
+    """A spike of one day whose costs are there so many days after those of others."""
+    for day in days_from(JUMP - timedelta(days=1), late + 1):
+        assert await days.judge(day) == []
+    days.factors[ACCOUNT] = spike
+    (found,) = await days.judge(JUMP + timedelta(days=late))
+    world.now = now_of(JUMP + timedelta(days=late))
+    return found
+
+
+def told(world: World) -> list[Anomaly]:
+    return [news.anomaly for _, news in world.notifier.posts if isinstance(news, AnomalyNews)]
+
+
+async def of(world: World, anomaly: Anomaly, **changes: object) -> None:
+    """Stores the anomaly as if it had been raised otherwise."""
+    world.store.anomalies.anomalies[anomaly.id] = anomaly.model_copy(update=changes)
+
+
+@pytest.mark.parametrize("late", [3, 4, 6])
+async def test_a_spike_that_is_over_when_it_comes_is_told_once_by_however_many_workers(
+    late: int,
+) -> None:
+    world, days = await channel()
+    found = await come_late(world, days, late)
+    assert (found.status, found.start, found.end) == ("ended", JUMP, JUMP)
+    await asyncio.gather(*(world.alerts().tick(world.now) for _ in range(3)))
+    for _ in range(3):
+        await world.tick(hours=5)
+    await days.judge(JUMP + timedelta(days=late + 1))
+    await world.tick(days=1)
+    assert [(one.id, one.status) for one in told(world)] == [(found.id, "ended")]
+    assert world.notifier.updates == []
+
+
+async def test_each_channel_is_told_once() -> None:
+    world, days = await channel()
+    first = await world.store.conversations.get("19:c")
+    assert first is not None
+    await world.store.conversations.seen(first.model_copy(update={"id": "19:d"}))
+    await come_late(world, days, 4)
+    await world.tick()
+    await world.tick(hours=1)
+    assert sorted(name for name, _ in world.notifier.posts) == ["19:c", "19:d"]
+
+
+async def test_the_spike_waits_for_a_channel_that_takes_nothing_now() -> None:
+    world, days = await channel()
+    await come_late(world, days, 4)
+    world.notifier.on_post = [AgentError("503 busy")]
+    await world.tick()
+    assert told(world) == []
+    await world.tick(hours=1)
+    assert len(told(world)) == 1
+
+
+async def test_what_was_said_before_keeps_it_quiet() -> None:
+    world, days = await channel()
+    floor = Floor(
+        account_id=ACCOUNT,
+        source="datadog",
+        amount=Decimal(9000),
+        by="Ana",
+        at=now_of(JUMP),
+        entry="e",
+    )
+    assert await world.store.floors.replace("datadog", ACCOUNT, floor, None)
+    found = await come_late(world, days, 4)
+    assert (found.status, found.answer is not None) == ("ended", True)
+    await world.tick()
+    assert told(world) == []
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"raised_at": now_of(JUMP) - timedelta(days=1)},
+        {"answer": Answer(by="Ana", by_id="a", at=now_of(JUMP))},
+        {"kind": "threshold"},
+    ],
+    ids=["before the channel was turned on", "answered", "a month's threshold"],
+)
+async def test_what_nobody_has_to_hear_of_is_not_told(changes: dict[str, object]) -> None:
+    world, days = await channel()
+    found = await come_late(world, days, 4)
+    world.store.conversations._change("19:c", alerts_since=now_of(JUMP))
+    at = {"raised_at": found.raised_at} | changes
+    await of(world, found, **at, updated_at=at["raised_at"])
+    await world.tick()
+    assert told(world) == []
+
+
+async def test_what_has_ended_unseen_since_it_was_raised_open_is_not_told() -> None:
+    world, days = await channel()
+    days.factors[ACCOUNT] = spike
+    await days.judge(JUMP - timedelta(days=1))
+    (found,) = await days.judge(JUMP)
+    assert found.status == "open"
+    for day in days_from(JUMP + timedelta(days=1), 4):
+        (found,) = await days.judge(day)
+    assert found.status == "ended"
+    world.now = now_of(JUMP + timedelta(days=4))
+    await world.tick()
+    assert told(world) == []
+
+
+async def test_what_nobody_could_be_told_for_a_week_is_not_told_any_more() -> None:
+    world, days = await channel()
+    await come_late(world, days, 4)
+    await world.tick(days=8)
+    assert told(world) == []
+
+
+async def test_the_first_detection_tells_nothing_of_what_is_over() -> None:
+    world, days = await channel()
+    days.factors[ACCOUNT] = spike
+    assert await days.judge(JUMP + timedelta(days=6)) == []
+    world.now = now_of(JUMP + timedelta(days=6))
+    await world.tick()
+    assert world.notifier.posts == []
