@@ -11,7 +11,7 @@ from typing import Literal
 from services.analysis.breaches import Rule, breaches
 from services.analysis.detection.groups import Group, grouped
 from services.analysis.detection.replay import Detected, History, histories, replay
-from services.analysis.detection.rules import WINDOW, Rules
+from services.analysis.detection.rules import Rules
 from services.analysis.tables import spending
 from services.analysis.windows import expected_data_through, known_after, needed_span
 from services.chunks import chunked
@@ -32,8 +32,6 @@ from services.teams import Teams
 Progress = Callable[[str, int, int], None]
 
 MONTHS = 15
-LEARN_DAYS = 2 * WINDOW + 60
-"""So much before the first day is read, that detection knows what is normal by then."""
 DAYS_A_MONTH = Decimal("30.4375")
 
 
@@ -125,10 +123,10 @@ class Backtests:
             raise InvalidError(f"--to {last} lies before --from {first}. Swap them.")
         config = await self._config.stored(now)
         teams = {team.aws_account_id: team for team in await self._teams.list()}
-        state, accounts = await self._read(now, teams, first, progress)
+        state, accounts = await self._read(now, teams, progress)
         span, oldest = _span(state, first, last)
         rules = Rules(floor=config.min_increase)
-        replayed = _Replayed(span, rules, self._known_after)
+        replayed = _Replayed(span, oldest, rules, self._known_after)
         done = 0
         for part in chunked(accounts):
             table, changes = await self._store.load_history(
@@ -144,7 +142,6 @@ class Backtests:
         self,
         now: datetime,
         teams: dict[str, Team],
-        first: date | None,
         progress: Progress,
     ) -> tuple[SourceState, list[str]]:
         """Reads what is missing; the accounts with costs, also those that were closed since."""
@@ -155,26 +152,11 @@ class Backtests:
         through = state.data_through
         if through is None:
             raise AssertionError("a refresh ends with a complete day")
-        recent = needed_span(through)
-        begin = recent.first if first is None else min(max(first, recent.first), through)
-        table = await self._store.load_totals(state.source, DaySpan(begin, through))
+        table = await self._store.load_totals(state.source, needed_span(through))
         known = (spending(table) | set(teams)) - {UNATTRIBUTED}
-        accounts = await self._costs.backfill_all(
-            now, sorted(known), _months(through, first), first or date.min
-        )
+        # All months, whatever the days asked for: they are told as in a replay of all.
+        accounts = await self._costs.backfill_all(now, sorted(known), MONTHS)
         return await self._costs.state(), sorted(accounts)
-
-
-def _months(through: date, first: date | None) -> int:
-    """Months to read back for a backtest from a day on."""
-    if first is None:
-        return MONTHS
-    begin, last = (
-        Month.of(date.fromordinal(max(first.toordinal() - LEARN_DAYS, 1))),
-        Month.of(through),
-    )
-    number = (last.year - begin.year) * 12 + last.number - begin.number + 1
-    return min(max(number, 2), MONTHS)
 
 
 def _span(state: SourceState, first: date | None, last: date | None) -> tuple[DaySpan, date]:
@@ -205,8 +187,10 @@ def _threshold_of(config: StoredConfig, percent: float | None) -> Rule:
 class _Replayed:
     """Collects what the accounts would have been told."""
 
-    def __init__(self, span: DaySpan, rules: Rules, known_after: timedelta) -> None:
+    def __init__(self, span: DaySpan, oldest: date, rules: Rules, known_after: timedelta) -> None:
         self._span = span
+        self._all = DaySpan(oldest, span.last)
+        """What comes before the span is replayed too: it says when a breach was first told."""
         self._rules = rules
         self._known_after = known_after
         self._events: list[Detected] = []
@@ -246,7 +230,9 @@ class _Replayed:
     def _add_breaches(self, history: History, team: Team | None, rule: Rule) -> None:
         own = team.anomaly_threshold if team else None
         applied = Rule(own, rule.least) if own is not None else rule
-        for one in breaches(history, self._span, applied, self._known_after):
+        for one in breaches(history, self._all, applied, self._known_after):
+            if one.judged not in self._span:
+                continue
             self._lines.append(
                 BacktestLine(
                     account_id=history.account_id,

@@ -189,23 +189,17 @@ class Costs:
         Stops for good at the month before which the source keeps nothing.
         """
         if accounts:
-            await self._read_back(now, accounts, months)
+            await self._read_back(now, accounts, months, whole=False)
 
-    async def backfill_all(
-        self, now: datetime, accounts: Sequence[str], months: int, first: date
-    ) -> set[str]:
-        """As ``backfill``, with every account that had costs in a month since ``first``.
+    async def backfill_all(self, now: datetime, accounts: Sequence[str], months: int) -> set[str]:
+        """As ``backfill``, with every other account that had costs in one of these months.
 
-        Returns these accounts and the given ones: one that was closed since is among them.
+        Returns all of them: one that was closed since is among them.
         """
-        return await self._read_back(now, accounts, months, all_since=first)
+        return await self._read_back(now, accounts, months, whole=True)
 
     async def _read_back(
-        self,
-        now: datetime,
-        accounts: Sequence[str],
-        months: int,
-        all_since: date | None = None,
+        self, now: datetime, accounts: Sequence[str], months: int, *, whole: bool
     ) -> set[str]:
         """Reads months back; the accounts, those that were found on the way among them."""
         wanted = set(accounts)
@@ -216,7 +210,6 @@ class Costs:
         for _ in range(months - 2):
             if state.oldest_month is not None and str(month) < state.oldest_month:
                 break
-            whole = all_since is not None and month.span.last >= all_since
             try:
                 wanted |= await self._read_month(state.metric, month, wanted, now, whole=whole)
             except CostSourceError as error:

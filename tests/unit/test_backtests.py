@@ -266,11 +266,11 @@ async def test_calls_grow_with_months_and_parts_and_not_with_closed_accounts() -
     assert calls[0] == calls[1]
 
 
-async def test_an_account_that_was_closed_before_the_days_asked_for_is_not_read() -> None:
-    source = closed_source([OTHER])
-    found = await backtests(MemoryStore(), source).run(NOW, first=date(2026, 8, 1))
-    assert found.accounts == 1
-    assert all(OTHER not in (part or ()) for _, _, part in source.asked)
+def grown_source() -> FakeCosts:
+    """An account above its threshold from early October on, until early November."""
+    level = usage(400.0, lambda _: 1.0, days=DAYS)
+    grown = add(level, "EC2", range((date(2026, 10, 1) - FIRST).days, DAYS), 130.0)
+    return FakeCosts(usage_lines(ACCOUNT, grown))
 
 
 def small(days: int) -> list[Cost]:
@@ -291,10 +291,21 @@ async def test_days_that_have_become_complete_since_are_read_first() -> None:
     assert later.span.last == LAST + timedelta(days=4)
 
 
-async def test_only_what_a_later_beginning_needs_is_read() -> None:
-    source = FakeCosts(small(DAYS))
-    await backtests(MemoryStore(), source).run(NOW, first=date(2026, 11, 1))
-    assert min(span.first for _, span, _ in source.asked if span.first > FIRST) == date(2026, 3, 1)
+@pytest.mark.parametrize("closed", [True, False])
+async def test_from_a_day_on_the_lines_are_those_of_a_replay_of_all(closed: bool) -> None:
+    """Also on a store that holds nothing yet, and for breaches that began before that day."""
+    source = closed_source([OTHER]) if closed else grown_source()
+    all_of_it = await backtests(MemoryStore(), source).run(NOW, with_threshold=True, percent=20)
+    asked = list(source.asked)
+    for first in (date(2026, 6, 10), date(2026, 10, 7), date(2026, 11, 1)):
+        found = await backtests(MemoryStore(), source).run(
+            NOW, first=first, with_threshold=True, percent=20
+        )
+        since = first + timedelta(days=3)
+        assert source.asked == asked * 2
+        del source.asked[len(asked) :]
+        assert found.lines == tuple(x for x in all_of_it.lines if x.notified_on >= since)
+    assert all_of_it.lines
 
 
 async def test_days_that_cannot_be_judged_are_refused_with_the_reason() -> None:
