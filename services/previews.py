@@ -3,18 +3,18 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from services.admin_reports import AdminReportBuilder
 from services.chunks import chunked
 from services.config import Config
 from services.costs import Costs
 from services.errors import InvalidError, NotFoundError
-from services.model import AdminReport, RenderedReport, Team, TeamReport
+from services.model import AdminReport, Month, RenderedReport, Team, TeamReport
 from services.recaps import Recaps
 from services.reports import Basis, ReportMaker, team_reports
 from services.restatements import Restatements
-from services.schedule import parse_period, period_of
+from services.schedule import month_of, parse_period, period_of
 from services.teams import Teams
 
 
@@ -59,7 +59,7 @@ class Previews:
     async def team_report(
         self, team: Team, now: datetime, period: str | None = None
     ) -> TeamReport:
-        """A team's report as it would be sent now, or for an earlier period.
+        """A team's report as it would be sent now, or for an earlier week or month (``2026-10``).
 
         Reads the costs of its account first where none are stored. Raises InvalidError for a
         period that is none, CostSourceError.
@@ -107,9 +107,7 @@ class Previews:
         config = await self._config.stored(now)
         this_week = period_of(now, config.schedule_timezone)
         if period is not None:
-            parse_period(period)
-            if period > this_week:
-                raise InvalidError(f"{period} has not begun. The current period is {this_week}.")
+            _must_have_begun(period, this_week, now)
         async with self._reading:
             await self._costs.ensure(now, [team.aws_account_id for team in teams])
         return await self._maker.basis(config, period or this_week, now)
@@ -117,3 +115,14 @@ class Previews:
     async def _team_reports(self, basis: Basis, teams: Sequence[Team]) -> list[TeamReport]:
         restated = await self._restatements.since_last(basis.made_at, basis, teams)
         return await team_reports(self._maker, basis, teams, restated)
+
+
+def _must_have_begun(period: str, this_week: str, now: datetime) -> None:
+    """Raises InvalidError for what is no week or month, or one to come."""
+    month, current = month_of(period), this_week
+    if month is None:
+        parse_period(period)
+    else:
+        current = str(Month.of(now.astimezone(UTC).date()))
+    if period > current:
+        raise InvalidError(f"{period} has not begun. The current period is {current}.")

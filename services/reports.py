@@ -18,7 +18,12 @@ from services.analysis.forecast import month_end
 from services.analysis.quiet import told
 from services.analysis.threshold import judge
 from services.analysis.track_record import HISTORY, track_record
-from services.analysis.windows import comparison_window, expected_data_through, needed_span
+from services.analysis.windows import (
+    comparison_window,
+    complete_at,
+    expected_data_through,
+    needed_span,
+)
 from services.anomalies import planned
 from services.errors import CostSourceError
 from services.model import (
@@ -47,7 +52,7 @@ from services.plans import Plans
 from services.ports import AnomalyStore, CostStore, FloorStore
 from services.rendering.preview import admin_preview, team_preview
 from services.rendering.reports import render_admin, render_team
-from services.schedule import reference_time
+from services.schedule import month_of, reference_time
 
 RECORD_DAYS = 90
 MOST_ALERTS = 5000
@@ -152,13 +157,17 @@ class ReportMaker:
     async def basis(self, config: StoredConfig, period: str, now: datetime) -> Basis:
         """What the reports of a period stand on, from the costs as they are stored.
 
-        A period that is over is reported as at its end. Raises CostSourceError when no costs
-        have been read yet.
+        A period that is over is reported as at its end; a month (``2026-10``) as soon as it is
+        compared in full with the one before. Raises CostSourceError when no costs have been read
+        yet.
         """
         state = await self._costs.state(self._source)
         if state.data_through is None:
             raise CostSourceError("No costs have been read yet. Try again soon.", permanent=False)
-        at = reference_time(period, config.schedule_timezone, now)
+        if (month := month_of(period)) is not None:
+            at = min(now, complete_at(month.next.span.first, self._hours))
+        else:
+            at = reference_time(period, config.schedule_timezone, now)
         expected = self.expected_through(at)
         return Basis(
             period=period,

@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from services.errors import InvalidError
-from services.model import StoredConfig
+from services.model import Month, StoredConfig
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 CATCH_UP = timedelta(days=3)
@@ -19,6 +19,7 @@ JUST_DUE = timedelta(minutes=2)
 FIRST_YEAR = 2000
 """There was no AWS before."""
 PERIOD = re.compile(r"(\d{4})-W(\d{2})", re.ASCII)
+MONTH = re.compile(r"(\d{4})-(0[1-9]|1[0-2])", re.ASCII)
 
 
 def parse_period(text: str) -> tuple[int, int]:
@@ -37,6 +38,14 @@ def parse_period(text: str) -> tuple[int, int]:
         f'"{text}" is no period. Give an ISO week such as 2026-W47.',
         [("period", "is not an ISO week such as 2026-W47")],
     )
+
+
+def month_of(text: str) -> Month | None:
+    """The month of ``2026-10``, which can be looked at like a period; None when it is none."""
+    match = MONTH.fullmatch(text)
+    if match and int(match[1]) >= FIRST_YEAR:
+        return Month(int(match[1]), int(match[2]))
+    return None
 
 
 def period_label(day: date) -> str:

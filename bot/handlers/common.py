@@ -1,6 +1,7 @@
 """What several handlers need: which team, which number, which day."""
 
 import re
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
 
 from bot.chat import Chat
@@ -11,6 +12,8 @@ from services.errors import InvalidError
 from services.model import Role, Team
 
 PAGE = 10
+MOST_WORDS = 4
+"""So many words at the end of a text are tried as what follows the team."""
 DAY_FORMATS = ("%d %b", "%d %B", "%b %d", "%B %d")
 HALF_A_YEAR = timedelta(days=183)
 
@@ -42,6 +45,27 @@ async def pick(chat: Chat, text: str, verb: str, **data: str) -> Team:
         for team in found
     ]
     raise ChooseError(general.which(wanted, choices))
+
+
+async def team_and_words(
+    chat: Chat, text: str, meaning: Callable[[str], str | None], ways: str
+) -> tuple[str, str | None]:
+    """What of a text names the team, and what the words after it mean; None when there are none.
+
+    Raises InvalidError, with the ``ways`` to write it, when words follow a team and mean nothing.
+    """
+    if await chat.teams.find(unquoted(text)):
+        return text, None
+    words = text.split()
+    ends = range(max(len(words) - MOST_WORDS, 0), len(words))
+    for end in ends:
+        if (found := meaning(" ".join(words[end:]))) is not None:
+            return " ".join(words[:end]), found
+    for end in reversed(ends):
+        if end and await chat.teams.find(unquoted(" ".join(words[:end]))):
+            after = " ".join(words[end:])[:40]
+            raise InvalidError(f"“{after}” is not understood. After {ways}.")
+    return text, None
 
 
 def _is_exactly(team: Team, wanted: str) -> bool:

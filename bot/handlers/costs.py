@@ -2,9 +2,11 @@
 
 import re
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 from bot.chat import Chat
-from bot.handlers.common import a_day, number, pick
+from bot.handlers.common import a_day, number, pick, team_and_words
+from bot.periods import WAYS, period_meant
 from bot.press import Press
 from bot.turn import Reply, Turn
 from cards import costs as cards
@@ -15,13 +17,13 @@ from services.histories import Span
 from services.model import DaySpan, Team
 from services.wording import clock_time
 
-SPANS: tuple[tuple[str, Span], ...] = (
-    ("last 30 days", "30 days"),
-    ("30 days", "30 days"),
-    ("this month", "month"),
-    ("month", "month"),
-)
-PERIOD = re.compile(r"(?P<team>.*?)\s*(?P<period>\d{4}-W\d{2})", re.IGNORECASE | re.ASCII)
+SPANS: dict[str, Span] = {
+    "last 30 days": "30 days",
+    "30 days": "30 days",
+    "this month": "month",
+    "month": "month",
+}
+SPAN_WAYS = "month or last 30 days"
 LONGEST_PLAN = 600
 EXPECTED = re.compile(
     r"(?P<team>.+?)\s+(?P<sign>[+\-−])?\s*(?P<percent>\d+(?:[.,]\d+)?)\s*%\s+from\s+(?P<first>.+?)"
@@ -32,13 +34,14 @@ EXPECTED = re.compile(
 
 async def show_costs(chat: Chat, turn: Turn, rest: str) -> Reply:
     """Daily costs of a team."""
-    span: Span = "month"
-    for words, meant in SPANS:
-        if rest.casefold().endswith(f" {words}"):
-            rest, span = rest[: -len(words)].strip(), meant
-            break
-    team = await pick(chat, rest, "costs", span=span)
+    name, said = await team_and_words(chat, rest, _span_meant, f"costs <team> write {SPAN_WAYS}")
+    span: Span = "30 days" if said == "30 days" else "month"
+    team = await pick(chat, name, "costs", span=span)
     return await _costs(chat, turn, team, span)
+
+
+def _span_meant(words: str) -> str | None:
+    return SPANS.get(words.casefold())
 
 
 async def press_costs(chat: Chat, turn: Turn, press: Press) -> Reply:
@@ -54,9 +57,11 @@ async def _costs(chat: Chat, turn: Turn, team: Team, span: Span) -> Reply:
 
 async def explain(chat: Chat, turn: Turn, rest: str) -> Reply:
     """Why a team's costs changed; for an earlier period when one is given."""
-    with_period = PERIOD.fullmatch(rest)
-    period = with_period["period"].upper() if with_period else None
-    name = with_period["team"] if with_period else rest
+    zone = (await chat.config.stored(turn.now)).schedule_timezone
+    today = turn.now.astimezone(ZoneInfo(zone)).date()
+    name, period = await team_and_words(
+        chat, rest, lambda words: period_meant(words, today), f"explain <team> write {WAYS}"
+    )
     team = await pick(chat, name, "explain", **({"period": period} if period else {}))
     report = await chat.previews.team_report(team, turn.now, period)
     return Reply(cards.explain(report))

@@ -1,6 +1,6 @@
 """Which days are complete, and which are compared with which."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 from services.model import DaySpan, Month, Window
 
@@ -15,6 +15,12 @@ def expected_data_through(now: datetime, complete_after_hours: int) -> date:
     23 November 17:00 UTC with 48 hours gives 20 November.
     """
     return (now.astimezone(UTC) - timedelta(hours=complete_after_hours, days=1)).date()
+
+
+def complete_at(day: date, complete_after_hours: int) -> datetime:
+    """The instant from which on a UTC day counts as complete."""
+    begin = datetime.combine(day, time(0), UTC)
+    return begin + timedelta(days=1, hours=complete_after_hours)
 
 
 def known_after(complete_after_hours: int) -> timedelta:

@@ -1,6 +1,6 @@
 """Previews say what the mail of now would: how last week's went, and what was restated since."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from services.adapters.secrets import FernetBox
 from services.audit import Audit
 from services.config import Config
 from services.costs import Costs
+from services.errors import InvalidError
 from services.model import Actor, DeliveryState, Floor, SourceState, Team
 from services.plans import Plans
 from services.previews import Previews
@@ -143,3 +144,20 @@ async def test_growth_below_the_accounts_floor_crosses_no_threshold(
     report = await made.team_report(team, NOW)
     assert (report.figures.breach is not None) is crossed
     assert bool(report.anomalies) is crossed
+
+
+async def test_a_month_that_is_over_is_compared_in_full_with_the_one_before() -> None:
+    made, team = await reports(MemoryStore())
+    window = (await made.team_report(team, NOW, "2026-10")).figures.window
+    assert (window.current.first, window.current.last) == (date(2026, 10, 1), date(2026, 10, 31))
+    assert (window.previous.first, window.previous.last) == (date(2026, 9, 1), date(2026, 9, 30))
+
+
+async def test_the_present_month_is_the_present_report_and_a_later_one_has_not_begun() -> None:
+    made, team = await reports(MemoryStore())
+    now = await made.team_report(team, NOW)
+    assert (await made.team_report(team, NOW, "2026-11")).figures == now.figures
+    with pytest.raises(InvalidError, match=r"2026-12 has not begun\. .*is 2026-11"):
+        await made.team_report(team, NOW, "2026-12")
+    with pytest.raises(InvalidError, match="is no period"):
+        await made.team_report(team, NOW, "2026-13")
