@@ -374,13 +374,18 @@ def _table(lines: Sequence[AnomalyLine]) -> Element:
         [
             (plain(one.team_name, 60), plain(one.anomaly.service, 60)),
             _money(one),
-            (day(one.anomaly.start), STATES[one.anomaly.status]),
+            (day(one.anomaly.start), _state_words(one)),
         ]
         for one in lines
     ]
     return table(
         [("Team: driver", 5, False), ("Excess", 4, True), ("Since, state", 4, True)], rows
     )
+
+
+def _state_words(line: AnomalyLine) -> str:
+    mark = ", above threshold" if line.above_threshold else ""
+    return f"{STATES[line.anomaly.status]}{mark}"
 
 
 def _money(line: AnomalyLine) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from services.analysis.figures import Totals
+from services.analysis.quiet import is_above
 from services.model import (
     AccountFigures,
     AdminReport,
@@ -59,7 +60,12 @@ class AdminReportBuilder:
                 )
             )
         self._anomalies += [
-            AnomalyLine(team_name=team.team_name, anomaly=anomaly) for anomaly in report.anomalies
+            AnomalyLine(
+                team_name=team.team_name,
+                anomaly=anomaly,
+                above_threshold=is_above(anomaly, figures),
+            )
+            for anomaly in report.anomalies
         ]
 
     def add_unmapped(
@@ -70,7 +76,10 @@ class AdminReportBuilder:
             return
         self._totals.add(figures)
         name = f"{self._names.get(account) or account}, no team"
-        self._anomalies += [AnomalyLine(team_name=name, anomaly=one) for one in anomalies]
+        self._anomalies += [
+            AnomalyLine(team_name=name, anomaly=one, above_threshold=is_above(one, figures))
+            for one in anomalies
+        ]
         self._unmapped.append(
             UnmappedAccount(
                 aws_account_id=account,

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from services.analysis.quiet import above_threshold, listed
 from services.model import Anomaly, AnomalyLine, AnomalyStatus, SourceName, Team
 from services.ports import AnomalyStore
 from services.teams import Teams
@@ -19,15 +20,22 @@ class AnomalyList:
         self._source = source
 
     async def list(self, team: Team | None = None) -> list[AnomalyLine]:
-        """Open ones by excess, then the newest others."""
+        """Open ones by excess, then the newest others; an open crossed threshold that an open
+        detected event stands for is a mark on the event's line.
+        """
         accounts = [team.aws_account_id] if team else None
         names = {one.aws_account_id: one.team_name for one in await self._teams.list()}
         open_ones = await self._store.open_of(self._source, accounts)
         newest = await self._store.newest(self._source, accounts, MOST_CLOSED)
         others = [one for one in newest if one.status != "open"]
+        above = above_threshold(open_ones)
         return [
-            AnomalyLine(team_name=names.get(one.account_id, one.account_id), anomaly=one)
-            for one in (*open_ones, *others)
+            AnomalyLine(
+                team_name=names.get(one.account_id, one.account_id),
+                anomaly=one,
+                above_threshold=one.id in above,
+            )
+            for one in (*listed(open_ones), *others)
         ]
 
     async def page(

@@ -15,7 +15,7 @@ from statistics import median
 
 from services.analysis.figures import account_figures
 from services.analysis.forecast import month_end
-from services.analysis.quiet import told
+from services.analysis.quiet import listed, told
 from services.analysis.threshold import judge
 from services.analysis.track_record import HISTORY, track_record
 from services.analysis.windows import (
@@ -228,27 +228,29 @@ class ReportMaker:
         restatement: Restatement | None = None,
         plan: PlannedChange | None = None,
     ) -> TeamReport:
-        """A team's report; a breach that is not recorded yet is listed all the same."""
+        """A team's report; a breach that is not recorded yet is listed all the same, where no
+        detected event stands for it.
+        """
         if figures.last_day is None:
             last = await self._costs.last_days(self._source, [team.aws_account_id])
             figures = figures.model_copy(update={"last_day": last.get(team.aws_account_id)})
         breach = judge(self._source, team.aws_account_id, figures, basis.made_at)
-        listed = list(anomalies)
+        found = list(anomalies)
         within_plan = (
             planned(breach, figures, plan, basis.made_at) is not None if breach else False
         )
         if (
             breach is not None
             and not within_plan
-            and breach.id not in {anomaly.id for anomaly in listed}
+            and breach.id not in {anomaly.id for anomaly in found}
         ):
             known = await self._anomalies.get(breach.id)
             if known is None:
-                listed.append(breach)
+                found.append(breach)
         return TeamReport(
             team=team,
             figures=figures,
-            anomalies=tuple(sorted(listed, key=lambda anomaly: -anomaly.excess)),
+            anomalies=tuple(sorted(listed(found), key=lambda anomaly: -anomaly.excess)),
             restatement=restatement,
             plan=plan,
             expected_through=basis.expected_through,
@@ -260,12 +262,14 @@ class ReportMaker:
     async def open_anomalies(
         self, basis: Basis, accounts: Sequence[str]
     ) -> dict[str, list[Anomaly]]:
-        """The open anomalies by account; for a period that is over, those that lie in its days."""
+        """The open anomalies by account as they are listed; for a period that is over, those that
+        lie in its days.
+        """
         found: dict[str, list[Anomaly]] = {}
         for anomaly in await self._anomalies.open_of(self._source, accounts):
             if not basis.past or _lies_in(anomaly, basis):
                 found.setdefault(anomaly.account_id, []).append(anomaly)
-        return found
+        return {account: listed(anomalies) for account, anomalies in found.items()}
 
     async def answered(self, accounts: Sequence[str]) -> dict[str, list[Anomaly]]:
         """What was raised before by account, newest first: what is like it may be answered."""

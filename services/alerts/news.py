@@ -1,6 +1,6 @@
 """What cards of alerts are made from, and what they say in short."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
@@ -115,9 +115,16 @@ class Newsroom:
             sample=self._source == "sample",
         )
 
-    def digest(self, anomalies: Sequence[Anomaly], facts: Known, *, together: bool) -> DigestNews:
+    def digest(
+        self, anomalies: Sequence[Anomaly], facts: Known, above: Collection[str], *, together: bool
+    ) -> DigestNews:
+        """Anomalies in one message; ``above``: those that stand for a crossed threshold, by id."""
         lines = [
-            AnomalyLine(team_name=_name(facts.teams.get(one.account_id), one), anomaly=one)
+            AnomalyLine(
+                team_name=_name(facts.teams.get(one.account_id), one),
+                anomaly=one,
+                above_threshold=one.id in above,
+            )
             for one in sorted(anomalies, key=lambda one: -one.excess)
         ]
         return DigestNews(lines=tuple(lines), together=together, sample=self._source == "sample")

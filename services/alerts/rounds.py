@@ -30,6 +30,7 @@ from services.alerts.news import (
 from services.alerts.posting import Posting
 from services.alerts.runs import RUN, RunCards
 from services.alerts.untold import Untold, came_ended
+from services.analysis.quiet import above_threshold
 from services.config import Config
 from services.errors import (
     AgentError,
@@ -286,7 +287,9 @@ class Alerts:
     ) -> None:
         if listed:
             together = digest.subject.startswith(GROUP)
-            news = self._newsroom.digest(listed, facts, together=together)
+            accounts = sorted({one.account_id for one in listed})
+            above = above_threshold(await self._anomalies.open_of(self._source, accounts))
+            news = self._newsroom.digest(listed, facts, above, together=together)
             await self._posting.post(conversation, digest, news, facts.now)
         else:
             await self._posting.save(digest, facts.now, state="failed", error="nothing to tell")

@@ -6,11 +6,11 @@ more: it has grown, the day has come, or what was said has been taken back.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
-from services.model import Anomaly, Answer, Floor
+from services.model import AccountFigures, Anomaly, Answer, Floor
 
 PLAN, FLOOR, LIKE = "plan", "floor", "like"
 BY_ITSELF = {PLAN, FLOOR, LIKE}
@@ -95,21 +95,44 @@ def told(anomalies: Sequence[Anomaly]) -> list[Anomaly]:
     """Those that people were told of: not what was quiet by itself, nor a crossed threshold that a
     detected event stands for.
     """
+    return [one for one in listed(anomalies) if not (one.answer and one.answer.by_id in BY_ITSELF)]
+
+
+def listed(anomalies: Sequence[Anomaly]) -> list[Anomaly]:
+    """Each money once: without the crossed thresholds that a detected event among these anomalies
+    stands for.
+    """
+    covered = {breach.id for _, breach in _covered(anomalies)}
+    return [one for one in anomalies if one.id not in covered]
+
+
+def above_threshold(anomalies: Sequence[Anomaly]) -> set[str]:
+    """The detected events, by id, that stand for a crossed threshold among these anomalies."""
+    return {event.id for event, _ in _covered(anomalies)}
+
+
+def is_above(event: Anomaly, figures: AccountFigures | None) -> bool:
+    """Whether an anomaly is a detected event in the days whose usage crosses the threshold."""
+    if figures is None or figures.breach is None or event.kind == "threshold":
+        return False
+    return _last(event) >= figures.window.current.first
+
+
+def _covered(anomalies: Sequence[Anomaly]) -> Iterator[tuple[Anomaly, Anomaly]]:
+    """Detected events with the crossed thresholds that they stand for."""
     events: dict[str, list[Anomaly]] = defaultdict(list)
     for one in anomalies:
         if one.kind != "threshold":
             events[one.account_id].append(one)
-    return [
-        one
-        for one in anomalies
-        if not (one.answer and one.answer.by_id in BY_ITSELF)
-        and not (
-            one.kind == "threshold" and any(covers(event, one) for event in events[one.account_id])
-        )
-    ]
+    for one in anomalies:
+        if one.kind == "threshold":
+            yield from ((event, one) for event in events[one.account_id] if covers(event, one))
 
 
 def covers(event: Anomaly, breach: Anomaly) -> bool:
     """Whether a detected event lies in the month of a crossed threshold, or later."""
-    last = event.end or event.last or event.start
-    return event.account_id == breach.account_id and last >= breach.start
+    return event.account_id == breach.account_id and _last(event) >= breach.start
+
+
+def _last(event: Anomaly) -> date:
+    return event.end or event.last or event.start

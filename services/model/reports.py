@@ -74,6 +74,8 @@ class AnomalyLine(Value):
 
     team_name: str
     anomaly: Anomaly
+    above_threshold: bool = False
+    """A detected event that stands for a crossed threshold, which has no line of its own."""
 
 
 class DeliveryRecap(Value):

@@ -243,6 +243,8 @@ def _anomalies(report: AdminReport) -> list[AdminAnomaly]:
     for line in report.anomalies[:MOST_ANOMALIES]:
         one = line.anomaly
         kind = "above threshold" if one.kind == "threshold" else "over expected"
+        if line.above_threshold:
+            kind += ", above threshold"
         found.append(
             AdminAnomaly(
                 team=neutral(line.team_name, NAME),

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 
+from services.analysis.quiet import is_above
 from services.model import (
     AccountFigures,
     Anomaly,
@@ -304,7 +305,8 @@ def _box(report: TeamReport, anomaly: Anomaly, teams_app: bool) -> AnomalyBox:
             f"{service}: {money(anomaly.excess, currency)} more than expected since "
             f"{weekday(anomaly.start)}."
         )
-        state = f"Open, {plural(days, 'day')}. Nobody has answered."
+        mark = ", above threshold" if is_above(anomaly, report.figures) else ""
+        state = f"Open, {plural(days, 'day')}{mark}. Nobody has answered."
     name = neutral(report.team.team_name, NAME)
     explain = f"In Teams, write: explain {name}" if teams_app else ""
     lines = [one for one in (_parts(anomaly), _often(anomaly), state) if one]

@@ -103,7 +103,7 @@ def _figured(texts: Texts, name: str) -> Named:
         shares=tuple((texts.service(i), Decimal(1500000) / 3**i) for i in range(3)),
     )
     raised = (threshold_anomaly(figures, texts), event)
-    whole = report(texts, figures, anomalies=raised)
+    whole = report(texts, figures, anomalies=(event,))
     yield f"{name}: preview", reports.team_preview(whole, "admin")
     yield f"{name}: explain", costs.explain(whole)
     for kind, one in zip(("threshold", "event"), raised, strict=True):

@@ -301,7 +301,11 @@ def news(texts: Texts, about: Anomaly, **more: Any) -> AnomalyNews:
 def lines(texts: Texts, number: int) -> list[AnomalyLine]:
     states = ("open", "open", "snoozed", "expected", "not_an_anomaly", "accepted", "ended")
     return [
-        AnomalyLine(team_name=texts.name(i), anomaly=anomaly(texts, i, status=states[i % 7]))
+        AnomalyLine(
+            team_name=texts.name(i),
+            anomaly=anomaly(texts, i, status=states[i % 7]),
+            above_threshold=i == 1,
+        )
         for i in range(number)
     ]
 
@@ -536,7 +540,7 @@ def _teams(texts: Texts) -> Named:
         by=texts.person,
         at=NOW,
     )
-    raised = (threshold_anomaly(up(texts), texts), anomaly(texts))
+    raised = (anomaly(texts), anomaly(texts, 1))
     yield "team up", teams.team_card(report(texts, up(texts), anomalies=raised), "admin")
     yield "team quiet, for a viewer", teams.team_card(report(texts, quiet(texts)), "viewer")
     yield "team silent", teams.team_card(report(texts, silent(), sample=True), "admin")
@@ -743,7 +747,8 @@ def _quiet(texts: Texts) -> Named:
 
 def _reports(texts: Texts) -> Named:
     grown = up(texts)
-    raised = (threshold_anomaly(grown, texts), anomaly(texts, 1), anomaly(texts, 2))
+    crossed = (threshold_anomaly(grown, texts),)
+    raised = tuple(anomaly(texts, i) for i in range(3))
     restated = Restatement(
         label="September",
         reported_on=date(2026, 10, 3),
@@ -770,7 +775,7 @@ def _reports(texts: Texts) -> Named:
         sample=True,
         expected_through=SPAN.last + timedelta(days=4),
     )
-    yield "preview up", reports.team_preview(report(texts, grown, anomalies=raised[:2]), "admin")
+    yield "preview up", reports.team_preview(report(texts, grown, anomalies=crossed), "admin")
     yield "preview with all", reports.team_preview(whole, "admin")
     yield (
         "preview quiet, for a viewer",

@@ -34,7 +34,6 @@ from tests.cards.examples import (
     report,
     silent,
     team,
-    threshold_anomaly,
     up,
 )
 from tests.makers import NOW
@@ -76,7 +75,7 @@ def whole(texts: Texts) -> TeamReport:
     return report(
         texts,
         figures,
-        anomalies=(first, anomaly(texts, 1), threshold_anomaly(figures, texts)),
+        anomalies=(first, anomaly(texts, 1)),
         restatement=restated(),
         plan=plan,
         sample=True,
