@@ -172,7 +172,11 @@ def _floor_words(news: AnomalyNews) -> str:
     """Whether the floor of the account is offered to be raised, or has been."""
     currency = news.anomaly.currency
     if (offer := news.offer) is not None:
-        hidden = f"{offer.hidden} of the last {plural(offer.alerts, 'alert')}"
+        hidden = (
+            "the last alert"
+            if offer.hidden == offer.alerts == 1
+            else f"{offer.hidden} of the last {plural(offer.alerts, 'alert')}"
+        )
         return (
             f"Raise the floor from {set_amount(offer.current, currency)} to "
             f"{set_amount(offer.amount, currency)}? It would have hidden {hidden} of this account."

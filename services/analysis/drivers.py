@@ -77,7 +77,7 @@ class ExcessLine:
     service: str
     excess: Decimal
     percent: int
-    """Of the excess, rounded down."""
+    """Of the excess, rounded half up; 100 only for all of it."""
 
 
 def excess_lines(

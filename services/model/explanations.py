@@ -1,7 +1,7 @@
 """Why a cost changed: the parts of a change, and what many accounts have in common."""
 
 from dataclasses import dataclass
-from decimal import ROUND_DOWN, Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Literal
 
 from services.model.costs import Category
@@ -96,7 +96,7 @@ class Explanation:
     def explains(self, lines: int = 1) -> int | None:
         """Percent of the movement in the direction of the change that its largest lines make up.
 
-        Rounded down, so that 100 means all of it. None when nothing changed.
+        Rounded half up; 100 means all of it. None when nothing changed.
         """
         if self.change == 0:
             return None
@@ -107,10 +107,11 @@ class Explanation:
 
 
 def whole_percent(part: Decimal, whole: Decimal) -> int:
-    """A share in percent, rounded down; zero of nothing."""
+    """A share in percent, rounded half up; 100 only for all of it. Zero of nothing."""
     if whole <= 0:
         return 0
-    return int((part / whole * 100).to_integral_value(ROUND_DOWN))
+    share = int((part / whole * 100).to_integral_value(ROUND_HALF_UP))
+    return min(share, 99) if part < whole else share
 
 
 @dataclass(frozen=True, slots=True)

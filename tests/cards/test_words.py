@@ -10,6 +10,7 @@ from cards import anomalies, costs, general, reports, settings, teams, threshold
 from cards.elements import bold, card, execute, heading, note, sentence, table, text, words_of
 from services.model import (
     DeliveryState,
+    FloorOffer,
     RenderedReport,
     RunState,
     SpanDays,
@@ -58,6 +59,19 @@ def test_an_answered_alert_says_who_and_when_and_offers_the_way_back() -> None:
     assert "or doubled" in read(every()["alert snoozed"])
     assert "load test until Friday" in read(every()["alert expected"])
     assert "[Reopen]" not in read(every()["alert ended"])
+
+
+@pytest.mark.parametrize(
+    ("hidden", "alerts", "words"),
+    [(1, 1, "the last alert"), (1, 2, "1 of the last 2 alerts"), (2, 2, "2 of the last 2 alerts")],
+)
+def test_an_offered_floor_says_what_it_would_have_hidden(
+    hidden: int, alerts: int, words: str
+) -> None:
+    small = examples.answered(ORDINARY, "too_small")
+    offer = FloorOffer(current=Decimal(25), amount=Decimal(60), hidden=hidden, alerts=alerts)
+    made = read(anomalies.alert(news(ORDINARY, small, offer=offer)))
+    assert f"It would have hidden {words} of this account." in made
 
 
 def test_only_what_crossed_a_threshold_or_failed_is_red() -> None:

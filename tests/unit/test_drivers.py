@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 
 from services.analysis.drivers import SharedMoves, excess_lines
 from services.analysis.figures import Totals, account_figures
-from services.model import AccountFigures, Category, CostSeries, DaySpan, Explanation, SharedMove
+from services.model import (
+    AccountFigures,
+    Category,
+    CostSeries,
+    DaySpan,
+    Explanation,
+    SharedMove,
+    whole_percent,
+)
 from tests.makers import NAN, series
 
 SPAN = DaySpan(date(2026, 10, 1), date(2026, 11, 20))
@@ -100,9 +108,9 @@ def test_one_off_charges_are_lines_of_their_own_beside_usage() -> None:
     assert (found.change, found.one_off_change) == (Decimal(50), Decimal(-150))
 
 
-def test_how_much_the_largest_lines_explain_is_rounded_down() -> None:
+def test_how_much_the_largest_lines_explain_is_rounded_half_up() -> None:
     found = explained(moved(0, 92.9, service="EC2"), moved(0, 7.1, service="S3"))
-    assert (found.explains(), found.explains(2)) == (92, 100)
+    assert (found.explains(), found.explains(2)) == (93, 100)
     down = explained(moved(80, 0, service="EC2"), moved(20, 0, service="S3"))
     assert down.explains() == 80
     assert explained(moved(5, 5)).explains() is None
@@ -181,3 +189,11 @@ def test_the_services_of_an_anomaly_add_up_to_its_excess(most: int) -> None:
 def test_an_anomaly_of_one_service_is_one_line_of_all_of_it() -> None:
     (line,) = excess_lines(Decimal("412.37"), [("EC2", Decimal("412.37"))])
     assert (line.service, line.percent) == ("EC2", 100)
+
+
+@pytest.mark.parametrize(
+    ("part", "percent"),
+    [("98.66", 99), ("98.49", 98), ("98.5", 99), ("99.7", 99), ("100", 100), ("0.4", 0)],
+)
+def test_a_share_is_rounded_half_up_and_only_all_of_it_is_100(part: str, percent: int) -> None:
+    assert whole_percent(Decimal(part), Decimal(100)) == percent

@@ -196,7 +196,7 @@ def test_an_explanation_names_the_largest_line_one_off_charges_and_what_cancels(
         "S3 explains 100% of the increase."
     ]
     assert said(("EC2", usage, 100, 192), ("Tax", Category.TAX, 10, 11)) == [
-        "EC2 explains 98% of the increase."
+        "EC2 explains 99% of the increase."
     ]
 
 
