@@ -15,7 +15,7 @@ from statistics import median
 
 from services.analysis.figures import account_figures
 from services.analysis.forecast import month_end
-from services.analysis.quiet import listed, told
+from services.analysis.quiet import LATE_DAYS, came_ended, listed, told
 from services.analysis.threshold import judge
 from services.analysis.track_record import HISTORY, track_record
 from services.analysis.windows import (
@@ -271,6 +271,20 @@ class ReportMaker:
                 found.setdefault(anomaly.account_id, []).append(anomaly)
         return {account: listed(anomalies) for account, anomalies in found.items()}
 
+    async def ended_anomalies(
+        self, basis: Basis, accounts: Sequence[str]
+    ) -> dict[str, list[Anomaly]]:
+        """What was raised in the last week and was over by then, by account; none for a period
+        that is over.
+        """
+        found: dict[str, list[Anomaly]] = {}
+        if basis.past:
+            return found
+        for one in await self._anomalies.ended_of(self._source, basis.made_at - LATE_DAYS):
+            if one.account_id in accounts and came_ended(one):
+                found.setdefault(one.account_id, []).append(one)
+        return found
+
     async def answered(self, accounts: Sequence[str]) -> dict[str, list[Anomaly]]:
         """What was raised before by account, newest first: what is like it may be answered."""
         found: dict[str, list[Anomaly]] = {}
@@ -357,18 +371,19 @@ async def team_reports(
     }
     figures = await maker.figures(basis, accounts, thresholds, record=record)
     anomalies = await maker.open_anomalies(basis, accounts)
+    ended = await maker.ended_anomalies(basis, accounts)
     plans = await maker.plans(basis, accounts)
     made = []
     for team in teams:
-        made.append(
-            await maker.team_report(
-                basis,
-                team,
-                figures[team.aws_account_id],
-                anomalies.get(team.aws_account_id, []),
-                (restatements or {}).get(team.id),
-                plans.get(team.aws_account_id),
-            )
+        report = await maker.team_report(
+            basis,
+            team,
+            figures[team.aws_account_id],
+            anomalies.get(team.aws_account_id, []),
+            (restatements or {}).get(team.id),
+            plans.get(team.aws_account_id),
         )
+        over = tuple(ended.get(team.aws_account_id, ()))
+        made.append(report.model_copy(update={"ended": over}))
         await asyncio.sleep(0)  # other requests get their turn
     return made

@@ -29,8 +29,8 @@ from services.alerts.news import (
 )
 from services.alerts.posting import Posting
 from services.alerts.runs import RUN, RunCards
-from services.alerts.untold import Untold, came_ended
-from services.analysis.quiet import above_threshold
+from services.alerts.untold import Untold
+from services.analysis.quiet import above_threshold, came_ended
 from services.config import Config
 from services.errors import (
     AgentError,

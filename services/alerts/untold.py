@@ -1,29 +1,13 @@
 """What there is to tell channels of: open anomalies, and those that were over when they came."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from services.analysis.quiet import covers
+from services.analysis.quiet import LATE_DAYS, came_ended, covers
 from services.model import Anomaly, Conversation, SourceName
 from services.ports import AlertStore, AnomalyStore
 
 MOST_EVENTS = 1000
-LATE_DAYS = timedelta(days=7)
-"""For so long after it was raised an anomaly that was over by then is told."""
-
-
-def came_ended(anomaly: Anomaly) -> bool:
-    """Whether a detected event was over already when it was raised, as its costs came late or
-    were restated, and nothing said before keeps it quiet.
-
-    One that was open when it was raised has been changed since, when it ended.
-    """
-    return (
-        anomaly.status == "ended"
-        and anomaly.kind != "threshold"
-        and anomaly.answer is None
-        and anomaly.updated_at == anomaly.raised_at
-    )
 
 
 class Untold:

@@ -24,6 +24,9 @@ STEPS = tuple(Decimal(one) for one in ("1", "1.2", "1.5", "2", "2.5", "3", "4", 
 COUNTED = 5
 """So many of the last alerts are looked at when a floor is offered."""
 
+LATE_DAYS = timedelta(days=7)
+"""For so long after it was raised an anomaly that was over by then is told."""
+
 
 def quiet_until(anomaly: Anomaly, answer: str, today: date) -> date | None:
     """The last day on which nothing is told of what is like an anomaly with this answer."""
@@ -96,6 +99,20 @@ def told(anomalies: Sequence[Anomaly]) -> list[Anomaly]:
     detected event stands for.
     """
     return [one for one in listed(anomalies) if not (one.answer and one.answer.by_id in BY_ITSELF)]
+
+
+def came_ended(anomaly: Anomaly) -> bool:
+    """Whether a detected event was over already when it was raised, as its costs came late or
+    were restated, and nothing said before keeps it quiet.
+
+    One that was open when it was raised has been changed since, when it ended.
+    """
+    return (
+        anomaly.status == "ended"
+        and anomaly.kind != "threshold"
+        and anomaly.answer is None
+        and anomaly.updated_at == anomaly.raised_at
+    )
 
 
 def listed(anomalies: Sequence[Anomaly]) -> list[Anomaly]:

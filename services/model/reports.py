@@ -29,6 +29,8 @@ class TeamReport(Value):
     figures: AccountFigures
     anomalies: tuple[Anomaly, ...] = ()
     """Open ones, largest excess first."""
+    ended: tuple[Anomaly, ...] = ()
+    """Those of the last week that were over when they were raised, largest excess first."""
     restatement: Restatement | None = None
     plan: PlannedChange | None = None
     """A change that was announced for days of the window."""

@@ -173,8 +173,11 @@ def _figures(report: TeamReport, *, teams_app: bool) -> dict[str, object]:
         "why": _why(figures, quiet=quiet),
         "window": window_line(figures.window, previous, currency),
         "days": days_line(figures.window, figures.data_through, currency),
-        "anomalies_heading": f"Needs a look ({open_ones.replace(' ', ' open ', 1)})",
-        "anomalies": [_box(report, one, teams_app) for one in report.anomalies[:MOST_ANOMALIES]],
+        "anomalies_heading": _look_heading(report),
+        "anomalies": [
+            _box(report, one, teams_app)
+            for one in (*report.anomalies, *report.ended)[:MOST_ANOMALIES]
+        ],
         "changes_heading": f"What changed ({names[1]} = “was”)",
         "current_label": names[0],
         "rows": service_rows(
@@ -192,6 +195,16 @@ def _figures(report: TeamReport, *, teams_app: bool) -> dict[str, object]:
     }
 
 
+def _look_heading(report: TeamReport) -> str:
+    """``Needs a look (2 open anomalies, 1 ended)``."""
+    ended = len(report.ended)
+    if not report.anomalies:
+        return f"Needs a look ({plural(ended, 'ended anomaly', 'ended anomalies')})"
+    open_ones = plural(len(report.anomalies), "open anomaly", "open anomalies")
+    more = f", {ended:,} ended" if ended else ""
+    return f"Needs a look ({open_ones}{more})"
+
+
 def _why(figures: AccountFigures, *, quiet: bool) -> list[str]:
     """What the change is made of; of a quiet one only whether the total hides something."""
     why = figures.explanation
@@ -204,7 +217,8 @@ def _why(figures: AccountFigures, *, quiet: bool) -> list[str]:
 
 def _is_quiet(report: TeamReport) -> bool:
     figures = report.figures
-    return not (report.anomalies or figures.breach or _is_new_spend(figures) or _is_drop(figures))
+    listed = report.anomalies or report.ended
+    return not (listed or figures.breach or _is_new_spend(figures) or _is_drop(figures))
 
 
 def _is_new_spend(figures: AccountFigures) -> bool:
@@ -247,6 +261,12 @@ def _news(report: TeamReport) -> str:
         share = _share(figures.current_total, figures.previous_total)
         names = drivers(figures.services, up=False)
         return f"down {round_money(-_moved(figures), currency)}{share}, mostly {names}"
+    if report.ended:
+        first = report.ended[0]
+        return (
+            f"{neutral(first.service, 30)} {round_money(first.excess, currency)} over expected, "
+            f"{day_range(first.start, first.end or first.start)}"
+        )
     total = round_money(figures.current_total, currency)
     return f"{total} for {period_names(figures.window)[0]}, no unusual change"
 
@@ -300,6 +320,12 @@ def _box(report: TeamReport, anomaly: Anomaly, teams_app: bool) -> AnomalyBox:
         _, before = period_names(report.figures.window)
         what = f"Usage is {money(anomaly.excess, currency)} above {before}; {service} grew most."
         state = "Open this month. Nobody has answered."
+    elif anomaly.status == "ended":
+        last = anomaly.end or anomaly.start
+        when = day_range(anomaly.start, last)
+        what = f"{service}: {money(anomaly.excess, currency)} more than expected, {when}."
+        lasted = plural((last - anomaly.start).days + 1, "day")
+        state = f"Ended after {lasted}. Its costs came late or were restated."
     else:
         what = (
             f"{service}: {money(anomaly.excess, currency)} more than expected since "

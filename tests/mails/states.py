@@ -76,6 +76,9 @@ def whole(texts: Texts) -> TeamReport:
         texts,
         figures,
         anomalies=(first, anomaly(texts, 1)),
+        ended=(
+            anomaly(texts, 2, status="ended", end=date(2026, 11, 18), last=date(2026, 11, 18)),
+        ),
         restatement=restated(),
         plan=plan,
         sample=True,

@@ -8,8 +8,13 @@ import pytest
 
 from services.errors import AgentError
 from services.model import Anomaly, AnomalyNews, Answer, Floor
+from tests.makers import NOW
 from tests.unit.test_alert_ledger import World
 from tests.unit.test_detections import ACCOUNT, JUMP, Days, channel, days_from, now_of
+from tests.unit.test_once_listed import event, stored
+from tests.unit.test_previews import THROUGH, reports
+
+HOUR = timedelta(hours=1)
 
 
 def spike(day: date) -> float:
@@ -136,3 +141,28 @@ async def test_the_first_detection_tells_nothing_of_what_is_over() -> None:
     world.now = now_of(JUMP + timedelta(days=6))
     await world.tick()
     assert world.notifier.posts == []
+
+
+async def test_the_teams_next_mail_lists_it_as_ended() -> None:
+    over = event(
+        status="ended", end=THROUGH - timedelta(days=5), start=THROUGH - timedelta(days=6)
+    )
+    store = await stored(over, event(id="not late", status="ended", updated_at=NOW + HOUR))
+    made, team = await reports(store)
+    report = await made.team_report(team, NOW)
+    assert [one.id for one in report.ended] == [over.id]
+    mail = await made.rendered_team(report)
+    text = mail.text.replace("\n", " ")
+    assert "NEEDS A LOOK (1 ENDED ANOMALY)" in text
+    assert "no unusual change" not in text.lower()
+    assert "RDS: $100.00 more than expected, 15–16 Nov. " in text
+    assert "Ended after 2 days. Its costs came late or were restated." in text
+    assert mail.subject == "Checkout: RDS $100 over expected, 15–16 Nov"
+    assert (await made.team_report(team, NOW + timedelta(days=8))).ended == ()
+
+
+async def test_beside_open_ones_it_is_counted_by_itself() -> None:
+    over = event(id="over", status="ended", end=THROUGH)
+    made, team = await reports(await stored(event(), over))
+    text = (await made.rendered_team(await made.team_report(team, NOW))).text
+    assert "NEEDS A LOOK (1 OPEN ANOMALY, 1 ENDED)" in text.replace("\n", " ")
