@@ -619,3 +619,55 @@ def test_usage_is_as_it_was_first_seen_and_a_service_may_be_known_from_correctio
         (at.date(), day(2), "EC2", 3.0),
         (at.date(), day(1), "Bedrock", 7.0),
     ]
+
+
+CHARGED = (
+    (700.0, 800.0, 3),
+    (700.0, 400.0, 3),
+    (700.0, 200.0, 16),
+    (1350.0, 800.0, 16),
+    (1350.0, 400.0, 27),
+)
+
+
+@pytest.mark.parametrize(("charge", "rise", "days"), CHARGED)
+def test_a_monthly_charge_hides_nothing_on_other_days(
+    charge: float, rise: float, days: int
+) -> None:
+    """A rise from the 4th on, in a service that is charged on the 15th of each month."""
+    amounts = usage()
+    amounts["RDS"] = array("d", (500.0 * (1 + 0.02 * math.sin(i)) for i in range(DAYS)))
+    add(amounts, "RDS", [i for i in range(DAYS) if day(i).day == 15], charge)
+    begin = next(i for i in range(AT, DAYS) if day(i).day == 4)
+    add(amounts, "RDS", range(begin, begin + days), rise)
+
+    (found,) = told(amounts)
+
+    assert (found.driver, found.start) == ("RDS", day(begin))
+    assert (found.judged - found.start).days <= 3
+    assert near(found.excess, rise * days, 0.05)
+
+
+def test_a_charge_of_one_service_hides_no_small_rise_of_another() -> None:
+    amounts = usage(level=800.0)
+    charges = [i for i in range(DAYS) if day(i).day == 15]
+    amounts["Route 53"] = array("d", [0.0]) * DAYS
+    add(amounts, "Route 53", charges, 300.0)
+    begin = next(i for i in range(AT, DAYS) if day(i).day == 4)
+    (found,) = told(add(amounts, "RDS", range(begin, begin + 3), 200.0))
+    assert (found.driver, found.start) == ("RDS", day(begin))
+
+
+def test_a_charge_that_wanders_comes_once_a_month() -> None:
+    """On the 14th to 16th; what rises a day or two after it is no second one."""
+    amounts = usage(level=800.0)
+    months = [i for i in range(DAYS) if day(i).day == 15]
+    wandering = [i + (-1, 0, 1)[n % 3] for n, i in enumerate(months)]
+    add(amounts, "EC2", wandering, 500.0)
+    learned = len(told(amounts, last=day(AT)))
+    assert len(told(amounts, last=day(wandering[-2]))) == learned
+    begin = wandering[-2] + 2
+    found = told(add(amounts, "EC2", range(begin, begin + 6), 300.0), last=day(begin + 14))
+    (rise,) = found[learned:]
+    assert day(begin) <= rise.start <= day(begin + 1)
+    assert near(rise.excess, 6 * 300.0, 0.2)

@@ -85,28 +85,56 @@ def due(earlier: int, day: int) -> int:
     return NEAR if apart <= NEAR_DAYS else NO
 
 
-def due_charge(bumps: Sequence[Bump], day: int, excess: float) -> float:
-    """How much of a day's excess is a charge that was due."""
+def due_charge(bumps: Sequence[Bump], day: int, excess: float, *, lasts: bool = False) -> float:
+    """How much of a day's excess is a charge that was due.
+
+    Within an excess that ``lasts`` it is no more than the charge was before, on its very day.
+    """
     like_it = [
         bump
         for bump in bumps
         if SOONEST <= day - bump.day <= REMEMBERED_DAYS and bump.excess >= ENOUGH_BEFORE * excess
     ]
-    return min(excess, ROOM * _due_excess(like_it, day))
+    came = lasts or any(
+        0 < day - bump.day <= 2 * NEAR_DAYS and bump.excess >= ENOUGH_BEFORE * excess
+        for bump in bumps
+    )
+    return min(excess, (1.0 if lasts else ROOM) * _due_excess(like_it, day, came=came))
 
 
 def is_habit(bumps: Sequence[Bump], day: int, excess: float, rules: Rules) -> bool:
-    """Whether such an excess has come again and again, whatever the calendar says."""
+    """Whether such an excess has come again and again, on days that the calendar does not explain.
+
+    A monthly charge explains its own days and no others.
+    """
     similar, last = 0, 0
     for bump in bumps:
         apart = day - bump.day >= HABIT_APART and bump.day - last >= APART
-        if apart and bump.excess >= rules.similar * excess:
-            similar, last = similar + 1, bump.day
+        if not apart or bump.excess < rules.similar * excess or _is_monthly(bump, bumps):
+            continue
+        similar, last = similar + 1, bump.day
     return similar >= rules.similar_times
 
 
-def _due_excess(bumps: Sequence[Bump], day: int) -> float:
-    """The excess of bumps that are due today: once in three months, or twice about now."""
+def _is_monthly(bump: Bump, bumps: Iterable[Bump]) -> bool:
+    """Whether a bump came when the calendar says so, or is why a later one was due."""
+    return any(
+        due(min(other.day, bump.day), max(other.day, bump.day)) == DUE
+        for other in bumps
+        if similar_money(other.excess, bump.excess)
+    )
+
+
+def similar_money(a: float, b: float) -> bool:
+    """Whether two charges may be one that comes again."""
+    return min(a, b) >= ENOUGH_BEFORE * max(a, b)
+
+
+def _due_excess(bumps: Sequence[Bump], day: int, *, came: bool) -> float:
+    """The excess of bumps that are due today: once in three months, or twice about now.
+
+    One that ``came`` some days ago does not come about now once more.
+    """
     due_excess = 0.0
     months: dict[int, float] = {}
     for bump in bumps:
@@ -115,7 +143,8 @@ def _due_excess(bumps: Sequence[Bump], day: int) -> float:
             due_excess = max(due_excess, bump.excess)
         if when != NO:
             months[place_of(bump.day).month] = bump.excess
-    return max(due_excess, *months.values()) if len(months) > 1 else due_excess
+    twice = len(months) > 1
+    return max(due_excess, *months.values()) if twice and not came else due_excess
 
 
 def remembered(bumps: Iterable[Bump], day: int) -> list[Bump]:

@@ -189,7 +189,7 @@ class Watch(Rows):
         spared = 0.0
         if found.excess > max(STANDS_OUT * found.spread, 0.15 * found.expected + 2):
             bumps = remembered(self.bumps.get(column, ()), day)
-            spared = due_charge(bumps, day, found.excess)
+            spared = due_charge(bumps, day, found.excess, lasts=self._involved(column))
             if not spared and is_habit(bumps, day, found.excess, self.rules):
                 spared = max(amount - found.cap, 0.0)
             if column == 0:
