@@ -129,7 +129,7 @@ async def test_too_small_offers_a_floor_that_hides_what_it_said_and_undo_tells_i
         assert "too small" in listed.text
 
         history = await here.here.says("history checkout", ANA)
-        assert "Checkout: floor from none to 150" in history.text
+        assert "Checkout: floor none > 150" in history.text
         entry = here.here.database["audit"].find_one({"action": "floor.change"})
         undone = await here.here.press(history, "Undo", ANA, {"entry": entry["_id"]})
         assert "The floor is as it was before" in undone
@@ -211,7 +211,7 @@ async def test_a_snooze_ends_on_its_day_and_is_told_again_only_while_it_is_still
             await here.passed()
         await here.press(message, "Snooze 7 days")
         assert await here.passed(7) == []
-        assert "SNOOZED by" in message.text
+        assert "SNOOZED until" in message.text
         (told,) = await here.passed()
         assert told.text.startswith("Open again: Checkout is now $")
         assert "OPEN AGAIN" in message.text

@@ -28,7 +28,7 @@ from tests.fakes.store import MemoryWatches
 DAY = timedelta(days=1)
 LAG = 3 * DAY
 READ_AGAIN = 50 * DAY
-JUDGED = 60
+JUDGED = 45
 Events = dict[tuple[str, date], Detected]
 
 
