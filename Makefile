@@ -24,7 +24,7 @@ playground: $(PLAYGROUND)/node_modules/.ready ## talk to the running agent in th
 	@node $(PLAYGROUND)/start.mjs
 
 test: lint node ## run all checks and tests
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
 
 node: # what the tests run in Node; without it they say what they leave out
 	@if $(HAS_NODE); then $(MAKE) -s $(NODE_READY) || echo "WARNING: npm could not install the packages of the tests." >&2; \
