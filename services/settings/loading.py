@@ -59,8 +59,8 @@ def load_settings(
     problems: list[str] = []
     for name, info in Settings.model_fields.items():
         group = info.annotation
-        assert isinstance(group, type)  # noqa: S101 - for the type checker
-        assert issubclass(group, Group)  # noqa: S101 - for the type checker
+        if not (isinstance(group, type) and issubclass(group, Group)):
+            raise AssertionError(f"{name} is no group of settings")
         try:
             groups[name] = group.model_validate(values)
         except ValidationError as error:
@@ -89,7 +89,7 @@ def _values(environ: Mapping[str, str] | None, env_file: Path | None) -> dict[st
     there = env_file is not None and env_file.is_file()
     # Taken as written: a password may well hold a dollar sign.
     stored = dotenv_values(env_file, interpolate=False) if there else {}
-    given = os.environ if environ is None else environ  # noqa: TID251 - the one place
+    given = os.environ if environ is None else environ  # noqa: TID251 - only read here, for all
     return _with_files({**_set(stored), **_set(given)})
 
 
