@@ -42,7 +42,7 @@ from cli.serve import DRAIN_SECONDS, Serving
 from cli.serve import serve as serve_agent
 from cli.wired import Wired
 from services.adapters.background import Background
-from services.adapters.datadog import DatadogSource
+from services.adapters.datadog import HOW_TO_CONNECT, DatadogSource
 from services.adapters.disk import Disk
 from services.adapters.embedded import start_embedded
 from services.adapters.graph import GraphTransport
@@ -132,7 +132,7 @@ def make_source(settings: Settings, meter: Meter) -> CostSource:
     """Datadog when its keys are set, else the sample."""
     if settings.datadog.active:
         return DatadogSource(settings.datadog, meter=meter)
-    return SampleSource()
+    return SampleSource(how_to_connect=HOW_TO_CONNECT)
 
 
 @asynccontextmanager
@@ -140,6 +140,7 @@ async def open_agent(
     settings: Settings,
     *,
     clock: Clock = utc_now,
+    source_of: Callable[[Settings, Meter], CostSource] = make_source,
     mail_sample_data: bool = False,
     pace: Pace = TEAMS_PACE,
     timing: Timing = PRODUCTION,
@@ -154,8 +155,9 @@ async def open_agent(
         store = MongoStore(url, settings.mongo.database)
         stack.push_async_callback(store.aclose)
         await store.prepare()
-        metrics = Metrics(VERSION, "datadog" if settings.datadog.active else "sample")
-        source = make_source(settings, metrics)
+        metrics = Metrics()
+        source = source_of(settings, metrics)
+        metrics.identify(VERSION, source.description.name)
         stack.push_async_callback(source.aclose)
         http = await stack.enter_async_context(open_client(metrics))
         tokens = MailTokens(clock)
@@ -165,7 +167,7 @@ async def open_agent(
         )
         agent = _wire(settings, outside, mail_sample_data)
         stack.push_async_callback(agent.wired.sender.settle)
-        if source.name == "sample":
+        if source.description.is_sample:
             await store.teams.seed_samples(sample_teams(clock()))
         yield agent
 
@@ -178,9 +180,12 @@ async def _mongo_url(settings: Settings, stack: AsyncExitStack) -> str:
 
 
 def _wire(settings: Settings, outside: Outside, mail_sample_data: bool) -> Agent:
-    store, source, background = outside.store, outside.source, outside.background
+    store, background = outside.store, outside.background
+    source = outside.source.description
     clock, owner = outside.clock, worker_name()
     hours = settings.costs.complete_after_hours
+    if hours is None:
+        hours = source.complete_after_hours
     box = FernetBox(
         settings.server.secret_key,
         settings.server.data_dir,
@@ -202,11 +207,11 @@ def _wire(settings: Settings, outside: Outside, mail_sample_data: bool) -> Agent
     )
     engine = build_engine(
         store,
-        source,
+        outside.source,
         config,
         transports,
         Process(owner, clock, surely_gone, Stop(), outside.timing, outside.metrics),
-        reading=Reading(settings.datadog.accounts_per_query, hours),
+        reading=Reading(hours),
         teams_app=settings.teams_app.app_id is not None,
         sending=SenderSettings(settings.smtp.when_unsure),
     )
@@ -277,7 +282,7 @@ def _wire(settings: Settings, outside: Outside, mail_sample_data: bool) -> Agent
         transports=transports,
         check=Check(
             store=store,
-            costs=source if isinstance(source, DatadogSource) else None,
+            costs=outside.source,
             transports=transports,
             app_id=settings.teams_app.app_id,
             bot=tokens,
@@ -343,7 +348,7 @@ def _wire(settings: Settings, outside: Outside, mail_sample_data: bool) -> Agent
         work=clockwork.work,
         tell=clockwork.tell,
         start=background.start,
-        source=source.name,
+        source=source,
     )
     turn_services = TurnServices(
         roles=roles,
@@ -352,7 +357,7 @@ def _wire(settings: Settings, outside: Outside, mail_sample_data: bool) -> Agent
         chat=chat,
         long_work=long_work,
         clock=clock,
-        sample=source.name == "sample",
+        source=source,
     )
     endpoint = Endpoint(
         TeamsAdapter(connector),

@@ -49,7 +49,7 @@ WORDS = {
     422: "A field is wrong; `errors` names it.",
     429: "Too many wrong keys from one address; `Retry-After` says how long to wait.",
     500: "Internal error; the log has it under the `request_id`.",
-    502: "Datadog gave no usable answer.",
+    502: "The cost source gave no usable answer.",
     503: "MongoDB does not answer.",
 }
 LINK: Json = {

@@ -16,7 +16,7 @@ from services.costs import Costs
 from services.floors import Floors
 from services.health import Health
 from services.histories import Histories
-from services.model import Conversation, SourceName
+from services.model import Conversation, SourceDescription
 from services.plans import Plans
 from services.ports import PendingImportStore
 from services.previews import Previews
@@ -66,8 +66,8 @@ class Chat:
     """Starts a round of alerts in the background."""
     start: Callable[[str, Coroutine[Any, Any, None]], object]
     """Starts other background work."""
-    source: SourceName
+    source: SourceDescription
 
     @property
     def sample(self) -> bool:
-        return self.source == "sample"
+        return self.source.is_sample

@@ -24,7 +24,7 @@ from bot.words import after_words, mentioned_people, said_to_bot, written_to_bot
 from cards import general
 from services.conversations import Conversations
 from services.errors import AgentError
-from services.model import Conversation
+from services.model import Conversation, SourceDescription
 from services.ports import Clock
 from services.roles import Roles
 
@@ -74,7 +74,7 @@ class TurnServices:
     chat: Chat
     long_work: LongWork
     clock: Clock
-    sample: bool
+    source: SourceDescription
 
 
 class CostBot(TeamsActivityHandler):  # type: ignore[misc] # the SDK ships no types
@@ -152,7 +152,9 @@ class CostBot(TeamsActivityHandler):  # type: ignore[misc] # the SDK ships no ty
         found = conversation_of(activity, self._services.clock)
         known = await self._services.conversations.seen(found)
         if await self._services.conversations.welcome_once(known.id):
-            await _send(turn_context, general.welcome(known.kind, self._services.sample))
+            source = self._services.source
+            card = general.welcome(known.kind, source.title, source.is_sample)
+            await _send(turn_context, card)
 
     async def _left(self, activity: dict[str, Any]) -> None:
         conversation = conversation_of(activity, self._services.clock)

@@ -42,7 +42,9 @@ def late(data_through: date, expected: date) -> Element | None:
     return notice(words) if words else None
 
 
-def welcome(kind: Literal["personal", "group", "channel"], sample: bool) -> Element:
+def welcome(
+    kind: Literal["personal", "group", "channel"], source_title: str, sample: bool
+) -> Element:
     """The first card in a conversation."""
     here = "" if kind == "personal" else " Mention me before each command."
     where = "in a channel, write " if kind == "personal" else "in this conversation, write "
@@ -52,8 +54,8 @@ def welcome(kind: Literal["personal", "group", "channel"], sample: bool) -> Elem
             sample_notice(sample),
             heading("AWS costs, checked daily, reported weekly"),
             text(
-                "I read what your AWS accounts cost from Datadog, mail every team its weekly "
-                f"report, and say when something grows that should not.{here}"
+                f"I read what your AWS accounts cost from {source_title}, mail every "
+                f"team its weekly report, and say when something grows that should not.{here}"
             ),
             text(f"To get anomaly alerts {where}", bold("alerts here"), there),
         ],

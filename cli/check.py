@@ -19,6 +19,7 @@ def without_mongodb(error: StoreUnavailableError) -> int:
 
 
 def _told(findings: Sequence[Finding]) -> int:
+    width = max(len(finding.system) for finding in findings)
     for finding in findings:
-        print(f"{'ok   ' if finding.ok else 'ERROR'}  {finding.system:<8} {finding.text}")
+        print(f"{'ok   ' if finding.ok else 'ERROR'}  {finding.system:<{width}}  {finding.text}")
     return 0 if all(finding.ok for finding in findings) else 1

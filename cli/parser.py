@@ -41,7 +41,7 @@ def build_parser() -> argparse.ArgumentParser:
     """The parser; without a command it means ``serve``."""
     parser = argparse.ArgumentParser(
         prog="app.py",
-        description="AWS Cost Agent: AWS costs from Datadog, reported by mail to each team.",
+        description="AWS Cost Agent: what your AWS accounts cost, reported to each team by email.",
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     serve = commands.add_parser("serve", help="serve REST and the clock (the default)")

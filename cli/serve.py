@@ -175,7 +175,7 @@ async def first_report(wired: Wired) -> None:
         return
     run = await wired.runs.request(RunKind.WEEKLY, ACTOR, wired.clock())
     if run.state is RunState.OPEN:
-        print("No Datadog keys are set: making this week's report from sample data.\n")
+        print("No cost source is set up: making this week's report from sample data.\n")
     await run_report(wired, actor=ACTOR)
 
 

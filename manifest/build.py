@@ -19,9 +19,9 @@ LONGEST_DESCRIPTION = 128
 EPOCH = (1980, 1, 1, 0, 0, 0)
 """The time of every file in the package, so that equal contents are equal bytes."""
 
-SHORT = "Weekly AWS cost reports and anomaly alerts for every team, from Datadog."
+SHORT = "Weekly AWS cost reports and anomaly alerts for every team."
 FULL = """\
-AWS Cost Agent watches what your AWS accounts cost, through Datadog Cloud Cost Management.
+AWS Cost Agent watches what your AWS accounts cost.
 
 Every team gets a weekly report by mail that can be read in ten seconds: what changed, why, and \
 what to do. Admins get one report over all accounts. When costs grow that should not, a card says \

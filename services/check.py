@@ -1,4 +1,4 @@
-"""Looks at every outside system: works, or what to do."""
+"""Tries every outside system: it works, or what to do."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from services.errors import AgentError
-from services.ports import BotSignIn, Clock, CostCheck, Folder, ServerInfo, Store
+from services.ports import BotSignIn, Clock, CostSource, Folder, ServerInfo, Store
 from services.transports import Transports
 from services.worker import reach
 
-CLOCK_MAY_DIFFER = timedelta(seconds=60)
-LEAST_FREE = 50 << 20
-"""Bytes; below it the disk is said to be nearly full. ``LEAST_FREE_EMBEDDED``: with a MongoDB on it."""
-LEAST_FREE_EMBEDDED = 1 << 30
+MAX_CLOCK_DIFFERENCE = timedelta(seconds=60)
+MIN_FREE_BYTES = 50 << 20
+MIN_FREE_BYTES_EMBEDDED = 1 << 30
+"""With the embedded MongoDB on the same disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Check:
         self,
         *,
         store: Store,
-        costs: CostCheck | None,
+        costs: CostSource,
         transports: Transports,
         app_id: str | None,
         bot: BotSignIn,
@@ -40,7 +40,7 @@ class Check:
         embedded: bool,
         timer: Callable[[], float] = time.monotonic,
     ) -> None:
-        """``embedded``: the MongoDB is one for trials, on this machine."""
+        """``embedded``: MongoDB is the embedded one, for trials."""
         self._store = store
         self._costs = costs
         self._transports = transports
@@ -50,11 +50,12 @@ class Check:
         self._embedded = embedded
         self._timer = timer
         self._clocks: dict[str, timedelta] = {}
-        """How far the clocks of others are ahead of ours."""
+        """How far each system's clock is ahead of ours."""
 
     async def all(self, now: datetime) -> list[Finding]:
-        """MongoDB, Datadog, mail, Teams, the disk and the clock, in this order; never raises for
-        an ill system.
+        """Try MongoDB, the cost source, email, Teams, the disk and the clock, in this order.
+
+        A failing system is a finding and hides none of the others.
         """
         self._clocks, began = {}, self._timer()
 
@@ -63,7 +64,7 @@ class Check:
 
         return [
             await self._mongodb(clock),
-            await self._datadog(now, clock),
+            await self._cost_source(now, clock),
             await self._mail(now),
             await self._teams(),
             await self._disk(),
@@ -78,21 +79,16 @@ class Check:
         self._clocks["MongoDB"] = server.time - clock()
         return mongodb_finding(server, embedded=self._embedded)
 
-    async def _datadog(self, now: datetime, clock: Clock) -> Finding:
-        if self._costs is None:
-            return Finding(
-                "Datadog",
-                ok=True,
-                text="not set, sample costs are used. Set DATADOG_API_KEY and DATADOG_APP_KEY "
-                "to read your own.",
-            )
+    async def _cost_source(self, now: datetime, clock: Clock) -> Finding:
+        title = self._costs.description.title
+        system = title[:1].upper() + title[1:]
         try:
-            said = " ".join(await self._costs.check(now))
-            if self._costs.server_time is not None:
-                self._clocks["Datadog"] = self._costs.server_time - clock()
-            return Finding("Datadog", ok=True, text=said)
+            text = await self._costs.check(now)
         except AgentError as error:
-            return Finding("Datadog", ok=False, text=str(error))
+            return Finding(system, ok=False, text=str(error))
+        if self._costs.server_time is not None:
+            self._clocks[system] = self._costs.server_time - clock()
+        return Finding(system, ok=True, text=text)
 
     async def _mail(self, now: datetime) -> Finding:
         try:
@@ -101,15 +97,15 @@ class Check:
                 return Finding(
                     "Mail",
                     ok=True,
-                    text="not set, mails go to the outbox. Set SMTP_HOST to send them.",
+                    text="not set, emails go to the outbox. Set SMTP_HOST to send them.",
                 )
             transport = await self._transports.named(name, now)
             await reach(transport)
         except AgentError as error:
             return Finding("Mail", ok=False, text=str(error))
-        said = f"signed in; mails are sent from {transport.sender}"
+        text = f"signed in; emails are sent from {transport.sender}"
         warning = await self._transports.warning(now)
-        return Finding("Mail", ok=True, text=f"{said}. {warning}" if warning else said)
+        return Finding("Mail", ok=True, text=f"{text}. {warning}" if warning else text)
 
     async def _teams(self) -> Finding:
         try:
@@ -120,8 +116,8 @@ class Check:
             return Finding(
                 "Teams", ok=True, text="not set (local mode). Set MicrosoftAppId to use Teams."
             )
-        heard = await self._store.conversations.last_heard()
-        return Finding("Teams", ok=True, text=teams_text(self._app_id, heard))
+        last_heard_at = await self._store.conversations.last_heard()
+        return Finding("Teams", ok=True, text=teams_text(self._app_id, last_heard_at))
 
     async def _disk(self) -> Finding:
         try:
@@ -131,42 +127,44 @@ class Check:
 
 
 def mongodb_finding(server: ServerInfo, *, embedded: bool) -> Finding:
-    """Too old ones are refused at the start."""
+    """Always well: a server that is too old is refused before this."""
     trial = "; it is the embedded one, for trials: set MONGO_URL for production"
     text = f"answers, version {server.version}{trial if embedded else ''}"
     return Finding("MongoDB", ok=True, text=text)
 
 
-def teams_text(app_id: str | None, heard: datetime | None) -> str:
-    """Whether Teams reaches the agent cannot be tried from here, only remembered."""
-    if heard is not None:
-        return f"signed in as app {app_id}; last heard of on {heard:%d %b %Y %H:%M} UTC"
+def teams_text(app_id: str | None, last_heard_at: datetime | None) -> str:
+    """Whether Teams reaches the agent can only be remembered: it cannot be tried from here."""
+    if last_heard_at is not None:
+        return f"signed in as app {app_id}; last heard from on {last_heard_at:%d %b %Y %H:%M} UTC"
     return (
         f"signed in as app {app_id}, and nothing has come from Teams yet. Write to the bot; if it "
-        "stays silent, see that its messaging endpoint in Azure is https://<your host>/api/messages "
-        "and can be reached from the internet."
+        "stays silent, check that its messaging endpoint in Azure is "
+        "https://<your host>/api/messages and can be reached from the internet."
     )
 
 
-def disk_finding(free: int, *, embedded: bool) -> Finding:
-    """``free``: bytes; ``embedded``: MongoDB keeps its data there."""
-    there = f"DATA_DIR can be written, {free / (1 << 30):.1f} GiB are free"
-    if free < (LEAST_FREE_EMBEDDED if embedded else LEAST_FREE):
-        cure = "Make room: a full disk stops the embedded MongoDB and the outbox."
-        return Finding("Disk", ok=False, text=f"{there}. {cure}")
-    return Finding("Disk", ok=True, text=there)
+def disk_finding(free_bytes: int, *, embedded: bool) -> Finding:
+    """``embedded``: MongoDB keeps its data there too."""
+    text = f"DATA_DIR can be written, {free_bytes / (1 << 30):.1f} GiB are free"
+    if free_bytes < (MIN_FREE_BYTES_EMBEDDED if embedded else MIN_FREE_BYTES):
+        fix = "Make room: a full disk stops the embedded MongoDB and the outbox."
+        return Finding("Disk", ok=False, text=f"{text}. {fix}")
+    return Finding("Disk", ok=True, text=text)
 
 
 def clock_finding(ahead: Mapping[str, timedelta]) -> Finding:
-    """``ahead``: how far the clocks of others are ahead of ours."""
-    for whose, by in ahead.items():
-        if abs(by) > CLOCK_MAY_DIFFER:
-            ours = "slow" if by > timedelta() else "fast"
-            seconds = round(abs(by).total_seconds())
+    """``ahead``: how far each system's clock is ahead of ours."""
+    for system, difference in ahead.items():
+        if abs(difference) > MAX_CLOCK_DIFFERENCE:
+            ours = "slow" if difference > timedelta() else "fast"
+            seconds = round(abs(difference).total_seconds())
             return Finding(
                 "Clock",
                 ok=False,
-                text=f"This machine's clock is {seconds:,} s {ours} against {whose}'s. Let it be "
-                "set by NTP (timedatectl set-ntp true): tokens are refused and schedules slip.",
+                text=f"This machine's clock is {seconds:,} s {ours} against {system}'s. Let NTP "
+                "set it (timedatectl set-ntp true): tokens are refused and schedules slip.",
             )
-    return Finding("Clock", ok=True, text=f"agrees with {' and '.join(ahead) or 'nobody asked'}")
+    systems = " and ".join(ahead)
+    text = f"agrees with {systems}" if systems else "could not be compared with any other"
+    return Finding("Clock", ok=True, text=text)

@@ -51,7 +51,6 @@ class Process:
 class Reading:
     """How costs are read."""
 
-    accounts_per_query: int = 250
     complete_after_hours: int = 48
 
 
@@ -86,17 +85,18 @@ def build_engine(
     sending: SenderSettings,
 ) -> Engine:
     """The engine of one process; ``teams_app``: whether mails may point to Teams."""
+    costs = Costs(source, store.costs, reading.complete_after_hours)
+    described = source.description
     audit = Audit(store.audit)
-    teams = Teams(store.teams, audit, source=source.name)
-    costs = Costs(source, store.costs, reading.accounts_per_query, reading.complete_after_hours)
+    teams = Teams(store.teams, audit, source=described.name)
     plans = Plans(store.plans, audit)
-    floors = Floors(store.floors, store.anomalies, config, audit, source.name)
+    floors = Floors(store.floors, store.anomalies, config, audit, described.name)
     maker = ReportMaker(
         costs=store.costs,
         anomalies=store.anomalies,
         plans=plans,
         floors=store.floors,
-        source=source.name,
+        source=described,
         complete_after_hours=reading.complete_after_hours,
         teams_app=teams_app,
     )
@@ -107,11 +107,11 @@ def build_engine(
         config=config,
         transports=transports,
         audit=audit,
-        source=source.name,
+        source=described.name,
     )
     anomalies = Anomalies(store.anomalies)
     restatements = Restatements(store.runs, store.costs)
-    recaps = Recaps(store.runs, store.deliveries, source.name)
+    recaps = Recaps(store.runs, store.deliveries, described.name)
     planner = Planner(
         costs=costs,
         maker=maker,
@@ -119,20 +119,20 @@ def build_engine(
         config=config,
         anomalies=anomalies,
         detections=Detections(
-            judging=Judging(costs=store.costs, watches=store.watches, source=source.name),
+            judging=Judging(costs=store.costs, watches=store.watches, source=described.name),
             costs=store.costs,
             store=store.anomalies,
             anomalies=anomalies,
             plans=plans,
             floors=store.floors,
-            source=source.name,
+            source=described.name,
             complete_after_hours=reading.complete_after_hours,
         ),
         restatements=restatements,
         recaps=recaps,
         runs=store.runs,
         ledger=store.deliveries,
-        source=source.name,
+        source=described.name,
         clock=process.clock,
     )
     sender = Sender(

@@ -53,6 +53,13 @@ class AnswerTooLargeError(CostSourceError):
         super().__init__(message, permanent=False)
 
 
+class CostHistoryEndsError(CostSourceError):
+    """The source keeps no costs that are this old, and never will."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, permanent=True)
+
+
 class IncompleteCostsError(CostSourceError):
     """The groups of an answer do not add up to the ungrouped total: no report is made."""
 

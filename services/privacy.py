@@ -12,7 +12,7 @@ from datetime import datetime
 from services.audit import Audit
 from services.config import Config
 from services.errors import ConflictError, InvalidError
-from services.model import Actor, Identity, Person, RunKind, SourceName, Team
+from services.model import Actor, Identity, Person, RunKind, Team
 from services.ports import CapturedMails, RunStore, TeamStore, TraceStore
 from services.roles import Roles
 
@@ -21,7 +21,6 @@ LEAST_ID = 8
 MOST_RUNS = 10_000
 """More than are ever open at once: open ones end after days."""
 PLACE = re.compile(r"[\w.:|@+%'-]+")
-SOURCES: tuple[SourceName, ...] = ("datadog", "sample")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,13 +114,12 @@ class Privacy:
             found.append(
                 "It is in ADMIN_AAD_OBJECT_IDS: take it out of that setting and restart first."
             )
-        for source in SOURCES:
-            found += [
-                f"The run {run.id} is still open, and its mails must stay as they are: wait until "
-                "it is done, then try again."
-                for run in await self._runs.list_runs(source, open_only=True, limit=MOST_RUNS)
-                if run.kind is not RunKind.DAILY
-            ]
+        found += [
+            f"The run {run.id} is still open, and its mails must stay as they are: wait until "
+            "it is done, then try again."
+            for run in await self._runs.list_runs(None, open_only=True, limit=MOST_RUNS)
+            if run.kind is not RunKind.DAILY
+        ]
         return found
 
     async def forget(self, found: Traces, actor: Actor, now: datetime) -> dict[str, int]:

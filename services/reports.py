@@ -39,6 +39,7 @@ from services.model import (
     PlannedChange,
     RenderedReport,
     Restatement,
+    SourceDescription,
     SourceName,
     SourceState,
     SpanDays,
@@ -138,7 +139,7 @@ class ReportMaker:
         anomalies: AnomalyStore,
         plans: Plans,
         floors: FloorStore,
-        source: SourceName,
+        source: SourceDescription,
         complete_after_hours: int,
         teams_app: bool,
     ) -> None:
@@ -146,7 +147,9 @@ class ReportMaker:
         self._anomalies = anomalies
         self._plans = plans
         self._floors = floors
-        self._source = source
+        self._source = source.name
+        self._source_title = source.title
+        self._is_sample = source.is_sample
         self._hours = complete_after_hours
         self._teams_app = teams_app
 
@@ -254,7 +257,8 @@ class ReportMaker:
             restatement=restatement,
             plan=plan,
             expected_through=basis.expected_through,
-            sample=self._source == "sample",
+            sample=self._is_sample,
+            source_title=self._source_title,
             period=basis.period,
             made_at=basis.made_at,
         )

@@ -99,7 +99,7 @@ class Workers:
     def services(self, name: str = "w") -> Services:
         """A worker of this name."""
         asyncio.get_running_loop().set_default_executor(AtOnce())
-        store, source, stop = self.store, self.costs.name, Stop(self.sleep)
+        store, source, stop = self.store, self.costs.description.name, Stop(self.sleep)
         background = Background()
         box = FernetBox(SecretStr("k" * 20), Path(), key_file_allowed=False)
         config = Config(

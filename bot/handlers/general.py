@@ -70,7 +70,7 @@ async def _facts(chat: Chat, now: datetime) -> settings.StatusFacts:
     return settings.StatusFacts(
         problems=problems,
         looked_at=exact_time(now),
-        source="sample data" if chat.sample else "Datadog",
+        source=chat.source.title,
         metric=state.metric or "",
         data_through=f"{weekday(state.data_through)} (UTC)" if state.data_through else "not yet",
         last_run=await _run_words(chat, last) if last else "none yet",

@@ -75,7 +75,7 @@ async def run_report(chat: Chat, turn: Turn, rest: str) -> Reply:
     if not teams:
         raise InvalidError("No teams yet, so there is nobody to report to. Write add team.")
     config = await chat.config.stored(turn.now)
-    admins = len(admin_recipients(config, chat.source))
+    admins = len(admin_recipients(config, chat.source.name))
     mails = sum(len(team_recipients(team)) for team in teams)
     data = {"team": WEEKLY, "period": outlook.period, "value": str(outlook.repeat)}
     who = f"{len(teams):,} team{'s' * (len(teams) != 1)}"

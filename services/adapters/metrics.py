@@ -32,13 +32,13 @@ class _Where(TypedDict):
 class Metrics:
     """Implements ``services.ports.Meter`` and prints what it holds."""
 
-    def __init__(self, version: str, source: str) -> None:
+    def __init__(self) -> None:
         # The one function of the library without annotations; the rest is typed.
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self._registry = CollectorRegistry()
         where: _Where = {"registry": self._registry, "namespace": SPACE}
         ProcessCollector(registry=self._registry)
-        Gauge("info", "The agent.", ["version", "source"], **where).labels(version, source).set(1)
+        self._info = Gauge("info", "The agent.", ["version", "source"], **where)
         self._answered = Counter(
             "rest_requests", "Requests answered.", ["method", "route", "status"], **where
         )
@@ -71,6 +71,10 @@ class Metrics:
             "run_seconds", "Seconds of work on a run.", ["kind", "outcome"], buckets=SLOW, **where
         )
         self._lost = Counter("leases_lost", "Work that another worker took over.", **where)
+
+    def identify(self, version: str, source: str) -> None:
+        """Say what runs here, once the source is made: it is measured itself."""
+        self._info.labels(version, source).set(1)
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
         """See ``Meter``."""

@@ -15,20 +15,31 @@ from datetime import date, datetime, timedelta
 from functools import cache
 from typing import Literal
 
-from services.model import Category, CostSeries, CostTable, DaySpan, Month, SourceName, Team
+from services.model import (
+    SAMPLE,
+    Category,
+    CostSeries,
+    CostTable,
+    DaySpan,
+    Month,
+    SourceDescription,
+    Team,
+)
 
-Key = Callable[[CostSeries], tuple[str, str, Category | None]]
-
+Key = tuple[str, str, Category | None]
+"""Account, service and category of a series."""
 Kind = Literal["spike", "shift", "drop"]
 
+METRIC = "sample"
 BEGIN = date(2024, 1, 1)
 """There are no costs before."""
 SILENT_SINCE = date(2026, 10, 12)
 EVENTS_A_MONTH = 14
-ALWAYS_USED = 3
-USES_SERVICE = 0.55
+SERVICES_OF_EVERY_ACCOUNT = 3
+"""So many of the first services are used by every account, the others by a share of them."""
+SHARE_USING_A_SERVICE = 0.55
 SHORT_IDS = 3
-"""One in seven account ids begins with three zeros."""
+"""One in seven account ids begins with three zeros, as a spreadsheet would drop them."""
 TEAM_NAMES = (
     *("Checkout", "Payments", "Search", "Catalog", "Inventory", "Pricing", "Orders", "Returns"),
     *("Shipping", "Warehouse", "Loyalty", "Identity", "Accounts", "Notifications", "Messaging"),
@@ -53,7 +64,7 @@ QUIET_TEAM, SILENT_TEAM = 48, 83
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A labelled change of one service of one account: factor on its usage from first to last."""
+    """A labeled change of one service of one account: its usage times ``factor``, first to last."""
 
     account_id: str
     service: str
@@ -93,7 +104,7 @@ def sample_teams(now: datetime) -> list[Team]:
 
 
 def sample_events(month: Month) -> list[Event]:
-    """The labelled events that begin in a month: always the same for the same month.
+    """The labeled events that begin in a month: always the same for the same month.
 
     EC2 of Checkout and of Payments grows in turn, so that any day has something to show; the
     others hit accounts and services by chance, the lasting ones early and a large service.
@@ -127,24 +138,41 @@ def sample_events(month: Month) -> list[Event]:
 class SampleSource:
     """Implements ``services.ports.CostSource`` without any network."""
 
-    name: SourceName = "sample"
-    configured_metric: str | None = "sample"
+    server_time: datetime | None = None
 
-    def __init__(self, seed: int = 1) -> None:
+    def __init__(self, seed: int = 1, *, how_to_connect: str = "") -> None:
+        """``how_to_connect``: sentences that say how to get real costs instead."""
         self._seed = seed
         self._months: dict[Month, list[Event]] = {}
+        self._how_to_connect = how_to_connect
+
+    @property
+    def description(self) -> SourceDescription:
+        return SourceDescription(
+            name=SAMPLE,
+            title="sample data",
+            missing_costs_help=self._how_to_connect,
+            complete_after_hours=48,
+            max_accounts_per_query=250,
+            has_account_names=True,
+            metric_labels={METRIC: "sample costs"},
+        )
 
     @property
     def accounts(self) -> list[str]:
         """The sample teams' accounts and those without a team."""
         return [*(account_of(number) for number in range(84)), *UNMAPPED]
 
-    async def rest(self) -> None:
+    async def check(self, now: datetime) -> str:
+        """Nothing can fail; says how to get real costs."""
+        return f"made up, these are not your costs. {self._how_to_connect}".rstrip()
+
+    async def wait_for_rate_budget(self) -> None:
         """There is no rate limit."""
 
-    async def choose_metric(self, span: DaySpan) -> str:
+    async def choose_metric(self, span: DaySpan, stored: str | None) -> str:
         """There is only one."""
-        return "sample"
+        return METRIC
 
     async def aclose(self) -> None:
         """Nothing is open."""
@@ -160,7 +188,7 @@ class SampleSource:
     ) -> CostTable:
         """The daily sum over all accounts."""
         table = await self.by_account(metric, span, accounts)
-        return await asyncio.to_thread(_added_table, table, lambda one: ("", "", None))
+        return await asyncio.to_thread(_summed, table, lambda series: ("", "", None))
 
     async def by_account(
         self, metric: str, span: DaySpan, accounts: Sequence[str] | None = None
@@ -169,38 +197,46 @@ class SampleSource:
         table = await self.by_service(
             metric, span, self.accounts if accounts is None else accounts
         )
-        return await asyncio.to_thread(_added_table, table, lambda one: (one.account_id, "", None))
+        return await asyncio.to_thread(
+            _summed, table, lambda series: (series.account_id, "", None)
+        )
 
     async def by_service(self, metric: str, span: DaySpan, accounts: Sequence[str]) -> CostTable:
-        """Daily amounts by service and charge category; made in a thread, as it takes a while."""
+        """Daily amounts by service and charge category; in a thread, as it takes a while."""
         return await asyncio.to_thread(self._table, span, accounts)
 
     def _table(self, span: DaySpan, accounts: Sequence[str]) -> CostTable:
-        series = [one for account in accounts for one in self._account(account, span)]
-        return CostTable(span, "USD", series)
+        return CostTable(
+            span,
+            "USD",
+            [series for account in accounts for series in self._account(account, span)],
+        )
 
     def _account(self, account: str, span: DaySpan) -> list[CostSeries]:
         size = 8.0 * math.exp(2.2 * self._roll(account, "size") + self._roll(account, "tail") ** 6)
-        found = []
+        usage = []
         for rank, service in enumerate(SERVICES):
-            uses = rank < ALWAYS_USED or self._roll(account, service, "uses") < USES_SERVICE
+            uses = (
+                rank < SERVICES_OF_EVERY_ACCOUNT
+                or self._roll(account, service, "uses") < SHARE_USING_A_SERVICE
+            )
             if uses:
                 share = (0.25 + self._roll(account, service, "share")) * 0.72**rank
-                found.append(self._usage(account, service, size * share, span))
-        return [*found, *self._other_charges(account, size, span)]
+                usage.append(self._usage(account, service, size * share, span))
+        return [*usage, *self._other_charges(account, size, span)]
 
     def _events(self, account: str, service: str, span: DaySpan) -> list[Event]:
-        found = []
+        events = []
         months = span.months()
         for month in [months[0].before, *months]:
             if month not in self._months:
                 self._months[month] = sample_events(month)
-            found += [
-                one
-                for one in self._months[month]
-                if one.account_id == account and one.service == service
+            events += [
+                event
+                for event in self._months[month]
+                if event.account_id == account and event.service == service
             ]
-        return found
+        return events
 
     def _usage(self, account: str, service: str, level: float, span: DaySpan) -> CostSeries:
         events = self._events(account, service, span)
@@ -230,7 +266,7 @@ class SampleSource:
             charges.append(("Support", Category.FEE, 1.6))
         if self._roll(account, "credit") < 0.2:  # noqa: PLR2004 - one in five
             charges.append(("Credits", Category.CREDIT, -2.0))
-        found = []
+        series = []
         for service, category, factor in charges:
             amounts = array("d", [math.nan]) * len(span)
             for i, day in enumerate(span):
@@ -238,8 +274,8 @@ class SampleSource:
                     amounts[i] = round(
                         size * factor * (0.95 + 0.1 * self._roll(account, service, day)), 6
                     )
-            found.append(CostSeries(account, service, category, amounts))
-        return found
+            series.append(CostSeries(account, service, category, amounts))
+        return series
 
     def _roll(self, *parts: object) -> float:
         return _chance(self._seed, *parts)
@@ -254,21 +290,18 @@ def _factor(day: date, events: Sequence[Event]) -> float:
     return math.prod(event.factor for event in events if event.first <= day <= event.last)
 
 
-def _added_table(table: CostTable, key: Key) -> CostTable:
-    return CostTable(table.span, table.currency, _added(table.series, key))
-
-
-def _added(series: Sequence[CostSeries], key: Key) -> list[CostSeries]:
-    found: dict[tuple[str, str, Category | None], list[array[float]]] = {}
-    for one in series:
-        found.setdefault(key(one), []).append(one.amounts)
-    added = []
-    for (account, service, category), rows in found.items():
-        amounts = array("d", [math.nan]) * len(rows[0])
+def _summed(table: CostTable, key: Callable[[CostSeries], Key]) -> CostTable:
+    """The series of each key added up, day by day."""
+    rows: dict[Key, list[array[float]]] = {}
+    for series in table.series:
+        rows.setdefault(key(series), []).append(series.amounts)
+    sums = []
+    for (account, service, category), amounts_of_key in rows.items():
+        amounts = array("d", [math.nan]) * len(table.span)
         for i in range(len(amounts)):
-            known = [row[i] for row in rows if not math.isnan(row[i])]
+            known = [row[i] for row in amounts_of_key if not math.isnan(row[i])]
             if known:
                 amounts[i] = math.fsum(known)
         if not all(map(math.isnan, amounts)):
-            added.append(CostSeries(account, service, category, amounts))
-    return added
+            sums.append(CostSeries(account, service, category, amounts))
+    return CostTable(table.span, table.currency, sums)

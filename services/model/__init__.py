@@ -17,12 +17,14 @@ from services.model.anomalies import (
 from services.model.audit import Actor, AuditEntry
 from services.model.base import Value
 from services.model.costs import (
+    SAMPLE,
     UNATTRIBUTED,
     Category,
     CostChange,
     CostSeries,
     CostTable,
     MonthRead,
+    SourceDescription,
     SourceName,
     SourceState,
     UsageHistory,
@@ -84,6 +86,7 @@ from services.model.what_if import WhatIf, WhatIfEvent
 
 __all__ = [
     "CENT",
+    "SAMPLE",
     "SCOPES",
     "SILENT_DAYS",
     "UNATTRIBUTED",
@@ -147,6 +150,7 @@ __all__ = [
     "ServiceChange",
     "SharedMove",
     "SilentTeam",
+    "SourceDescription",
     "SourceName",
     "SourceState",
     "SpanDays",

@@ -4,12 +4,19 @@ from array import array
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Literal, NamedTuple
+from typing import Annotated, NamedTuple
+
+from pydantic import Field, PositiveInt, StringConstraints
 
 from services.model.base import Value
 from services.model.days import DaySpan
 
-SourceName = Literal["datadog", "sample"]
+SourceName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
+"""What a cost source is stored under. Costs, anomalies, runs, reports and deliveries carry it."""
+
+SAMPLE: SourceName = "sample"
+"""The source whose costs belong to nobody. Stored documents hold a source's name and nothing else
+of it, so the name alone has to say whether they are sample data."""
 
 UNATTRIBUTED = "unattributed"
 """Account id under which costs without an account tag are kept."""
@@ -88,6 +95,34 @@ class UsageHistory:
     """All changes of the months that the span touches, oldest first; also of days before it."""
     months: list[MonthRead]
     """The months that are stored, oldest first."""
+
+
+class SourceDescription(Value):
+    """What a cost source declares about itself, so that nobody has to know which one it is."""
+
+    name: SourceName
+    title: str = Field(min_length=1)
+    """Its name as it reads in the middle of a sentence."""
+    missing_costs_help: str
+    """Sentences that say what to check when no costs come."""
+    complete_after_hours: int = Field(ge=0)
+    """How long after its end a UTC day's costs are complete, unless a setting says otherwise."""
+    history_months: PositiveInt | None = None
+    """Months, with the current one, that are worth asking for; None where there is no limit.
+
+    Where data ends earlier than that, the source raises CostHistoryEndsError."""
+    max_accounts_per_query: PositiveInt
+    has_account_names: bool
+    metric_labels: dict[str, str] = Field(default_factory=dict)
+    """What FinOps people call the metrics: "net amortized", "unblended", "list price"."""
+
+    @property
+    def is_sample(self) -> bool:
+        return self.name == SAMPLE
+
+    def metric_label(self, metric: str) -> str:
+        """The word for a metric; the metric itself where the source has none."""
+        return self.metric_labels.get(metric, metric)
 
 
 class SourceState(Value):

@@ -37,6 +37,8 @@ class TeamReport(Value):
     expected_through: date
     """Last day that should be complete; later than figures.data_through when data is late."""
     sample: bool = False
+    source_title: str
+    """What the cost source is called in a sentence."""
     period: str
     made_at: datetime
 

@@ -5,7 +5,7 @@ The docstrings are the contract that ``tests/contract`` runs against every imple
 
 from services.ports.anomalies import AlertStore, AnomalyStore, FloorStore
 from services.ports.background import Start
-from services.ports.checks import BotSignIn, CostCheck, Folder, Ticking
+from services.ports.checks import BotSignIn, Folder, Ticking
 from services.ports.costs import CostSource, CostStore, UsageStore
 from services.ports.mail import CapturedMails, MailConnection, MailTokens, MailTransport
 from services.ports.metrics import UNMEASURED, Meter, Unmeasured
@@ -37,7 +37,6 @@ __all__ = [
     "Clock",
     "ConfigStore",
     "ConversationStore",
-    "CostCheck",
     "CostSource",
     "CostStore",
     "DeliveryLedger",

@@ -1,41 +1,27 @@
-"""What says whether it works, when it is asked."""
+"""Systems that say whether they work, for ``check`` and health."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
-
-
-class CostCheck(Protocol):
-    """A cost source that can say whether it works."""
-
-    @property
-    def server_time(self) -> datetime | None:
-        """What time it was there at its last answer; None when it did not say."""
-        ...
-
-    async def check(self, now: datetime) -> Sequence[str]:
-        """Sentences about what works; raises CostSourceError with the cure."""
-        ...
 
 
 class BotSignIn(Protocol):
     """The bot's own tokens."""
 
     async def get(self) -> str | None:
-        """A token, None in local mode; raises AgentError with the cure."""
+        """A token; None in local mode. Raises AgentError, whose text says what to do."""
         ...
 
 
 class Folder(Protocol):
-    """The folder that files are kept in."""
+    """The folder that files are stored in."""
 
     async def free(self) -> int:
-        """Free bytes; raises SettingsError with the cure when nothing can be written."""
+        """Free bytes. Raises SettingsError when nothing can be written."""
         ...
 
 
 class Ticking(Protocol):
-    """What health needs to know of the ticker."""
+    """What health asks of the ticker."""
 
     @property
     def running(self) -> bool: ...

@@ -1,4 +1,4 @@
-"""Where costs come from and where they are kept."""
+"""Where costs come from and where they are stored."""
 
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -9,6 +9,7 @@ from services.model import (
     CostTable,
     DaySpan,
     Month,
+    SourceDescription,
     SourceName,
     SourceState,
     UsageHistory,
@@ -16,22 +17,36 @@ from services.model import (
 
 
 class CostSource(Protocol):
-    """Where costs are read; every method raises CostSourceError with the cure in words."""
+    """A system that knows what AWS accounts cost.
+
+    Use cases ask ``description`` what a source can do and never which one it is. Every method
+    raises CostSourceError, whose text says what to do. Amounts of the same days and accounts must
+    add up, whichever method they come from: what does not is never stored.
+    """
 
     @property
-    def name(self) -> SourceName: ...
+    def description(self) -> SourceDescription: ...
 
     @property
-    def configured_metric(self) -> str | None:
-        """The metric that the operator has set; None: choose one."""
+    def server_time(self) -> datetime | None:
+        """The source's clock at its last answer; None when it does not tell the time."""
         ...
 
-    async def rest(self) -> None:
-        """Waits until background reading may go on without using up a shared rate limit."""
+    async def check(self, now: datetime) -> str:
+        """Try to read recent costs; what works, in sentences."""
         ...
 
-    async def choose_metric(self, span: DaySpan) -> str:
-        """The metric to use from now on: the configured one, else the best that has data."""
+    async def wait_for_rate_budget(self) -> None:
+        """Wait until background reads leave others enough of a shared rate limit."""
+        ...
+
+    async def choose_metric(self, span: DaySpan, stored: str | None) -> str:
+        """The metric to read from now on.
+
+        ``stored`` is the metric of the costs that are stored already. A source never leaves it
+        on its own, as totals of two metrics cannot be compared: only a setting of the operator
+        wins over it. Without it, the source takes its best metric that has data in the span.
+        """
         ...
 
     async def total(
@@ -40,7 +55,8 @@ class CostSource(Protocol):
         """The ungrouped daily total, as at most one series of account ``""``.
 
         ``accounts`` narrows it to these; None means all. Days without data are NaN; no data
-        at all gives no series.
+        at all gives no series. Raises CostHistoryEndsError for days that the source no longer
+        keeps.
         """
         ...
 
@@ -65,10 +81,12 @@ class CostSource(Protocol):
     async def account_names(
         self, metric: str, span: DaySpan, accounts: Sequence[str]
     ) -> dict[str, str]:
-        """Names of accounts where the source knows them; never raises for a missing tag."""
+        """Names of those accounts that have one; only asked of a source that has names."""
         ...
 
-    async def aclose(self) -> None: ...
+    async def aclose(self) -> None:
+        """Close all connections."""
+        ...
 
 
 class UsageStore(Protocol):

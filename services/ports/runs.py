@@ -31,7 +31,7 @@ class RunStore(Protocol):
 
     async def list_runs(
         self,
-        source: SourceName,
+        source: SourceName | None,
         *,
         kind: RunKind | None = None,
         open_only: bool = False,
@@ -42,6 +42,8 @@ class RunStore(Protocol):
         limit: int = 100,
     ) -> list[Run]:
         """Newest (by created_at, then id) first; ``before``: created before then.
+
+        ``source``: None for the runs of every source.
 
         ``team_id``: only runs for this team alone.
 

@@ -145,12 +145,18 @@ def _no_data(report: TeamReport) -> dict[str, object]:
     sentence = (
         f"The last day with costs was {weekday(last)}." if last else "No costs were ever read."
     )
+    # The sample has a team without costs, so that this email can be looked at.
+    advice = (
+        ""
+        if report.sample
+        else " If the account still runs, ask your AWS cost admins to check that its costs reach "
+        f"{report.source_title}."
+    )
     return {
         "subject": _subject(report, f"no AWS cost data{since}"),
         "preheader": f"{sentence} Nothing was compared.",
         "title": f"No AWS cost data{since}",
-        "no_data": f"{sentence} Nothing is compared and no zeros are shown. If the account still "
-        "runs, ask your AWS cost admins to check that its costs reach Datadog.",
+        "no_data": f"{sentence} Nothing is compared and no zeros are shown.{advice}",
     }
 
 

@@ -1,4 +1,4 @@
-"""Where costs come from, and when they count."""
+"""Settings of the cost source, and when a day of costs counts as complete."""
 
 from typing import Self
 
@@ -31,7 +31,7 @@ class DatadogSettings(Group):
         "cloud_cost_management_read.",
     )
     site: str = Field(
-        "datadoghq.com", alias="DATADOG_SITE", description="Datadog site of your organisation."
+        "datadoghq.com", alias="DATADOG_SITE", description="Datadog site of your organization."
     )
     api_url: WebAddress | None = Field(
         None,
@@ -48,7 +48,7 @@ class DatadogSettings(Group):
     accounts_per_query: int = Field(
         250,
         alias="DATADOG_ACCOUNTS_PER_QUERY",
-        description="Accounts asked for in one query; halved by itself when an answer is cut off.",
+        description="Accounts asked for in one query; halved automatically when an answer is cut off.",
         ge=1,
         le=1000,
     )
@@ -78,10 +78,11 @@ class DatadogSettings(Group):
 
 
 class CostSettings(Group):
-    complete_after_hours: int = Field(
-        48,
+    complete_after_hours: int | None = Field(
+        None,
         alias="COST_DAY_COMPLETE_AFTER_HOURS",
-        description="Hours after its end at which a UTC day's costs count as complete.",
+        description="Hours after its end at which a UTC day's costs count as complete; unset: as "
+        "the cost source says (48 for Datadog).",
         ge=0,
         le=240,
     )

@@ -12,11 +12,12 @@ from typing import Any
 from aiohttp import web
 from pymongo import MongoClient
 
-from app import Agent, open_agent
+from app import Agent, make_source, open_agent
 from bot.connector import Pace
 from services.adapters.store.client import plain
 from services.model import Actor, Anomaly, Team
-from services.settings import load_settings
+from services.ports import CostSource, Meter
+from services.settings import Settings, load_settings
 from tests.makers import NOW
 from tests.servers.teams import ANA, Message, TeamsSim, Turn, Where, texts_of, where_of
 
@@ -193,12 +194,17 @@ async def serving(
     clock: Callable[[], datetime] = lambda: NOW,
     *,
     mail_sample_data: bool = False,
+    source_of: Callable[[Settings, Meter], CostSource] = make_source,
 ) -> AsyncIterator[Agent]:
     """The agent with these settings, served on a free port that the simulator then knows."""
     settings = load_settings(environment)
     sim.now = lambda: clock().timestamp()
     async with open_agent(
-        settings, clock=clock, mail_sample_data=mail_sample_data, pace=NO_PACE
+        settings,
+        clock=clock,
+        source_of=source_of,
+        mail_sample_data=mail_sample_data,
+        pace=NO_PACE,
     ) as agent:
         runner = web.AppRunner(agent.api, access_log=None, shutdown_timeout=1.0)
         await runner.setup()
@@ -221,6 +227,7 @@ async def world(
     clock: Callable[[], datetime] = lambda: NOW,
     teams: tuple[str, ...] = NAMES,
     mail_sample_data: bool = False,
+    source_of: Callable[[Settings, Meter], CostSource] = make_source,
     **more: str,
 ) -> AsyncIterator[World]:
     """The agent on a database of its own, with sample costs, and people who talk to it."""
@@ -232,7 +239,9 @@ async def world(
             **(sim.environment() if authenticated else {}),
             **more,
         }
-        async with serving(sim, environment, clock, mail_sample_data=mail_sample_data) as agent:
+        async with serving(
+            sim, environment, clock, mail_sample_data=mail_sample_data, source_of=source_of
+        ) as agent:
             client: MongoClient[dict[str, Any]] = MongoClient(mongo_url, tz_aware=True)
             try:
                 database: Any = client[environment["DB_NAME"]]

@@ -256,6 +256,7 @@ def report(texts: Texts, found: AccountFigures, **more: Any) -> TeamReport:
         "team": team(texts),
         "figures": found,
         "expected_through": found.data_through,
+        "source_title": "Datadog",
         "period": "2026-W48",
         "made_at": NOW,
     }
@@ -498,8 +499,8 @@ def every(texts: Texts = ORDINARY) -> dict[str, Element]:
 
 
 def _general(texts: Texts) -> Named:
-    yield "welcome in a chat", general.welcome("personal", sample=True)
-    yield "welcome in a channel", general.welcome("channel", sample=False)
+    yield "welcome in a chat", general.welcome("personal", "sample data", sample=True)
+    yield "welcome in a channel", general.welcome("channel", "Datadog", sample=False)
     yield "help of a viewer", general.help_card(help_lines("viewer"), "viewer", sample=True)
     yield "help of an admin", general.help_card(help_lines("admin"), "admin", sample=False)
     yield "unknown command", general.unknown(texts.typed, "teams")

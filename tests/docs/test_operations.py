@@ -22,7 +22,8 @@ NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
 def metrics() -> set[str]:
     """The names of all series, as Prometheus sees them once everything has happened."""
-    meter = Metrics("1.0", "datadog")
+    meter = Metrics()
+    meter.identify("1.0", "datadog")
     meter.answered("GET", "/", 200, 0.1)
     meter.asked("datadog", "200", 0.1)
     meter.delivered("mail", "sent")

@@ -17,13 +17,13 @@ from pydantic import SecretStr
 from pymongo.errors import OperationFailure, ServerSelectionTimeoutError
 
 from bot.tokens import CURES, Tokens
-from services.adapters.datadog_errors import explain
+from services.adapters.datadog.errors import explain
 from services.adapters.disk import Disk
 from services.adapters.mail import SmtpTransport, Timeouts
 from services.adapters.mail_oauth import MailTokens
 from services.adapters.secrets import FernetBox
 from services.adapters.store.client import explained, too_old
-from services.check import LEAST_FREE_EMBEDDED, clock_finding, disk_finding, teams_text
+from services.check import MIN_FREE_BYTES_EMBEDDED, clock_finding, disk_finding, teams_text
 from services.errors import AgentError
 from services.settings import DatadogSettings, TeamsAppSettings
 from tests.makers import NOW
@@ -70,9 +70,9 @@ async def _of(call: Callable[[], Awaitable[Any]]) -> str:
     raise AssertionError("nothing went wrong")
 
 
-def _datadog(status: int, words: str, key_works: bool | None) -> str:
+def _datadog(status: int, words: str, *, is_key_valid: bool | None) -> str:
     body = {"errors": [words]} if words else {}
-    return str(explain(httpx.Response(status, json=body), DATADOG, key_works))
+    return str(explain(httpx.Response(status, json=body), DATADOG, is_key_valid))
 
 
 async def _mail() -> list[str]:
@@ -124,18 +124,18 @@ async def _troubles() -> list[Trouble]:
             str(too_old("5.0.31")),
         ],
         "Datadog": [
-            _datadog(403, "", key_works=False),
-            _datadog(403, "", key_works=True),
-            _datadog(403, "Failed permission authorization checks", key_works=True),
-            _datadog(404, "", key_works=None),
-            _datadog(429, "", key_works=None),
-            _datadog(503, "", key_works=None),
+            _datadog(403, "", is_key_valid=False),
+            _datadog(403, "", is_key_valid=True),
+            _datadog(403, "Failed permission authorization checks", is_key_valid=True),
+            _datadog(404, "", is_key_valid=None),
+            _datadog(429, "", is_key_valid=None),
+            _datadog(503, "", is_key_valid=None),
         ],
         "Mail": await _mail(),
         "Teams": await _bot(),
         "Disk": [
             await _of(Disk(Path("/proc/aws-cost-agent")).free),
-            disk_finding(LEAST_FREE_EMBEDDED // 2, embedded=True).text,
+            disk_finding(MIN_FREE_BYTES_EMBEDDED // 2, embedded=True).text,
         ],
         "Clock": [clock_finding({"Datadog": timedelta(seconds=-412)}).text],
     }

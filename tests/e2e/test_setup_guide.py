@@ -141,7 +141,7 @@ async def test_the_guide_leads_from_settings_to_the_first_mail(tmp_path: Path) -
         mail = [f"{name}={value}" for name, value in smtp.environment().items()]
         mail = [line for line in mail if not line.startswith(("SMTP_HOST", "SENDER"))]
         admin.writes(server, [*mail, f"SMTP_OAUTH_AUTHORITY={oauth.oauth_authority}"])
-        assert f"signed in; mails are sent from {MAILBOX}" in await admin.types(check)
+        assert f"signed in; emails are sent from {MAILBOX}" in await admin.types(check)
         agent = await admin.starts()
         assert "2 sent" in await admin.types(all_of_it)
         assert "nothing was sent now" in await admin.types(all_of_it.splitlines()[-1])

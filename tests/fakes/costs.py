@@ -4,15 +4,16 @@ import math
 from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
-from services.errors import AnswerTooLargeError, CostSourceError
+from services.errors import AnswerTooLargeError, CostHistoryEndsError
 from services.model import (
     UNATTRIBUTED,
     Category,
     CostSeries,
     CostTable,
     DaySpan,
-    SourceName,
+    SourceDescription,
 )
 from tests.servers.datadog import Cost
 
@@ -32,16 +33,35 @@ class FakeCosts:
     """All accounts over more days in one query are too many."""
     oldest: object = None
     """A span that begins before this day is refused as beyond retention."""
-    name: SourceName = "datadog"
     configured_metric: str | None = None
+    max_accounts_per_query: int = 250
+    history_months: int | None = None
+    has_account_names: bool = True
+    server_time: datetime | None = None
     asked: list[tuple[str, DaySpan, tuple[str, ...] | None]] = field(default_factory=list)
     spoil: Callable[[str, CostTable], CostTable] = lambda kind, table: table
 
-    async def rest(self) -> None:
+    @property
+    def description(self) -> SourceDescription:
+        return SourceDescription(
+            name="datadog",
+            title="Datadog",
+            missing_costs_help="Check the costs in memory.",
+            complete_after_hours=48,
+            history_months=self.history_months,
+            max_accounts_per_query=self.max_accounts_per_query,
+            has_account_names=self.has_account_names,
+            metric_labels={"aws.cost.net.amortized": "net amortized"},
+        )
+
+    async def check(self, now: datetime) -> str:
+        return "works"
+
+    async def wait_for_rate_budget(self) -> None:
         self.asked.append(("rest", DaySpan(self.costs[0].day, self.costs[0].day), None))
 
-    async def choose_metric(self, span: DaySpan) -> str:
-        return self.metric
+    async def choose_metric(self, span: DaySpan, stored: str | None) -> str:
+        return self.configured_metric or stored or self.metric
 
     async def aclose(self) -> None:
         pass
@@ -49,7 +69,7 @@ class FakeCosts:
     def _lines(self, kind: str, span: DaySpan, accounts: Sequence[str] | None) -> list[Cost]:
         self.asked.append((kind, span, None if accounts is None else tuple(accounts)))
         if self.oldest is not None and span.first < self.oldest:  # type: ignore[operator]
-            raise CostSourceError("outside the retention period", permanent=True)
+            raise CostHistoryEndsError("There are no costs that old.")
         many = accounts is None or len(accounts) > 1
         if kind != "total" and many and self.most_accounts is not None:
             number = len(accounts) if accounts is not None else 10**6

@@ -581,7 +581,7 @@ class MemoryRuns:
 
     async def list_runs(
         self,
-        source: SourceName,
+        source: SourceName | None,
         *,
         kind: RunKind | None = None,
         open_only: bool = False,
@@ -594,7 +594,7 @@ class MemoryRuns:
         found = [
             run
             for run in self.runs.values()
-            if run.source == source
+            if source in {None, run.source}
             and kind in {None, run.kind}
             and (not open_only or run.state is RunState.OPEN)
             and period in {None, run.period}

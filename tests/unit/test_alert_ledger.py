@@ -40,6 +40,7 @@ from services.teams import Teams
 from services.timing import Timing
 from services.transports import Transports
 from services.watchdog import Watchdog
+from tests.fakes.costs import FakeCosts
 from tests.fakes.mail import MemoryTransport
 from tests.fakes.notifier import MemoryNotifier
 from tests.fakes.store import MemoryStore
@@ -87,7 +88,7 @@ class World:
                 anomalies=self.store.anomalies,
                 plans=Plans(self.store.plans, audit),
                 floors=self.store.floors,
-                source="datadog",
+                source=FakeCosts([]).description,
                 complete_after_hours=48,
                 teams_app=True,
             ),

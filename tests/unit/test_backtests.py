@@ -39,9 +39,9 @@ def backtests(store: MemoryStore, source: FakeCosts = NOBODY) -> Backtests:
     audit = Audit(store.audit)
     box = FernetBox(SecretStr("k" * 20), Path(), key_file_allowed=False)
     return Backtests(
-        costs=Costs(source, store.costs, 250, 48),
+        costs=Costs(source, store.costs, 48),
         store=store.costs,
-        teams=Teams(store.teams, audit, source=source.name),
+        teams=Teams(store.teams, audit, source=source.description.name),
         config=Config(store.config, audit, box, SmtpSettings()),
         complete_after_hours=48,
     )

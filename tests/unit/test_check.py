@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 
 from services.adapters.disk import Disk
+from services.adapters.sample import SampleSource
 from services.adapters.secrets import FernetBox
 from services.audit import Audit
 from services.check import (
-    LEAST_FREE,
-    LEAST_FREE_EMBEDDED,
+    MIN_FREE_BYTES,
+    MIN_FREE_BYTES_EMBEDDED,
     Check,
     clock_finding,
     disk_finding,
@@ -78,7 +79,7 @@ async def test_a_clock_is_not_wrong_because_an_answer_took_long(
     config = Config(store.config, Audit(store.audit), box, SmtpSettings())
     check = Check(
         store=store,
-        costs=None,
+        costs=SampleSource(),
         transports=Transports(config, "sample", MemoryTransport(name="outbox"), {}),
         app_id=None,
         bot=NoSignIn(),
@@ -92,7 +93,9 @@ async def test_a_clock_is_not_wrong_because_an_answer_took_long(
     assert clock.ok is ok, clock.text
 
 
-@pytest.mark.parametrize(("embedded", "least"), [(True, LEAST_FREE_EMBEDDED), (False, LEAST_FREE)])
+@pytest.mark.parametrize(
+    ("embedded", "least"), [(True, MIN_FREE_BYTES_EMBEDDED), (False, MIN_FREE_BYTES)]
+)
 def test_a_disk_that_is_nearly_full_is_an_error(embedded: bool, least: int) -> None:
     assert disk_finding(least, embedded=embedded).ok
     nearly = disk_finding(least - 1, embedded=embedded)
@@ -120,7 +123,7 @@ def test_the_embedded_mongodb_is_called_one_for_trials() -> None:
 
 def test_what_came_from_teams_last_is_told() -> None:
     heard = datetime(2026, 11, 24, 9, 5, tzinfo=UTC)
-    assert teams_text("x", heard) == "signed in as app x; last heard of on 24 Nov 2026 09:05 UTC"
+    assert teams_text("x", heard) == "signed in as app x; last heard from on 24 Nov 2026 09:05 UTC"
 
 
 def test_each_trouble_is_one_sentence_and_its_cure() -> None:

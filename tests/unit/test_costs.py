@@ -23,7 +23,8 @@ LINES = random_costs(ACCOUNTS, RECENT, seed=1, services=3)
 
 
 def costs_of(source: FakeCosts, store: MemoryStore, per_query: int = 250) -> Costs:
-    return Costs(source, store.costs, per_query, 48)
+    source.max_accounts_per_query = per_query
+    return Costs(source, store.costs, 48)
 
 
 def the_sum(lines: list[Cost], span: DaySpan, account: str | None = None) -> Decimal:

@@ -101,13 +101,14 @@ async def test_a_200_with_errors_beside_data_is_no_answer(
 async def test_the_wait_that_a_rate_limit_names_is_kept(server: FakeDatadog) -> None:
     source = DatadogSource(server.settings())
     told: list[float | bool] = []
-    keep = source._again
+    client = source._client
+    keep = client._wait_before_retry
 
     def spy(error: Exception) -> bool | float:
         told.append(keep(error))
         return 0.0
 
-    source._again = spy  # type: ignore[method-assign]
+    client._wait_before_retry = spy  # type: ignore[method-assign]
     server.faults.append(once(429, headers={"X-RateLimit-Reset": "37", "Retry-After": "5"}))
     await source.total(METRIC, SPAN)
     await source.aclose()
@@ -121,7 +122,7 @@ async def test_the_wait_that_a_rate_limit_names_is_kept(server: FakeDatadog) -> 
 async def test_a_wait_longer_than_the_patience_ends_with_words(
     server: FakeDatadog, reset: str, when: str
 ) -> None:
-    source = DatadogSource(server.settings(), wait_at_most=60)
+    source = DatadogSource(server.settings(), max_wait_seconds=60)
     server.faults.append(once(429, headers={"X-RateLimit-Reset": reset}))
     with pytest.raises(CostSourceError, match=f"rate limit.* Try again {when}.") as caught:
         await source.total(METRIC, SPAN)
@@ -139,11 +140,12 @@ async def test_the_rate_budget_is_noted(server: FakeDatadog, source: DatadogSour
     server.faults.append(once(500, headers=headers))
     server.faults.append(once(429, headers=headers))
     await source.total(METRIC, SPAN)
-    assert source.rate_remaining is None
+    client = source._client
+    assert client.rate_remaining is None
     server.faults.append(once(429, headers=headers))
-    source._note_rate(_answer(headers))
-    assert source.rate_remaining == pytest.approx(0.07)
-    await source.rest()
+    client._note_rate(_answer(headers))
+    assert client.rate_remaining == pytest.approx(0.07)
+    await source.wait_for_rate_budget()
 
 
 def _answer(headers: dict[str, str]) -> Any:
@@ -218,17 +220,17 @@ async def test_without_any_data_the_cure_is_told(server: FakeDatadog) -> None:
     server.costs = []
     source = DatadogSource(server.settings())
     with pytest.raises(CostSourceError, match="Cloud Cost Management"):
-        await source.choose_metric(SPAN)
+        await source.choose_metric(SPAN, None)
     await source.aclose()
 
 
 async def test_the_net_metric_comes_first_and_the_plain_one_second(server: FakeDatadog) -> None:
     server.metric = "aws.cost.amortized"
     source = DatadogSource(server.settings())
-    assert await source.choose_metric(SPAN) == "aws.cost.amortized"
+    assert await source.choose_metric(SPAN, None) == "aws.cost.amortized"
     await source.aclose()
     set_by_hand = DatadogSource(server.settings(cost_metric="custom.cost"))
-    assert await set_by_hand.choose_metric(SPAN) == "custom.cost"
+    assert await set_by_hand.choose_metric(SPAN, None) == "custom.cost"
     await set_by_hand.aclose()
 
 
@@ -314,7 +316,7 @@ async def test_a_metric_that_is_no_money_is_refused(
     server: FakeDatadog, source: DatadogSource
 ) -> None:
     server.edit = with_unit([{"family": "bytes", "name": "byte", "scale_factor": 1.0}, None])
-    with pytest.raises(CostSourceError, match="no money"):
+    with pytest.raises(CostSourceError, match="not money"):
         await source.total(METRIC, SPAN)
 
 
@@ -369,7 +371,7 @@ async def test_a_row_that_misses_days_is_no_answer(
         answer["data"]["attributes"]["values"][0].pop()
 
     server.edit = shorten
-    with pytest.raises(CostSourceError, match="not whole"):
+    with pytest.raises(CostSourceError, match="incomplete"):
         await source.total(METRIC, SPAN)
 
 
@@ -388,6 +390,6 @@ async def test_an_account_tag_that_no_query_can_ask_for_counts_as_no_account(
 
 
 async def test_keys_and_scopes_can_be_checked(server: FakeDatadog, source: DatadogSource) -> None:
-    lines = await source.check(datetime(2026, 11, 5, tzinfo=UTC))
-    assert "work" in " ".join(lines)
-    assert METRIC in " ".join(lines)
+    text = await source.check(datetime(2026, 11, 5, tzinfo=UTC))
+    assert "keys and scopes work" in text
+    assert METRIC in text

@@ -22,15 +22,15 @@ PLANTED = [
     ("services/adapters/sample.py", "import services.schedule", "adapters do not know use"),
     ("services/analysis/windows.py", "import services.settings", "analysis is pure"),
     ("services/model/days.py", "import services.analysis.windows", "values know nothing"),
-    ("services/costs.py", "import services.adapters.mail", "use cases and rendering"),
+    ("services/costs/reader.py", "import services.adapters.mail", "use cases and rendering"),
     ("services/adapters/mail.py", "import services.adapters.outbox", "adapters do not know each"),
-    ("services/adapters/disk.py", "import services.adapters.datadog_wire", "adapters do not know"),
+    ("services/adapters/disk.py", "import services.adapters.datadog.wire", "adapters do not know"),
     ("services/adapters/mail.py", "import services.runs", "adapters do not know use cases"),
     ("api/app.py", "import services.adapters.mail", "only the composition root"),
-    ("services/costs.py", "import httpx", "each outside library"),
+    ("services/costs/ingest.py", "import httpx", "each outside library"),
     ("services/runs.py", "import motor", "each outside library"),
     ("bot/authenticator.py", "import jwt", "each outside library"),
-    ("services/costs.py", "import aiohttp", "the web server"),
+    ("services/costs/backfill.py", "import aiohttp", "the web server"),
 ]
 
 

@@ -73,6 +73,7 @@ def team_report(found: AccountFigures, **more: Any) -> TeamReport:
         "team": team(1, team_name="Checkout"),
         "figures": found,
         "expected_through": SPAN.last,
+        "source_title": "Datadog",
         "period": "2026-W48",
         "made_at": NOW,
     }

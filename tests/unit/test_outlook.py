@@ -23,6 +23,7 @@ from services.plans import Plans
 from services.rendering.blocks import reasons, record_line
 from services.rendering.reports import render_team
 from services.reports import Basis, ReportMaker, alert_record
+from tests.fakes.costs import FakeCosts
 from tests.fakes.store import MemoryStore
 from tests.makers import NAN, NOW, series, table, team
 from tests.unit.basis import basis_of
@@ -60,7 +61,7 @@ def maker(store: MemoryStore) -> ReportMaker:
         anomalies=store.anomalies,
         plans=Plans(store.plans, Audit(store.audit)),
         floors=store.floors,
-        source="datadog",
+        source=FakeCosts([]).description,
         complete_after_hours=48,
         teams_app=True,
     )

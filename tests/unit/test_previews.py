@@ -60,13 +60,13 @@ async def reports(store: MemoryStore, now: float = 10.0) -> tuple[Previews, Team
         anomalies=store.anomalies,
         plans=Plans(store.plans, audit),
         floors=store.floors,
-        source="datadog",
+        source=FakeCosts([]).description,
         complete_after_hours=48,
         teams_app=True,
     )
     made = Previews(
         maker=maker,
-        costs=Costs(FakeCosts([]), store.costs, 250, 48),
+        costs=Costs(FakeCosts([]), store.costs, 48),
         teams=teams,
         config=config,
         restatements=Restatements(store.runs, store.costs),

@@ -32,7 +32,7 @@ async def ask(store: MemoryStore, percent: float) -> WhatIf:
     audit = Audit(store.audit)
     box = FernetBox(SecretStr("k" * 20), Path(), key_file_allowed=False)
     return await WhatIfs(
-        costs=Costs(NOBODY, store.costs, 250, 48),
+        costs=Costs(NOBODY, store.costs, 48),
         store=store.costs,
         teams=Teams(store.teams, audit, source="datadog"),
         config=Config(store.config, audit, box, SmtpSettings()),

@@ -41,7 +41,7 @@ class MongoRuns:
     @guarded
     async def list_runs(
         self,
-        source: SourceName,
+        source: SourceName | None,
         *,
         kind: RunKind | None = None,
         open_only: bool = False,
@@ -51,7 +51,7 @@ class MongoRuns:
         after: tuple[datetime, str] | None = None,
         limit: int = 100,
     ) -> list[Run]:
-        query: dict[str, Any] = {"source": source}
+        query: dict[str, Any] = {} if source is None else {"source": source}
         if kind is not None:
             query["kind"] = kind.value
         if open_only:

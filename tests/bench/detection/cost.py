@@ -22,7 +22,7 @@ from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Any
 
-from services.adapters.datadog_wire import Answer
+from services.adapters.datadog.wire import Answer
 from services.analysis.detection.memory import after_calm_day, packed, unpacked
 from services.analysis.detection.replay import History, replay
 from services.analysis.detection.rules import Rules

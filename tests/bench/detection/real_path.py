@@ -177,7 +177,7 @@ async def whole_backtest(store: MongoStore) -> None:
     box = FernetBox(SecretStr("k" * 20), Path(), key_file_allowed=False)
     source = FakeCosts([])
     backtests = Backtests(
-        costs=Costs(source, store.costs, 250, 48),
+        costs=Costs(source, store.costs, 48),
         store=store.costs,
         teams=Teams(store.teams, audit, source="datadog"),
         config=Config(store.config, audit, box, SmtpSettings()),

@@ -1,0 +1,188 @@
+"""The v2 timeseries query and its answers: bytes in, values out.
+
+The shapes follow the models and the recorded answers of Datadog's own API client
+(DataDog/datadog-api-client-python, ``tests/v2/cassettes``). None of its recordings holds a grouped
+cost query, so that nothing beyond the models is relied on.
+"""
+
+import math
+import re
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from services.adapters.datadog.guidance import ONE_CURRENCY
+from services.adapters.datadog.money import Unit, currency_of, scale_of
+from services.errors import CostSourceError
+from services.model import DaySpan
+
+ACCOUNT = "aws_member_account_id"
+"""The account that used the service. ``aws_management_account_id`` is the one that pays."""
+ACCOUNT_NAME = "aws_member_account_name"
+SERVICE = "aws_product"
+CHARGE = "chargecategory"
+COST_TYPE = "aws_cost_type"
+CURRENCY = "billingcurrency"
+MISSING_VALUES = {"", "n/a", "none", "null"}
+"""How a group says that its lines have no such tag. The docs name no value; ``N/A`` is usual."""
+DAY_MS = 86_400_000
+MAX_ERROR_LENGTH = 300
+ACCOUNT_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
+"""Values that can be asked for in a scope without quoting; account ids are 12 digits."""
+
+
+class _Series(msgspec.Struct):
+    """The head of a series; its points are the row of the same index in ``values``."""
+
+    group_tags: list[str] | None = None
+    # A pair, of which either may be null; or null altogether.
+    unit: list[Unit | None] | None = None
+
+
+class _Attributes(msgspec.Struct):
+    series: list[_Series] | None = None
+    # Only the stamps that have data in some series, so that days may be missing in between.
+    times: list[float] | None = None
+    # Decoded a row at a time, which takes a sixth of the memory of decoding all of them at once
+    # (docs/decisions/0005-dependencies.md).
+    values: list[msgspec.Raw] | None = None
+
+
+class _Data(msgspec.Struct):
+    attributes: _Attributes | None = None
+
+
+class _Body(msgspec.Struct):
+    data: _Data | None = None
+    # A 200 may carry errors beside its data: a string, strings or JSON:API objects.
+    errors: Any = None
+
+
+_BODY = msgspec.json.Decoder(_Body)
+_ROW = msgspec.json.Decoder(list[float | None])
+
+
+def request_body(query: str, span: DaySpan) -> dict[str, Any]:
+    """The body of one daily timeseries query."""
+    return {
+        "data": {
+            "type": "timeseries_request",
+            "attributes": {
+                # Milliseconds; the v1 query API counts seconds. ``to`` is exclusive.
+                "from": _stamp(span.first),
+                "to": _stamp(span.last + timedelta(days=1)),
+                "interval": DAY_MS,
+                # Without this data source the query is about custom metrics and finds nothing.
+                "queries": [{"data_source": "cloud_cost", "name": "a", "query": query}],
+                "formulas": [{"formula": "a"}],
+            },
+        }
+    }
+
+
+def _stamp(day: date) -> int:
+    return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) * 1000
+
+
+def query_text(metric: str, accounts: Sequence[str] | None = None, by: Sequence[str] = ()) -> str:
+    """``sum:metric{scope} by {tags}.rollup(sum, daily)``."""
+    scope = "*" if accounts is None else f"{ACCOUNT} IN ({','.join(accounts)})"
+    groups = f" by {{{','.join(by)}}}" if by else ""
+    # The rollup's own aggregator has to be written out: left away, it averages.
+    return f"sum:{metric}{{{scope}}}{groups}.rollup(sum, daily)"
+
+
+def error_texts(errors: Any) -> list[str]:
+    """The items of ``errors``: strings from the query API, objects from the cost API."""
+    items = errors if isinstance(errors, list) else [errors]
+    texts = []
+    for item in items:
+        if isinstance(item, Mapping):
+            parts = [str(item[key]) for key in ("title", "detail") if item.get(key)]
+            texts.append(": ".join(parts))
+        elif item:
+            texts.append(str(item))
+    return [" ".join(text.split())[:MAX_ERROR_LENGTH] for text in texts if text]
+
+
+class Answer:
+    """A decoded answer, whose rows are decoded one by one."""
+
+    def __init__(self, body: bytes) -> None:
+        """Raises msgspec.DecodeError (or its ValidationError) for anything else than an answer."""
+        decoded = _BODY.decode(body)
+        attributes = decoded.data.attributes if decoded.data else None
+        self.errors = error_texts(decoded.errors) if decoded.errors else []
+        self.has_data = attributes is not None
+        self._series = (attributes.series if attributes else None) or []
+        self._times = (attributes.times if attributes else None) or []
+        self._values = (attributes.values if attributes else None) or []
+        if len(self._values) < len(self._series):
+            raise msgspec.ValidationError("fewer rows of values than series")
+
+    def currency(self) -> str | None:
+        """The currency of all series; None when no unit is stated anywhere.
+
+        Raises CostSourceError for a unit that is not money, or for several currencies.
+        """
+        currencies = {
+            currency
+            for series in self._series
+            if (currency := currency_of(_unit(series))) is not None
+        }
+        if len(currencies) > 1:
+            raise CostSourceError(
+                f"Datadog answered in several currencies ({', '.join(sorted(currencies))}), which "
+                f"cannot be added up. {ONE_CURRENCY}",
+                permanent=True,
+            )
+        return next(iter(currencies), None)
+
+    def rows(self, span: DaySpan) -> "Iterable[tuple[dict[str, str], array[float]]]":
+        """(tags, daily amounts over the span) of each series; NaN where there is no data.
+
+        Raises CostSourceError for a row that has another number of amounts than there are days.
+        """
+        indexes = [_index(stamp, span) for stamp in self._times]
+        for series, raw in zip(self._series, self._values, strict=False):
+            scale = scale_of(_unit(series))
+            amounts = array("d", [math.nan]) * len(span)
+            row = _ROW.decode(raw)
+            if len(row) != len(indexes):
+                raise CostSourceError(
+                    "Datadog's answer is incomplete: a series has another number of amounts than "
+                    "of days. Try again later.",
+                    permanent=False,
+                )
+            for index, value in zip(indexes, row, strict=True):
+                if index is not None and value is not None:
+                    earlier = amounts[index]
+                    amounts[index] = value * scale + (0.0 if math.isnan(earlier) else earlier)
+            yield _tags(series.group_tags or []), amounts
+
+
+def _index(stamp: float, span: DaySpan) -> int | None:
+    day = datetime.fromtimestamp(stamp / 1000, UTC).date()
+    return (day - span.first).days if day in span else None
+
+
+def _tags(group_tags: Iterable[str]) -> dict[str, str]:
+    """Read by key, as no order is promised; split at the first colon, as values may hold more."""
+    tags = {}
+    for group_tag in group_tags:
+        key, _, value = group_tag.partition(":")
+        tags[key] = value
+    return tags
+
+
+def _unit(series: _Series) -> Unit | None:
+    return next((unit for unit in series.unit or [] if unit is not None), None)
+
+
+def tag(tags: Mapping[str, str], name: str) -> str | None:
+    """A tag's value; None when it is missing."""
+    value = tags.get(name, "")
+    return None if value.strip().lower() in MISSING_VALUES else value
