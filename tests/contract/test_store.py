@@ -560,6 +560,8 @@ async def test_runs_are_listed_newest_first_and_filtered(any_store: Store) -> No
     assert [one.id for one in await runs.list_runs("sample", open_only=True)] == ["t2", "t1", "c"]
     assert [one.id for one in await runs.list_runs("sample", team_id="t1", limit=1)] == ["t1"]
     assert [one.id for one in await runs.list_runs("datadog", limit=1)] == ["b"]
+    every_source = await runs.list_runs(None, open_only=True)
+    assert {one.source for one in every_source} == {"datadog", "sample"}
     earlier = await runs.list_runs("datadog", before=later(hours=1))
     assert [one.id for one in earlier] == ["a"]
 

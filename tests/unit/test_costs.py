@@ -259,6 +259,8 @@ async def test_no_costs_at_all_is_an_error_with_its_cure() -> None:
     with pytest.raises(CostSourceError, match="no costs") as caught:
         await costs_of(FakeCosts(lines), MemoryStore()).refresh(NOW, ACCOUNTS)
     assert caught.value.permanent
+    assert "(aws.cost.net.amortized, net amortized)" in str(caught.value)
+    assert str(caught.value).endswith("Check the costs in memory.")
 
 
 async def test_the_metric_of_the_first_fetch_is_kept() -> None:
@@ -328,6 +330,48 @@ async def test_the_history_ends_where_the_source_keeps_none() -> None:
     await costs.backfill(NOW, ACCOUNTS[:1])
     assert source.asked == []
     assert (await store.costs.state("datadog")).oldest_month == "2026-07"
+
+
+async def test_no_more_history_is_asked_for_than_the_source_declares() -> None:
+    lines = random_costs(ACCOUNTS[:1], SPAN, seed=2, services=1)
+    source, store = FakeCosts(lines, history_months=4), MemoryStore()
+    costs = costs_of(source, store)
+    await costs.refresh(NOW, ACCOUNTS[:1])
+    source.asked.clear()
+
+    await costs.backfill(NOW, ACCOUNTS[:1])
+
+    assert {span.first for kind, span, _ in source.asked if kind == "by_service"} == {
+        date(2026, 9, 1),
+        date(2026, 8, 1),
+    }
+
+
+async def test_other_permanent_errors_do_not_end_the_history() -> None:
+    source, store = FakeCosts(random_costs(ACCOUNTS[:1], SPAN, seed=2, services=1)), MemoryStore()
+    costs = costs_of(source, store)
+    await costs.refresh(NOW, ACCOUNTS[:1])
+
+    def refused(kind: str, table: CostTable) -> CostTable:
+        raise CostSourceError("the retention of keys is over", permanent=True)
+
+    source.spoil = refused
+    with pytest.raises(CostSourceError):
+        await costs.backfill(NOW, ACCOUNTS[:1])
+    assert (await store.costs.state("datadog")).oldest_month is None
+
+
+async def test_a_source_without_account_names_is_not_asked_for_any() -> None:
+    tags = {"aws_member_account_name": "shop", "aws_product": "ec2", "chargecategory": "usage"}
+    lines = [Cost(day, 3.0, {"aws_member_account_id": ACCOUNTS[0], **tags}) for day in RECENT]
+    span = DaySpan(date(2026, 11, 1), date(2026, 11, 21))
+    named = {}
+    for has_names in (True, False):
+        store = MemoryStore()
+        source = FakeCosts(lines, has_account_names=has_names)
+        await costs_of(source, store).refresh(NOW, [])
+        named[has_names] = (await store.costs.load_totals("datadog", span)).account_names
+    assert named == {True: {ACCOUNTS[0]: "shop"}, False: {}}
 
 
 @pytest.mark.parametrize("day", [1, 2, 3, 4, 28, 31])

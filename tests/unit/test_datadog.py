@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 
 from services.adapters.datadog import DatadogSource
-from services.errors import AnswerTooLargeError, CostSourceError
+from services.errors import AnswerTooLargeError, CostHistoryEndsError, CostSourceError
 from services.model import UNATTRIBUTED, Category, DaySpan
 from tests.makers import cells
 from tests.servers.datadog import (
@@ -193,6 +193,21 @@ async def test_what_will_not_pass_is_told_with_its_cure(
     assert server.calls == 1
 
 
+@pytest.mark.parametrize("status", [400, 422])
+async def test_days_beyond_retention_are_told_from_a_bad_query(
+    server: FakeDatadog, source: DatadogSource, status: int
+) -> None:
+    words = "Queries ending outside the retention date are invalid"
+    server.faults.append(once(status, {"errors": [words]}))
+    with pytest.raises(CostHistoryEndsError, match="no longer keeps") as caught:
+        await source.total(METRIC, SPAN)
+    assert caught.value.permanent
+    server.faults.append(once(403, {"errors": ["the retention of this key is over"]}))
+    with pytest.raises(CostSourceError) as refused:
+        await source.total(METRIC, SPAN)
+    assert not isinstance(refused.value, CostHistoryEndsError)
+
+
 async def test_too_large_and_twice_cut_off_ask_for_fewer_accounts(
     server: FakeDatadog, source: DatadogSource
 ) -> None:
@@ -231,6 +246,7 @@ async def test_the_net_metric_comes_first_and_the_plain_one_second(server: FakeD
     await source.aclose()
     set_by_hand = DatadogSource(server.settings(cost_metric="custom.cost"))
     assert await set_by_hand.choose_metric(SPAN, None) == "custom.cost"
+    assert await set_by_hand.choose_metric(SPAN, METRIC) == "custom.cost"
     await set_by_hand.aclose()
 
 
