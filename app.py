@@ -256,7 +256,7 @@ def _wire(settings: Settings, outside: Outside, mail_sample_data: bool) -> Agent
     )
     long_work = LongWork(
         connector=connector,
-        cards=store.open_cards,
+        cards=store.cards_in_progress,
         runs=runs,
         start=background.start,
         clock=clock,

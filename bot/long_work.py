@@ -19,8 +19,8 @@ from bot.handlers.reports import run_card
 from bot.turn import Card, Reply, Turn
 from cards import general
 from services.errors import AgentError, NotFoundError
-from services.model import OpenCard, RunState
-from services.ports import Clock, OpenCardStore, Start, SurelyGone
+from services.model import CardInProgress, RunState
+from services.ports import CardInProgressStore, Clock, Start, SurelyGone
 from services.runs import Runs
 
 log = structlog.get_logger()
@@ -45,7 +45,7 @@ class LongWork:
         self,
         *,
         connector: Connector,
-        cards: OpenCardStore,
+        cards: CardInProgressStore,
         runs: Runs,
         start: Start,
         clock: Clock,
@@ -139,7 +139,7 @@ class LongWork:
             turn.conversation.service_url, turn.thread, card_message(card), at_once=True
         )
 
-    async def _leave(self, open_card: OpenCard) -> None:
+    async def _leave(self, open_card: CardInProgress) -> None:
         """Takes away a card that says "working" where the answer is on another one."""
         try:
             await self._connector.delete(
@@ -149,7 +149,7 @@ class LongWork:
             await self._show(open_card, general.closed(DONE))
         await self._cards.remove(open_card.id)
 
-    async def _end(self, open_card: OpenCard, card: Card) -> None:
+    async def _end(self, open_card: CardInProgress, card: Card) -> None:
         """Shows how a card is to look in the end; if Teams does not take it now, later."""
         if await self._show(open_card, card, at_once=True) == LATER:
             await self._cards.put(open_card.model_copy(update={"last": card}))
@@ -166,17 +166,17 @@ class LongWork:
         await self._cards.put(open_card)
         self._begin(open_card)
 
-    def _begin(self, open_card: OpenCard) -> None:
+    def _begin(self, open_card: CardInProgress) -> None:
         self._mine.add(open_card.id)
         self._start(f"card {open_card.id}", self._kept(open_card), droppable=True)
 
-    async def _kept(self, open_card: OpenCard) -> None:
+    async def _kept(self, open_card: CardInProgress) -> None:
         try:
             await self._end(open_card, await self._followed(open_card))
         finally:
             self._mine.discard(open_card.id)
 
-    async def _followed(self, open_card: OpenCard) -> Card:
+    async def _followed(self, open_card: CardInProgress) -> Card:
         """Shows a run's progress until it is over; how its card looks then."""
         shown: Card | None = None
         waited = SHOW_SECONDS
@@ -207,11 +207,11 @@ class LongWork:
             elif self._is_left(open_card) and await self._cards.take(open_card, self._owner, now):
                 self._go_on(open_card)
 
-    def _is_left(self, open_card: OpenCard) -> bool:
+    def _is_left(self, open_card: CardInProgress) -> bool:
         touched = open_card.touched_at or open_card.created_at
         return self._gone(open_card.owner) or self._clock() - touched > AWAY
 
-    def _go_on(self, open_card: OpenCard) -> None:
+    def _go_on(self, open_card: CardInProgress) -> None:
         mine = open_card.model_copy(update={"owner": self._owner, "touched_at": self._clock()})
         if self._clock() - mine.created_at > GIVE_UP:
             self._start(f"card {mine.id}", self._cards.remove(mine.id))
@@ -223,7 +223,7 @@ class LongWork:
 
     # Showing
 
-    async def _show(self, open_card: OpenCard, card: Card, *, at_once: bool = False) -> str:
+    async def _show(self, open_card: CardInProgress, card: Card, *, at_once: bool = False) -> str:
         """What came of it: SHOWN, REFUSED for good, or LATER when Teams does not answer now."""
         place = (open_card.service_url, open_card.conversation_id)
         activity_id = open_card.activity_id
@@ -243,9 +243,9 @@ class LongWork:
 
     def _open_card(
         self, turn: Turn, activity_id: str, run_id: str | None, key: str = ""
-    ) -> OpenCard:
+    ) -> CardInProgress:
         now = self._clock()
-        return OpenCard(
+        return CardInProgress(
             id=f"{turn.thread}|{key or activity_id}",
             conversation_id=turn.thread,
             service_url=turn.conversation.service_url,

@@ -21,7 +21,7 @@ WORDS = {
     "floors": "raised floors, by whom",
     "notification_config": "stored settings",
     "outbox": "captured mails in the outbox",
-    "open_cards": "cards that still change",
+    "open_cards": "cards in progress",
     "pending_imports": "imports that wait for Confirm",
     "plans": "planned changes, by whom",
     "reports": "frozen reports (the address in them)",

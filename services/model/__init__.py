@@ -49,9 +49,9 @@ from services.model.keys import SCOPES, ApiKey, Scope
 from services.model.news import AnomalyNews, DigestNews, News, RunNews
 from services.model.people import (
     AdminEntry,
+    CardInProgress,
     Conversation,
     Identity,
-    OpenCard,
     PendingImport,
     Person,
     PlannedChange,
@@ -105,6 +105,7 @@ __all__ = [
     "Attachment",
     "AuditEntry",
     "Breach",
+    "CardInProgress",
     "Category",
     "CategoryAmounts",
     "ChangeLine",
@@ -133,7 +134,6 @@ __all__ = [
     "MonthForecast",
     "MonthRead",
     "News",
-    "OpenCard",
     "PendingImport",
     "Person",
     "PlannedChange",

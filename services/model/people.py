@@ -82,22 +82,22 @@ class PendingImport(Value):
     at: datetime
 
 
-class OpenCard(Value):
-    """A card that still changes by itself: brought to its end also after a restart."""
+class CardInProgress(Value):
+    """A card that changes after its turn; it is finished even after a restart."""
 
     id: str
     """Conversation and message."""
     conversation_id: str
-    """With the thread it stands in."""
+    """With the thread that the card is in."""
     service_url: str
     activity_id: str
     run_id: str | None = None
-    """The run whose progress it shows; None: a command that was being worked on."""
+    """The run whose progress it shows; None for an answer that was being worked on."""
     last: dict[str, object] | None = None
-    """How it is to look in the end, when that could not be shown yet."""
+    """Its final content, when Teams could not be reached to show it."""
     asked_by: str = ""
     owner: str = ""
-    """The worker that keeps it up to date."""
+    """The worker that keeps it current."""
     created_at: datetime
     touched_at: datetime | None = None
-    """When its owner was last there."""
+    """When its owner was last known to be alive."""

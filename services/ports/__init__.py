@@ -11,8 +11,8 @@ from services.ports.mail import CapturedMails, MailConnection, MailTokens, MailT
 from services.ports.metrics import UNMEASURED, Meter, Unmeasured
 from services.ports.people import (
     AdminStore,
+    CardInProgressStore,
     ConversationStore,
-    OpenCardStore,
     PendingImportStore,
     PlanStore,
     TraceStore,
@@ -34,6 +34,7 @@ __all__ = [
     "AuditLog",
     "BotSignIn",
     "CapturedMails",
+    "CardInProgressStore",
     "Clock",
     "ConfigStore",
     "ConversationStore",
@@ -47,7 +48,6 @@ __all__ = [
     "MailTransport",
     "Meter",
     "Notifier",
-    "OpenCardStore",
     "PendingImportStore",
     "PlanStore",
     "RateBudget",

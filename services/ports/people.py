@@ -6,10 +6,10 @@ from typing import Literal, Protocol
 
 from services.model import (
     AdminEntry,
+    CardInProgress,
     Conversation,
     DaySpan,
     Identity,
-    OpenCard,
     PendingImport,
     PlannedChange,
 )
@@ -93,22 +93,22 @@ class PendingImportStore(Protocol):
         ...
 
 
-class OpenCardStore(Protocol):
-    """Cards that still change by themselves."""
+class CardInProgressStore(Protocol):
+    """Cards that change after their turn."""
 
-    async def put(self, card: OpenCard) -> None: ...
+    async def put(self, card: CardInProgress) -> None: ...
 
     async def touch(self, owner: str, now: datetime) -> None:
-        """Says of all cards of a worker that it is still there."""
+        """Record on all cards of a worker that it is alive."""
         ...
 
-    async def take(self, card: OpenCard, owner: str, now: datetime) -> bool:
-        """Gives a card to another worker; False when it is not stored as given any more."""
+    async def take(self, card: CardInProgress, owner: str, now: datetime) -> bool:
+        """Give a card to another worker; False when somebody has changed it since it was read."""
         ...
 
     async def remove(self, card_id: str) -> None: ...
 
-    async def list_cards(self) -> list[OpenCard]:
+    async def list_cards(self) -> list[CardInProgress]:
         """Oldest first."""
         ...
 

@@ -8,8 +8,8 @@ from services.ports.anomalies import AlertStore, AnomalyStore, FloorStore
 from services.ports.costs import CostStore
 from services.ports.people import (
     AdminStore,
+    CardInProgressStore,
     ConversationStore,
-    OpenCardStore,
     PendingImportStore,
     PlanStore,
     TraceStore,
@@ -67,7 +67,7 @@ class Store(Protocol):
     def conversations(self) -> ConversationStore: ...
 
     @property
-    def open_cards(self) -> OpenCardStore: ...
+    def cards_in_progress(self) -> CardInProgressStore: ...
 
     @property
     def floors(self) -> FloorStore: ...

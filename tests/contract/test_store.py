@@ -15,6 +15,7 @@ from services.model import (
     Anomaly,
     Answer,
     AuditEntry,
+    CardInProgress,
     Category,
     Conversation,
     DaySpan,
@@ -22,7 +23,6 @@ from services.model import (
     DeliveryState,
     Floor,
     Month,
-    OpenCard,
     PendingImport,
     PlannedChange,
     RunKind,
@@ -919,8 +919,8 @@ async def test_a_conversation_that_was_left_is_welcomed_again(any_store: Store) 
 
 
 async def test_cards_that_still_change_are_remembered(any_store: Store) -> None:
-    cards = any_store.open_cards
-    card = OpenCard(
+    cards = any_store.cards_in_progress
+    card = CardInProgress(
         id="c|1", conversation_id="c", service_url="https://x", activity_id="1", created_at=NOW
     )
     await cards.put(card)
@@ -934,8 +934,8 @@ async def test_cards_that_still_change_are_remembered(any_store: Store) -> None:
 
 
 async def test_a_card_that_still_changes_is_taken_over_by_one_worker(any_store: Store) -> None:
-    cards = any_store.open_cards
-    card = OpenCard(
+    cards = any_store.cards_in_progress
+    card = CardInProgress(
         id="c|1",
         conversation_id="c",
         service_url="https://x",

@@ -12,11 +12,11 @@ from services.model import (
     ApiKey,
     Attachment,
     AuditEntry,
+    CardInProgress,
     Conversation,
     DeliveryState,
     Floor,
     Identity,
-    OpenCard,
     PendingImport,
     PlannedChange,
     RenderedReport,
@@ -54,8 +54,8 @@ def alert(conversation_id: str) -> Alert:
     )
 
 
-def card(name: str, asked_by: str, conversation_id: str = "19:c") -> OpenCard:
-    return OpenCard(
+def card(name: str, asked_by: str, conversation_id: str = "19:c") -> CardInProgress:
+    return CardInProgress(
         id=name,
         conversation_id=conversation_id,
         service_url="https://x",
@@ -90,8 +90,8 @@ async def people(store: Store) -> None:
     await store.conversations.alerts_on("19:c", "Bob", NOW)
     await store.alerts.create_once(alert(CHAT))
     await store.alerts.create_once(alert("19:c"))
-    await store.open_cards.put(card("c|1", "Bob"))
-    await store.open_cards.put(card("c|2", "Ana"))
+    await store.cards_in_progress.put(card("c|1", "Bob"))
+    await store.cards_in_progress.put(card("c|2", "Ana"))
     await store.pending_imports.put(PendingImport(id="p1", text="", by_id=BOB, at=NOW))
     await store.pending_imports.put(PendingImport(id="p2", text=f"a,{MAIL}", by_id=ANA, at=NOW))
 
@@ -211,7 +211,7 @@ async def test_what_is_the_persons_own_goes_and_the_like_of_others_stays(any_sto
     assert (kept.with_id, kept.title) == (ANA, "Ana")
     (channel,) = await any_store.conversations.with_alerts()
     assert (channel.title, channel.alerts_by) == ("Costs", "removed")
-    assert await any_store.open_cards.list_cards() == [card("c|2", "Ana")]
+    assert await any_store.cards_in_progress.list_cards() == [card("c|2", "Ana")]
     assert await any_store.pending_imports.take("p1") is None
     pending = await any_store.pending_imports.take("p2")
     assert pending is not None

@@ -16,6 +16,7 @@ from services.model import (
     AnomalyStatus,
     ApiKey,
     AuditEntry,
+    CardInProgress,
     Category,
     Conversation,
     CostChange,
@@ -30,7 +31,6 @@ from services.model import (
     KeptWatch,
     Month,
     MonthRead,
-    OpenCard,
     PendingImport,
     PlannedChange,
     Run,
@@ -1028,13 +1028,13 @@ class MemoryConversations:
         return max((one.updated_at for one in self.conversations.values()), default=None)
 
 
-class MemoryOpenCards:
-    """Implements ``services.ports.OpenCardStore``."""
+class MemoryCardsInProgress:
+    """Implements ``services.ports.CardInProgressStore``."""
 
     def __init__(self) -> None:
-        self.cards: dict[str, OpenCard] = {}
+        self.cards: dict[str, CardInProgress] = {}
 
-    async def put(self, card: OpenCard) -> None:
+    async def put(self, card: CardInProgress) -> None:
         self.cards[card.id] = card
 
     async def touch(self, owner: str, now: datetime) -> None:
@@ -1042,7 +1042,7 @@ class MemoryOpenCards:
             if card.owner == owner:
                 self.cards[card.id] = card.model_copy(update={"touched_at": now})
 
-    async def take(self, card: OpenCard, owner: str, now: datetime) -> bool:
+    async def take(self, card: CardInProgress, owner: str, now: datetime) -> bool:
         stored = self.cards.get(card.id)
         if stored is None or (stored.owner, stored.touched_at) != (card.owner, card.touched_at):
             return False
@@ -1052,7 +1052,7 @@ class MemoryOpenCards:
     async def remove(self, card_id: str) -> None:
         self.cards.pop(card_id, None)
 
-    async def list_cards(self) -> list[OpenCard]:
+    async def list_cards(self) -> list[CardInProgress]:
         return sorted(self.cards.values(), key=lambda one: one.created_at)
 
 
@@ -1127,7 +1127,7 @@ class MemoryStore:
     alerts: MemoryAlerts = field(default_factory=MemoryAlerts)
     admins: MemoryAdmins = field(default_factory=MemoryAdmins)
     conversations: MemoryConversations = field(default_factory=MemoryConversations)
-    open_cards: MemoryOpenCards = field(default_factory=MemoryOpenCards)
+    cards_in_progress: MemoryCardsInProgress = field(default_factory=MemoryCardsInProgress)
     floors: MemoryFloors = field(default_factory=MemoryFloors)
     plans: MemoryPlans = field(default_factory=MemoryPlans)
     pending_imports: MemoryPendingImports = field(default_factory=MemoryPendingImports)
@@ -1148,7 +1148,7 @@ class MemoryStore:
                 "deliveries": self.deliveries.deliveries,
                 "floors": self.floors.floors,
                 "notification_config": self.config.stored,
-                "open_cards": self.open_cards.cards,
+                "open_cards": self.cards_in_progress.cards,
                 "pending_imports": self.pending_imports.pending,
                 "plans": self.plans.plans,
                 "reports": self.runs.reports,

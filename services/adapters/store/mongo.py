@@ -18,8 +18,8 @@ from services.adapters.store.deliveries import MongoDeliveries
 from services.adapters.store.migrations import migrate
 from services.adapters.store.people import (
     MongoAdmins,
+    MongoCardsInProgress,
     MongoConversations,
-    MongoOpenCards,
     MongoPendingImports,
 )
 from services.adapters.store.rates import MongoRates
@@ -55,7 +55,7 @@ class MongoStore:
         self.admins = MongoAdmins(self._db)
         self.alerts = MongoAlerts(self._db)
         self.conversations = MongoConversations(self._db)
-        self.open_cards = MongoOpenCards(self._db)
+        self.cards_in_progress = MongoCardsInProgress(self._db)
         self.floors = MongoFloors(self._db)
         self.plans = MongoPlans(self._db)
         self.pending_imports = MongoPendingImports(self._db)

@@ -6,7 +6,7 @@ from typing import Any, Literal
 from pymongo import ASCENDING, ReturnDocument
 
 from services.adapters.store.client import Database, guarded, plain
-from services.model import AdminEntry, Conversation, OpenCard, PendingImport
+from services.model import AdminEntry, CardInProgress, Conversation, PendingImport
 
 KEPT_WHEN_SEEN = {"state", "welcomed", "alerts_since", "alerts_by"}
 
@@ -110,14 +110,15 @@ class MongoConversations:
         return doc["updated_at"] if doc else None
 
 
-class MongoOpenCards:
-    """Implements ``services.ports.OpenCardStore``."""
+class MongoCardsInProgress:
+    """Implements ``services.ports.CardInProgressStore``."""
 
     def __init__(self, db: Database) -> None:
+        # The collection keeps the name that it was created with.
         self._cards = db.open_cards
 
     @guarded
-    async def put(self, card: OpenCard) -> None:
+    async def put(self, card: CardInProgress) -> None:
         doc = plain(card.model_dump(exclude={"id"}))
         await self._cards.replace_one({"_id": card.id}, doc, upsert=True)
 
@@ -126,7 +127,7 @@ class MongoOpenCards:
         await self._cards.update_many({"owner": owner}, {"$set": {"touched_at": now}})
 
     @guarded
-    async def take(self, card: OpenCard, owner: str, now: datetime) -> bool:
+    async def take(self, card: CardInProgress, owner: str, now: datetime) -> bool:
         done = await self._cards.update_one(
             {"_id": card.id, "owner": card.owner, "touched_at": card.touched_at},
             {"$set": {"owner": owner, "touched_at": now}},
@@ -138,9 +139,9 @@ class MongoOpenCards:
         await self._cards.delete_one({"_id": card_id})
 
     @guarded
-    async def list_cards(self) -> list[OpenCard]:
+    async def list_cards(self) -> list[CardInProgress]:
         cursor = self._cards.find().sort("created_at", ASCENDING)
-        return [OpenCard(id=doc.pop("_id"), **doc) async for doc in cursor]
+        return [CardInProgress(id=doc.pop("_id"), **doc) async for doc in cursor]
 
 
 class MongoPendingImports:
