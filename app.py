@@ -24,14 +24,15 @@ from api.wired import About, ApiServices
 from bot.adapter import TeamsAdapter
 from bot.alerts import TeamsNotifier
 from bot.authenticator import Authenticator
+from bot.cards_in_progress import CardsInProgress
 from bot.chat import Chat
 from bot.client import open_client
 from bot.commands import COMMANDS
 from bot.connector import TEAMS_PACE, Connector, Pace
 from bot.endpoint import Endpoint
 from bot.files import Files
-from bot.long_work import LongWork
 from bot.people import People
+from bot.replies import Replies
 from bot.tokens import Tokens
 from bot.turns import CostBot, TurnServices
 from cli.check import without_mongodb
@@ -107,7 +108,7 @@ class Agent:
     tick: Callable[[], Awaitable[None]]
     """What the clock does at each tick, for whoever brings a clock of its own."""
     roles: Roles
-    long_work: LongWork
+    cards_in_progress: CardsInProgress
     alerts: Alerts
     guard: Guard
 
@@ -254,18 +255,18 @@ def _wire(settings: Settings, outside: Outside, mail_sample_data: bool) -> Agent
         start=background.start,
         tell=alerts.tick,
     )
-    long_work = LongWork(
+    cards_in_progress = CardsInProgress(
         connector=connector,
-        cards=store.cards_in_progress,
+        store=store.cards_in_progress,
         runs=runs,
         start=background.start,
         clock=clock,
         owner=owner,
-        gone=surely_gone,
+        is_worker_dead=surely_gone,
     )
 
     async def tick() -> None:
-        background.start("cards", long_work.resume())
+        background.start("cards", cards_in_progress.resume())
         await clockwork.tick()
 
     ticker = Ticker(tick, background.start, clock)
@@ -345,8 +346,8 @@ def _wire(settings: Settings, outside: Outside, mail_sample_data: bool) -> Agent
         files=Files(outside.http),
         pending=store.pending_imports,
         poster=notifier,
-        work=clockwork.work,
-        tell=clockwork.tell,
+        work_on_run=clockwork.work,
+        notify=clockwork.tell,
         start=background.start,
         source=source,
     )
@@ -355,7 +356,7 @@ def _wire(settings: Settings, outside: Outside, mail_sample_data: bool) -> Agent
         people=people,
         conversations=conversations,
         chat=chat,
-        long_work=long_work,
+        replies=Replies(cards_in_progress, background.start),
         clock=clock,
         source=source,
     )
@@ -407,7 +408,9 @@ def _wire(settings: Settings, outside: Outside, mail_sample_data: bool) -> Agent
         endpoint.handle,
         outside.metrics,
     )
-    return Agent(settings, wired, api, background, ticker, tick, roles, long_work, alerts, guard)
+    return Agent(
+        settings, wired, api, background, ticker, tick, roles, cards_in_progress, alerts, guard
+    )
 
 
 def log_as_set(settings: Settings, *, beside_progress: bool = False) -> None:
@@ -434,7 +437,7 @@ async def serve(
                 ticker=agent.ticker,
                 site_on=partial(Site, agent.api),
                 locked=agent.guard.locked,
-                resume=agent.long_work.resume,
+                resume=agent.cards_in_progress.resume,
                 drain=agent.background.drain,
                 log_fully=partial(log_as_set, settings),
             )

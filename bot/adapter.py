@@ -1,4 +1,9 @@
-"""botbuilder-core's adapter seam over our own connector, so that turns need no SDK networking."""
+"""The adapter that botbuilder-core asks for, over our own connector.
+
+The SDK's ``CloudAdapter`` is not used: in 4.17.1 it answers 500 to every card action, as it
+serializes the response twice, and it builds a connector and fetches a token on every turn. What
+is left of the SDK is the dispatch of ``TeamsActivityHandler``.
+"""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -21,7 +26,7 @@ Callback = Callable[[TurnContext], Awaitable[None]]
 
 
 class TeamsAdapter(BotAdapter):  # type: ignore[misc] # the SDK ships no types
-    """Runs turns and sends what they answer."""
+    """Runs turns and sends their activities."""
 
     def __init__(self, connector: Connector) -> None:
         super().__init__()
@@ -30,28 +35,29 @@ class TeamsAdapter(BotAdapter):  # type: ignore[misc] # the SDK ships no types
     async def process(
         self, body: Mapping[str, Any], callback: Callback
     ) -> tuple[int, dict[str, Any] | None] | None:
-        """One turn; for an invoke (status, body) of its answer, else None."""
+        """Run a turn; for an invoke (status, body) of its response, else None."""
         activity = _for_dispatch(body)
         context = TurnContext(self, activity)
         context.turn_state["raw"] = body
         await self.run_pipeline(context, callback)
         if activity.type != ActivityTypes.invoke:
             return None
-        answer = context.turn_state.get(self._INVOKE_RESPONSE_KEY)
-        if answer is None:
+        sent = context.turn_state.get(self._INVOKE_RESPONSE_KEY)
+        if sent is None:
             return 501, None
-        response: InvokeResponse = answer.value
+        response: InvokeResponse = sent.value
         return response.status, response.body
 
     async def send_activities(
         self, context: TurnContext, activities: list[Activity]
     ) -> list[ResourceResponse]:
-        """Sends them in order."""
-        sent = []
+        """Send activities in order."""
+        responses = []
         for activity in activities:
             if activity.type == INVOKE_RESPONSE:
+                # The response of an invoke goes into the HTTP response, not to the connector.
                 context.turn_state[self._INVOKE_RESPONSE_KEY] = activity
-                sent.append(ResourceResponse())
+                responses.append(ResourceResponse())
                 continue
             activity_id = await self._connector.send(
                 activity.service_url,
@@ -60,11 +66,11 @@ class TeamsAdapter(BotAdapter):  # type: ignore[misc] # the SDK ships no types
                 activity.reply_to_id,
                 at_once=True,
             )
-            sent.append(ResourceResponse(id=activity_id))
-        return sent
+            responses.append(ResourceResponse(id=activity_id))
+        return responses
 
     async def update_activity(self, context: TurnContext, activity: Activity) -> ResourceResponse:
-        """Replaces a message that was sent."""
+        """Replace a message that was sent."""
         await self._connector.update(
             activity.service_url,
             activity.conversation.id,
@@ -77,17 +83,18 @@ class TeamsAdapter(BotAdapter):  # type: ignore[misc] # the SDK ships no types
     async def delete_activity(
         self, context: TurnContext, reference: ConversationReference
     ) -> None:
-        """Removes a message that was sent."""
+        """Delete a message that was sent."""
         await self._connector.delete(
             reference.service_url, reference.conversation.id, reference.activity_id
         )
 
 
 def _for_dispatch(body: Mapping[str, Any]) -> Activity:
-    """What the SDK needs to find the handler and to answer.
+    """The fields that the SDK needs to find the handler and to answer.
 
     The handlers read the activity as it came: the SDK's classes lose fields, take half a
-    millisecond, and refuse whole activities for one odd field that nobody reads.
+    millisecond to fill (measured), and reject a whole activity for one malformed field that
+    nobody reads.
     """
 
     def text(name: str) -> str | None:
@@ -113,7 +120,7 @@ CARD = "application/vnd.microsoft.card.adaptive"
 
 
 def card_message(card: Mapping[str, Any], activity_id: str | None = None) -> dict[str, Any]:
-    """A message that shows a card, as the connector sends it."""
+    """A message with a card, as the connector sends it."""
     body = {
         "type": "message",
         "summary": str(card.get("fallbackText") or "")[:200],
@@ -123,7 +130,9 @@ def card_message(card: Mapping[str, Any], activity_id: str | None = None) -> dic
 
 
 def message_body(activity: Activity) -> dict[str, Any]:
-    """A message as JSON; cards are plain dicts and stay out of the SDK's slow serialiser."""
+    """A message as JSON. Cards stay plain dicts: the SDK takes 12 ms to serialize one of 18 KB, and
+    ``json.dumps`` half a millisecond (measured).
+    """
     body = {
         "type": activity.type,
         "id": activity.id,
@@ -135,7 +144,8 @@ def message_body(activity: Activity) -> dict[str, Any]:
         "from": _account(activity.from_property),
         "recipient": _account(activity.recipient),
         "conversation": _account(activity.conversation),
-        "attachments": [_attachment(one) for one in activity.attachments or ()] or None,
+        "attachments": [_attachment(attachment) for attachment in activity.attachments or ()]
+        or None,
     }
     return {name: value for name, value in body.items() if value is not None}
 

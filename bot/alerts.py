@@ -1,4 +1,4 @@
-"""Implements the Notifier port: news as cards in Teams conversations, updated in place."""
+"""Implements the Notifier port: alerts as cards in Teams conversations, updated in place."""
 
 from typing import Any
 
@@ -16,59 +16,61 @@ from services.errors import (
 from services.model import AnomalyNews, Conversation, DigestNews, News, PostedMessage
 from services.wording import neutral
 
-NOT_THERE = {"ActivityNotFoundInConversation", "ConversationNotFound"}
-"""What Teams says of a message, or of the thread it began, that somebody has deleted."""
-UNAUTHORISED = 401
-"""Concerns the bot's registration, not the message; it may be mended."""
+DELETED = {"ActivityNotFoundInConversation", "ConversationNotFound"}
+"""Error codes for a message, or the thread that it began, that somebody has deleted."""
+UNAUTHORIZED = 401
+"""About the bot's registration, not about the message; an admin can fix it."""
 
 
 class TeamsNotifier:
-    """Posts and updates cards without being asked."""
+    """Posts and updates messages that do not answer a turn."""
 
     def __init__(self, connector: Connector) -> None:
         self._connector = connector
 
     async def post(self, conversation: Conversation, news: News) -> PostedMessage:
-        """A new message; in a channel it begins a thread of its own."""
-        return await self._posted(conversation, card_message(card_of(news)))
+        """Send a new message; in a channel it begins a thread of its own."""
+        return await self._post(conversation, card_message(card_of(news)))
 
     async def update(self, conversation: Conversation, message: PostedMessage, news: News) -> None:
-        """Replaces a message in place."""
+        """Replace a message in place. Raises NotFoundError if somebody has deleted it."""
         body = card_message(card_of(news), message.activity_id)
         try:
             await self._connector.update(
                 conversation.service_url, message.conversation_id, message.activity_id, body
             )
         except ConnectorError as error:
-            if error.code in NOT_THERE:
+            if error.code in DELETED:
                 raise NotFoundError("The message was deleted.") from error
-            raise _explained(error) from error
+            raise _translated(error) from error
 
     async def reply(self, conversation: Conversation, message: PostedMessage, words: str) -> None:
-        """One sentence in the thread of a message; in a chat, after it."""
+        """Send a sentence in the thread of a message; in a chat, after it."""
         body = {"type": "message", "textFormat": "plain", "text": neutral(words, 500)}
         try:
             await self._connector.send(conversation.service_url, message.conversation_id, body)
         except ConnectorError as error:
-            raise _explained(error) from error
+            raise _translated(error) from error
 
     async def test(self, conversation: Conversation) -> None:
-        """Says that alerts reach the conversation."""
+        """Post that alerts reach the conversation."""
         body = card_message(general.closed("Test: alerts reach this conversation."))
-        await self._posted(conversation, body)
+        await self._post(conversation, body)
 
-    async def _posted(self, conversation: Conversation, body: dict[str, Any]) -> PostedMessage:
+    async def _post(self, conversation: Conversation, body: dict[str, Any]) -> PostedMessage:
         try:
             if conversation.kind == "channel":
                 return await self._new_thread(conversation, body)
             sent = await self._connector.send(conversation.service_url, conversation.id, body)
         except ConnectorError as error:
-            raise _explained(error) from error
+            raise _translated(error) from error
         return PostedMessage(sent, conversation.id)
 
     async def _new_thread(self, conversation: Conversation, body: dict[str, Any]) -> PostedMessage:
-        """In a channel a post is a conversation of its own, in which it is changed later."""
-        answer = await self._connector.create(
+        """Begin a thread in a channel: each is a conversation of its own, which later updates of the
+        message must name (Bot Connector, create conversation).
+        """
+        created = await self._connector.create(
             conversation.service_url,
             {
                 "isGroup": True,
@@ -82,15 +84,15 @@ class TeamsNotifier:
             },
             within=conversation.id,
         )
-        activity_id = str(answer.get("activityId") or "")
-        thread = str(answer.get("id") or "")
+        activity_id = str(created.get("activityId") or "")
+        thread = str(created.get("id") or "")
         if not thread.startswith(f"{conversation.id};"):
             thread = f"{conversation.id};messageid={activity_id}"
         return PostedMessage(activity_id, thread)
 
 
 def card_of(news: News) -> Card:
-    """The card of a piece of news."""
+    """The card of an alert."""
     if isinstance(news, AnomalyNews):
         return anomalies.alert(news)
     if isinstance(news, DigestNews):
@@ -98,11 +100,11 @@ def card_of(news: News) -> Card:
     return anomalies.run_trouble(news)
 
 
-def _explained(error: ConnectorError) -> AgentError:
+def _translated(error: ConnectorError) -> AgentError:
     if error.gone is not None:
         return ConversationGoneError(str(error), error.gone)
     if error.fate_unknown:
         return MessageFateUnknownError(str(error))
-    if error.permanent and error.status != UNAUTHORISED:
+    if error.permanent and error.status != UNAUTHORIZED:
         return MessageRefusedError(str(error))
     return error

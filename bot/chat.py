@@ -1,4 +1,4 @@
-"""What the handlers of commands and buttons work with, wired by the composition root."""
+"""What the handlers of commands and buttons use; put together in ``app.py``."""
 
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ from services.what_if import WhatIfs
 
 
 class TestPoster(Protocol):
-    """Posts a message without being asked."""
+    """Posts a message that does not answer a turn."""
 
     async def test(self, conversation: Conversation) -> None:
         """Says that alerts reach the conversation."""
@@ -60,12 +60,12 @@ class Chat:
     files: Files
     pending: PendingImportStore
     poster: TestPoster
-    work: Callable[[str], None]
-    """Starts to work on a run in the background."""
-    tell: Callable[[], None]
-    """Starts a round of alerts in the background."""
+    work_on_run: Callable[[str], None]
+    """Work on a run in the background."""
+    notify: Callable[[], None]
+    """Start a round of alerts in the background."""
     start: Callable[[str, Coroutine[Any, Any, None]], object]
-    """Starts other background work."""
+    """Start other work in the background."""
     source: SourceDescription
 
     @property

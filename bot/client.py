@@ -1,4 +1,4 @@
-"""The HTTP client of the doors: it keeps no cookies, and every request is counted."""
+"""The HTTP client of the interfaces: no cookies, and each request is measured."""
 
 import time
 from typing import Any
@@ -10,13 +10,13 @@ from services.ports import Meter
 
 
 def open_client(meter: Meter) -> aiohttp.ClientSession:
-    """The one client for Teams and for who signs in to it."""
+    """The client for Teams, for its identity service and for downloads."""
     return aiohttp.ClientSession(
-        cookie_jar=aiohttp.DummyCookieJar(), trace_configs=[_counted(meter)]
+        cookie_jar=aiohttp.DummyCookieJar(), trace_configs=[_measured(meter)]
     )
 
 
-def _counted(meter: Meter) -> aiohttp.TraceConfig:
+def _measured(meter: Meter) -> aiohttp.TraceConfig:
     async def begin(_: Any, context: Any, params: Any) -> None:
         context.began = time.perf_counter()
 

@@ -1,23 +1,38 @@
-"""The one table of typed commands: parser, help card, manifest and README are made from it."""
+"""The table of typed commands; parser, help card, app manifest and docs are made from it."""
 
 from bot.chat import Chat
-from bot.handlers import anomalies, costs, general, people, reports, settings, teams, thresholds
+from bot.handlers import (
+    anomalies,
+    costs,
+    general,
+    people,
+    reports,
+    settings,
+    team_files,
+    teams,
+    thresholds,
+)
 from bot.turn import Command, Reply, Turn
 from cards import general as cards
 from services.model import Role
 
 
-async def show_help(chat: Chat, turn: Turn, rest: str) -> Reply:
-    """What the writer may do."""
+async def show_help(chat: Chat, turn: Turn, argument: str) -> Reply:
+    """The commands that the writer may give."""
     return Reply(cards.help_card(help_lines(turn.role), turn.role, chat.sample))
 
 
 def help_lines(role: Role) -> list[tuple[str, list[tuple[str, str]]]]:
-    """What somebody in a role may do, by group: how it is written, and what it does."""
-    mine = [one for one in COMMANDS if one.listed and (one.role == "viewer" or role == "admin")]
-    groups = dict.fromkeys(one.group for one in COMMANDS)
+    """(group, (usage, description) of each command in it) for somebody in this role."""
+    allowed = [
+        command
+        for command in COMMANDS
+        if command.listed and (command.role == "viewer" or role == "admin")
+    ]
+    groups = dict.fromkeys(command.group for command in COMMANDS)
     return [
-        (group, [(one.usage, one.does) for one in mine if one.group == group]) for group in groups
+        (group, [(one.usage, one.description) for one in allowed if one.group == group])
+        for group in groups
     ]
 
 
@@ -68,10 +83,10 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command(
         "import teams", "import teams", "add and change many teams from CSV or JSON", "admin",
-        teams.import_teams, ("import",), group="Setting up",
+        team_files.import_teams, ("import",), group="Setting up",
     ),
     Command(
-        "export teams", "export teams", "all teams as CSV", "admin", teams.export_teams,
+        "export teams", "export teams", "all teams as CSV", "admin", team_files.export_teams,
         ("export",), group="Setting up",
     ),
     Command(

@@ -1,4 +1,8 @@
-"""POST /api/messages: body, token, duplicates, turn. Whatever comes in, the answer is no 5xx."""
+"""POST /api/messages: body, token, duplicates, turn.
+
+The response is never a 5xx, whatever comes in: a turn that fails is a matter of our log, and the
+person has been answered with a sentence.
+"""
 
 import asyncio
 import itertools
@@ -18,15 +22,20 @@ from services.ports import Start
 
 log = structlog.get_logger()
 
-MOST_BYTES = 256 * 1024
-REMEMBERED = 10_000
-"""Activities that are known again when Teams sends them twice (after 15 s without an answer)."""
-BODIES = 200
-"""So many of their answers are kept whole: a resent press comes soon."""
-READING_SECONDS = 15.0
-PATIENCE_SECONDS = 8.0
-"""A turn that Teams or the database holds up goes on by itself after this, and Teams is answered."""
-Answer = tuple[int, dict[str, Any] | None]
+MAX_BYTES = 256 * 1024
+MAX_ACTIVITIES = 10_000
+"""IDs of activities that are remembered: Teams sends an activity again if it gets no response
+within 15 seconds.
+"""
+MAX_RESPONSES = 200
+"""Responses that are remembered with their body; the copy of a press comes soon after it."""
+READ_TIMEOUT_SECONDS = 15.0
+TURN_TIMEOUT_SECONDS = 8.0
+"""Then Teams gets a response, and a turn that Teams or the database holds up continues without it.
+"""
+MAX_ID = 1000
+OK, CREATED, SERVER_ERROR = 200, 201, 500
+TurnResponse = tuple[int, dict[str, Any] | None]
 
 
 class Endpoint:
@@ -39,20 +48,20 @@ class Endpoint:
         turn: Callback,
         start: Start,
         *,
-        patience: float = PATIENCE_SECONDS,
+        turn_timeout: float = TURN_TIMEOUT_SECONDS,
     ) -> None:
         self._adapter = adapter
         self._authenticator = authenticator
         self._turn = turn
         self._start = start
-        self._patience = patience
+        self._turn_timeout = turn_timeout
         self._numbers = itertools.count(1)
-        self._seen: OrderedDict[tuple[str, str], asyncio.Future[Answer]] = OrderedDict()
-        self._bodies: deque[tuple[str, str]] = deque()
+        self._seen: OrderedDict[tuple[str, str], asyncio.Future[TurnResponse]] = OrderedDict()
+        self._with_body: deque[tuple[str, str]] = deque()
 
     async def handle(self, request: web.Request) -> web.Response:
-        """Answers 200 or 201. Raises HTTPException (400, 401, 403, 408, 413) for what is none of
-        Teams' business with us.
+        """Respond with 200 or 201. Raises HTTPException (400, 401, 403, 408, 413) for a request
+        that is not an activity from Teams.
         """
         body = await _activity(request)
         try:
@@ -63,87 +72,86 @@ class Endpoint:
         except ForbiddenError as error:
             log.warning("bot_request_forbidden", reason=str(error))
             raise web.HTTPForbidden from error
-        status, answer = await self._in_time(body)
-        if answer is None:
+        status, content = await self._in_time(body)
+        if content is None:
             return web.Response(status=status)
         return web.Response(
-            status=status, text=json.dumps(answer), content_type="application/json"
+            status=status, text=json.dumps(content), content_type="application/json"
         )
 
-    async def _in_time(self, body: dict[str, Any]) -> Answer:
-        """The turn's answer; of one that takes too long, that it goes on."""
-        answered = self._once(body)
-        done, _ = await asyncio.wait({answered}, timeout=self._patience)
+    async def _in_time(self, body: dict[str, Any]) -> TurnResponse:
+        """The response of the turn; after the timeout a plain one, while the turn continues."""
+        response = self._once(body)
+        done, _ = await asyncio.wait({response}, timeout=self._turn_timeout)
         if done:
-            return answered.result()
-        log.warning("turn_goes_on", activity=str(body.get("id"))[:100])
-        return _plain_answer(body)
+            return response.result()
+        log.warning("turn_timed_out", activity=str(body.get("id"))[:100])
+        return _plain_response(body)
 
-    def _once(self, body: dict[str, Any]) -> asyncio.Future[Answer]:
-        """The turn, begun; a second copy of an activity gets the first one's answer."""
+    def _once(self, body: dict[str, Any]) -> asyncio.Future[TurnResponse]:
+        """Start the turn; another copy of an activity gets the response of the first."""
         activity_id = body.get("id")
         key = (body["conversation"]["id"], activity_id if isinstance(activity_id, str) else "")
-        known = self._seen.get(key) if key[1] else None
-        if known is not None:
+        first = self._seen.get(key) if key[1] else None
+        if first is not None:
             log.info("bot_duplicate_dropped", activity=key[1][:100])
-            return known
-        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+            return first
+        response: asyncio.Future[TurnResponse] = asyncio.get_running_loop().create_future()
         if key[1]:
-            self._seen[key] = answer
-            while len(self._seen) > REMEMBERED:
+            self._seen[key] = response
+            while len(self._seen) > MAX_ACTIVITIES:
                 self._seen.popitem(last=False)
-        work = self._answered(key, body, answer)
+        work = self._run(key, body, response)
         if self._start(f"turn {next(self._numbers)}", work) is None:
-            answer.set_result(_plain_answer(body))
-        return answer
+            response.set_result(_plain_response(body))
+        return response
 
-    async def _answered(
-        self, key: tuple[str, str], body: dict[str, Any], answer: asyncio.Future[Answer]
+    async def _run(
+        self, key: tuple[str, str], body: dict[str, Any], response: asyncio.Future[TurnResponse]
     ) -> None:
-        """The one place where an error of a turn ends: in the log, and as a plain answer."""
-        found: Answer | None = None
+        """Run the turn. Its errors end here: in the log, and in a plain response."""
+        result: TurnResponse | None = None
         try:
-            found = await self._adapter.process(body, self._turn)
+            result = await self._adapter.process(body, self._turn)
         except AgentError as error:
             log.warning("turn_failed", activity=key[1][:100], error=str(error))
         except Exception:
             log.exception("turn_failed", activity=key[1][:100])
         finally:
-            status, content = found or _plain_answer(body)
-            # never a server error
-            answer.set_result((200 if status >= 500 else status, content))  # noqa: PLR2004
+            status, content = result or _plain_response(body)
+            response.set_result((OK if status >= SERVER_ERROR else status, content))
             self._remember(key, content)
 
     def _remember(self, key: tuple[str, str], content: dict[str, Any] | None) -> None:
-        """Keeps that the activity was seen, and of the newest ones what was answered."""
+        """Drop the bodies of all but the newest responses; the activities stay remembered."""
         if content is None or key not in self._seen:
             return
-        self._bodies.append(key)
-        while len(self._bodies) > BODIES:
-            oldest = self._bodies.popleft()
+        self._with_body.append(key)
+        while len(self._with_body) > MAX_RESPONSES:
+            oldest = self._with_body.popleft()
             if oldest in self._seen:
                 self._seen[oldest] = asyncio.get_running_loop().create_future()
-                self._seen[oldest].set_result((200, None))
+                self._seen[oldest].set_result((OK, None))
 
 
-def _plain_answer(body: dict[str, Any]) -> Answer:
-    return (200, None) if body.get("type") == "invoke" else (201, None)
+def _plain_response(body: dict[str, Any]) -> TurnResponse:
+    return (OK if body.get("type") == "invoke" else CREATED), None
 
 
 async def _read(request: web.Request) -> bytes:
-    if request.content_length is not None and request.content_length > MOST_BYTES:
-        raise web.HTTPRequestEntityTooLarge(MOST_BYTES, request.content_length)
+    if request.content_length is not None and request.content_length > MAX_BYTES:
+        raise web.HTTPRequestEntityTooLarge(MAX_BYTES, request.content_length)
     try:
-        async with asyncio.timeout(READING_SECONDS):
-            raw = await request.content.read(MOST_BYTES + 1)
-            while len(raw) <= MOST_BYTES and (more := await request.content.read(MOST_BYTES)):
+        async with asyncio.timeout(READ_TIMEOUT_SECONDS):
+            raw = await request.content.read(MAX_BYTES + 1)
+            while len(raw) <= MAX_BYTES and (more := await request.content.read(MAX_BYTES)):
                 raw += more
     except TimeoutError as error:
         raise web.HTTPRequestTimeout from error
     except (HttpProcessingError, web.RequestPayloadError, ConnectionError) as error:
         raise web.HTTPBadRequest(reason="The body cannot be read") from error
-    if len(raw) > MOST_BYTES:
-        raise web.HTTPRequestEntityTooLarge(MOST_BYTES, len(raw))
+    if len(raw) > MAX_BYTES:
+        raise web.HTTPRequestEntityTooLarge(MAX_BYTES, len(raw))
     return raw
 
 
@@ -151,20 +159,18 @@ async def _activity(request: web.Request) -> dict[str, Any]:
     raw = await _read(request)
     try:
         body = json.loads(raw)
-        if b"\\ud" in raw.lower():  # half a character can be stored and sent nowhere
+        # A lone surrogate can be neither stored nor sent, as UTF-8 has no form for it.
+        if b"\\ud" in raw.lower():
             body = json.loads(json.dumps(body, ensure_ascii=False).encode("utf-8", "replace"))
     except (ValueError, RecursionError) as error:
-        raise web.HTTPBadRequest(reason="The body is no JSON") from error
+        raise web.HTTPBadRequest(reason="The body is not valid JSON") from error
     if not _is_activity(body):
-        raise web.HTTPBadRequest(reason="The body is no activity")
+        raise web.HTTPBadRequest(reason="The body is not an activity")
     return dict(body)
 
 
-LONGEST_ID = 1000
-
-
 def _is_id(value: Any) -> bool:
-    return isinstance(value, str) and 0 < len(value) <= LONGEST_ID
+    return isinstance(value, str) and 0 < len(value) <= MAX_ID
 
 
 CHECKS: tuple[tuple[str, Callable[[Any], bool]], ...] = (

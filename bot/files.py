@@ -1,4 +1,4 @@
-"""Files that people attach in a personal chat: fetched only from where Teams keeps them."""
+"""Files that people attach in a personal chat, fetched only from where Teams stores them."""
 
 from urllib.parse import urlsplit
 
@@ -8,7 +8,7 @@ from services.errors import AgentError, InvalidError
 from services.settings import is_loopback
 from services.team_import import MOST_BYTES
 
-HOSTS = (
+TEAMS_FILE_HOSTS = (
     ".sharepoint.com",
     ".sharepoint.us",
     ".sharepoint-mil.us",
@@ -25,20 +25,20 @@ class Files:
     def __init__(self, http: aiohttp.ClientSession) -> None:
         self._http = http
 
-    async def fetch(self, address: str, service_url: str) -> bytes:
-        """The bytes behind an attachment's download address.
+    async def fetch(self, url: str, service_url: str) -> bytes:
+        """The bytes of an attachment.
 
-        The address comes in a message, so it is followed only to Microsoft's file hosts (or on
-        this machine, when the channel itself is there), over https, without redirects. Raises
-        InvalidError, AgentError.
+        Its URL comes in a message and could name any host, also internal ones, so it is followed
+        only to Microsoft's file hosts (or on this machine, if the channel itself is there), over
+        https, and without redirects. Raises InvalidError, AgentError.
         """
-        if not _is_allowed(address, service_url):
-            raise InvalidError("This file is not kept by Teams. Paste the teams instead.")
+        if not _is_allowed(url, service_url):
+            raise InvalidError("This file is not stored in Teams. Paste the teams instead.")
         try:
-            async with self._http.get(address, timeout=TIMEOUT, allow_redirects=False) as response:
+            async with self._http.get(url, timeout=TIMEOUT, allow_redirects=False) as response:
                 if response.status != OK:
                     raise AgentError(
-                        f"Teams did not hand out the file ({response.status}). Attach it again."
+                        f"Teams did not return the file. Attach it again ({response.status})."
                     )
                 data = await response.content.read(MOST_BYTES + 1)
                 while len(data) <= MOST_BYTES and (
@@ -46,16 +46,16 @@ class Files:
                 ):
                     data += more
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise AgentError("The file could not be fetched. Attach it again.") from error
+            raise AgentError("The file could not be downloaded. Attach it again.") from error
         return data
 
 
-def _is_allowed(address: str, service_url: str) -> bool:
+def _is_allowed(url: str, service_url: str) -> bool:
     try:
-        parts, channel = urlsplit(address), urlsplit(service_url)
+        parts, channel = urlsplit(url), urlsplit(service_url)
         host, channel_host = parts.hostname or "", channel.hostname or ""
     except ValueError:
         return False
     if is_loopback(host):
         return is_loopback(channel_host)
-    return parts.scheme == "https" and host.lower().endswith(HOSTS)
+    return parts.scheme == "https" and host.lower().endswith(TEAMS_FILE_HOSTS)

@@ -1,4 +1,4 @@
-"""From typed text to a command of the table, or to the closest one."""
+"""From typed text to a command, or to the closest one."""
 
 import difflib
 import re
@@ -7,31 +7,31 @@ from dataclasses import dataclass
 
 from bot.turn import Command
 
-ENDED = re.compile(r"[A-Za-z ]{1,40}[!?.]{1,5}", re.ASCII)
+PUNCTUATED = re.compile(r"[A-Za-z ]{1,40}[!?.]{1,5}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """A command and the rest of the text; without a command the closest name, if any is close."""
+    """A command and its argument; without a command, the name that is closest, if one is close."""
 
     command: Command | None
-    rest: str = ""
+    argument: str = ""
     closest: str | None = None
 
 
 def parse(text: str, commands: Sequence[Command]) -> Parsed:
-    """The command with the longest name that the text begins with, letter case aside.
+    """The command with the longest name that the text begins with, in any letter case.
 
     ``Hello!`` is ``hello``.
     """
-    if ENDED.fullmatch(text):
+    if PUNCTUATED.fullmatch(text):
         text = text.rstrip("!?.") or text
     folded = text.casefold()
     best: tuple[int, Command] | None = None
     for command in commands:
         for name in (command.name, *command.aliases):
-            begins = folded == name or folded.startswith(name + " ")
-            if begins and (best is None or len(name) > best[0]):
+            matches = folded == name or folded.startswith(name + " ")
+            if matches and (best is None or len(name) > best[0]):
                 best = len(name), command
     if best is not None:
         return Parsed(best[1], text[best[0] :].strip())
@@ -44,8 +44,7 @@ def _closest(folded: str, commands: Sequence[Command]) -> str | None:
     }
     words = folded.split()
     for count in (2, 1):
-        tried = " ".join(words[:count])
-        found = difflib.get_close_matches(tried, names, n=1, cutoff=0.6)
-        if found:
-            return names[found[0]]
+        matches = difflib.get_close_matches(" ".join(words[:count]), names, n=1, cutoff=0.6)
+        if matches:
+            return names[matches[0]]
     return None

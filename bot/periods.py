@@ -1,4 +1,4 @@
-"""Periods as people write them: an ISO week, or a calendar month."""
+"""Periods as people write them: ISO weeks and calendar months."""
 
 import re
 from datetime import date, timedelta
@@ -10,19 +10,19 @@ MONTHS = (
     *("january", "february", "march", "april", "may", "june", "july"),
     *("august", "september", "october", "november", "december"),
 )
-SHORTEST_MONTH = 3
-"""``oct`` is October."""
+MONTH_ABBREVIATION = 3
+"""Letters: ``oct`` is October."""
 WEEK = re.compile(r"(?:(?P<year>\d{4})[- ]?)?(?:w|week )(?P<week>\d{1,2})", re.ASCII)
 NAMED = re.compile(r"(?P<name>[a-z]{3,9})\.?(?: (?P<year>\d{4}))?", re.ASCII)
-WAYS = "an ISO week such as 2026-W47, W47 or last week, or a month such as 2026-10, October or last month"
+USAGE = "an ISO week such as 2026-W47, W47 or last week, or a month such as 2026-10, October or last month"
 
 
-def period_meant(words: str, today: date) -> str | None:
-    """The week (``2026-W47``) or month (``2026-10``) that words mean; None when they mean none.
+def parse_period(text: str, today: date) -> str | None:
+    """The week (``2026-W47``) or month (``2026-10``) that a text means; None if it means neither.
 
     A week or month without a year is the last one that has begun.
     """
-    said = words.strip().casefold()
+    text = text.strip().casefold()
     this_month = Month.of(today)
     fixed = {
         "this week": period_label(today),
@@ -31,11 +31,11 @@ def period_meant(words: str, today: date) -> str | None:
         "this month": str(this_month),
         "last month": str(this_month.before),
     }
-    return fixed.get(said) or _week(said, today) or _month(said, this_month)
+    return fixed.get(text) or _week(text, today) or _month(text, this_month)
 
 
-def _week(said: str, today: date) -> str | None:
-    match = WEEK.fullmatch(said)
+def _week(text: str, today: date) -> str | None:
+    match = WEEK.fullmatch(text)
     if match is None:
         return None
     if match["year"]:
@@ -45,18 +45,18 @@ def _week(said: str, today: date) -> str | None:
     return f"{year}-W{int(match['week']):02d}"
 
 
-def _month(said: str, this: Month) -> str | None:
-    if month_of(said) is not None:
-        return said
-    match = NAMED.fullmatch(said)
+def _month(text: str, this: Month) -> str | None:
+    if month_of(text) is not None:
+        return text
+    match = NAMED.fullmatch(text)
     if match is None:
         return None
-    number = next((n for n, name in enumerate(MONTHS, 1) if _is_short_for(match["name"], name)), 0)
+    number = next((n for n, name in enumerate(MONTHS, 1) if _is_name_of(match["name"], name)), 0)
     if not number:
         return None
     year = int(match["year"] or (this.year if number <= this.number else this.year - 1))
     return f"{year:04d}-{number:02d}"
 
 
-def _is_short_for(word: str, name: str) -> bool:
-    return word == name or word == name[:SHORTEST_MONTH] or (word, name) == ("sept", MONTHS[8])
+def _is_name_of(word: str, name: str) -> bool:
+    return word == name or word == name[:MONTH_ABBREVIATION] or (word, name) == ("sept", MONTHS[8])

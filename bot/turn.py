@@ -1,4 +1,4 @@
-"""What one turn knows, and what it answers; nothing here knows the SDK."""
+"""What a turn knows and what it answers; nothing here knows the SDK."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any, Literal
 
 from bot.chat import Chat
-from bot.press import Press
 from services.model import Actor, Conversation, Person, Role
 
 Card = dict[str, Any]
@@ -16,26 +15,26 @@ Group = Literal["Everyday", "Setting up", "Admins"]
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """Somebody wrote or pressed something."""
+    """Somebody wrote something or pressed a button."""
 
     person: Person
     role: Role
     conversation: Conversation
     now: datetime
     id: str = ""
-    """Of what was written or pressed: the same when Teams sends it twice."""
+    """The same for every copy of the activity: Teams sends it again when an answer is slow."""
     thread: str = ""
-    """The conversation with the thread that is answered in."""
-    written: str = ""
-    """What stands after the command, with its lines."""
+    """The ID of the conversation with the thread that is answered in."""
+    raw_argument: str = ""
+    """The text after the command with its line breaks, for pasted tables."""
     mentions: Sequence[tuple[str, str]] = ()
-    """(user id, name) of people who were mentioned."""
+    """(user ID, name) of people who were mentioned."""
     files: Sequence[tuple[str, str]] = ()
-    """(name, download address) of attached files."""
-    pressed: str | None = None
-    """The message whose button was pressed."""
-    by_button: bool = False
-    """Not typed; ``pressed`` is the message, where Teams names it."""
+    """(name, download URL) of attached files."""
+    is_press: bool = False
+    """A button was pressed; nothing was typed."""
+    pressed_message_id: str | None = None
+    """The message with the pressed button; None for a typed command, or when Teams omits it."""
 
     @property
     def actor(self) -> Actor:
@@ -50,17 +49,21 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What is shown: a card, or a sentence.
+    """A card, or a sentence. A typed command is answered with a new message.
 
-    A press replaces the card that was pressed, for all, unless ``fresh`` (a new message) or
-    without a card (a sentence to the presser alone).
+    A press replaces the pressed card for everyone, unless ``is_new_message`` is set. A sentence
+    without a card goes to the person who pressed, and to nobody else.
     """
 
     card: Card | None = None
-    words: str = ""
-    fresh: bool = False
+    text: str = ""
+    is_new_message: bool = False
     run_id: str | None = None
-    """The card shows this run, and is brought up to date until it ends."""
+    """The card shows this run and is kept current until the run ends."""
+
+    @property
+    def replaces_pressed_card(self) -> bool:
+        return self.card is not None and not self.is_new_message
 
 
 class ChooseError(Exception):
@@ -71,29 +74,29 @@ class ChooseError(Exception):
         self.card = card
 
 
-Handler = Callable[[Chat, Turn, str], Awaitable[Reply]]
-Button = Callable[[Chat, Turn, Press], Awaitable[Reply]]
+CommandHandler = Callable[[Chat, Turn, str], Awaitable[Reply]]
+"""The text is what follows the command's name, on one line."""
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One typed command; the table of all is ``bot.commands``."""
+    """A typed command; ``bot.commands`` lists them all."""
 
     name: str
     usage: str
-    does: str
+    description: str
     role: Role
-    handler: Handler
+    handler: CommandHandler
     aliases: tuple[str, ...] = ()
     menu: Menu = ""
-    """Where Teams' own menu lists it: chats with the bot alone, shared ones, everywhere."""
+    """The Teams command menus that list it: of chats with the bot, of shared ones, or of all."""
     admin_to_set: bool = False
-    """With text after it, the command is for admins."""
+    """Everyone may show the setting; with an argument, which changes it, the command is for admins."""
     listed: bool = True
-    """Listed in the help."""
+    """Whether the help lists it."""
     group: Group = "Everyday"
-    """Under which heading."""
+    """The heading of the help that it is listed under."""
 
-    def is_for(self, role: Role, rest: str) -> bool:
-        """Whether somebody in a role may give it with this text after it."""
-        return role == "admin" or not (self.role == "admin" or (self.admin_to_set and rest))
+    def is_for(self, role: Role, argument: str) -> bool:
+        """Whether somebody in this role may give it with this argument."""
+        return role == "admin" or not (self.role == "admin" or (self.admin_to_set and argument))

@@ -91,10 +91,11 @@ def _menu(scopes: list[str], place: Menu, commands: Sequence[MenuCommand]) -> di
     if len(listed) > MOST_COMMANDS:
         raise ValueError(f"{len(listed)} commands for {place}, the menu has {MOST_COMMANDS}")
     for one in listed:
-        if len(one.name) > LONGEST_TITLE or len(one.does) > LONGEST_DESCRIPTION:
+        if len(one.name) > LONGEST_TITLE or len(one.description) > LONGEST_DESCRIPTION:
             raise ValueError(f"the command {one.name} is too long for the menu")
     shown = [
-        {"title": one.name, "description": one.does[0].upper() + one.does[1:]} for one in listed
+        {"title": one.name, "description": one.description[0].upper() + one.description[1:]}
+        for one in listed
     ]
     return {"scopes": scopes, "commands": shown}
 

@@ -1,93 +1,133 @@
-"""Anomalies: the list, one of them, and what people say of it."""
+"""Anomalies: the list, one of them, and how people resolve it."""
 
 from decimal import Decimal
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field
 
 from bot.chat import Chat
-from bot.handlers.common import number, paged, pick
-from bot.press import Press
+from bot.handlers.common import page_of, pick_team
+from bot.payloads import Number, Payload, Text, to_text
 from bot.turn import Card, Reply, Turn
-from bot.words import whole
 from cards import anomalies as cards
-from services.errors import InvalidError
-from services.model import Anomaly, AnomalyStatus, Team
+from services.model import Anomaly, Team
 from services.resolutions import SHORT_SNOOZE
 
+MAX_DIGITS = 15
+Amount = Annotated[
+    Decimal, BeforeValidator(to_text), Field(gt=0, max_digits=MAX_DIGITS, decimal_places=6)
+]
 
-async def list_anomalies(chat: Chat, turn: Turn, rest: str) -> Reply:
-    """Open ones first."""
-    team = await pick(chat, rest, "anomalies") if rest else None
+
+class AnomaliesPayload(Payload):
+    """The anomalies of a team, or of all; without a page, asked for from another card."""
+
+    team: Text = ""
+    page: Number | None = None
+
+
+class AnomalyPayload(Payload):
+    """The ID of an anomaly that was chosen from the list."""
+
+    anomaly: Text = ""
+
+
+class AnswerPayload(Payload):
+    """How an anomaly is resolved."""
+
+    anomaly: Text
+    answer: Literal["expected", "not_an_anomaly", "too_small", "snoozed", "accepted", "open"]
+    days: Number = SHORT_SNOOZE
+
+
+class RaiseFloorPayload(Payload):
+    """The new minimum for alerts of an anomaly's account."""
+
+    anomaly: Text
+    value: Amount
+
+
+class UndoFloorPayload(Payload):
+    """The audit entry of the change to take back."""
+
+    anomaly: Text
+    entry: Text
+
+
+async def list_anomalies(chat: Chat, turn: Turn, argument: str) -> Reply:
+    """Open anomalies first."""
+    team = await pick_team(chat, argument, "anomalies") if argument else None
     return Reply(await _page(chat, team, 1))
 
 
-async def page_anomalies(chat: Chat, turn: Turn, press: Press) -> Reply:
-    """Another page; on any other card's button a card of its own."""
-    team = await chat.teams.get(press.team) if press.team else None
-    return Reply(await _page(chat, team, press.page_number), fresh=not press.page)
+async def page_anomalies(chat: Chat, turn: Turn, payload: AnomaliesPayload) -> Reply:
+    """Another page; asked for from another card, a new message."""
+    team = await chat.teams.get(payload.team) if payload.team else None
+    card = await _page(chat, team, payload.page or 1)
+    return Reply(card, is_new_message=payload.page is None)
 
 
 async def _page(chat: Chat, team: Team | None, page: int) -> Card:
     lines = await chat.anomalies.list(team)
-    page, pages, which = paged(len(lines), page)
-    named = (team.id, team.team_name) if team else None
-    return cards.anomaly_list(lines[which], len(lines), page, pages, named, chat.sample)
+    page, pages, shown = page_of(len(lines), page)
+    label = (team.id, team.team_name) if team else None
+    return cards.anomaly_list(lines[shown], len(lines), page, pages, label, chat.sample)
 
 
-async def open_anomaly(chat: Chat, turn: Turn, press: Press) -> Reply:
-    """The alert card of one."""
-    anomaly = await chat.resolutions.get(press.anomaly)
-    return Reply(await _card(chat, turn, anomaly), fresh=True)
+async def open_anomaly(chat: Chat, turn: Turn, payload: AnomalyPayload) -> Reply:
+    """The alert card of an anomaly."""
+    anomaly = await chat.resolutions.get(payload.anomaly)
+    return Reply(await _card(chat, turn, anomaly), is_new_message=True)
 
 
 async def _card(chat: Chat, turn: Turn, anomaly: Anomaly) -> Card:
     """The card of an anomaly as this conversation sees it.
 
-    Where its alert went all see it, with all buttons; elsewhere whoever asked for it sees those
-    that they may press.
+    In a channel that got the alert it has all buttons, since everybody sees the same card; in
+    other places it has those that the person who asked may press.
     """
-    told = await chat.resolutions.was_told_in(anomaly, turn.conversation.id)
-    shared = turn.conversation.kind != "personal"
+    was_alerted = await chat.resolutions.was_told_in(anomaly, turn.conversation.id)
+    is_shared = turn.conversation.kind != "personal"
     may: cards.May = "nobody"
-    if told and shared:
+    if was_alerted and is_shared:
         may = "everybody"
     elif turn.is_admin:
-        may = "elsewhere" if shared else "admin"
-    elif told:
+        may = "elsewhere" if is_shared else "admin"
+    elif was_alerted:
         may = "member"
     return cards.alert(await chat.alerts.news_of(anomaly, turn.now), may)
 
 
-async def answer(chat: Chat, turn: Turn, press: Press) -> Reply:
-    """Stores what somebody says; every card of the anomaly then shows it."""
-    if not press.answer:
-        raise InvalidError("This button is from an older card. Ask for a new one.")
-    given: AnomalyStatus = press.answer
+async def answer(chat: Chat, turn: Turn, payload: AnswerPayload) -> Reply:
+    """Store the resolution; every card of the anomaly then shows it."""
     anomaly = await chat.resolutions.answer(
-        press.anomaly,
-        given,
+        payload.anomaly,
+        payload.answer,
         (turn.actor.name, turn.person.object_id),
         turn.actor,
         turn.now,
-        days=whole(press.days, SHORT_SNOOZE),
+        days=payload.days,
         from_conversation=None if turn.is_admin else turn.conversation.id,
     )
-    return await _shown_everywhere(chat, turn, anomaly)
+    return await _refreshed_everywhere(chat, turn, anomaly)
 
 
-async def _shown_everywhere(chat: Chat, turn: Turn, anomaly: Anomaly) -> Reply:
+async def _refreshed_everywhere(chat: Chat, turn: Turn, anomaly: Anomaly) -> Reply:
+    # The pressed card is redrawn with the reply, as any other; the cards of the alert in other
+    # conversations by the alerts, which record what each one shows.
     chat.start(f"refresh {turn.id}", chat.alerts.refresh(anomaly, turn.now))
     return Reply(await _card(chat, turn, anomaly))
 
 
-async def raise_floor(chat: Chat, turn: Turn, press: Press) -> Reply:
-    """Stores the floor that was offered for an anomaly's account."""
-    anomaly = await chat.resolutions.get(press.anomaly)
-    amount = number(press.value, "amount")
-    await chat.floors.raise_to(anomaly, Decimal(repr(amount)), turn.actor, turn.now)
-    return await _shown_everywhere(chat, turn, anomaly)
+async def raise_floor(chat: Chat, turn: Turn, payload: RaiseFloorPayload) -> Reply:
+    """Raise the alert minimum of the anomaly's account to the amount that was offered."""
+    anomaly = await chat.resolutions.get(payload.anomaly)
+    await chat.floors.raise_to(anomaly, payload.value, turn.actor, turn.now)
+    return await _refreshed_everywhere(chat, turn, anomaly)
 
 
-async def undo_floor(chat: Chat, turn: Turn, press: Press) -> Reply:
-    """Takes back what has raised the floor; the card offers it again."""
-    anomaly = await chat.resolutions.get(press.anomaly)
-    await chat.changes.undo(press.entry, turn.actor, turn.now)
-    return await _shown_everywhere(chat, turn, anomaly)
+async def undo_floor(chat: Chat, turn: Turn, payload: UndoFloorPayload) -> Reply:
+    """Undo the raised minimum; the card then offers it again."""
+    anomaly = await chat.resolutions.get(payload.anomaly)
+    await chat.changes.undo(payload.entry, turn.actor, turn.now)
+    return await _refreshed_everywhere(chat, turn, anomaly)

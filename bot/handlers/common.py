@@ -1,4 +1,4 @@
-"""What several handlers need: which team, which number, which day."""
+"""Parsing that several handlers share: teams, numbers, days, pages."""
 
 import re
 from collections.abc import Callable
@@ -6,65 +6,68 @@ from datetime import date, datetime, timedelta
 
 from bot.chat import Chat
 from bot.turn import ChooseError, Turn
-from bot.words import unquoted
+from bot.words import unquote
 from cards import general
 from services.errors import InvalidError
 from services.model import Role, Team
 
-PAGE = 10
-MOST_WORDS = 4
-"""So many words at the end of a text are tried as what follows the team."""
+PAGE_SIZE = 10
+MAX_TRAILING_WORDS = 4
+"""At most so many words at the end of a text are read as what follows the team."""
+MAX_QUOTED = 40
+"""Of what people typed, in an error."""
 DAY_FORMATS = ("%d %b", "%d %B", "%b %d", "%B %d")
 HALF_A_YEAR = timedelta(days=183)
 
 
 def role_in(turn: Turn) -> Role:
-    """The role whose buttons a new card shows.
+    """The role whose buttons a new card shows: that of the person who asked for it.
 
-    In a channel or group everybody sees a card, so it has the buttons of whoever asked for it;
-    each press is checked again.
+    In a channel or group chat others see the same card, as Teams has one card for everybody, so
+    each press is authorized again.
     """
     return turn.role
 
 
-async def pick(chat: Chat, text: str, verb: str, **data: str) -> Team:
-    """The one team that a text or id means; ChooseError with the choices when there are several.
+async def pick_team(chat: Chat, text: str, verb: str, **data: str) -> Team:
+    """The team that a name or ID means. Raises ChooseError when several fit, or none.
 
-    Without a text, as Teams' own menu sends a command, all teams are the choices. ``verb`` and ``data`` are what the choice's button will ask for.
+    Without a text all teams are offered: Teams' command menu inserts a command without its
+    argument. ``verb`` and ``data`` are those of the button that a choice becomes.
     """
-    wanted = unquoted(text)
-    found = list(await (chat.teams.find(wanted) if wanted else chat.teams.list()))
-    if not any(_is_exactly(team, wanted) for team in found):
-        # "edit Team 1" is read as "edit team", of a team that is called "1".
-        meant = await chat.teams.find(f"team {wanted}") if wanted else []
-        found = [team for team in meant if _is_exactly(team, f"team {wanted}")] or found
-    if len(found) == 1:
-        return found[0]
+    wanted = unquote(text)
+    teams = list(await (chat.teams.find(wanted) if wanted else chat.teams.list()))
+    if not any(_is_exactly(team, wanted) for team in teams):
+        # "edit Team 1" was parsed as the command "edit team" with the argument "1".
+        candidates = await chat.teams.find(f"team {wanted}") if wanted else []
+        teams = [team for team in candidates if _is_exactly(team, f"team {wanted}")] or teams
+    if len(teams) == 1:
+        return teams[0]
     choices = [
         (f"{team.team_name}, {team.aws_account_id}", verb, {**data, "team": team.id})
-        for team in found
+        for team in teams
     ]
     raise ChooseError(general.which(wanted, choices))
 
 
-async def team_and_words(
-    chat: Chat, text: str, meaning: Callable[[str], str | None], ways: str
+async def split_team(
+    chat: Chat, text: str, parse: Callable[[str], str | None], usage: str
 ) -> tuple[str, str | None]:
-    """What of a text names the team, and what the words after it mean; None when there are none.
+    """Split a text into the name of a team and the parsed words after it (None without any).
 
-    Raises InvalidError, with the ``ways`` to write it, when words follow a team and mean nothing.
+    Raises InvalidError, with the ``usage``, if the words after a team cannot be parsed.
     """
-    if await chat.teams.find(unquoted(text)):
+    if await chat.teams.find(unquote(text)):
         return text, None
     words = text.split()
-    ends = range(max(len(words) - MOST_WORDS, 0), len(words))
+    ends = range(max(len(words) - MAX_TRAILING_WORDS, 0), len(words))
     for end in ends:
-        if (found := meaning(" ".join(words[end:]))) is not None:
-            return " ".join(words[:end]), found
+        if (parsed := parse(" ".join(words[end:]))) is not None:
+            return " ".join(words[:end]), parsed
     for end in reversed(ends):
-        if end and await chat.teams.find(unquoted(" ".join(words[:end]))):
-            after = " ".join(words[end:])[:40]
-            raise InvalidError(f"“{after}” is not understood. After {ways}.")
+        if end and await chat.teams.find(unquote(" ".join(words[:end]))):
+            trailing = " ".join(words[end:])[:MAX_QUOTED]
+            raise InvalidError(f"“{trailing}” is not understood. After {usage}.")
     return text, None
 
 
@@ -72,29 +75,34 @@ def _is_exactly(team: Team, wanted: str) -> bool:
     return wanted.casefold() in {team.team_name.casefold(), team.aws_account_id, team.id}
 
 
-def number(text: str, what: str) -> float:
-    """A number that somebody typed: ``25``, ``25%``, ``12,5``. Raises InvalidError."""
+def parse_number(text: str, noun: str) -> float:
+    """A typed number: ``25``, ``25%``, ``12,5``. Raises InvalidError.
+
+    ``noun`` says with its article what it should be, such as "a threshold".
+    """
     plain = text.strip().rstrip("%").strip().replace(",", ".")
     if not re.fullmatch(r"[+-]?\d{1,9}(\.\d{1,6})?", plain, re.ASCII):
-        raise InvalidError(f"“{text.strip()[:40]}” is no {what}. Give a number such as 25.")
+        raise InvalidError(
+            f"“{text.strip()[:MAX_QUOTED]}” is not {noun}. Give a number such as 25."
+        )
     return float(plain)
 
 
-def a_day(text: str, now: datetime) -> date:
-    """``2026-11-03``, ``3 Nov 2026`` or ``3 Nov``, the one nearest to now. Raises InvalidError."""
+def parse_day(text: str, now: datetime) -> date:
+    """``2026-11-03``, ``3 Nov 2026``, or the ``3 Nov`` that is nearest to now. Raises InvalidError."""
     words = " ".join(text.replace(",", " ").split())
-    for form in DAY_FORMATS:
-        for with_year, given in ((f"{form} %Y", words), (f"{form} %Y", f"{words} {now.year}")):
+    for day_format in DAY_FORMATS:
+        for dated in (words, f"{words} {now.year}"):
             try:
-                found = datetime.strptime(given, with_year).date()  # noqa: DTZ007 - a day
+                day = datetime.strptime(dated, f"{day_format} %Y").date()  # noqa: DTZ007 - a day
             except ValueError:
                 continue
-            return found if given == words else _nearest(found, now.date())
+            return day if dated == words else _nearest(day, now.date())
     try:
         return date.fromisoformat(words)
     except ValueError:
         raise InvalidError(
-            f"“{text.strip()[:40]}” is no day. Give one such as 2026-11-03 or 3 Nov."
+            f"“{text.strip()[:MAX_QUOTED]}” is not a day. Give one such as 2026-11-03 or 3 Nov."
         ) from None
 
 
@@ -113,8 +121,8 @@ def _in_year(day: date, year: int) -> date:
         return day.replace(year=year, day=28)
 
 
-def paged(total: int, page: int, size: int = PAGE) -> tuple[int, int, slice]:
-    """(page, pages, which) with the page brought into range."""
+def page_of(total: int, page: int, size: int = PAGE_SIZE) -> tuple[int, int, slice]:
+    """(page, number of pages, slice of the page) with the page brought into range."""
     pages = max((total + size - 1) // size, 1)
     page = min(max(page, 1), pages)
     return page, pages, slice((page - 1) * size, page * size)

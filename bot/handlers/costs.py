@@ -1,13 +1,14 @@
-"""Costs: the daily history, why costs changed, and announced changes."""
+"""Costs: the daily history, why costs changed, and planned changes."""
 
 import re
 from decimal import Decimal
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 from bot.chat import Chat
-from bot.handlers.common import a_day, number, pick, team_and_words
-from bot.periods import WAYS, period_meant
-from bot.press import Press
+from bot.handlers.common import parse_day, parse_number, pick_team, split_team
+from bot.payloads import Payload, Text
+from bot.periods import USAGE, parse_period
 from bot.turn import Reply, Turn
 from cards import costs as cards
 from cards import general
@@ -23,8 +24,9 @@ SPANS: dict[str, Span] = {
     "this month": "month",
     "month": "month",
 }
-SPAN_WAYS = "month or last 30 days"
-LONGEST_PLAN = 600
+SPAN_USAGE = "month or last 30 days"
+MAX_PLAN = 600
+"""Characters; the pattern below takes quadratic time on text that nearly matches."""
 EXPECTED = re.compile(
     r"(?P<team>.+?)\s+(?P<sign>[+\-−])?\s*(?P<percent>\d+(?:[.,]\d+)?)\s*%\s+from\s+(?P<first>.+?)"
     r"\s+to\s+(?P<last>.+?)(?:\s+because\s+(?P<reason>.+))?",
@@ -32,62 +34,84 @@ EXPECTED = re.compile(
 )
 
 
-async def show_costs(chat: Chat, turn: Turn, rest: str) -> Reply:
+class CostsPayload(Payload):
+    """A team's costs of a span."""
+
+    team: Text = ""
+    span: Literal["month", "30 days"] = "month"
+
+
+class ExplainPayload(Payload):
+    """Why a team's costs changed, now or in an earlier period."""
+
+    team: Text = ""
+    period: Text = ""
+
+
+class CancelPlanPayload(Payload):
+    """A planned change that is taken back."""
+
+    entry: Text
+    team: Text = ""
+
+
+async def show_costs(chat: Chat, turn: Turn, argument: str) -> Reply:
     """Daily costs of a team."""
-    name, said = await team_and_words(chat, rest, _span_meant, f"costs <team> write {SPAN_WAYS}")
-    span: Span = "30 days" if said == "30 days" else "month"
-    team = await pick(chat, name, "costs", span=span)
+    name, parsed = await split_team(
+        chat, argument, _parse_span, f"costs <team> write {SPAN_USAGE}"
+    )
+    span: Span = "30 days" if parsed == "30 days" else "month"
+    team = await pick_team(chat, name, "costs", span=span)
     return await _costs(chat, turn, team, span)
 
 
-def _span_meant(words: str) -> str | None:
+def _parse_span(words: str) -> str | None:
     return SPANS.get(words.casefold())
 
 
-async def press_costs(chat: Chat, turn: Turn, press: Press) -> Reply:
+async def press_costs(chat: Chat, turn: Turn, payload: CostsPayload) -> Reply:
     """The same, from a button."""
-    span: Span = "30 days" if press.span == "30 days" else "month"
-    reply = await _costs(chat, turn, await chat.teams.get(press.team), span)
-    return Reply(reply.card, fresh=True)
+    reply = await _costs(chat, turn, await chat.teams.get(payload.team), payload.span)
+    return Reply(reply.card, is_new_message=True)
 
 
 async def _costs(chat: Chat, turn: Turn, team: Team, span: Span) -> Reply:
     return Reply(cards.history(await chat.histories.of(team, span, turn.now), span))
 
 
-async def explain(chat: Chat, turn: Turn, rest: str) -> Reply:
-    """Why a team's costs changed; for an earlier period when one is given."""
+async def explain(chat: Chat, turn: Turn, argument: str) -> Reply:
+    """Why a team's costs changed, now or in an earlier period."""
     zone = (await chat.config.stored(turn.now)).schedule_timezone
     today = turn.now.astimezone(ZoneInfo(zone)).date()
-    name, period = await team_and_words(
-        chat, rest, lambda words: period_meant(words, today), f"explain <team> write {WAYS}"
+    name, period = await split_team(
+        chat, argument, lambda words: parse_period(words, today), f"explain <team> write {USAGE}"
     )
-    team = await pick(chat, name, "explain", **({"period": period} if period else {}))
+    team = await pick_team(chat, name, "explain", **({"period": period} if period else {}))
     report = await chat.previews.team_report(team, turn.now, period)
     return Reply(cards.explain(report))
 
 
-async def press_explain(chat: Chat, turn: Turn, press: Press) -> Reply:
+async def press_explain(chat: Chat, turn: Turn, payload: ExplainPayload) -> Reply:
     """The same, from a button."""
-    team = await chat.teams.get(press.team)
-    report = await chat.previews.team_report(team, turn.now, press.period or None)
-    return Reply(cards.explain(report), fresh=True)
+    team = await chat.teams.get(payload.team)
+    report = await chat.previews.team_report(team, turn.now, payload.period or None)
+    return Reply(cards.explain(report), is_new_message=True)
 
 
-async def expect(chat: Chat, turn: Turn, rest: str) -> Reply:
-    """Announces a change, so that nobody is alerted of it."""
-    typed = EXPECTED.fullmatch(rest) if len(rest) <= LONGEST_PLAN else None
+async def expect(chat: Chat, turn: Turn, argument: str) -> Reply:
+    """Announce a change, so that it raises no alert."""
+    typed = EXPECTED.fullmatch(argument) if len(argument) <= MAX_PLAN else None
     if typed is None:
         raise InvalidError(
             "Write expect <team> +30% from 3 Nov to 20 Nov because <reason>, "
             "with days such as 3 Nov or 2026-11-03."
         )
-    first, last = a_day(typed["first"], turn.now), a_day(typed["last"], turn.now)
+    first, last = parse_day(typed["first"], turn.now), parse_day(typed["last"], turn.now)
     if last < first:
         raise InvalidError(f"{last} is before {first}. Give the earlier day first.")
     sign = -1 if typed["sign"] in {"-", "−"} else 1
-    change = Decimal(repr(number(typed["percent"], "percentage"))) * sign
-    team = await pick(chat, typed["team"], "team")
+    change = Decimal(repr(parse_number(typed["percent"], "a percentage"))) * sign
+    team = await pick_team(chat, typed["team"], "team")
     plan = await chat.plans.announce(
         team,
         change,
@@ -100,11 +124,11 @@ async def expect(chat: Chat, turn: Turn, rest: str) -> Reply:
     return Reply(planned(plan, team))
 
 
-async def cancel_plan(chat: Chat, turn: Turn, press: Press) -> Reply:
-    """Takes an announced change back."""
-    plan = await chat.plans.cancel(press.entry, turn.actor, turn.now)
+async def cancel_plan(chat: Chat, turn: Turn, payload: CancelPlanPayload) -> Reply:
+    """Cancel a planned change."""
+    plan = await chat.plans.cancel(payload.entry, turn.actor, turn.now)
     names = {team.aws_account_id: team.team_name for team in await chat.teams.list()}
-    whose = names.get(plan.account_id, plan.account_id)
+    owner = names.get(plan.account_id, plan.account_id)
     at = clock_time(turn.now)
-    words = f"The planned change of {whose} was cancelled by {turn.actor.name}, {at}."
-    return Reply(general.closed(words))
+    text = f"The planned change of {owner} was cancelled by {turn.actor.name}, {at}."
+    return Reply(general.closed(text))

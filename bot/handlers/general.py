@@ -1,11 +1,12 @@
-"""Help, status, history, undo, cancel."""
+"""Status, history, undo, cancel."""
 
 from datetime import UTC, datetime
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 from bot.chat import Chat
-from bot.handlers.common import PAGE, pick, role_in
-from bot.press import Press
+from bot.handlers.common import PAGE_SIZE, pick_team, role_in
+from bot.payloads import Number, Payload, Text
 from bot.turn import Reply, Turn
 from cards import general, settings
 from services.changes import can_undo
@@ -13,29 +14,49 @@ from services.model import AuditEntry, DeliveryState, Run, RunKind, RunState, Te
 from services.runs import RETRIED
 from services.wording import clock_time, day, exact_time, plural, weekday
 
-MOST_HISTORY = 500
+MAX_HISTORY = 500
+"""Entries of the audit trail that the history goes back."""
 
 
-async def cancelled(chat: Chat, turn: Turn, press: Press) -> Reply:
-    """A form or question was closed."""
+class StatusPayload(Payload):
+    """The status; ``refresh`` on the status card itself."""
+
+    choice: Literal["", "refresh"] = ""
+
+
+class HistoryPayload(Payload):
+    """A page of the history, of a team or of all."""
+
+    team: Text = ""
+    page: Number = 1
+
+
+class UndoPayload(Payload):
+    """The audit entry of the change to undo, chosen from a list or carried by the button."""
+
+    entry: Text = ""
+
+
+async def cancel(chat: Chat, turn: Turn, payload: Payload) -> Reply:
+    """Close a form or a question."""
     return Reply(general.closed(f"Cancelled by {turn.actor.name}. Nothing was changed."))
 
 
 # Status
 
 
-async def show_status(chat: Chat, turn: Turn, rest: str) -> Reply:
-    """Health, source, runs; problems first."""
-    return Reply(settings.status(await _facts(chat, turn.now), role_in(turn)))
+async def show_status(chat: Chat, turn: Turn, argument: str) -> Reply:
+    """Health, cost source, runs; problems first."""
+    return Reply(settings.status(await _status(chat, turn.now), role_in(turn)))
 
 
-async def refresh_status(chat: Chat, turn: Turn, press: Press) -> Reply:
-    """The same card, with what is so now; on any other card's button a card of its own."""
+async def refresh_status(chat: Chat, turn: Turn, payload: StatusPayload) -> Reply:
+    """The status card brought up to date; asked for from another card, a new message."""
     reply = await show_status(chat, turn, "")
-    return Reply(reply.card, fresh=press.choice != "refresh")
+    return Reply(reply.card, is_new_message=payload.choice != "refresh")
 
 
-async def _facts(chat: Chat, now: datetime) -> settings.StatusFacts:
+async def _status(chat: Chat, now: datetime) -> settings.StatusFacts:
     state = await chat.costs.state()
     config = await chat.config.stored(now)
     problems = list((await chat.health.check(now)).failing)
@@ -59,9 +80,9 @@ async def _facts(chat: Chat, now: datetime) -> settings.StatusFacts:
         )
     channels = await chat.conversations.with_alerts()
     problems += [
-        f"Alerts do not reach {one.title or one.kind}: {one.state}."
-        for one in channels
-        if one.state != "active"
+        f"Alerts do not reach {channel.title or channel.kind}: {channel.state}."
+        for channel in channels
+        if channel.state != "active"
     ]
     zone = ZoneInfo(config.schedule_timezone)
     slots = await chat.runs.upcoming(now, 1)
@@ -79,7 +100,7 @@ async def _facts(chat: Chat, now: datetime) -> settings.StatusFacts:
         else "none",
         mail="outbox of this machine" if outlook.transport == "outbox" else outlook.transport,
         teams=len(await chat.teams.list()),
-        anomalies=sum(one.anomaly.status == "open" for one in await chat.anomalies.list()),
+        anomalies=sum(line.anomaly.status == "open" for line in await chat.anomalies.list()),
         alerts_to=len(channels),
         unknown_categories=state.unknown_categories,
         retry=retry,
@@ -89,7 +110,7 @@ async def _facts(chat: Chat, now: datetime) -> settings.StatusFacts:
 
 
 async def _retryable(chat: Chat, runs: list[Run]) -> tuple[Run | None, int]:
-    """The newest run with failed mails that waits for somebody to retry it."""
+    """The newest finished run with failed emails, and how many of them failed."""
     for run in runs:
         if run.state is RunState.OPEN:
             continue
@@ -111,32 +132,31 @@ async def _run_words(chat: Chat, run: Run) -> str:
 # History
 
 
-async def show_history(chat: Chat, turn: Turn, rest: str) -> Reply:
-    """Who changed what, when, from where."""
-    team = await pick(chat, rest, "history") if rest else None
+async def show_history(chat: Chat, turn: Turn, argument: str) -> Reply:
+    """Who changed what, when, and from where."""
+    team = await pick_team(chat, argument, "history") if argument else None
     return Reply(await _history(chat, team, 1))
 
 
-async def page_history(chat: Chat, turn: Turn, press: Press) -> Reply:
-    """Another page of it."""
-    team = await chat.teams.get(press.team) if press.team else None
-    return Reply(await _history(chat, team, press.page_number))
+async def page_history(chat: Chat, turn: Turn, payload: HistoryPayload) -> Reply:
+    """Another page."""
+    team = await chat.teams.get(payload.team) if payload.team else None
+    return Reply(await _history(chat, team, payload.page))
 
 
 async def _history(chat: Chat, team: Team | None, page: int) -> dict[str, object]:
-    names = {one.id: one.team_name for one in await chat.teams.list()}
-    accounts = {one.aws_account_id: one.team_name for one in await chat.teams.list()}
+    teams = await chat.teams.list()
+    names = {one.id: one.team_name for one in teams}
+    names |= {one.aws_account_id: one.team_name for one in teams}
     entries = await _entries(chat, team)
-    page = max(page, 1)
-    shown = entries[(page - 1) * PAGE : page * PAGE]
+    shown = entries[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]
     lines = [
-        settings.HistoryLine(entry, _subject(entry, {**names, **accounts}), can_undo(entry))
-        for entry in shown
+        settings.HistoryLine(entry, _subject(entry, names), can_undo(entry)) for entry in shown
     ]
     return settings.history(
         lines,
         page,
-        len(entries) > page * PAGE,
+        len(entries) > page * PAGE_SIZE,
         f" of {team.team_name}" if team else "",
         team.id if team else "",
     )
@@ -144,29 +164,30 @@ async def _history(chat: Chat, team: Team | None, page: int) -> dict[str, object
 
 async def _entries(chat: Chat, team: Team | None) -> list[AuditEntry]:
     if team is None:
-        return await chat.audit.newest(MOST_HISTORY)
-    found = await chat.audit.newest(MOST_HISTORY, team.id)
-    found += await chat.audit.newest(MOST_HISTORY, team.aws_account_id)
-    return sorted(found, key=lambda one: (one.at, one.id), reverse=True)
+        return await chat.audit.newest(MAX_HISTORY)
+    # Anomalies and planned changes are recorded under the account, the rest under the team.
+    entries = await chat.audit.newest(MAX_HISTORY, team.id)
+    entries += await chat.audit.newest(MAX_HISTORY, team.aws_account_id)
+    return sorted(entries, key=lambda entry: (entry.at, entry.id), reverse=True)
 
 
 def _subject(entry: AuditEntry, names: dict[str, str]) -> str:
-    facts = entry.after or entry.before or {}
-    known = names.get(entry.subject) or facts.get("team_name") or facts.get("name")
-    return str(known or facts.get("title") or entry.subject)
+    values = entry.after or entry.before or {}
+    name = names.get(entry.subject) or values.get("team_name") or values.get("name")
+    return str(name or values.get("title") or entry.subject)
 
 
-async def undo(chat: Chat, turn: Turn, press: Press) -> Reply:
-    """Takes a change back."""
-    entry = await chat.changes.undo(press.entry, turn.actor, turn.now)
-    facts = entry.after or entry.before or {}
-    what = facts.get("team_name") or "The settings"
-    done = {
-        "team.add": f"{what} was removed again",
-        "team.remove": f"{what} is back",
-        "team.change": f"{what} is as it was before",
+async def undo(chat: Chat, turn: Turn, payload: UndoPayload) -> Reply:
+    """Undo a change."""
+    entry = await chat.changes.undo(payload.entry, turn.actor, turn.now)
+    values = entry.after or entry.before or {}
+    name = values.get("team_name") or "The team"
+    result = {
+        "team.add": f"{name} was removed again",
+        "team.remove": f"{name} is back",
+        "team.change": f"{name} is as it was before",
         "config.change": "The settings are as they were before",
         "floor.change": "The floor is as it was before",
     }[entry.action]
     at = turn.now.astimezone(UTC)
-    return Reply(general.closed(f"{done}. Undone by {turn.actor.name}, {clock_time(at)}."))
+    return Reply(general.closed(f"{result}. Undone by {turn.actor.name}, {clock_time(at)}."))

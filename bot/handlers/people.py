@@ -1,77 +1,83 @@
 """Roles: who may do what."""
 
 from bot.chat import Chat
-from bot.press import Press
+from bot.payloads import Payload, Text
 from bot.turn import Reply, Turn
-from bot.words import unquoted
+from bot.words import unquote
 from cards import general
 from cards import settings as cards
 from services.errors import InvalidError
 from services.model import Person
 
 
-async def whoami(chat: Chat, turn: Turn, rest: str) -> Reply:
-    """Who the writer is."""
+class RevokePayload(Payload):
+    """The admin, chosen from a list."""
+
+    person: Text = ""
+
+
+async def whoami(chat: Chat, turn: Turn, argument: str) -> Reply:
+    """Who the writer is, and in which role."""
     return Reply(cards.whoami(turn.person, turn.role))
 
 
-async def admins(chat: Chat, turn: Turn, rest: str) -> Reply:
+async def admins(chat: Chat, turn: Turn, argument: str) -> Reply:
     """Who is an admin."""
     return Reply(
         cards.admins(await chat.roles.admins(), chat.roles.configured, chat.roles.everybody)
     )
 
 
-async def claim(chat: Chat, turn: Turn, rest: str) -> Reply:
-    """Becomes the first admin with the code that was printed at the first start."""
-    await chat.roles.claim(rest, turn.person, turn.actor, turn.now)
+async def claim(chat: Chat, turn: Turn, argument: str) -> Reply:
+    """Become the first admin, with the code that was printed at the first start."""
+    await chat.roles.claim(argument, turn.person, turn.actor, turn.now)
     return Reply(general.closed(f"{turn.actor.name} is an admin now. Write help to begin."))
 
 
-async def grant(chat: Chat, turn: Turn, rest: str) -> Reply:
-    """Makes somebody an admin."""
+async def grant(chat: Chat, turn: Turn, argument: str) -> Reply:
+    """Make somebody an admin."""
     person = await _mentioned(chat, turn)
     added = await chat.roles.grant(person, turn.actor.name, turn.actor, turn.now)
-    words = "is an admin now" if added else "is an admin already"
-    return Reply(general.closed(f"{person.name} {words}."))
+    result = "is an admin now" if added else "is an admin already"
+    return Reply(general.closed(f"{person.name} {result}."))
 
 
-async def revoke(chat: Chat, turn: Turn, rest: str) -> Reply:
-    """Takes the role from somebody: mentioned, or by name or object id."""
+async def revoke(chat: Chat, turn: Turn, argument: str) -> Reply:
+    """Revoke the role of somebody: mentioned, or by name or object ID."""
     if turn.mentions:
         person = await _mentioned(chat, turn)
     else:
-        person = await _granted(chat, turn, unquoted(rest))
+        person = await _granted(chat, turn, unquote(argument))
     await chat.roles.revoke(person, turn.actor, turn.now)
-    return Reply(general.closed(f"{person.name} is no admin any more."))
+    return Reply(general.closed(f"{person.name} is no longer an admin."))
 
 
-async def press_revoke(chat: Chat, turn: Turn, press: Press) -> Reply:
+async def press_revoke(chat: Chat, turn: Turn, payload: RevokePayload) -> Reply:
     """The same, from a button."""
-    person = await _granted(chat, turn, press.person)
+    person = await _granted(chat, turn, payload.person)
     await chat.roles.revoke(person, turn.actor, turn.now)
-    words = f"{person.name} is no admin any more. Revoked by {turn.actor.name}."
-    return Reply(general.closed(words))
+    text = f"{person.name} is no longer an admin. Revoked by {turn.actor.name}."
+    return Reply(general.closed(text))
 
 
 async def _mentioned(chat: Chat, turn: Turn) -> Person:
     if len(turn.mentions) != 1:
         raise InvalidError("Mention one person: grant @name, or revoke @name.")
     user_id, name = turn.mentions[0]
-    here = turn.conversation
-    return await chat.people.somebody(
-        here.service_url, here.id, user_id, name, turn.person.tenant_id
-    )
+    return await chat.people.mentioned(turn.conversation, user_id, name, turn.person.tenant_id)
 
 
 async def _granted(chat: Chat, turn: Turn, wanted: str) -> Person:
     folded = wanted.casefold()
-    found = [
-        one
-        for one in await chat.roles.admins()
-        if folded and folded in {one.name.casefold(), one.object_id.casefold()}
+    admins = [
+        admin
+        for admin in await chat.roles.admins()
+        if folded and folded in {admin.name.casefold(), admin.object_id.casefold()}
     ]
-    if len(found) != 1:
-        raise InvalidError(f"“{wanted[:60]}” is no admin that was granted the role. Write admins.")
-    (one,) = found
-    return Person(object_id=one.object_id, tenant_id=one.tenant_id, name=one.name or one.object_id)
+    if len(admins) != 1:
+        raise InvalidError(
+            f"“{wanted[:60]}” is not an admin who was granted the role. Write admins."
+        )
+    (admin,) = admins
+    name = admin.name or admin.object_id
+    return Person(object_id=admin.object_id, tenant_id=admin.tenant_id, name=name)

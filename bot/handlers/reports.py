@@ -3,17 +3,34 @@
 import asyncio
 
 from bot.chat import Chat
-from bot.handlers.common import pick, role_in
-from bot.press import Press
+from bot.handlers.common import pick_team, role_in
+from bot.payloads import Number, Payload, TeamPayload, Text
 from bot.turn import Reply, Turn
-from bot.words import whole
 from cards import reports as cards
 from services.errors import AgentError, InvalidError
 from services.model import RunKind, RunState, Team
 from services.recipients import admin_recipients, team_recipients
 from services.runs import RETRIED, RunView
+from services.wording import plural
 
 ADMIN, WEEKLY = "admin", "weekly"
+"""In the place of a team's ID: the consolidated report, and the reports of all teams."""
+
+
+class RunPayload(Payload):
+    """The ID of a run."""
+
+    run: Text
+
+
+class SendPayload(Payload):
+    """A run as its question described it: of which team, for which period, and its number
+    in that period, as ``value``.
+    """
+
+    team: Text
+    period: Text
+    value: Number
 
 
 class DeniedError(AgentError):
@@ -25,22 +42,22 @@ def _only_admins(turn: Turn) -> None:
         raise DeniedError("Only admins see the consolidated report. Write preview <team>.")
 
 
-async def preview(chat: Chat, turn: Turn, rest: str) -> Reply:
+async def preview(chat: Chat, turn: Turn, argument: str) -> Reply:
     """A team's report, or the consolidated one."""
-    if rest.casefold() == ADMIN or (not rest and turn.is_admin):
+    if argument.casefold() == ADMIN or (not argument and turn.is_admin):
         _only_admins(turn)
         report = await chat.previews.admin_report(turn.now)
         return Reply(await asyncio.to_thread(cards.admin_preview, report, role_in(turn)))
-    return await _team_preview(chat, turn, await pick(chat, rest, "preview"))
+    return await _team_preview(chat, turn, await pick_team(chat, argument, "preview"))
 
 
-async def press_preview(chat: Chat, turn: Turn, press: Press) -> Reply:
+async def press_preview(chat: Chat, turn: Turn, payload: TeamPayload) -> Reply:
     """The same, from a button."""
-    if press.team in {ADMIN, ""}:
-        reply = await preview(chat, turn, press.team)
+    if payload.team in {ADMIN, ""}:
+        reply = await preview(chat, turn, payload.team)
     else:
-        reply = await _team_preview(chat, turn, await chat.teams.get(press.team))
-    return Reply(reply.card, fresh=True)
+        reply = await _team_preview(chat, turn, await chat.teams.get(payload.team))
+    return Reply(reply.card, is_new_message=True)
 
 
 async def _team_preview(chat: Chat, turn: Turn, team: Team) -> Reply:
@@ -48,44 +65,43 @@ async def _team_preview(chat: Chat, turn: Turn, team: Team) -> Reply:
     return Reply(cards.team_preview(report, role_in(turn)))
 
 
-async def open_mail(chat: Chat, turn: Turn, press: Press) -> Reply:
-    """The mail itself, as its plain text."""
-    if press.team == ADMIN:
+async def open_email(chat: Chat, turn: Turn, payload: TeamPayload) -> Reply:
+    """The plain text of the email."""
+    if payload.team == ADMIN:
         _only_admins(turn)
         rendered = await chat.previews.rendered_admin(await chat.previews.admin_report(turn.now))
         config = await chat.config.stored(turn.now)
-        return Reply(cards.mail_text(rendered, config.global_admin_emails), fresh=True)
-    team = await chat.teams.get(press.team)
+        return Reply(cards.mail_text(rendered, config.global_admin_emails), is_new_message=True)
+    team = await chat.teams.get(payload.team)
     rendered = await chat.previews.rendered_team(await chat.previews.team_report(team, turn.now))
-    return Reply(cards.mail_text(rendered, team_recipients(team)), fresh=True)
+    return Reply(cards.mail_text(rendered, team_recipients(team)), is_new_message=True)
 
 
 # Sending
 
 
-async def send(chat: Chat, turn: Turn, rest: str) -> Reply:
-    """Asks before a team's report is mailed."""
-    return await _team_question(chat, turn, await pick(chat, rest, "send"))
+async def send(chat: Chat, turn: Turn, argument: str) -> Reply:
+    """Ask before a team's report is emailed."""
+    return await _team_question(chat, turn, await pick_team(chat, argument, "send"))
 
 
-async def run_report(chat: Chat, turn: Turn, rest: str) -> Reply:
-    """Asks before the week's reports are mailed to everybody."""
+async def run_report(chat: Chat, turn: Turn, argument: str) -> Reply:
+    """Ask before the week's reports are emailed to everybody."""
     outlook = await chat.runs.outlook(RunKind.WEEKLY, turn.now)
     teams = await chat.teams.list()
     if not teams:
         raise InvalidError("No teams yet, so there is nobody to report to. Write add team.")
     config = await chat.config.stored(turn.now)
     admins = len(admin_recipients(config, chat.source.name))
-    mails = sum(len(team_recipients(team)) for team in teams)
+    emails = sum(len(team_recipients(team)) for team in teams)
     data = {"team": WEEKLY, "period": outlook.period, "value": str(outlook.repeat)}
-    who = f"{len(teams):,} team{'s' * (len(teams) != 1)}"
     return Reply(
         cards.send_question(
             outlook.period,
-            mails,
+            emails,
             admins,
             outlook.sent,
-            who,
+            plural(len(teams), "team"),
             outlook.transport,
             data,
             sample=chat.sample,
@@ -94,13 +110,13 @@ async def run_report(chat: Chat, turn: Turn, rest: str) -> Reply:
     )
 
 
-async def press_send(chat: Chat, turn: Turn, press: Press) -> Reply:
-    """Asks, from a button."""
-    if press.team == WEEKLY:
+async def press_send(chat: Chat, turn: Turn, payload: TeamPayload) -> Reply:
+    """The same question, from a button."""
+    if payload.team == WEEKLY:
         reply = await run_report(chat, turn, "")
     else:
-        reply = await _team_question(chat, turn, await chat.teams.get(press.team))
-    return Reply(reply.card, fresh=True)
+        reply = await _team_question(chat, turn, await chat.teams.get(payload.team))
+    return Reply(reply.card, is_new_message=True)
 
 
 async def _team_question(chat: Chat, turn: Turn, team: Team) -> Reply:
@@ -122,43 +138,46 @@ async def _team_question(chat: Chat, turn: Turn, team: Team) -> Reply:
     )
 
 
-async def send_now(chat: Chat, turn: Turn, press: Press) -> Reply:
-    """Begins the run that was asked about; pressed twice, it is one run."""
-    kind = RunKind.WEEKLY if press.team == WEEKLY else RunKind.TEAM
-    team_id = None if press.team == WEEKLY else press.team
+async def send_now(chat: Chat, turn: Turn, payload: SendPayload) -> Reply:
+    """Start the run that was asked about. Pressed twice, it is one run: the number in the payload
+    says which repetition of the period's run is meant.
+    """
+    kind = RunKind.WEEKLY if payload.team == WEEKLY else RunKind.TEAM
+    team_id = None if payload.team == WEEKLY else payload.team
     outlook = await chat.runs.outlook(kind, turn.now, team_id=team_id)
-    repeat = whole(press.value, 1)
-    if press.period != outlook.period or not 0 < repeat <= outlook.repeat:
+    if payload.period != outlook.period or payload.value > outlook.repeat:
         raise InvalidError("This question is from another week. Ask again: run report.")
-    run = await chat.runs.request(kind, turn.actor, turn.now, team_id=team_id, repeat=repeat)
+    run = await chat.runs.request(
+        kind, turn.actor, turn.now, team_id=team_id, repeat=payload.value
+    )
     if run.state is RunState.OPEN:
-        chat.work(run.id)
+        chat.work_on_run(run.id)
     view = await chat.runs.progress(run.id)
     return Reply(run_card(view), run_id=run.id if run.state is RunState.OPEN else None)
 
 
 def run_card(view: RunView) -> dict[str, object]:
-    """A run at work, or what came of it."""
+    """The progress of a run, or its result."""
     run = view.run
     asked_by = run.requested_by.name or run.requested_by.door
     if run.state is RunState.OPEN:
         return cards.progress(run, view.counts, asked_by)
-    failed = [one for one in view.deliveries if one.state in RETRIED]
+    failed = [delivery for delivery in view.deliveries if delivery.state in RETRIED]
     return cards.done(run, view.counts, failed, asked_by)
 
 
-async def retry_run(chat: Chat, turn: Turn, press: Press) -> Reply:
-    """Tries again what failed."""
-    number = await chat.runs.retry(press.run, turn.actor, turn.now)
-    view = await chat.runs.progress(press.run)
-    if not number and view.run.state is not RunState.OPEN:
+async def retry_run(chat: Chat, turn: Turn, payload: RunPayload) -> Reply:
+    """Send the failed emails of a run again."""
+    retried = await chat.runs.retry(payload.run, turn.actor, turn.now)
+    view = await chat.runs.progress(payload.run)
+    if not retried and view.run.state is not RunState.OPEN:
         return Reply(run_card(view))
-    chat.work(press.run)
-    return Reply(run_card(view), run_id=press.run)
+    chat.work_on_run(payload.run)
+    return Reply(run_card(view), run_id=payload.run)
 
 
-async def show_run(chat: Chat, turn: Turn, press: Press) -> Reply:
-    """A run's facts."""
-    view = await chat.runs.unsettled(press.run)
-    failed = [one for one in view.deliveries if one.error]
-    return Reply(cards.run_details(view.run, view.counts, failed), fresh=True)
+async def show_run(chat: Chat, turn: Turn, payload: RunPayload) -> Reply:
+    """The details of a run."""
+    view = await chat.runs.unsettled(payload.run)
+    failed = [delivery for delivery in view.deliveries if delivery.error]
+    return Reply(cards.run_details(view.run, view.counts, failed), is_new_message=True)

@@ -1,13 +1,13 @@
-"""Schedule, recipients, and where alerts go."""
+"""Schedule, recipients, and the conversations that get alerts."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
 
 from bot.chat import Chat
 from bot.handlers.common import role_in
-from bot.press import Press
+from bot.payloads import Payload, Text
 from bot.turn import Reply, Turn
-from bot.words import parts
+from bot.words import split_words
 from cards import general
 from cards import settings as cards
 from services.audit import new_entry_id
@@ -16,22 +16,37 @@ from services.model import StoredConfig
 from services.schedule import WEEKDAYS
 
 HOUR = re.compile(r"(\d{1,2})(?::00)?(?:h)?", re.ASCII)
-SHORTEST_DAY = 3
+MIN_DAY = 3
+"""Letters of a weekday: ``mon``."""
+
+
+class SchedulePayload(Payload):
+    """The form of the schedule."""
+
+    day: Text = ""
+    hour: Text = ""
+    zone: Text = ""
+
+
+class RecipientsPayload(Payload):
+    """The form of the recipients: addresses separated by commas, semicolons or spaces."""
+
+    mails: Text = ""
 
 
 # Schedule
 
 
-async def show_schedule(chat: Chat, turn: Turn, rest: str) -> Reply:
-    """When the reports go out; or another time."""
-    if rest:
-        return await _save_schedule(chat, turn, *_typed(rest))
+async def show_schedule(chat: Chat, turn: Turn, argument: str) -> Reply:
+    """When the reports go out, or the change of it."""
+    if argument:
+        return await _save_schedule(chat, turn, *_typed(argument))
     config = await chat.config.stored(turn.now)
     return Reply(cards.schedule(config, await chat.runs.upcoming(turn.now), role_in(turn)))
 
 
-def _typed(rest: str) -> tuple[str, str, str]:
-    match parts(rest):
+def _typed(argument: str) -> tuple[str, str, str]:
+    match split_words(argument):
         case [day, hour]:
             return day, hour, ""
         case [day, hour, zone]:
@@ -39,9 +54,9 @@ def _typed(rest: str) -> tuple[str, str, str]:
     raise InvalidError("Write the day, the hour and the zone: schedule monday 9 Europe/Berlin")
 
 
-async def save_schedule(chat: Chat, turn: Turn, press: Press) -> Reply:
-    """Stores the form; what was chosen is kept when something is wrong."""
-    chosen = (press.day, press.hour, press.zone)
+async def save_schedule(chat: Chat, turn: Turn, payload: SchedulePayload) -> Reply:
+    """Store the form; if it is invalid, show it again with the choices that were made."""
+    chosen = (payload.day, payload.hour, payload.zone)
     try:
         return await _save_schedule(chat, turn, *chosen)
     except InvalidError as error:
@@ -53,7 +68,7 @@ async def save_schedule(chat: Chat, turn: Turn, press: Press) -> Reply:
 async def _save_schedule(chat: Chat, turn: Turn, day: str, hour: str, zone: str) -> Reply:
     matched = HOUR.fullmatch(hour.strip())
     if matched is None:
-        raise InvalidError(f"“{hour[:20]}” is no hour. Give one from 0 to 23.")
+        raise InvalidError(f"“{hour[:20]}” is not an hour. Give one from 0 to 23.")
     body: dict[str, object] = {"schedule_day": _weekday(day), "schedule_hour": int(matched[1])}
     if zone:
         body["schedule_timezone"] = zone
@@ -61,14 +76,16 @@ async def _save_schedule(chat: Chat, turn: Turn, day: str, hour: str, zone: str)
     await _change(chat, turn, body, entry)
     config = await chat.config.stored(turn.now)
     slots = await chat.runs.upcoming(turn.now)
-    known = await chat.audit.get(entry)
-    return Reply(cards.schedule_saved(config, slots, turn.actor.name, entry if known else None))
+    is_changed = await chat.audit.get(entry) is not None
+    return Reply(
+        cards.schedule_saved(config, slots, turn.actor.name, entry if is_changed else None)
+    )
 
 
 def _weekday(text: str) -> str:
     wanted = text.strip().casefold()
-    found = [day for day in WEEKDAYS if day.startswith(wanted)]
-    return found[0] if len(wanted) >= SHORTEST_DAY and len(found) == 1 else wanted
+    days = [day for day in WEEKDAYS if day.startswith(wanted)]
+    return days[0] if len(wanted) >= MIN_DAY and len(days) == 1 else wanted
 
 
 async def _change(
@@ -77,7 +94,7 @@ async def _change(
     body: Mapping[str, object] | Callable[[StoredConfig], Mapping[str, object]],
     entry: str,
 ) -> None:
-    """Changes settings; InvalidError names them as people know them, not as REST does."""
+    """Change settings. Raises InvalidError that names them as people do, not as REST does."""
     try:
         await chat.config.change(body, turn.actor, turn.now, entry_id=entry)
     except InvalidError as error:
@@ -90,86 +107,89 @@ async def _change(
 # Recipients
 
 
-async def show_recipients(chat: Chat, turn: Turn, rest: str) -> Reply:
-    """Who gets the consolidated report; or one more, or one less."""
+async def show_recipients(chat: Chat, turn: Turn, argument: str) -> Reply:
+    """Who gets the consolidated report, or the change of it."""
     config = await chat.config.stored(turn.now)
-    if not rest:
+    if not argument:
         return Reply(cards.recipients(config, role_in(turn)))
-    verb, _, address = rest.partition(" ")
+    verb, _, address = argument.partition(" ")
     address = address.strip().strip("<>").removeprefix("mailto:")
     if verb.casefold() == "add" and address:
-        return await _save_recipients(chat, turn, lambda known: [*known, address])
+        return await _save_recipients(chat, turn, lambda stored: [*stored, address])
     if verb.casefold() in {"remove", "delete"} and address:
-        return await _save_recipients(chat, turn, lambda known: _without(known, address))
+        return await _save_recipients(chat, turn, lambda stored: _without(stored, address))
     raise InvalidError("Write recipients, recipients add mail@x or recipients remove mail@x.")
 
 
-def _without(known: Sequence[str], address: str) -> list[str]:
-    left = [one for one in known if one.casefold() != address.casefold()]
-    if len(left) == len(known):
+def _without(stored: Sequence[str], address: str) -> list[str]:
+    remaining = [one for one in stored if one.casefold() != address.casefold()]
+    if len(remaining) == len(stored):
         raise InvalidError(f"{address} is not one of the addresses. Write recipients.")
-    return left
+    return remaining
 
 
-async def save_recipients(chat: Chat, turn: Turn, press: Press) -> Reply:
-    """Stores the form; what was typed is kept when something is wrong."""
-    addresses = [one for one in re.split(r"[,;\s]+", press.mails) if one]
+async def save_recipients(chat: Chat, turn: Turn, payload: RecipientsPayload) -> Reply:
+    """Store the form; if it is invalid, show it again with the text that was typed."""
+    addresses = [address for address in re.split(r"[,;\s]+", payload.mails) if address]
     try:
         return await _save_recipients(chat, turn, lambda _: addresses)
     except InvalidError as error:
         config = await chat.config.stored(turn.now)
-        return Reply(cards.recipients(config, role_in(turn), press.mails, [str(error)]))
+        return Reply(cards.recipients(config, role_in(turn), payload.mails, [str(error)]))
 
 
 async def _save_recipients(
-    chat: Chat, turn: Turn, changed: Callable[[Sequence[str]], list[str]]
+    chat: Chat, turn: Turn, change: Callable[[Sequence[str]], list[str]]
 ) -> Reply:
-    """``changed``: from the addresses as they are stored at the moment of the change."""
+    """Store what ``change`` makes of the addresses.
+
+    It gets those that are stored at that moment, so that two additions at once are both kept.
+    """
     entry = new_entry_id()
 
     def body(stored: StoredConfig) -> dict[str, object]:
-        return {"global_admin_emails": changed(stored.global_admin_emails)}
+        return {"global_admin_emails": change(stored.global_admin_emails)}
 
     await _change(chat, turn, body, entry)
     stored = (await chat.config.stored(turn.now)).global_admin_emails
-    words = f"The admins' report goes to {', '.join(stored) or 'nobody'}."
-    known = await chat.audit.get(entry)
-    return Reply(cards.saved(words, turn.actor.name, entry if known else None))
+    text = f"The admins' report goes to {', '.join(stored) or 'nobody'}."
+    is_changed = await chat.audit.get(entry) is not None
+    return Reply(cards.saved(text, turn.actor.name, entry if is_changed else None))
 
 
 # Alerts
 
 
-async def show_channels(chat: Chat, turn: Turn, rest: str) -> Reply:
-    """Where alerts go."""
+async def show_channels(chat: Chat, turn: Turn, argument: str) -> Reply:
+    """The conversations that get alerts."""
     registered = await chat.conversations.with_alerts()
     return Reply(cards.channels(registered, turn.conversation, role_in(turn)))
 
 
-async def alerts_here(chat: Chat, turn: Turn, rest: str) -> Reply:
-    """Alerts come to this conversation from now on."""
-    found = await chat.conversations.register(turn.conversation, turn.actor, turn.now)
-    chat.tell()
-    return Reply(cards.channel(found))
+async def alerts_here(chat: Chat, turn: Turn, argument: str) -> Reply:
+    """Send alerts to this conversation from now on."""
+    conversation = await chat.conversations.register(turn.conversation, turn.actor, turn.now)
+    chat.notify()
+    return Reply(cards.channel(conversation))
 
 
-async def press_alerts_here(chat: Chat, turn: Turn, press: Press) -> Reply:
+async def press_alerts_here(chat: Chat, turn: Turn, payload: Payload) -> Reply:
     """The same, from a button."""
     return await alerts_here(chat, turn, "")
 
 
-async def alerts_off(chat: Chat, turn: Turn, rest: str) -> Reply:
-    """No more alerts come here."""
+async def alerts_off(chat: Chat, turn: Turn, argument: str) -> Reply:
+    """Send no more alerts to this conversation."""
     await chat.conversations.stop(turn.conversation, turn.actor, turn.now)
     return Reply(general.closed(f"No more alerts come here. Turned off by {turn.actor.name}."))
 
 
-async def press_alerts_off(chat: Chat, turn: Turn, press: Press) -> Reply:
+async def press_alerts_off(chat: Chat, turn: Turn, payload: Payload) -> Reply:
     """The same, from a button."""
     return await alerts_off(chat, turn, "")
 
 
-async def test_alerts(chat: Chat, turn: Turn, press: Press) -> Reply:
-    """Posts a message as an alert is posted: without being asked."""
+async def test_alerts(chat: Chat, turn: Turn, payload: Payload) -> Reply:
+    """Post a test message the way an alert is posted, not as the answer to a turn."""
     await chat.poster.test(turn.conversation)
-    return Reply(words="A test message was posted.")
+    return Reply(text="A test message was posted.")

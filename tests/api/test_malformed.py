@@ -144,7 +144,10 @@ async def test_local_mode_is_no_proxy_to_another_address(world: World) -> None:
 
 
 async def test_what_the_bots_endpoint_refuses_is_a_problem_too(world: World) -> None:
-    for data, words in ((b"{", "The body is no JSON."), (b"{}", "The body is no activity.")):
+    for data, words in (
+        (b"{", "The body is not valid JSON."),
+        (b"{}", "The body is not an activity."),
+    ):
         answer = await world.send("POST", "/api/messages", 400, data=data)
         assert answer["detail"] == words
         assert answer["request_id"]

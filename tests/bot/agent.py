@@ -211,7 +211,7 @@ async def serving(
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         host, port = runner.addresses[0][:2]
         sim.bot_url = f"http://{host}:{port}"
-        await agent.long_work.resume()
+        await agent.cards_in_progress.resume()
         yield agent
         agent.wired.sender.stop()
         await runner.cleanup()

@@ -61,7 +61,7 @@ async def opened(
     turn: Callable[[TurnContext], Awaitable[None]],
     *,
     authenticated: bool = True,
-    patience: float = 8.0,
+    turn_timeout: float = 8.0,
     **settings: str,
 ) -> AsyncIterator[Door]:
     """The endpoint with a turn, and a simulator that knows its address."""
@@ -82,7 +82,7 @@ async def opened(
             Authenticator(group, http, clock),
             turn,
             background.start,
-            patience=patience,
+            turn_timeout=turn_timeout,
         )
         app = web.Application()
         app.router.add_post("/api/messages", endpoint.handle)

@@ -315,7 +315,7 @@ async def test_an_answer_is_shown_later_when_teams_takes_no_update_now(
         clock.move(minutes=1)
         await here.tick()
         assert "EXPECTED" in card.text
-        await here.agent.long_work.resume()
+        await here.agent.cards_in_progress.resume()
         await here.quiet()
         assert "by Bob" in card.text
 

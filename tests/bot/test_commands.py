@@ -126,7 +126,7 @@ EXAMPLES: tuple[tuple[str, str, str, str, str], ...] = (
     ),
     ("admins", "admins", "ADMIN_AAD_OBJECT_IDS", DENIED, ""),
     ("grant @user", "grant <at>Bob</at>", "Bob is an admin now", DENIED, "role.grant"),
-    ("revoke @user", "revoke <at>Bob</at>", "Bob is no admin any more", DENIED, "role.revoke"),
+    ("revoke @user", "revoke <at>Bob</at>", "Bob is no longer an admin", DENIED, "role.revoke"),
     ("history", "history", "Changes", DENIED, ""),
     ("history [team]", "history search", "of Search", DENIED, ""),
     ("claim <code>", "claim 1234", "There is an admin already", "There is an admin already", ""),
@@ -197,7 +197,7 @@ OUTSIDERS: dict[str, tuple[Person, dict[str, Any], str]] = {
     "no object id": (
         BOB,
         {"from": {"id": BOB.id, "name": "Bob"}},
-        "Only members of this organisation",
+        "Only members of this organization",
     ),
     "no member of the conversation": (
         Person("Zoe", "aaaaaaaa-0000-0000-0000-000000000009"),
@@ -207,7 +207,7 @@ OUTSIDERS: dict[str, tuple[Person, dict[str, Any], str]] = {
     "another's object id": (
         BOB,
         {"from": {"id": BOB.id, "name": "Ana", "aadObjectId": ANA.object_id}},
-        "by another object id",
+        "another object ID",
     ),
 }
 
@@ -258,6 +258,6 @@ async def test_help_names_what_the_reader_may_do_and_nothing_else(here: World) -
     for person, role in ((ANA, "admin"), (BOB, "viewer")):
         shown = (await here.says("help", person)).text
         for command in COMMANDS:
-            named = f"{command.usage}  {command.does}" in shown
+            named = f"{command.usage}  {command.description}" in shown
             may = command.listed and (role == "admin" or command.role == "viewer")
             assert named == may, (command.name, role)

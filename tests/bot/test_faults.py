@@ -88,7 +88,7 @@ async def test_a_press_is_answered_though_the_card_cannot_be_replaced_now(here: 
     await here.quiet()
     assert "was added" in form.text
     fault.times = 0
-    await here.agent.long_work.resume()
+    await here.agent.cards_in_progress.resume()
     await here.quiet()
     assert "was removed again" in form.text
     assert here.database["open_cards"].count_documents({}) == 0
@@ -128,7 +128,7 @@ async def test_a_run_whose_card_teams_does_not_take_for_a_while_is_shown_to_its_
     await here.quiet()
     assert "1 of 1 sent" not in question.text
     fault.times = 0
-    await here.agent.long_work.resume()
+    await here.agent.cards_in_progress.resume()
     await here.quiet()
     assert "1 of 1 sent" in question.text
     assert here.database["open_cards"].count_documents({}) == 0
@@ -143,7 +143,7 @@ async def test_while_teams_does_not_say_who_somebody_is_nothing_is_done(here: Wo
     before = here.state()
     for text in ("alerts here", "whoami", 'add team "X" 444400000001 x@example.org'):
         shown = await here.says(text, DAN, "group")
-        assert "does not say now" in shown.text
+        assert "does not say who belongs to this conversation right now" in shown.text
     assert here.state() == before
     fault.times = 0
     assert "You are a viewer" in (await here.says("whoami", DAN, "group")).text
@@ -218,7 +218,7 @@ async def test_a_card_of_a_machine_that_is_gone_is_taken_over_and_of_a_live_one_
     here: World,
 ) -> None:
     gone, alive = await left_behind(here, 10), await left_behind(here, 1)
-    await here.agent.long_work.resume()
+    await here.agent.cards_in_progress.resume()
     await here.quiet()
     assert "was restarted" in gone.text
     assert "You are an admin" in alive.text
@@ -229,7 +229,9 @@ async def test_of_two_agents_one_takes_a_card_over(here: World) -> None:
     gone = await left_behind(here, 10)
     address = here.sim.bot_url
     async with serving(here.sim, here.environment) as other:
-        await asyncio.gather(here.agent.long_work.resume(), other.long_work.resume())
+        await asyncio.gather(
+            here.agent.cards_in_progress.resume(), other.cards_in_progress.resume()
+        )
         await here.quiet()
         await here.sim.until(lambda: not other.background.running)
     here.sim.bot_url = address
@@ -240,7 +242,7 @@ async def test_of_two_agents_one_takes_a_card_over(here: World) -> None:
 async def test_a_card_that_was_never_shown_is_answered_with_a_new_message(here: World) -> None:
     known = set(here.sim.messages)
     shown = await left_behind(here, 10, activity_id="")
-    await here.agent.long_work.resume()
+    await here.agent.cards_in_progress.resume()
     await here.quiet()
     new = [one for name, one in here.sim.messages.items() if name not in known | {shown.id}]
     assert ["was restarted" in one.text for one in new] == [True]
@@ -249,7 +251,7 @@ async def test_a_card_that_was_never_shown_is_answered_with_a_new_message(here: 
 
 async def test_a_card_that_nobody_could_show_for_days_is_given_up(here: World) -> None:
     shown = await left_behind(here, 60 * 24 * 5)
-    await here.agent.long_work.resume()
+    await here.agent.cards_in_progress.resume()
     await here.quiet()
     assert "You are an admin" in shown.text
     assert here.database["open_cards"].count_documents({}) == 0

@@ -69,9 +69,9 @@ async def test_very_long_input_does_not_come_back_in_a_card_that_is_too_large(
         ("recipients add nowhere", "admin addresses"),
         ('add team "Zebra" 12 zebra@example.org', "2 digits, needs 12"),
         ('add team Zebra "12 34" zebra@example.org', "needs 12"),
-        ('add team "Zebra" zebra@example.org', "Give name, account id and mail"),
-        ("add team 123456789012 zebra@example.org", "Give name, account id and mail"),
-        ('add team "Zebra" 123456789012', "Give name, account id and mail"),
+        ('add team "Zebra" zebra@example.org', "Give the name, account ID and email address"),
+        ("add team 123456789012 zebra@example.org", "Give the name, account ID and email address"),
+        ('add team "Zebra" 123456789012', "Give the name, account ID and email address"),
     ],
 )
 async def test_what_is_typed_wrongly_is_named_as_people_know_it(

@@ -12,14 +12,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.actions import BUTTONS
-from bot.press import Press
 from tests.bot.agent import World, said, world
 from tests.bot.lag import Lag
 from tests.servers.teams import ANA, BOB, CARA, Message, Person, Where
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-FIELDS = sorted(set(Press.model_fields) - {"verb"})
+FIELDS = {verb: sorted(button.payload.model_fields) for verb, button in BUTTONS.items()}
+OTHER_FIELDS = sorted({name for names in FIELDS.values() for name in names})
 ODD: tuple[Any, ...] = (
     *("", " ", "x", "0", "-1", "1e9", "9" * 40, "9" * 5000, "NaN", "Infinity", "٣", "½"),
     *(None, True, 0, -1, 1.5, 10**30, 1e308, float("nan"), float("inf")),
@@ -74,9 +74,9 @@ async def must_be_a_sentence(here: World, message: Message, payload: Any, person
         if turn.status == 200:
             assert turn.body["statusCode"] == 200
             assert said(turn).strip()
-            assert "failed at this" not in said(turn), (payload, said(turn))
+            assert "went wrong" not in said(turn), (payload, said(turn))
         for one in turn.replies:
-            assert "failed at this" not in one.text, (payload, one.text)
+            assert "went wrong" not in one.text, (payload, one.text)
 
 
 @pytest.mark.parametrize("verb", [*sorted(BUTTONS), "nothing", "", None, 5, [], {}, "__class__"])
@@ -90,22 +90,28 @@ async def test_a_button_without_anything_is_a_sentence(
 @pytest.mark.parametrize("verb", sorted(BUTTONS))
 async def test_every_field_may_hold_anything(here: World, card: Message, verb: str) -> None:
     for odd in ODD:
-        await must_be_a_sentence(here, card, {"verb": verb, **dict.fromkeys(FIELDS, odd)}, ANA)
-    for name in ("text", "team", "name", "mails"):
+        odd_fields = dict.fromkeys(FIELDS[verb], odd)
+        await must_be_a_sentence(here, card, {"verb": verb, **odd_fields}, ANA)
+    for name in (*FIELDS[verb], "text", "team", "name", "mails"):
         await must_be_a_sentence(here, card, {"verb": verb, name: LONG}, ANA)
 
 
 async def test_any_mixture_of_fields_is_a_sentence(here: World, card: Message) -> None:
     runner = asyncio.get_running_loop()
 
-    @QUICK
-    @given(
-        st.sampled_from(sorted(BUTTONS)),
-        st.dictionaries(st.sampled_from(FIELDS), ODDITIES, max_size=6),
-        st.sampled_from([ANA, BOB, CARA]),
+    payloads = st.sampled_from(sorted(BUTTONS)).flatmap(
+        lambda verb: st.dictionaries(
+            # Mostly its own fields: those of other verbs are refused before anything is done.
+            st.sampled_from(FIELDS[verb] * 5 + OTHER_FIELDS),
+            ODDITIES,
+            max_size=6,
+        ).map(lambda fields: {"verb": verb, **fields})
     )
-    def presses(verb: str, fields: dict[str, Any], person: Person) -> None:
-        work = must_be_a_sentence(here, card, {"verb": verb, **fields}, person)
+
+    @QUICK
+    @given(payloads, st.sampled_from([ANA, BOB, CARA]))
+    def presses(payload: dict[str, Any], person: Person) -> None:
+        work = must_be_a_sentence(here, card, payload, person)
         asyncio.run_coroutine_threadsafe(work, runner).result(60)
 
     await asyncio.to_thread(presses)
@@ -189,4 +195,4 @@ async def test_no_activity_is_a_server_error(here: World) -> None:
 async def test_long_and_odd_texts_are_answered_in_words(here: World, text: str) -> None:
     shown = await here.says(text, ANA, "personal")
     assert shown.text
-    assert "failed at this" not in shown.text
+    assert "went wrong" not in shown.text

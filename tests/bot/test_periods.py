@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from bot.periods import period_meant
+from bot.periods import parse_period
 
 TODAY = date(2026, 11, 24)
 """A Tuesday of 2026-W48."""
@@ -33,16 +33,16 @@ TODAY = date(2026, 11, 24)
     ],
 )
 def test_what_a_period_is_called(words: str, period: str) -> None:
-    assert period_meant(words, TODAY) == period
+    assert parse_period(words, TODAY) == period
 
 
 @pytest.mark.parametrize(
     "words", ["", "2026", "2026-13", "47", "octo", "search", "last", "w", "yesterday", "٢٠٢٦-W47"]
 )
 def test_what_is_no_period(words: str) -> None:
-    assert period_meant(words, TODAY) is None
+    assert parse_period(words, TODAY) is None
 
 
 def test_in_january_the_month_before_is_of_the_year_before() -> None:
-    assert period_meant("last month", date(2027, 1, 5)) == "2026-12"
-    assert period_meant("last week", date(2027, 1, 5)) == "2026-W53"
+    assert parse_period("last month", date(2027, 1, 5)) == "2026-12"
+    assert parse_period("last week", date(2027, 1, 5)) == "2026-W53"

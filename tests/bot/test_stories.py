@@ -144,10 +144,10 @@ async def test_a_second_team_on_an_account_is_said_to_be_one(here: World) -> Non
 @pytest.mark.parametrize(
     ("text", "said_so"),
     [
-        ("add team Checkout", "Give name, account id and mail"),
+        ("add team Checkout", "Give the name, account ID and email address"),
         ('add team "Two words 012345678901 x@example.org', "quotation mark"),
-        ("add team X 12345 x@example.org", "Give name|digits"),
-        ("add team X 012345678902", "Give name"),
+        ("add team X 12345 x@example.org", "Give the name|digits"),
+        ("add team X 012345678902", "Give the name"),
         ("add team X 012345678902 nobody", "address"),
         ("add team X 012345678902 x@example.org y@@z", "address"),
     ],
@@ -278,7 +278,7 @@ async def test_teams_are_imported_from_lines_after_the_command(here: World) -> N
 
 async def test_teams_are_imported_from_json_and_errors_name_row_and_field(here: World) -> None:
     form = await here.says("import teams")
-    assert "no JSON" in await press(here, form, "Check", text='[{"team_name": ')
+    assert "not valid JSON" in await press(here, form, "Check", text='[{"team_name": ')
     body = (
         '[{"team_name": "J", "aws_account_id": "777700000001", "team_email": "j@example.org"},'
         ' {"team_name": "K", "aws_account_id": 777700000002, "team_email": "k@example.org"}, 5]'
@@ -339,7 +339,7 @@ async def test_files_from_elsewhere_and_too_large_ones_are_not_fetched(here: Wor
         content = {"downloadUrl": address}
         attachments = [{"contentType": FILE, "name": "t.csv", "content": content}]
         shown = await here.says("", attachments=attachments)
-        assert "not kept by Teams" in shown.text, address
+        assert "not stored in Teams" in shown.text, address
     large = attached(here, "large.csv", b"team_name\n" + b"x" * 5_100_000)
     assert "MB" in (await here.says("import teams", attachments=large)).text
     missing = attached(here, "missing.csv", b"")
@@ -449,7 +449,7 @@ async def test_a_role_is_granted_by_mention_and_taken_back(here: World) -> None:
         "by ADMIN_AAD_OBJECT_IDS"
         in (await here.says("revoke <at>Ana</at>", BOB, "channel", mentions=[ANA])).text
     )
-    assert "Bob is no admin any more" in (await here.says(f"revoke {BOB.object_id}", ANA)).text
+    assert "Bob is no longer an admin" in (await here.says(f"revoke {BOB.object_id}", ANA)).text
     assert "Only admins" in (await here.says("history", BOB)).text
     entries = list(here.database["audit"].find({"action": {"$regex": "^role"}}).sort("at", 1))
     assert {one["subject"] for one in entries} >= {BOB.object_id}

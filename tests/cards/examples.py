@@ -13,7 +13,7 @@ from functools import cache
 from typing import Any
 
 from bot.commands import help_lines
-from bot.handlers.teams import csv_parts
+from bot.handlers.team_files import csv_parts
 from cards import anomalies, costs, general, plans, reports, settings, teams, thresholds
 from cards.elements import Element
 from services.admin_reports import AdminReportBuilder

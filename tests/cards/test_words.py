@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from bot.handlers.teams import EXPORT_BYTES, csv_parts
+from bot.handlers.team_files import MAX_EXPORT_BYTES, csv_parts
 from cards import anomalies, costs, general, reports, settings, teams, thresholds
 from cards.elements import bold, card, execute, heading, note, sentence, table, text, words_of
 from services.model import (
@@ -120,7 +120,7 @@ def test_every_part_of_an_export_can_be_imported() -> None:
     ]
     parts = csv_parts(known)
     assert len(parts) > 1
-    assert all(len(part.encode()) < EXPORT_BYTES + 2_000 for part in parts)
+    assert all(len(part.encode()) < MAX_EXPORT_BYTES + 2_000 for part in parts)
     rows = []
     for part in parts:
         found, problems = parse_csv(part.encode())

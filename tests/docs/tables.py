@@ -30,14 +30,19 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def commands(listed: Callable[[Command], object]) -> str:
     """Typed commands: how to write them, who may, what they do."""
-    rows = [(_code(one.usage.split(", ")), _who(one), one.does) for one in COMMANDS if listed(one)]
+    rows = [
+        (_code(one.usage.split(", ")), _who(one), one.description)
+        for one in COMMANDS
+        if listed(one)
+    ]
     return table(("you write", "who", "and get"), rows)
 
 
 def all_commands() -> str:
     """The same with all that the parser understands."""
     rows = [
-        (_code(one.usage.split(", ")), _code(one.aliases), _who(one), one.does) for one in COMMANDS
+        (_code(one.usage.split(", ")), _code(one.aliases), _who(one), one.description)
+        for one in COMMANDS
     ]
     return table(("you write", "or", "who", "and get"), rows)
 

@@ -52,7 +52,7 @@ def test_every_setting_is_described_with_its_default() -> None:
 def test_every_typed_command_is_described() -> None:
     rows = [row for row in text("docs/commands.md").splitlines() if row.startswith("| `")]
     for command in COMMANDS:
-        (row,) = [row for row in rows if f"| {command.does} |" in row]
+        (row,) = [row for row in rows if f"| {command.description} |" in row]
         for words in (command.usage.split(", ")[0], *command.aliases):
             assert f"`{words}`".replace("|", "\\|") in row
 

@@ -168,7 +168,7 @@ def test_each_command_of_the_menu_is_one_that_the_agent_knows() -> None:
             known = parse(command["title"], COMMANDS).command
             assert known is not None
             assert known.name == command["title"]
-            assert command["description"].lower() == known.does.lower()
+            assert command["description"].lower() == known.description.lower()
 
 
 def test_each_kind_of_conversation_has_its_own_menu() -> None:

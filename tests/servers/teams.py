@@ -224,15 +224,19 @@ class TeamsSim:
         *,
         as_submit: bool = False,
     ) -> Turn:
-        """Somebody presses the button with this title, after filling in the inputs."""
+        """Somebody presses the button with this title, after filling in the inputs.
+
+        As a client does, it sends the inputs of the card along, unless the button takes none.
+        """
         action = action_of(message.card, title)
+        typed: dict[str, Any] = {}
+        if action.get("associatedInputs") != "none":
+            typed = {**inputs_of(message.card), **(inputs or {})}
         if as_submit:
             data = action["fallback"].get("data", {})
         else:
             data = {"verb": action["verb"], **action.get("data", {})}
-        return await self.press_raw(
-            message, {**data, **(inputs or {})}, person, as_submit=as_submit
-        )
+        return await self.press_raw(message, {**data, **typed}, person, as_submit=as_submit)
 
     async def press_raw(
         self,
@@ -561,6 +565,17 @@ def actions_of(card: Any) -> list[dict[str, Any]]:
         for item in card:
             found += actions_of(item)
     return found
+
+
+def inputs_of(card: Any) -> dict[str, str]:
+    """What the inputs of a card hold before somebody fills them in."""
+    if isinstance(card, list):
+        return {name: value for one in card for name, value in inputs_of(one).items()}
+    if not isinstance(card, dict):
+        return {}
+    if str(card.get("type")).startswith("Input."):
+        return {card["id"]: card["value"]} if "value" in card else {}
+    return {name: value for inner in card.values() for name, value in inputs_of(inner).items()}
 
 
 def action_of(card: Any, title: str) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from pydantic import TypeAdapter, ValidationError
 
 from api.inputs import WireName
-from bot.handlers.teams import csv_parts
+from bot.handlers.team_files import csv_parts
 from cards import anomalies, teams
 from services.adapters.logs import Masking
 from services.admin_reports import AdminReportBuilder
