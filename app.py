@@ -33,7 +33,6 @@ from bot.endpoint import Endpoint
 from bot.files import Files
 from bot.people import People
 from bot.replies import Replies
-from bot.tokens import Tokens
 from bot.turns import CostBot, TurnServices
 from cli.check import without_mongodb
 from cli.commands import COMMANDS_OF_THE_LINE
@@ -46,10 +45,10 @@ from services.adapters.background import Background
 from services.adapters.datadog import HOW_TO_CONNECT, DatadogSource
 from services.adapters.disk import Disk
 from services.adapters.embedded import start_embedded
+from services.adapters.entra_tokens import EntraSignIn
 from services.adapters.graph import GraphTransport
 from services.adapters.logs import configure_logging
 from services.adapters.mail import SmtpTransport, Timeouts
-from services.adapters.mail_oauth import MailTokens
 from services.adapters.metrics import Metrics
 from services.adapters.outbox import OutboxTransport
 from services.adapters.processes import surely_gone, worker_name
@@ -120,7 +119,7 @@ class Outside:
     store: MongoStore
     source: CostSource
     http: aiohttp.ClientSession
-    mail_tokens: MailTokens
+    sign_in: EntraSignIn
     background: Background
     clock: Clock
     pace: Pace
@@ -161,10 +160,10 @@ async def open_agent(
         metrics.identify(VERSION, source.description.name)
         stack.push_async_callback(source.aclose)
         http = await stack.enter_async_context(open_client(metrics))
-        tokens = MailTokens(clock)
-        stack.push_async_callback(tokens.aclose)
+        sign_in = EntraSignIn(clock, metrics)
+        stack.push_async_callback(sign_in.aclose)
         outside = Outside(
-            store, source, http, tokens, Background(), clock, pace, timing, smtp_timeouts, metrics
+            store, source, http, sign_in, Background(), clock, pace, timing, smtp_timeouts, metrics
         )
         agent = _wire(settings, outside, mail_sample_data)
         stack.push_async_callback(agent.wired.sender.settle)
@@ -200,9 +199,9 @@ def _wire(settings: Settings, outside: Outside, mail_sample_data: bool) -> Agent
         outbox,
         {
             "smtp": lambda chosen: SmtpTransport(
-                chosen, outside.smtp_timeouts, tokens=outside.mail_tokens
+                chosen, outside.smtp_timeouts, tokens=outside.sign_in.for_email(chosen)
             ),
-            "graph": lambda chosen: GraphTransport(chosen, outside.mail_tokens),
+            "graph": lambda chosen: GraphTransport(chosen, outside.sign_in.for_email(chosen)),
         },
         sample_confirmed=mail_sample_data,
     )
@@ -219,8 +218,8 @@ def _wire(settings: Settings, outside: Outside, mail_sample_data: bool) -> Agent
     audit, teams, costs, plans = engine.audit, engine.teams, engine.costs, engine.plans
     floors = engine.floors
     runs, maker = engine.runs, engine.maker
-    tokens = Tokens(settings.teams_app, outside.http, clock)
-    connector = Connector(outside.http, tokens, pace=outside.pace)
+    bot_tokens = outside.sign_in.for_bot(settings.teams_app)
+    connector = Connector(outside.http, bot_tokens, pace=outside.pace)
     notifier = TeamsNotifier(connector)
     alerts = Alerts(
         alerts=store.alerts,
@@ -286,7 +285,7 @@ def _wire(settings: Settings, outside: Outside, mail_sample_data: bool) -> Agent
             costs=outside.source,
             transports=transports,
             app_id=settings.teams_app.app_id,
-            bot=tokens,
+            bot_tokens=bot_tokens,
             folder=Disk(settings.server.data_dir),
             embedded=settings.mongo.url is None,
         ),

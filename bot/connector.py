@@ -17,8 +17,8 @@ from urllib.parse import quote
 
 import aiohttp
 
-from bot.tokens import Tokens
 from services.errors import AgentError
+from services.ports import AccessTokens
 
 RETRIED = frozenset({412, 429, 502, 503, 504})
 TRIES = 5
@@ -103,7 +103,7 @@ class Connector:
     def __init__(
         self,
         http: aiohttp.ClientSession,
-        tokens: Tokens,
+        tokens: AccessTokens | None,
         *,
         pace: Pace = TEAMS_PACE,
         sleep: Sleep = asyncio.sleep,
@@ -264,9 +264,8 @@ class Connector:
         self, method: Method, url: str, data: bytes | None, limit: aiohttp.ClientTimeout
     ) -> tuple[int, dict[str, Any], float | None]:
         headers = {"Content-Type": "application/json; charset=utf-8"}
-        token = await self._tokens.get()
-        if token is not None:
-            headers["Authorization"] = f"Bearer {token}"
+        if self._tokens is not None:  # there are none in local mode
+            headers["Authorization"] = f"Bearer {await self._tokens.get()}"
         async with self._http.request(
             method, url, data=data, headers=headers, timeout=limit, allow_redirects=False
         ) as response:

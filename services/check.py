@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from services.errors import AgentError
-from services.ports import BotSignIn, Clock, CostSource, Folder, ServerInfo, Store
+from services.ports import AccessTokens, Clock, CostSource, Folder, ServerInfo, Store
 from services.transports import Transports
 from services.worker import reach
 
@@ -35,17 +35,19 @@ class Check:
         costs: CostSource,
         transports: Transports,
         app_id: str | None,
-        bot: BotSignIn,
+        bot_tokens: AccessTokens | None,
         folder: Folder,
         embedded: bool,
         timer: Callable[[], float] = time.monotonic,
     ) -> None:
-        """``embedded``: MongoDB is the embedded one, for trials."""
+        """``bot_tokens``: None in local mode; ``embedded``: the MongoDB is one for trials, on
+        this machine.
+        """
         self._store = store
         self._costs = costs
         self._transports = transports
         self._app_id = app_id
-        self._bot = bot
+        self._bot_tokens = bot_tokens
         self._folder = folder
         self._embedded = embedded
         self._timer = timer
@@ -108,14 +110,14 @@ class Check:
         return Finding("Mail", ok=True, text=f"{text}. {warning}" if warning else text)
 
     async def _teams(self) -> Finding:
-        try:
-            token = await self._bot.get()
-        except AgentError as error:
-            return Finding("Teams", ok=False, text=str(error))
-        if token is None:
+        if self._bot_tokens is None:
             return Finding(
                 "Teams", ok=True, text="not set (local mode). Set MicrosoftAppId to use Teams."
             )
+        try:
+            await self._bot_tokens.get()
+        except AgentError as error:
+            return Finding("Teams", ok=False, text=str(error))
         last_heard_at = await self._store.conversations.last_heard()
         return Finding("Teams", ok=True, text=teams_text(self._app_id, last_heard_at))
 

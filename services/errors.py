@@ -93,6 +93,18 @@ class MessageFateUnknownError(AgentError):
     """Teams did not say whether it took a message; it must not be sent again."""
 
 
+class BotSignInError(AgentError):
+    """The bot cannot get a token for Teams; names the setting to check.
+
+    ``code``: the HTTP status, None when there was no answer.
+    """
+
+    def __init__(self, message: str, *, permanent: bool, code: int | None = None) -> None:
+        super().__init__(message)
+        self.permanent = permanent
+        self.code = code
+
+
 class MailError(AgentError):
     """The mail server refused or did not answer before the message body was handed over."""
 

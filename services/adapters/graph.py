@@ -10,7 +10,7 @@ from urllib.parse import quote
 import httpx
 
 from services.errors import MailConnectError, MailError, MailFateUnknownError, SettingsError
-from services.ports import MailTokens
+from services.ports import AccessTokens
 from services.settings import SmtpSettings
 
 TIMEOUT = httpx.Timeout(60, connect=10)
@@ -31,7 +31,7 @@ class GraphTransport:
 
     name = "graph"
 
-    def __init__(self, settings: SmtpSettings, tokens: MailTokens) -> None:
+    def __init__(self, settings: SmtpSettings, tokens: AccessTokens) -> None:
         sender = settings.sender or settings.user
         if not sender:
             raise SettingsError("SENDER_EMAIL is not set. Set it to the mailbox that sends.")
@@ -42,15 +42,11 @@ class GraphTransport:
         self.per_minute = settings.rate_per_minute
         self.answer_within = ANSWER_WITHIN
 
-    @property
-    def _scope(self) -> str:
-        return f"{self._settings.graph_url}/.default"
-
     async def connect(self) -> "GraphConnection":
         """Gets a token; MailConnectError with the cure."""
-        token = await self._tokens.get(self._settings, self._scope)
+        token = await self._tokens.get()
         http = httpx.AsyncClient(timeout=TIMEOUT, follow_redirects=False)
-        return GraphConnection(http, self._settings, self._tokens, (self._scope, token))
+        return GraphConnection(http, self._settings, self._tokens, token)
 
 
 class GraphConnection:
@@ -60,25 +56,25 @@ class GraphConnection:
         self,
         http: httpx.AsyncClient,
         settings: SmtpSettings,
-        tokens: MailTokens,
-        access: tuple[str, str],
+        tokens: AccessTokens,
+        token: str,
     ) -> None:
         self._http = http
         self._settings = settings
         self._tokens = tokens
-        self._scope, self._token = access
+        self._token = token
         self._sender = ""
 
     async def offer(self, sender: str, recipient: str) -> None:
         """Graph takes the recipient with the body; refreshes the token when it is about to end."""
         self._sender = sender
-        self._token = await self._tokens.get(self._settings, self._scope)
+        self._token = await self._tokens.get()
 
     async def hand_over(self, raw: bytes) -> str:
         """Sends the mail; a token that is refused is renewed once, as nothing was sent with it."""
         response = await self._sent(raw)
         if response.status_code == UNAUTHORIZED:
-            self._token = await self._tokens.get(self._settings, self._scope, stale=self._token)
+            self._token = await self._tokens.get(stale=self._token)
             response = await self._sent(raw)
         if response.status_code == ACCEPTED:
             return f"202 {response.headers.get('request-id', '')[:60]}".strip()

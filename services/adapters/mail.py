@@ -9,7 +9,7 @@ import aiosmtplib
 from aiosmtplib import SMTPException, SMTPResponseException, SMTPServerDisconnected
 
 from services.errors import MailConnectError, MailError, MailFateUnknownError, SettingsError
-from services.ports import MailTokens
+from services.ports import AccessTokens
 from services.settings import SmtpSettings
 
 START_INPUT = 354
@@ -47,7 +47,7 @@ class SmtpTransport:
         settings: SmtpSettings,
         timeouts: Timeouts | None = None,
         tls_context: ssl.SSLContext | None = None,
-        tokens: MailTokens | None = None,
+        tokens: AccessTokens | None = None,
     ) -> None:
         """``tls_context``: certificates to trust; the system's when None.
 
@@ -84,7 +84,7 @@ class SmtpTransport:
     async def _token(self, stale: str | None = None) -> str | None:
         if self._tokens is None:
             return None
-        return await self._tokens.get(self._settings, self._settings.oauth_scope, stale=stale)
+        return await self._tokens.get(stale=stale)
 
     async def _connected(self, token: str | None) -> "SmtpConnection":
         settings = self._settings

@@ -5,9 +5,9 @@ The docstrings are the contract that ``tests/contract`` runs against every imple
 
 from services.ports.anomalies import AlertStore, AnomalyStore, FloorStore
 from services.ports.background import Start
-from services.ports.checks import BotSignIn, Folder, Ticking
+from services.ports.checks import Folder, Ticking
 from services.ports.costs import CostSource, CostStore, UsageStore
-from services.ports.mail import CapturedMails, MailConnection, MailTokens, MailTransport
+from services.ports.mail import CapturedMails, MailConnection, MailTransport
 from services.ports.metrics import UNMEASURED, Meter, Unmeasured
 from services.ports.people import (
     AdminStore,
@@ -23,16 +23,17 @@ from services.ports.store import ServerInfo, Store
 from services.ports.teams import ApiKeyStore, AuditLog, ConfigStore, TeamStore
 from services.ports.telling import Notifier
 from services.ports.time import Clock, SurelyGone
+from services.ports.tokens import AccessTokens
 from services.ports.watches import WatchStore
 
 __all__ = [
     "UNMEASURED",
+    "AccessTokens",
     "AdminStore",
     "AlertStore",
     "AnomalyStore",
     "ApiKeyStore",
     "AuditLog",
-    "BotSignIn",
     "CapturedMails",
     "CardInProgressStore",
     "Clock",
@@ -44,7 +45,6 @@ __all__ = [
     "FloorStore",
     "Folder",
     "MailConnection",
-    "MailTokens",
     "MailTransport",
     "Meter",
     "Notifier",

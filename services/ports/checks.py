@@ -4,14 +4,6 @@ from datetime import datetime
 from typing import Protocol
 
 
-class BotSignIn(Protocol):
-    """The bot's own tokens."""
-
-    async def get(self) -> str | None:
-        """A token; None in local mode. Raises AgentError, whose text says what to do."""
-        ...
-
-
 class Folder(Protocol):
     """The folder that files are stored in."""
 

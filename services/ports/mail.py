@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from services.settings import SmtpSettings
-
 
 class MailConnection(Protocol):
     """One open connection to the mail server, used for many mails in turn."""
@@ -24,17 +22,6 @@ class MailConnection(Protocol):
         ...
 
     async def aclose(self) -> None: ...
-
-
-class MailTokens(Protocol):
-    """Access tokens for mail."""
-
-    async def get(self, settings: SmtpSettings, scope: str, *, stale: str | None = None) -> str:
-        """A token for a scope; ``stale``: one that was refused and must not come back.
-
-        Raises MailConnectError with the cure.
-        """
-        ...
 
 
 class MailTransport(Protocol):

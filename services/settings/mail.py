@@ -115,6 +115,11 @@ class SmtpSettings(Group):
         return f"{self.oauth_authority}/{self.oauth_tenant_id}/oauth2/v2.0/token"
 
     @property
+    def token_scope(self) -> str:
+        """What that app asks to use: Microsoft Graph, or SMTP."""
+        return f"{self.graph_url}/.default" if self.transport == "graph" else self.oauth_scope
+
+    @property
     def sends(self) -> bool:
         """Whether mail leaves this machine at all."""
         return self.transport == "graph" or self.host is not None

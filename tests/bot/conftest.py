@@ -16,8 +16,8 @@ from bot.adapter import TeamsAdapter
 from bot.authenticator import Authenticator
 from bot.connector import Connector
 from bot.endpoint import Endpoint
-from bot.tokens import Tokens
 from services.adapters.background import Background
+from services.adapters.entra_tokens import EntraSignIn
 from services.settings import TeamsAppSettings
 from tests.makers import NOW
 from tests.servers.teams import TeamsSim
@@ -75,7 +75,8 @@ async def opened(
         values = {**(sim.environment() if authenticated else {}), **settings}
         group, clock = TeamsAppSettings.model_validate(values), Clock()
         sim.now = lambda: clock().timestamp()
-        connector = Connector(http, Tokens(group, http, clock), sleep=sleep)
+        sign_in = EntraSignIn(clock)
+        connector = Connector(http, sign_in.for_bot(group), sleep=sleep)
         background = Background()
         endpoint = Endpoint(
             TeamsAdapter(connector),
@@ -94,6 +95,7 @@ async def opened(
         yield Door(sim, clock, connector, slept)
         await runner.cleanup()
         await background.drain(5)
+        await sign_in.aclose()
 
 
 async def echo(context: TurnContext) -> None:

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from pydantic import SecretStr, ValidationError
 
+from services.adapters.entra_tokens import EntraSignIn
 from services.adapters.graph import GraphTransport
 from services.adapters.mail import SmtpTransport, Timeouts
-from services.adapters.mail_oauth import MailTokens
 from services.adapters.outbox import OutboxTransport
 from services.adapters.secrets import FernetBox
 from services.audit import Audit
@@ -49,17 +49,22 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-async def tokens(clock: Clock) -> AsyncIterator[MailTokens]:
-    found = MailTokens(clock)
-    yield found
-    await found.aclose()
+async def sign_in(clock: Clock) -> AsyncIterator[EntraSignIn]:
+    opened = EntraSignIn(clock)
+    yield opened
+    await opened.aclose()
 
 
-def over_smtp(entra: FakeEntra, smtp: FakeSmtp, tokens: MailTokens) -> SmtpTransport:
+def over_graph(entra: FakeEntra, sign_in: EntraSignIn, **more: Any) -> GraphTransport:
+    settings = entra.settings(**more)
+    return GraphTransport(settings, sign_in.for_email(settings))
+
+
+def over_smtp(entra: FakeEntra, smtp: FakeSmtp, sign_in: EntraSignIn) -> SmtpTransport:
     settings = entra.settings(
         transport="smtp", auth="oauth2", host="127.0.0.1", port=smtp.port, tls="none"
     )
-    return SmtpTransport(settings, QUICK, tokens=tokens)
+    return SmtpTransport(settings, QUICK, tokens=sign_in.for_email(settings))
 
 
 async def sent(transport: SmtpTransport | GraphTransport, to: str = "r@x.org") -> str:
@@ -72,20 +77,20 @@ async def sent(transport: SmtpTransport | GraphTransport, to: str = "r@x.org") -
 
 
 async def test_smtp_signs_in_with_a_token_that_is_fetched_once(
-    entra: FakeEntra, tokens: MailTokens
+    entra: FakeEntra, sign_in: EntraSignIn
 ) -> None:
     async with FakeSmtp(tokens=entra.tokens) as smtp:
-        transport = over_smtp(entra, smtp, tokens)
+        transport = over_smtp(entra, smtp, sign_in)
         await asyncio.gather(*(sent(transport, f"r{i}@x.org") for i in range(5)))
         assert len(smtp.mails) == 5
     assert entra.scopes == [SMTP_SCOPE]
 
 
 async def test_a_token_that_the_server_refuses_is_renewed_once(
-    entra: FakeEntra, tokens: MailTokens
+    entra: FakeEntra, sign_in: EntraSignIn
 ) -> None:
     async with FakeSmtp(tokens=entra.tokens) as smtp:
-        transport = over_smtp(entra, smtp, tokens)
+        transport = over_smtp(entra, smtp, sign_in)
         await sent(transport)
         entra.tokens.clear()
         await sent(transport)
@@ -94,33 +99,33 @@ async def test_a_token_that_the_server_refuses_is_renewed_once(
 
 
 async def test_a_mailbox_that_the_app_may_not_use_is_named_and_not_tried_for_ever(
-    entra: FakeEntra, tokens: MailTokens
+    entra: FakeEntra, sign_in: EntraSignIn
 ) -> None:
     async with FakeSmtp(tokens=set()) as smtp:
         with pytest.raises(MailConnectError, match=r"SMTP\.SendAsApp") as caught:
-            await over_smtp(entra, smtp, tokens).connect()
+            await over_smtp(entra, smtp, sign_in).connect()
         assert caught.value.permanent
         assert smtp.connections == 2
     assert "token-" not in str(caught.value)
 
 
 async def test_a_token_is_renewed_before_it_ends(
-    entra: FakeEntra, tokens: MailTokens, clock: Clock
+    entra: FakeEntra, sign_in: EntraSignIn, clock: Clock
 ) -> None:
-    settings = entra.settings()
-    first = await tokens.get(settings, SMTP_SCOPE)
+    tokens = sign_in.for_email(entra.settings())
+    first = await tokens.get()
     clock.now = NOW + timedelta(seconds=3000)
-    assert await tokens.get(settings, SMTP_SCOPE) == first
+    assert await tokens.get() == first
     clock.now = NOW + timedelta(seconds=3400)
-    assert await tokens.get(settings, SMTP_SCOPE) != first
+    assert await tokens.get() != first
 
 
 async def test_a_wrong_secret_names_the_settings_and_not_the_secret(
-    entra: FakeEntra, tokens: MailTokens
+    entra: FakeEntra, sign_in: EntraSignIn
 ) -> None:
     settings = entra.settings(oauth_client_secret="not-it")
     with pytest.raises(MailConnectError, match="SMTP_OAUTH_CLIENT_SECRET") as caught:
-        await tokens.get(settings, SMTP_SCOPE)
+        await sign_in.for_email(settings).get()
     assert caught.value.permanent
     assert "not-it" not in str(caught.value)
     assert len(entra.scopes) == 1
@@ -128,26 +133,26 @@ async def test_a_wrong_secret_names_the_settings_and_not_the_secret(
 
 @pytest.mark.parametrize("answer", [(503, {}), (429, {"error": "temporarily_unavailable"})])
 async def test_a_busy_sign_in_service_is_asked_again(
-    entra: FakeEntra, tokens: MailTokens, answer: tuple[int, object]
+    entra: FakeEntra, sign_in: EntraSignIn, answer: tuple[int, object]
 ) -> None:
     entra.token_answers = [answer]
-    assert await tokens.get(entra.settings(), SMTP_SCOPE) == "token-1"
+    assert await sign_in.for_email(entra.settings()).get() == "token-1"
 
 
 @pytest.mark.parametrize("answer", [(200, {}), (200, []), (200, {"access_token": 5})])
 async def test_an_answer_without_a_token_is_an_error(
-    entra: FakeEntra, tokens: MailTokens, answer: tuple[int, object]
+    entra: FakeEntra, sign_in: EntraSignIn, answer: tuple[int, object]
 ) -> None:
     entra.token_answers = [answer]
     with pytest.raises(MailConnectError):
-        await tokens.get(entra.settings(), SMTP_SCOPE)
+        await sign_in.for_email(entra.settings()).get()
 
 
 # Microsoft Graph
 
 
-async def test_graph_takes_the_mail_byte_for_byte(entra: FakeEntra, tokens: MailTokens) -> None:
-    transport = GraphTransport(entra.settings(), tokens)
+async def test_graph_takes_the_mail_byte_for_byte(entra: FakeEntra, sign_in: EntraSignIn) -> None:
+    transport = over_graph(entra, sign_in)
     assert await sent(transport) == "202 r-1"
     assert entra.mails == [mail_to("r@x.org")]
     assert entra.scopes == [f"{entra.url}/.default"]
@@ -155,9 +160,9 @@ async def test_graph_takes_the_mail_byte_for_byte(entra: FakeEntra, tokens: Mail
 
 
 async def test_graph_renews_a_token_that_was_withdrawn(
-    entra: FakeEntra, tokens: MailTokens
+    entra: FakeEntra, sign_in: EntraSignIn
 ) -> None:
-    transport = GraphTransport(entra.settings(), tokens)
+    transport = over_graph(entra, sign_in)
     connection = await transport.connect()
     entra.tokens.clear()
     await connection.offer(MAILBOX, "r@x.org")
@@ -178,11 +183,11 @@ async def test_graph_renews_a_token_that_was_withdrawn(
     ],
 )
 async def test_what_graph_refuses_is_not_delivered_and_says_what_to_do(
-    entra: FakeEntra, tokens: MailTokens, status: int, error: type[MailError], permanent: bool
+    entra: FakeEntra, sign_in: EntraSignIn, status: int, error: type[MailError], permanent: bool
 ) -> None:
     entra.graph_answers = [(status, {"error": {"code": "ErrorX", "message": "because"}})]
     with pytest.raises(MailError, match="ErrorX because") as caught:
-        await sent(GraphTransport(entra.settings(), tokens))
+        await sent(over_graph(entra, sign_in))
     assert type(caught.value) is error
     assert caught.value.permanent is permanent
     assert entra.mails == []
@@ -190,18 +195,17 @@ async def test_what_graph_refuses_is_not_delivered_and_says_what_to_do(
 
 @pytest.mark.parametrize("status", [0, 500, 504])
 async def test_a_lost_answer_of_graph_is_an_unknown_fate(
-    entra: FakeEntra, tokens: MailTokens, status: int
+    entra: FakeEntra, sign_in: EntraSignIn, status: int
 ) -> None:
     entra.graph_answers = [(status, {})]
     with pytest.raises(MailFateUnknownError):
-        await sent(GraphTransport(entra.settings(), tokens))
+        await sent(over_graph(entra, sign_in))
     assert len(entra.mails) == (status == 0)
 
 
-async def test_graph_that_is_away_is_named(entra: FakeEntra, tokens: MailTokens) -> None:
-    settings = entra.settings(graph_url="http://127.0.0.1:1")
+async def test_graph_that_is_away_is_named(entra: FakeEntra, sign_in: EntraSignIn) -> None:
     with pytest.raises(MailConnectError, match="cannot be reached") as caught:
-        await sent(GraphTransport(settings, tokens))
+        await sent(over_graph(entra, sign_in, graph_url="http://127.0.0.1:1"))
     assert not caught.value.permanent
 
 

@@ -11,26 +11,23 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import httpx
 from pydantic import SecretStr
 from pymongo.errors import OperationFailure, ServerSelectionTimeoutError
 
-from bot.tokens import CURES, Tokens
 from services.adapters.datadog.errors import explain
 from services.adapters.disk import Disk
+from services.adapters.entra_tokens import FIXES, EntraSignIn
 from services.adapters.mail import SmtpTransport, Timeouts
-from services.adapters.mail_oauth import MailTokens
 from services.adapters.secrets import FernetBox
 from services.adapters.store.client import explained, too_old
 from services.check import MIN_FREE_BYTES_EMBEDDED, clock_finding, disk_finding, teams_text
 from services.errors import AgentError
-from services.settings import DatadogSettings, TeamsAppSettings
+from services.settings import DatadogSettings
 from tests.makers import NOW
 from tests.servers.entra import FakeEntra
 from tests.servers.mongo import free_ports
 from tests.servers.smtp import FakeSmtp
-from tests.servers.teams import APP_ID, TENANT
 
 QUICK = Timeouts(connect=5.0, command=5.0, final_answer=5.0)
 DATADOG = DatadogSettings(api_key="a", app_key="b")
@@ -86,10 +83,11 @@ async def _mail() -> list[str]:
         found.append(await _of(SmtpTransport(nobody, QUICK).connect))
     async with FakeEntra() as entra:
         entra.token_answers = [(401, {"error": "invalid_client"})]
-        tokens = MailTokens(lambda: NOW)
+        sign_in = EntraSignIn(lambda: NOW)
         settings = entra.settings(transport="smtp", auth="oauth2", host="127.0.0.1", tls="none")
+        tokens = sign_in.for_email(settings)
         found.append(await _of(SmtpTransport(settings, QUICK, tokens=tokens).connect))
-        await tokens.aclose()
+        await sign_in.aclose()
     box = FernetBox(SecretStr("another key than before"), Path(), key_file_allowed=False)
     try:
         box.decrypt("")
@@ -99,20 +97,15 @@ async def _mail() -> list[str]:
 
 
 async def _bot() -> list[str]:
-    async with aiohttp.ClientSession() as http:
-        settings = TeamsAppSettings.model_validate(
-            {
-                "MicrosoftAppId": APP_ID,
-                "MicrosoftAppPassword": "…",
-                "MicrosoftAppTenantId": TENANT,
-            }
-        )
-        tokens = Tokens(settings, http, lambda: NOW)
-        refused = [
-            str(tokens._refused(401, {"error": "invalid_client", "error_codes": [code]}))
-            for code in CURES
-        ]
-        return [*refused, str(tokens._refused(400, {})), teams_text("…", None)]
+    async with FakeEntra() as entra:
+        sign_in = EntraSignIn(lambda: NOW)
+        tokens = sign_in.for_bot(entra.bot_settings())
+        assert tokens is not None
+        refusals = [(401, {"error": "invalid_client", "error_codes": [code]}) for code in FIXES]
+        entra.token_answers = [*refusals, (400, {})]
+        found = [await _of(tokens.get) for _ in list(entra.token_answers)]
+        await sign_in.aclose()
+    return [*found, teams_text("…", None)]
 
 
 async def _troubles() -> list[Trouble]:

@@ -198,7 +198,9 @@ async def test_check_says_whether_the_bot_can_sign_in(agent: AgentProcess) -> No
     assert sim.messages == {}
     for name, setting in {"secret": "MicrosoftAppPassword", "app": "MicrosoftAppId"}.items():
         assert found[name].returncode == 1
-        assert lines[name].startswith("ERROR  Teams    Entra gives the bot no token (4")
+        assert lines[name].startswith(
+            "ERROR  Teams    Entra ID did not issue a token for the bot (4"
+        )
         assert setting in lines[name]
         assert SECRET not in found[name].stdout + found[name].stderr
 

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from aiohttp import web
 
-from services.settings import SmtpSettings
+from services.settings import SmtpSettings, TeamsAppSettings
 
 TENANT = "44444444-4444-4444-4444-444444444444"
 CLIENT = "55555555-5555-5555-5555-555555555555"
@@ -59,6 +59,17 @@ class FakeEntra:
             **more,
         }
         return SmtpSettings.model_validate(values)
+
+    def bot_settings(self, **more: Any) -> TeamsAppSettings:
+        """Settings of a bot that signs in here."""
+        values = {
+            "app_id": CLIENT,
+            "password": SECRET,
+            "tenant_id": TENANT,
+            "login_url": f"{self.url}/{TENANT}",
+            **more,
+        }
+        return TeamsAppSettings.model_validate(values)
 
     async def _token(self, request: web.Request) -> web.Response:
         form = await request.post()

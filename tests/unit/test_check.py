@@ -64,11 +64,6 @@ class SlowStore(MemoryStore):
         return ServerInfo("7", NOW + timedelta(seconds=self.elapsed + self.ahead))
 
 
-class NoSignIn:
-    async def get(self) -> str | None:
-        return None
-
-
 @pytest.mark.parametrize(("ahead", "ok"), [(0, True), (59, True), (61, False), (-61, False)])
 async def test_a_clock_is_not_wrong_because_an_answer_took_long(
     tmp_path: Path, ahead: float, ok: bool
@@ -82,7 +77,7 @@ async def test_a_clock_is_not_wrong_because_an_answer_took_long(
         costs=SampleSource(),
         transports=Transports(config, "sample", MemoryTransport(name="outbox"), {}),
         app_id=None,
-        bot=NoSignIn(),
+        bot_tokens=None,
         folder=Disk(tmp_path),
         embedded=False,
         timer=lambda: store.elapsed,

@@ -12,8 +12,8 @@ from bot.adapter import TeamsAdapter
 from bot.authenticator import Authenticator
 from bot.connector import Connector
 from bot.endpoint import Endpoint
-from bot.tokens import Tokens
 from services.adapters.background import Background
+from services.adapters.entra_tokens import EntraSignIn
 from services.settings import load_settings
 
 
@@ -32,7 +32,9 @@ async def bot() -> AsyncIterator[Handler]:
     """The door with the settings of the environment."""
     settings = load_settings(env_file=None).teams_app
     async with aiohttp.ClientSession() as http:
-        connector = Connector(http, Tokens(settings, http, utc_now))
+        sign_in = EntraSignIn(utc_now)
+        connector = Connector(http, sign_in.for_bot(settings))
         authenticator = Authenticator(settings, http, utc_now)
         start = Background().start
         yield Endpoint(TeamsAdapter(connector), authenticator, echo, start).handle
+        await sign_in.aclose()
