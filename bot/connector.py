@@ -10,22 +10,23 @@ import json
 import random
 import time
 from collections import OrderedDict, deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import quote
 
 import aiohttp
+import stamina
 
 from services.errors import AgentError
 from services.ports import AccessTokens
 
 RETRIED = frozenset({412, 429, 502, 503, 504})
-TRIES = 5
-TRIES_TO_READ = 2
-"""Somebody waits for the answer of a turn that needs to know who asks."""
-LONGEST_WAIT = 30.0
-"""Where Teams says to wait longer, it is left for another time."""
+MAX_ATTEMPTS = 5
+MAX_ATTEMPTS_TO_READ = 2
+"""Somebody waits for the reply of a turn that first needs to know who asks."""
+MAX_WAIT_SECONDS = 30.0
+"""Where Teams asks to wait longer, the message fails instead."""
 TIMEOUT = aiohttp.ClientTimeout(total=30, connect=10)
 MOST_CONVERSATIONS = 5000
 Gone = Literal["uninstalled", "blocked"]
@@ -38,14 +39,19 @@ GONE: dict[str, Gone] = {
     "BotDisabledByAdmin": "blocked",
 }
 Method = Literal["GET", "POST", "PUT", "DELETE"]
-Sleep = Callable[[float], Awaitable[object]]
 
 
 class ConnectorError(AgentError):
     """Teams did not take what was sent."""
 
     def __init__(
-        self, message: str, *, status: int | None = None, code: str = "", unknown: bool = False
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        code: str = "",
+        unknown: bool = False,
+        retry_after: float | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
@@ -53,6 +59,8 @@ class ConnectorError(AgentError):
         self.fate_unknown = unknown
         """The message may have been shown; sending it again may show it twice."""
         self.permanent = status is not None and status not in RETRIED
+        self.retry_after = retry_after
+        """Seconds that Teams asks to wait before the next attempt."""
 
     @property
     def gone(self) -> Gone | None:
@@ -106,15 +114,11 @@ class Connector:
         tokens: AccessTokens | None,
         *,
         pace: Pace = TEAMS_PACE,
-        sleep: Sleep = asyncio.sleep,
         timer: Callable[[], float] = time.monotonic,
-        chance: random.Random | None = None,
     ) -> None:
         self._http = http
         self._tokens = tokens
-        self._sleep = sleep
         self._timer = timer
-        self._chance = chance or random.Random()  # noqa: S311 - spreads retries, hides nothing
         self._pace = pace
         self._tenant = Window(pace.per_tenant)
         self._conversations: OrderedDict[str, _Conversation] = OrderedDict()
@@ -177,7 +181,7 @@ class Connector:
             f"/members/{quote(user_id, safe='')}"
         )
         quick = aiohttp.ClientTimeout(total=self._pace.read_seconds)
-        return await self._tried("GET", service_url, path, None, TRIES_TO_READ, quick)
+        return await self._request("GET", service_url, path, None, MAX_ATTEMPTS_TO_READ, quick)
 
     async def _in_turn(
         self,
@@ -193,8 +197,9 @@ class Connector:
         if at_once:
             return await self._in_order(place, method, service_url, path, body)
         async with place.queue:
-            while (wait := max(self._wait_of(place.window), self._wait_of(self._tenant))) > 0:
-                await self._sleep(wait)
+            # Only time ends this wait, and an urgent message may have made it longer meanwhile.
+            while (wait := max(self._wait_of(place.window), self._wait_of(self._tenant))) > 0:  # noqa: ASYNC110 - see above
+                await asyncio.sleep(wait)
             return await self._in_order(place, method, service_url, path, body)
 
     def _wait_of(self, window: Window) -> float:
@@ -211,7 +216,7 @@ class Connector:
         async with place.sending:
             place.window.note(self._timer())
             self._tenant.note(self._timer())
-            return await self._tried(method, service_url, path, body)
+            return await self._request(method, service_url, path, body)
 
     def _of(self, conversation: str) -> "_Conversation":
         key = conversation.partition(";")[0]
@@ -224,53 +229,58 @@ class Connector:
                 del self._conversations[oldest]
         return found
 
-    async def _tried(
+    async def _request(
         self,
         method: Method,
         service_url: str,
         path: str,
         body: Mapping[str, Any] | None,
-        tries: int = TRIES,
+        attempts: int = MAX_ATTEMPTS,
         limit: aiohttp.ClientTimeout = TIMEOUT,
     ) -> dict[str, Any]:
+        """Teams' answer; tried again while that is safe and can help, else ConnectorError."""
+        url = service_url.rstrip("/") + path
         data = None if body is None else json.dumps(body, separators=(",", ":")).encode()
-        for attempt in range(1, tries + 1):
-            try:
-                status, answer, told = await self._once(
-                    method, service_url.rstrip("/") + path, data, limit
-                )
-            except (aiohttp.ClientError, TimeoutError) as error:
-                problem, told = _lost(method, error), None
-                if problem.fate_unknown:
-                    raise problem from error
-            else:
-                if status < 300:  # noqa: PLR2004 - success
-                    return answer
-                problem = _refused(status, answer)
-                if status not in RETRIED:
-                    raise problem
-            if attempt == tries or (told is not None and told > LONGEST_WAIT):
-                raise problem
-            await self._sleep(self._wait(attempt, told))
-        raise AssertionError("the last try returns or raises")
+        async for attempt in stamina.retry_context(
+            on=_backoff,
+            attempts=attempts,
+            timeout=None,
+            wait_initial=self._pace.retry_seconds,
+            wait_max=MAX_WAIT_SECONDS,
+            wait_jitter=self._pace.retry_seconds * 0.4,
+        ):
+            with attempt:
+                return await self._request_once(method, url, data, limit)
+        raise AssertionError("the last attempt returns or raises")
 
-    def _wait(self, attempt: int, told: float | None) -> float:
-        if told is not None:
-            return told + self._chance.uniform(0.05, 0.5)
-        wait = self._pace.retry_seconds * float(2 ** (attempt - 1))
-        return min(wait, LONGEST_WAIT) * self._chance.uniform(0.8, 1.2)
-
-    async def _once(
+    async def _request_once(
         self, method: Method, url: str, data: bytes | None, limit: aiohttp.ClientTimeout
-    ) -> tuple[int, dict[str, Any], float | None]:
+    ) -> dict[str, Any]:
         headers = {"Content-Type": "application/json; charset=utf-8"}
         if self._tokens is not None:  # there are none in local mode
             headers["Authorization"] = f"Bearer {await self._tokens.get()}"
-        async with self._http.request(
-            method, url, data=data, headers=headers, timeout=limit, allow_redirects=False
-        ) as response:
-            raw = await response.read()
-            return response.status, _object(raw), _seconds(response.headers.get("Retry-After"))
+        try:
+            async with self._http.request(
+                method, url, data=data, headers=headers, timeout=limit, allow_redirects=False
+            ) as response:
+                answer = _object(await response.read())
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise _lost(method, error) from error
+        if response.status >= 300:  # noqa: PLR2004 - not a success
+            raise _refused(response.status, answer, response.headers.get("Retry-After"))
+        return answer
+
+
+def _backoff(error: Exception) -> bool | float:
+    """Whether to try again, or after how many seconds."""
+    if not isinstance(error, ConnectorError) or error.permanent or error.fate_unknown:
+        return False
+    if error.retry_after is None:
+        return True
+    if error.retry_after > MAX_WAIT_SECONDS:
+        return False
+    # Everybody who was refused at once is told the same second: they should not all come back in it.
+    return error.retry_after + random.uniform(0.05, 0.5)  # noqa: S311 - spreads retries only
 
 
 @dataclass(slots=True)
@@ -300,7 +310,7 @@ def _seconds(text: str | None) -> float | None:
         return None
 
 
-def _refused(status: int, answer: Mapping[str, Any]) -> ConnectorError:
+def _refused(status: int, answer: Mapping[str, Any], retry_after: str | None) -> ConnectorError:
     error = answer.get("error")
     code = str(error.get("code", "")) if isinstance(error, Mapping) else ""
     message = str(error.get("message", "")) if isinstance(error, Mapping) else ""
@@ -309,6 +319,7 @@ def _refused(status: int, answer: Mapping[str, Any]) -> ConnectorError:
         f"Teams did not take the message ({status} {words})".rstrip() + ".",
         status=status,
         code=code,
+        retry_after=_seconds(retry_after),
     )
 
 

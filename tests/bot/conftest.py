@@ -1,6 +1,5 @@
 """The Teams door alone: its endpoint behind aiohttp, with a turn of the test's own."""
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -11,16 +10,19 @@ import pytest
 import structlog
 from aiohttp import web
 from botbuilder.core import TurnContext
+from stamina.instrumentation import set_on_retry_hooks
 
 from bot.adapter import TeamsAdapter
 from bot.authenticator import Authenticator
-from bot.connector import Connector
+from bot.connector import Connector, Pace
 from bot.endpoint import Endpoint
 from services.adapters.background import Background
 from services.adapters.entra_tokens import EntraSignIn
 from services.settings import TeamsAppSettings
 from tests.makers import NOW
 from tests.servers.teams import TeamsSim
+
+RETRY_SECONDS = 0.01
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -53,7 +55,8 @@ class Door:
     sim: TeamsSim
     clock: Clock
     connector: Connector
-    slept: list[float]
+    waits: list[float]
+    """Seconds before each retry, as they were decided."""
 
 
 @asynccontextmanager
@@ -65,18 +68,14 @@ async def opened(
     **settings: str,
 ) -> AsyncIterator[Door]:
     """The endpoint with a turn, and a simulator that knows its address."""
-    slept: list[float] = []
-
-    async def sleep(seconds: float) -> None:
-        slept.append(seconds)
-        await asyncio.sleep(0)
-
+    waits: list[float] = []
+    set_on_retry_hooks([lambda details: waits.append(details.wait_for)])
     async with TeamsSim(authenticated=authenticated) as sim, aiohttp.ClientSession() as http:
         values = {**(sim.environment() if authenticated else {}), **settings}
         group, clock = TeamsAppSettings.model_validate(values), Clock()
         sim.now = lambda: clock().timestamp()
         sign_in = EntraSignIn(clock)
-        connector = Connector(http, sign_in.for_bot(group), sleep=sleep)
+        connector = Connector(http, sign_in.for_bot(group), pace=Pace(retry_seconds=RETRY_SECONDS))
         background = Background()
         endpoint = Endpoint(
             TeamsAdapter(connector),
@@ -92,10 +91,11 @@ async def opened(
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         host, port = runner.addresses[0][:2]
         sim.bot_url = f"http://{host}:{port}"
-        yield Door(sim, clock, connector, slept)
+        yield Door(sim, clock, connector, waits)
         await runner.cleanup()
         await background.drain(5)
         await sign_in.aclose()
+    set_on_retry_hooks(None)
 
 
 async def echo(context: TurnContext) -> None:

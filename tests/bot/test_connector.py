@@ -1,11 +1,12 @@
 """Sending under faults: what is retried, what is not, and in which order."""
 
 import asyncio
+import time
 
 import pytest
 
 from bot.connector import ConnectorError, Window
-from tests.bot.conftest import Door, echo, opened
+from tests.bot.conftest import RETRY_SECONDS, Door, echo, opened
 from tests.servers.teams import Fault
 
 CARD = {"type": "message", "attachments": []}
@@ -26,9 +27,20 @@ async def test_a_status_that_may_pass_is_tried_again(status: int) -> None:
 
 async def test_the_wait_that_teams_names_is_kept() -> None:
     async with opened(echo) as door:
-        door.sim.faults.append(Fault(status=429, headers={"Retry-After": "7"}))
+        door.sim.faults.append(Fault(status=429, headers={"Retry-After": "1"}))
+        began = time.monotonic()
         await sent(door)
-        assert 7 <= max(door.slept) <= 8
+        assert time.monotonic() - began >= 1
+        assert [1 <= wait <= 2 for wait in door.waits] == [True]
+
+
+async def test_a_longer_wait_than_a_message_is_worth_is_an_error_at_once() -> None:
+    async with opened(echo) as door:
+        door.sim.faults.append(Fault(status=429, headers={"Retry-After": "31"}))
+        with pytest.raises(ConnectorError, match="429") as caught:
+            await sent(door)
+        assert len(door.sim.calls) == 1
+        assert not caught.value.permanent
 
 
 @pytest.mark.parametrize(
@@ -77,7 +89,10 @@ async def test_a_service_that_is_away_is_tried_again_and_then_told() -> None:
         with pytest.raises(ConnectorError, match="cannot be reached") as caught:
             await door.connector.send("http://127.0.0.1:1", "a:x", {"type": "message"})
         assert not caught.value.fate_unknown
-        assert len(door.slept) == 4
+        waits = [RETRY_SECONDS * factor for factor in (1, 2, 4, 8)]
+        jitter = RETRY_SECONDS * 0.4
+        assert len(door.waits) == len(waits)
+        assert all(0 <= got - wait <= jitter for got, wait in zip(door.waits, waits, strict=True))
 
 
 async def test_messages_of_one_conversation_keep_their_order_under_faults() -> None:
