@@ -1,0 +1,77 @@
+"""Clients depend on the document's paths, parameters and fields: none of them changes unnoticed."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from api.app import ALL
+from api.openapi import document
+from tests.conftest import ROOT
+
+RECORDING = ROOT / "tests/api/openapi-0.1.json"
+PROSE = {"description", "title", "example", "examples", "summary"}
+CHANGED: dict[str, tuple[str, str]] = {}
+"""What may differ from the recording: where → (recorded keyword, present keyword)."""
+
+
+def shape(found: dict[str, Any]) -> dict[str, Any]:
+    """Every parameter, field and header of a document: where it is → its keywords, without prose.
+
+    Names of components are left out, as nothing that is sent contains them.
+    """
+    return {
+        where: keywords
+        for path, item in found["paths"].items()
+        for method, operation in item.items()
+        for where, keywords in _operation(found, f"{method.upper()} {path}", operation)
+    }
+
+
+def _operation(found: Any, where: str, operation: Any) -> Iterator[tuple[str, Any]]:
+    yield where, {key: operation.get(key) for key in ("operationId", "tags", "security")}
+    for parameter in operation["parameters"]:
+        name = f"{where} {parameter['in']}.{parameter['name']}"
+        yield f"{name} required", parameter["required"]
+        yield from _schema(found, name, parameter["schema"])
+    body = operation.get("requestBody", {"content": {}})
+    yield f"{where} body required", body.get("required")
+    for kind, content in body["content"].items():
+        yield from _schema(found, f"{where} body {kind}", content["schema"])
+    for status, answer in operation["responses"].items():
+        response = _resolved(found, answer)
+        name = f"{where} {status}"
+        yield name, sorted(response.get("headers", ()))
+        for kind, content in response.get("content", {}).items():
+            yield from _schema(found, f"{name} {kind}", content["schema"])
+
+
+def _schema(found: Any, where: str, schema: Any) -> Iterator[tuple[str, Any]]:
+    schema = _resolved(found, schema)
+    inner = {"properties", "items", "anyOf", "oneOf", "discriminator"}
+    yield where, {key: value for key, value in schema.items() if key not in PROSE | inner}
+    for name, field in schema.get("properties", {}).items():
+        yield from _schema(found, f"{where}.{name}", field)
+    if "items" in schema:
+        yield from _schema(found, f"{where}[]", schema["items"])
+    for several in ("anyOf", "oneOf"):
+        for number, choice in enumerate(schema.get(several, ())):
+            yield from _schema(found, f"{where}|{number}", choice)
+
+
+def _resolved(found: Any, item: Any) -> Any:
+    if "$ref" not in item:
+        return item
+    *_, group, name = item["$ref"].split("/")
+    return found["components"][group][name]
+
+
+def test_the_document_offers_what_it_did_when_it_was_recorded() -> None:
+    recorded = shape(json.loads(RECORDING.read_text("utf-8")))
+    present = shape(document(ALL, "0.1", locked=True))
+    assert present.keys() == recorded.keys()
+    differing = {where for where in present if present[where] != recorded[where]}
+    assert differing == CHANGED.keys()
+    for where, (before, after) in CHANGED.items():
+        assert before in recorded[where]
+        assert present[where].get(after) is not None
+        assert recorded[where].get("type") == present[where].get("type") == "string"
