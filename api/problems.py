@@ -95,7 +95,9 @@ def answering(meter: Meter, *, sample: bool) -> Middleware:
         request_id = request[REQUEST_ID] = secrets.token_hex(8)
         began = time.perf_counter()
         response = await _answered(request, handler, request_id)
-        with_safe_headers(response, request_id)
+        response.headers["X-Request-Id"] = request_id
+        for name, value in SAFE_HEADERS:
+            response.headers.setdefault(name, value)
         if sample:
             response.headers["X-Sample-Data"] = "SAMPLE DATA"
         _note(request, response.status, time.perf_counter() - began, meter)
@@ -120,21 +122,8 @@ async def _answered(request: web.Request, handler: Handler, request_id: str) -> 
         return _of_agent(error, request_id)
     except Exception:
         log.exception("request_failed", path=request.path, request_id=request_id)
-        return internal_error(request_id)
-
-
-def internal_error(request_id: str) -> web.Response:
-    """What is said of a defect of ours; the log has the rest."""
-    said = f"Look for {request_id} in the log."
-    return problem(SERVER_ERROR, INTERNAL, said, request_id)
-
-
-def with_safe_headers(response: web.StreamResponse, request_id: str) -> web.StreamResponse:
-    """The answer with its request id and headers that keep browsers from guessing."""
-    response.headers["X-Request-Id"] = request_id
-    for name, value in SAFE_HEADERS:
-        response.headers.setdefault(name, value)
-    return response
+        detail = f"Something went wrong. Look for {request_id} in the log."
+        return problem(SERVER_ERROR, INTERNAL, detail, request_id)
 
 
 def _of_http(error: web.HTTPException, request_id: str) -> web.Response:

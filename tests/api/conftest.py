@@ -15,7 +15,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from api.app import ALL
 from api.openapi import document
-from api.server import Runner
+from api.serving import server_logger
 from app import Agent, open_agent
 from services.adapters.store import MongoStore
 from services.model import Actor, DaySpan
@@ -113,7 +113,7 @@ async def opened(
     settings: Settings = load_settings(environment, None)
     async with open_agent(settings, clock=clock) as agent:
         seen = record(agent.api)
-        async with TestClient(Served(agent.api)) as client:
+        async with TestClient(await served(agent.api)) as client:
             yield agent, client
         await agent.background.drain(5)
     for method, path, status in seen:
@@ -122,11 +122,11 @@ async def opened(
             assert str(status) in operation["responses"], f"{status} of {method} {path}"
 
 
-class Served(TestServer):
-    """The application on the connections that it has in earnest."""
-
-    async def _make_runner(self, **kwargs: Any) -> Runner:
-        return Runner(self.app, **kwargs)
+async def served(app: web.Application) -> TestServer:
+    """The application on a server that logs as in production."""
+    server = TestServer(app)
+    await server.start_server(logger=server_logger())
+    return server
 
 
 def record(app: web.Application) -> set[tuple[str, str, int]]:
