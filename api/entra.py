@@ -1,8 +1,8 @@
-"""Access tokens of Entra ID: who of the tenant may read, and who may change.
+"""Access tokens of Entra ID: who in the tenant may read, and who may write.
 
-A token must be for our audience, from our tenant, signed with one of the keys that the tenant
-publishes, within its time, and an access token: it says which client it was given to. What the
-holder may do stands in its app roles.
+A token must be for our audience, from our tenant, signed with one of the tenant's published keys,
+not expired, and an access token: one that names the client it was issued to. Its app roles are
+the scopes.
 """
 
 from collections.abc import Mapping
@@ -15,32 +15,31 @@ from api.callers import Caller
 from services.model import SCOPES
 from services.ports import Clock
 from services.settings import TeamsAppSettings
-from services.signed_tokens import SigningKeys, TokenRefusedError, verified
+from services.signed_tokens import SigningKeys, TokenRefusedError, verify_token
 from services.wording import neutral
 
 log = structlog.get_logger()
 
-SKEW_SECONDS = 120
+LEEWAY_SECONDS = 120
 TIMEOUT = aiohttp.ClientTimeout(total=10)
-NEEDED = ("exp", "nbf", "iat", "iss", "aud", "sub", "tid")
-OLDER_ISSUER = "https://sts.windows.net/{tenant}/"
-"""Of tokens in version 1.0, which an app registration hands out unless told otherwise."""
+REQUIRED_CLAIMS = ("exp", "nbf", "iat", "iss", "aud", "sub", "tid")
+V1_ISSUER = "https://sts.windows.net/{tenant}/"
+"""Issuer of version 1.0 tokens, the default of an app registration."""
 
 
 class EntraTokens:
-    """Checks tokens against the keys of one tenant."""
+    """Checks access tokens against the keys of one tenant."""
 
     def __init__(
         self, settings: TeamsAppSettings, http: aiohttp.ClientSession, clock: Clock
     ) -> None:
         self._settings = settings
         self._http = http
-        self._clock = clock
         metadata = f"{settings.authority}/v2.0/.well-known/openid-configuration"
-        self._keys = SigningKeys(metadata, self._json, clock)
+        self._keys = SigningKeys(metadata, self._fetch_json, clock)
 
-    async def caller(self, token: str) -> Caller:
-        """Who the token was given to. Raises TokenRefusedError or KeysUnavailableError."""
+    async def authenticate(self, token: str) -> Caller:
+        """Return the token's holder. Raises TokenRefusedError or KeysUnavailableError."""
         claims = await self._claims(token)
         scopes = tuple(scope for scope in SCOPES if scope in _roles(claims))
         client = str(claims.get("azp") or claims["appid"])
@@ -49,28 +48,27 @@ class EntraTokens:
         return Caller(name, neutral(str(claims.get("oid") or claims["sub"]), 80), scopes)
 
     async def _claims(self, token: str) -> Mapping[str, Any]:
-        key = await self._keys.of(token)
-        older = OLDER_ISSUER.format(tenant=self._settings.tenant_id)
+        key = await self._keys.find(token)
+        v1_issuer = V1_ISSUER.format(tenant=self._settings.tenant_id)
         try:
-            claims = verified(
+            claims = verify_token(
                 token,
                 key,
-                self._clock(),
                 audience=str(self._settings.api_audience),
-                issuers=(self._keys.issuer, older),
-                needed=NEEDED,
-                skew_seconds=SKEW_SECONDS,
+                issuers=(self._keys.issuer, v1_issuer),
+                required_claims=REQUIRED_CLAIMS,
+                leeway_seconds=LEEWAY_SECONDS,
             )
         except TokenRefusedError as error:
-            log.info("rest_token_refused", reason=error.why)
+            log.info("rest_token_refused", reason=error.reason)
             raise
         if str(claims["tid"]).lower() != str(self._settings.tenant_id).lower():
-            raise TokenRefusedError("The token is of another tenant.")
+            raise TokenRefusedError("The token is from another tenant.")
         if not (claims.get("azp") or claims.get("appid")):
-            raise TokenRefusedError("It is no access token; an id token opens nothing.")
+            raise TokenRefusedError("This is not an access token. ID tokens are not accepted.")
         return claims
 
-    async def _json(self, url: str) -> Any:
+    async def _fetch_json(self, url: str) -> Any:
         try:
             async with self._http.get(url, timeout=TIMEOUT, allow_redirects=False) as response:
                 response.raise_for_status()
@@ -81,5 +79,6 @@ class EntraTokens:
 
 def _roles(claims: Mapping[str, Any]) -> set[str]:
     roles = claims.get("roles")
-    given = roles if isinstance(roles, list) else []
-    return {role.lower() for role in given if isinstance(role, str)}
+    if not isinstance(roles, list):
+        return set()
+    return {role.lower() for role in roles if isinstance(role, str)}

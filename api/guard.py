@@ -113,7 +113,7 @@ class Guard:
 
     async def _caller(self, credential: str) -> Caller:
         if self._tokens is not None and not credential.startswith(f"{PREFIX}_"):
-            return await self._tokens.caller(credential)
+            return await self._tokens.authenticate(credential)
         now = self._clock()
         key = await self._keys.find(credential, now)
         if key is None:

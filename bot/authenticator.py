@@ -1,10 +1,10 @@
-"""Who may post to /api/messages: checks the Bot Framework token of every request.
+"""Authentication of requests to /api/messages by their Bot Framework token.
 
-Rules of the Bot Connector authentication document: Bearer scheme; RS256; issuer and audience;
-validity within five minutes of skew; the key endorses the activity's channel; the claim
-``serviceurl`` is the activity's. Stricter than that where a lax token has no reason to exist: an
-expiry, endorsements and a service address are always needed, and the channel must be Teams. Other
-channels of the same bot (Web Chat and Direct Line are on by default) let whoever has their secret
+The rules of Microsoft's Bot Connector authentication document: Bearer scheme, RS256, issuer and
+audience, five minutes of clock skew, a key that endorses the activity's channel, and a
+``serviceurl`` claim equal to the activity's. Stricter where no genuine token is lax: expiry,
+endorsements and service URL are required, and the channel must be Teams. On the other channels of
+the same bot (Web Chat and Direct Line are on by default), whoever has the channel's secret can
 write any tenant and any person into an activity.
 """
 
@@ -19,22 +19,22 @@ from services.signed_tokens import (
     KeysUnavailableError,
     SigningKeys,
     TokenRefusedError,
-    verified,
+    verify_token,
 )
 
-SKEW_SECONDS = 300
+LEEWAY_SECONDS = 300
 TIMEOUT = aiohttp.ClientTimeout(total=10)
-LONGEST_TOKEN = 10_000
-TEAMS = "msteams"
-NEEDED = ("exp", "nbf", "iss", "aud")
+MAX_TOKEN_LENGTH = 10_000
+TEAMS_CHANNEL = "msteams"
+REQUIRED_CLAIMS = ("exp", "nbf", "iss", "aud")
 
 
 class UnauthenticatedError(Exception):
-    """The request carries no valid token; answered with 401."""
+    """The request has no valid token; answered with 401."""
 
 
 class ForbiddenError(Exception):
-    """The request is genuine and not for us; answered with 403."""
+    """The request is genuine but not allowed; answered with 403."""
 
 
 class Authenticator:
@@ -45,21 +45,20 @@ class Authenticator:
     ) -> None:
         self._settings = settings
         self._http = http
-        self._clock = clock
-        self._keys = SigningKeys(settings.openid_metadata_url, self._json, clock)
+        self._keys = SigningKeys(settings.openid_metadata_url, self._fetch_json, clock)
 
     async def check(self, header: str | None, activity: Mapping[str, Any]) -> None:
-        """Raises UnauthenticatedError or ForbiddenError; returns when the request is genuine.
+        """Raise UnauthenticatedError or ForbiddenError unless the request is genuine.
 
-        In local mode (no app id) the service address must be this machine's, as it is where
-        answers are sent to.
+        In local mode (no app ID) the service URL must be on this machine, because that is where
+        the bot's replies go.
         """
         if self._settings.app_id is None:
-            _must_be_here(activity)
+            _require_local_service_url(activity)
             return
         channel = activity.get("channelId")
         claims = await self._claims(_bearer(header), channel)
-        if channel != TEAMS:
+        if channel != TEAMS_CHANNEL:
             raise ForbiddenError("the activity does not come from Teams")
         service_url = activity.get("serviceUrl")
         if not isinstance(service_url, str) or not service_url:
@@ -67,30 +66,29 @@ class Authenticator:
         if claims.get("serviceurl", claims.get("serviceUrl")) != service_url:
             raise UnauthenticatedError("the token is for another serviceUrl")
         if not _is_trusted(service_url):
-            raise ForbiddenError("the serviceUrl is not reached over https")
+            raise ForbiddenError("the serviceUrl is not an https URL")
         if tenant_of(activity) != (self._settings.tenant_id or "").lower():
             raise ForbiddenError("the activity comes from another tenant")
 
     async def _claims(self, token: str, channel: Any) -> Mapping[str, Any]:
         try:
-            key = await self._keys.of(token)
+            key = await self._keys.find(token)
             if not isinstance(channel, str) or channel not in key.endorsements:
                 raise UnauthenticatedError("the key does not endorse the channel")
-            return verified(
+            return verify_token(
                 token,
                 key,
-                self._clock(),
                 audience=str(self._settings.app_id),
                 issuers=(self._settings.token_issuer,),
-                needed=NEEDED,
-                skew_seconds=SKEW_SECONDS,
+                required_claims=REQUIRED_CLAIMS,
+                leeway_seconds=LEEWAY_SECONDS,
             )
         except TokenRefusedError as error:
-            raise UnauthenticatedError(error.why) from error
+            raise UnauthenticatedError(error.reason) from error
         except KeysUnavailableError as error:
             raise UnauthenticatedError(str(error)) from error
 
-    async def _json(self, url: str) -> Any:
+    async def _fetch_json(self, url: str) -> Any:
         try:
             async with self._http.get(url, timeout=TIMEOUT, allow_redirects=False) as response:
                 response.raise_for_status()
@@ -101,34 +99,34 @@ class Authenticator:
 
 def _bearer(header: str | None) -> str:
     scheme, _, token = (header or "").partition(" ")
-    if scheme != "Bearer" or not token.strip() or len(token) > LONGEST_TOKEN:
-        raise UnauthenticatedError("there is no Bearer token")
+    if scheme != "Bearer" or not token.strip() or len(token) > MAX_TOKEN_LENGTH:
+        raise UnauthenticatedError("the request has no Bearer token")
     return token.strip()
 
 
 def tenant_of(activity: Mapping[str, Any]) -> str:
-    """The tenant of an activity, lower case; empty when it names none."""
+    """The tenant ID of an activity, in lower case; empty when it has none."""
     for owner in (activity.get("channelData"), activity.get("conversation")):
         if isinstance(owner, Mapping):
             tenant = owner.get("tenant")
-            found = tenant.get("id") if isinstance(tenant, Mapping) else owner.get("tenantId")
-            if isinstance(found, str) and found:
-                return found.lower()
+            tenant_id = tenant.get("id") if isinstance(tenant, Mapping) else owner.get("tenantId")
+            if isinstance(tenant_id, str) and tenant_id:
+                return tenant_id.lower()
     return ""
 
 
-def _must_be_here(activity: Mapping[str, Any]) -> None:
-    if not _is_here(activity.get("serviceUrl")):
-        raise ForbiddenError("local mode answers this machine only; the serviceUrl is elsewhere")
+def _require_local_service_url(activity: Mapping[str, Any]) -> None:
+    if not _is_local_url(activity.get("serviceUrl")):
+        raise ForbiddenError("in local mode the serviceUrl must be on this machine")
 
 
 def _is_trusted(url: str) -> bool:
-    """Keys come, and the bot's token goes, over https, or they stay on this machine."""
-    return url.startswith("https://") or _is_here(url)
+    """The bot's own token is sent to this URL, so it must not cross a network in clear text."""
+    return url.startswith("https://") or _is_local_url(url)
 
 
-def _is_here(url: Any) -> bool:
-    """Whether an address is one of this machine, and nothing but that."""
+def _is_local_url(url: Any) -> bool:
+    """Whether the URL is plainly on this machine: no user part that could hide another host."""
     if not isinstance(url, str) or not url.startswith(("http://", "https://")) or "@" in url:
         return False
     host = url.partition("://")[2].partition("/")[0]

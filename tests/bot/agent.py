@@ -198,7 +198,6 @@ async def serving(
 ) -> AsyncIterator[Agent]:
     """The agent with these settings, served on a free port that the simulator then knows."""
     settings = load_settings(environment)
-    sim.now = lambda: clock().timestamp()
     async with open_agent(
         settings,
         clock=clock,

@@ -73,7 +73,6 @@ async def opened(
     async with TeamsSim(authenticated=authenticated) as sim, aiohttp.ClientSession() as http:
         values = {**(sim.environment() if authenticated else {}), **settings}
         group, clock = TeamsAppSettings.model_validate(values), Clock()
-        sim.now = lambda: clock().timestamp()
         sign_in = EntraSignIn(clock)
         connector = Connector(http, sign_in.for_bot(group), pace=Pace(retry_seconds=RETRY_SECONDS))
         background = Background()

@@ -1,7 +1,6 @@
 """The agent as a process: which addresses it serves on, and keys from the command line."""
 
 import re
-from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -139,13 +138,7 @@ async def test_tokens_of_the_tenant_open_the_served_agent_and_forged_ones_do_not
     agent: AgentProcess,
 ) -> None:
     async with FakeTenant() as tenant:
-
-        def token(**more: Any) -> str:
-            return tenant.token(datetime.now(UTC), **more)
-
-        forger: Any = SimpleNamespace(
-            tenant=tenant, token=token, clock=SimpleNamespace(now=datetime.now(UTC))
-        )
+        forger: Any = SimpleNamespace(tenant=tenant, token=tenant.token)
         async with (
             serving(agent, **tenant.environment()) as (url, _, lines),
             aiohttp.ClientSession(url) as session,
@@ -163,17 +156,17 @@ async def test_tokens_of_the_tenant_open_the_served_agent_and_forged_ones_do_not
             async def read(text: str) -> int:
                 return await status(session, {"Authorization": f"Bearer {text}"})
 
-            assert await read(token()) == 200
-            assert await asked("PUT", token(roles=["write"])) == 200
-            assert await asked("PUT", token(roles=["read"])) == 403
-            assert await read(token(roles=["write"])) == 403
+            assert await read(tenant.token()) == 200
+            assert await asked("PUT", tenant.token(roles=["write"])) == 200
+            assert await asked("PUT", tenant.token(roles=["read"])) == 403
+            assert await read(tenant.token(roles=["write"])) == 403
             found = {name: await read(FORGED[name](forger)) for name in FORGERIES}
             assert found == dict.fromkeys(FORGERIES, 401)
             # A key of this minute is not known yet; nobody can have Entra asked again and again.
             tenant.keys["k2"] = new_key()
-            assert await read(token(kid="k2")) == 401
+            assert await read(tenant.token(kid="k2")) == 401
             assert tenant.fetches == 1
-            assert await read(token()) == 200
+            assert await read(tenant.token()) == 200
 
 
 async def test_while_entra_cannot_be_asked_a_served_agent_says_so(agent: AgentProcess) -> None:
@@ -183,7 +176,7 @@ async def test_while_entra_cannot_be_asked_a_served_agent_says_so(agent: AgentPr
             serving(agent, **tenant.environment()) as (url, _, _),
             aiohttp.ClientSession(url) as session,
         ):
-            headers = {"Authorization": f"Bearer {tenant.token(datetime.now(UTC))}"}
+            headers = {"Authorization": f"Bearer {tenant.token()}"}
             async with session.get("/api/teams", headers=headers) as answer:
                 assert answer.status == 503
                 assert answer.headers["Retry-After"]

@@ -2,8 +2,8 @@
 
 import base64
 import json
+import time
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any, Self
 
 import jwt
@@ -52,9 +52,9 @@ class FakeTenant:
             "TO_CHANNEL_FROM_BOT_LOGIN_URL": self.url,
         }
 
-    def claims(self, now: datetime, **more: Any) -> dict[str, Any]:
-        """Those of an app's token; a value of None leaves a claim out."""
-        second = int(now.timestamp())
+    def claims(self, **more: Any) -> dict[str, Any]:
+        """Those of an app's token, issued now; a value of None leaves a claim out."""
+        second = int(time.time())
         values = {
             "aud": AUDIENCE,
             "iss": f"{self.url}/v2.0",
@@ -74,7 +74,6 @@ class FakeTenant:
 
     def token(
         self,
-        now: datetime,
         kid: str = "k1",
         key: Any = None,
         algorithm: str = "RS256",
@@ -82,7 +81,7 @@ class FakeTenant:
     ) -> str:
         """A signed token."""
         return jwt.encode(
-            self.claims(now, **more),
+            self.claims(**more),
             key or self.keys[kid],
             algorithm=algorithm,
             headers={"kid": kid},

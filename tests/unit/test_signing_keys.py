@@ -40,7 +40,7 @@ def token(kid: str = "k1") -> str:
 
 async def test_keys_come_with_the_channels_that_they_speak_for() -> None:
     keys = signing_keys(SAID, {"keys": [{**GOOD, "endorsements": ["msteams"]}]})
-    found = await keys.of(token())
+    found = await keys.find(token())
     assert found.endorsements == {"msteams"}
     assert keys.issuer == "me"
     jwt.decode(token(), found.key, algorithms=["RS256"])
@@ -60,7 +60,7 @@ async def test_keys_come_with_the_channels_that_they_speak_for() -> None:
 )
 async def test_a_key_that_is_none_for_us_spoils_no_other(odd: Mapping[str, Any]) -> None:
     keys = signing_keys(SAID, {"keys": [GOOD, odd]})
-    jwt.decode(token(), (await keys.of(token())).key, algorithms=["RS256"])
+    jwt.decode(token(), (await keys.find(token())).key, algorithms=["RS256"])
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ async def test_a_key_that_is_none_for_us_spoils_no_other(odd: Mapping[str, Any])
 )
 async def test_what_cannot_be_read_is_keys_unavailable(said: object, published: object) -> None:
     with pytest.raises(KeysUnavailableError):
-        await signing_keys(said, published).of(token())
+        await signing_keys(said, published).find(token())
 
 
 @pytest.mark.parametrize("defect", [KeyError, TypeError, AttributeError])
@@ -89,4 +89,4 @@ async def test_a_defect_of_ours_is_not_taken_for_the_issuers(defect: type[Except
         raise defect("ours")
 
     with pytest.raises(defect):
-        await SigningKeys(METADATA, fetch, clock_of(NOW)).of(token())
+        await SigningKeys(METADATA, fetch, clock_of(NOW)).find(token())
