@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from api import documents, local_mode
+from api import documents, local_mode, swagger_ui
 from api.callers import CALLER, LOCAL
 from api.endpoints import Endpoint
 from api.guard import Guard, guarding, must_be_local
@@ -50,6 +50,7 @@ def build_api(
             app.router.add_route("HEAD", path, one.handle)
     app.router.add_get("/api", _about)
     app.add_routes(pages)
+    app.add_routes(swagger_ui.routes)
     app.router.add_post(MESSAGES, messages)
     return app
 

@@ -6,7 +6,7 @@ from aiohttp import web
 
 from api.endpoints import HTML_TYPE, Call, Endpoints
 from api.openapi import document
-from api.reference import reference_page
+from api.swagger_ui import docs_page
 from api.wired import DOOR
 
 endpoints = Endpoints("Documents")
@@ -14,24 +14,19 @@ TEXT: dict[str, Any] = {"type": "string"}
 METRICS_TYPE = "text/plain"
 
 
-async def _document(call: Call) -> dict[str, Any]:
-    door = call.request.app[DOOR]
-    version = call.services.about.version
-    return document(door.endpoints, version, locked=await door.locked())
-
-
 @endpoints("get", "/api/openapi.json", dict[str, Any])
 async def openapi_document(call: Call) -> dict[str, Any]:
     """The OpenAPI 3.1 document of this API."""
-    return await _document(call)
+    door = call.request.app[DOOR]
+    return document(door.endpoints, call.services.about.version, locked=await door.locked())
 
 
 @endpoints("get", "/api/docs", None, other_types={HTML_TYPE: TEXT})
 async def docs(call: Call) -> web.StreamResponse:
-    """The same as a page to read. A browser may send the key as the password of its own
-    dialogue.
+    """Interactive documentation of this API. A browser may send the key as the password of its
+    sign-in dialog.
     """
-    return reference_page(await _document(call))
+    return docs_page()
 
 
 @endpoints("get", "/metrics", None, query=None, other_types={METRICS_TYPE: TEXT})

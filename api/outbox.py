@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 from aiohttp import web
 
-from api.pages import MAIL_POLICY, html_answer, html_page
+from api.pages import MAIL_POLICY, html_page, html_response
 from api.wired import OUTBOX
 from services.wording import plural
 
@@ -60,4 +60,4 @@ async def show_mail(request: web.Request) -> web.Response:
 async def show_html(request: web.Request) -> web.Response:
     """The HTML of a mail alone, for the frame."""
     mail = await request.app[OUTBOX].read_message(request.match_info["id"])
-    return html_answer(mail.html, MAIL_POLICY)
+    return html_response(mail.html, MAIL_POLICY)

@@ -18,9 +18,6 @@ th{font-weight:400;color:var(--muted);font-size:13px}.muted{color:var(--muted);f
 iframe{border:1px solid var(--line);background:#fff;height:1100px;max-width:100%;display:block}
 pre{background:var(--page);padding:12px;overflow:auto;white-space:pre-wrap;overflow-wrap:anywhere;margin:8px 0}
 code,pre{font:13px/18px ui-monospace,Consolas,monospace}nav a{margin-right:16px}
-details{background:var(--surface);border:1px solid var(--line);border-radius:4px;margin:8px 0}
-summary{cursor:pointer;padding:10px 14px}summary>code:first-child{font-weight:600;margin-right:8px;overflow-wrap:anywhere}th:first-child{white-space:nowrap}
-.open{padding:0 14px 14px}
 """
 
 
@@ -48,10 +45,10 @@ def html_page(title: str, body: str) -> web.Response:
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<style>{STYLE}</style></head><body><main>{body}</main></body></html>"
     )
-    return html_answer(text, POLICY)
+    return html_response(text, POLICY)
 
 
-def html_answer(text: str, policy: str) -> web.Response:
+def html_response(text: str, policy: str) -> web.Response:
     """HTML under a content security policy."""
     return web.Response(
         body=text.encode("utf-8", "replace"),

@@ -4,7 +4,7 @@ from aiohttp import web
 
 from api import answers
 from api.endpoints import HTML_TYPE, Call, Endpoints, wants_html
-from api.pages import MAIL_POLICY, html_answer
+from api.pages import MAIL_POLICY, html_response
 from services.previews import Preview
 
 endpoints = Endpoints("Reports")
@@ -42,4 +42,4 @@ async def preview_admin(call: Call) -> answers.AdminPreviewAnswer | web.StreamRe
 
 
 def _page(call: Call, preview: Preview) -> web.StreamResponse | None:
-    return html_answer(preview.html, MAIL_POLICY) if wants_html(call.request) else None
+    return html_response(preview.html, MAIL_POLICY) if wants_html(call.request) else None
