@@ -12,6 +12,7 @@ from services.audit import Audit
 from services.errors import ConflictError, InvalidError
 from services.model import Actor, StoredConfig
 from services.ports import ConfigStore, SecretBox
+from services.runtime.compare_and_set import compare_and_set
 from services.schedule import WEEKDAYS, rescheduled
 from services.settings import SmtpSettings, is_loopback
 from services.validation import (
@@ -24,7 +25,6 @@ from services.validation import (
     problems_of,
 )
 
-MOST_TRIES = 5
 LATEST_HOUR = 23
 LAST_PORT = 65535
 LONGEST_TEXT = 255
@@ -165,17 +165,23 @@ class Config:
         ``body`` may be made from what is stored at the moment of the change. ``entry_id``: the id
         of the change in the audit trail.
         """
-        for _ in range(MOST_TRIES):
+
+        async def attempt() -> dict[str, object] | None:
             before = await self.stored(now)
             given = _checked(body(before) if callable(body) else body)
             after = self._changed(before, given, now)
             self.smtp_settings(after)
             if after == before:
                 return _view(before)
-            if await self._store.replace(after.model_copy(update={"version": before.version + 1})):
-                await self._record(actor, before, after, given, now, entry_id)
-                return _view(after)
-        raise ConflictError("The settings are being changed by somebody else. Try again.")
+            next_version = after.model_copy(update={"version": before.version + 1})
+            if not await self._store.replace(next_version):
+                return None
+            await self._record(actor, before, after, given, now, entry_id)
+            return _view(after)
+
+        return await compare_and_set(
+            attempt, ConflictError("The settings are being changed by somebody else. Try again.")
+        )
 
     def _changed(
         self, before: StoredConfig, given: Mapping[str, Any], now: datetime

@@ -12,6 +12,7 @@ from services.audit import Audit
 from services.errors import ConflictError, InvalidError, NotAllowedError, NotFoundError
 from services.model import Actor, Anomaly, AnomalyStatus, Answer, SourceName
 from services.ports import AlertStore, AnomalyStore
+from services.runtime.compare_and_set import compare_and_set
 
 ANSWERS: dict[str, str] = {
     "expected": "Expected",
@@ -24,7 +25,6 @@ ANSWERS: dict[str, str] = {
 SNOOZE_DAYS = (7, 30)
 SHORT_SNOOZE = 7
 FOR_ADMINS = {"too_small", "accepted"}
-MOST_TRIES = 5
 
 
 class Resolutions:
@@ -73,7 +73,8 @@ class Resolutions:
         if answer not in ANSWERS or (answer == "snoozed" and days not in SNOOZE_DAYS):
             raise InvalidError("This is no answer to an anomaly.")
         snoozed = now.date() + timedelta(days=days) if answer == "snoozed" else None
-        for _ in range(MOST_TRIES):
+
+        async def attempt() -> Anomaly | None:
             anomaly = await self.get(anomaly_id)
             if from_conversation is not None:
                 await self._must_be_allowed(anomaly, answer, days, from_conversation)
@@ -93,10 +94,14 @@ class Resolutions:
             changed = anomaly.model_copy(
                 update={"status": answer, "answer": given, "updated_at": now}
             )
-            if await self._anomalies.settle(changed, anomaly.status):
-                await self._record(anomaly, changed, actor, now)
-                return changed
-        raise ConflictError("Somebody else is answering at this moment. Try again.")
+            if not await self._anomalies.settle(changed, anomaly.status):
+                return None
+            await self._record(anomaly, changed, actor, now)
+            return changed
+
+        return await compare_and_set(
+            attempt, ConflictError("Somebody else is answering at this moment. Try again.")
+        )
 
     async def _must_be_allowed(
         self, anomaly: Anomaly, answer: str, days: int, conversation_id: str

@@ -11,8 +11,8 @@ from services.audit import Audit
 from services.errors import ConflictError
 from services.model import Actor
 from services.ports import ConfigStore, RestoredStore
+from services.runtime.compare_and_set import compare_and_set
 
-MOST_TRIES = 5
 ERROR = (
     "The database was restored from a backup in which this was still open: it may have been sent "
     "since. Retry sends it."
@@ -44,9 +44,11 @@ class Restoring:
         return Settled(runs, deliveries)
 
     async def _forget_slots(self, now: datetime) -> None:
-        for _ in range(MOST_TRIES):
+        async def attempt() -> bool | None:
             config = await self._config.get(now)
             update = {"schedule_since": now, "owed": (), "version": config.version + 1}
-            if await self._config.replace(config.model_copy(update=update)):
-                return
-        raise ConflictError("The settings are being changed by somebody else. Try again.")
+            return await self._config.replace(config.model_copy(update=update)) or None
+
+        await compare_and_set(
+            attempt, ConflictError("The settings are being changed by somebody else. Try again.")
+        )

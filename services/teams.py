@@ -14,10 +14,10 @@ from services.audit import Audit
 from services.errors import ConflictError, InvalidError, NotFoundError
 from services.model import Actor, SourceName, Team
 from services.ports import TeamStore
+from services.runtime.compare_and_set import compare_and_set
 from services.team_import import ImportChange, ImportResult, ImportRow, RowProblem
 from services.validation import AccountId, Address, Addresses, Input, Name, Percent, problems_of
 
-MOST_TRIES = 5
 ROWS_AT_ONCE = 100
 WRITES_AT_ONCE = 25
 DASHED = re.compile(r"\d{4}-\d{4}-\d{4}", re.ASCII)
@@ -129,24 +129,29 @@ class Teams:
         if set(missing) - {"anomaly_threshold"}:
             wrong = [(name, "cannot be empty") for name in missing if name != "anomaly_threshold"]
             raise InvalidError("The team was not changed.", wrong)
-        for _ in range(MOST_TRIES):
+
+        async def attempt() -> Team | None:
             team = await self.get(team_id)
             changed = team.model_copy(update=patch)
             if changed == team:
                 return team
             changed = changed.model_copy(update={"version": team.version + 1, "updated_at": now})
-            if await self._store.replace(changed):
-                await self._audit.record(
-                    actor,
-                    "team.change",
-                    team_id,
-                    now,
-                    before=facts_of(team),
-                    after=facts_of(changed),
-                    entry_id=entry_id,
-                )
-                return changed
-        raise ConflictError("The team is being changed by somebody else. Try again.")
+            if not await self._store.replace(changed):
+                return None
+            await self._audit.record(
+                actor,
+                "team.change",
+                team_id,
+                now,
+                before=facts_of(team),
+                after=facts_of(changed),
+                entry_id=entry_id,
+            )
+            return changed
+
+        return await compare_and_set(
+            attempt, ConflictError("The team is being changed by somebody else. Try again.")
+        )
 
     async def remove(
         self, team_id: str, actor: Actor, now: datetime, *, entry_id: str | None = None

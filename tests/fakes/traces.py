@@ -53,7 +53,7 @@ class MemoryTraces:
             if who.owns(shelf, one):
                 self._remove(shelf, key, one)
             else:
-                self._shelves[shelf][key] = who.left_of(shelf, one)
+                self._shelves[shelf][key] = _newer(who.left_of(shelf, one), one)
         return found
 
     def _all(self) -> list[tuple[str, Any, Value]]:
@@ -70,6 +70,13 @@ class MemoryTraces:
             alerts = self._shelves["alerts"]
             for alert in [a for a in alerts.values() if a.conversation_id == key]:
                 del alerts[alert.id]
+
+
+def _newer(cleaned: Value, was: Value) -> Value:
+    """With the next version, if it has one and anything was taken out of it."""
+    if cleaned == was or not hasattr(was, "version"):
+        return cleaned
+    return cleaned.model_copy(update={"version": was.version + 1})
 
 
 class _Who:

@@ -40,8 +40,9 @@ from services.model import (
     SourceState,
     UsageHistory,
 )
+from services.runtime.compare_and_set import compare_and_set
 
-MOST_CONFLICTS = 8
+MAX_ATTEMPTS = 8
 DOCUMENTS_AT_ONCE = 500
 UNTOTALED = {"totals": 0, "account_name": 0}
 """What detection reads of a month: all but these fields."""
@@ -86,17 +87,23 @@ class MongoCosts:
         changes: Mapping[tuple[str, Month], Change],
     ) -> None:
         """Reads the documents, changes them, writes those that changed; again on a conflict."""
-        left = list(changes)
-        for _ in range(MOST_CONFLICTS):
+        remaining = list(changes)
+
+        async def attempt() -> bool | None:
+            nonlocal remaining
             conflicts: list[tuple[str, Month]] = []
-            for i in range(0, len(left), DOCUMENTS_AT_ONCE):
-                part = left[i : i + DOCUMENTS_AT_ONCE]
+            for i in range(0, len(remaining), DOCUMENTS_AT_ONCE):
+                part = remaining[i : i + DOCUMENTS_AT_ONCE]
                 conflicts += await self._apply_part(source, metric, currency, changes, part)
-            if not conflicts:
-                return
-            left = conflicts
-        raise StoreUnavailableError(
-            "Costs are being stored by several processes at once. Try again in a minute."
+            remaining = conflicts
+            return None if remaining else True
+
+        await compare_and_set(
+            attempt,
+            StoreUnavailableError(
+                "Costs are being stored by several processes at once. Try again in a minute."
+            ),
+            max_attempts=MAX_ATTEMPTS,
         )
 
     async def _apply_part(

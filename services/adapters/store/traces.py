@@ -13,6 +13,7 @@ from typing import Any
 from services.adapters.store.client import Database, guarded
 from services.errors import StoreUnavailableError
 from services.model import DeliveryState, Identity
+from services.runtime.compare_and_set import compare_and_set
 
 REMOVED = "removed"
 """Stands where the person stood."""
@@ -31,7 +32,6 @@ OWN = {
 """Documents that are a person's alone, by the field that says whose."""
 WITHOUT_NAMES = {"teams", "reports", "deliveries", "notification_config"}
 """A team, a service or an account may be called as a person is."""
-MOST_TRIES = 5
 Doc = dict[str, Any]
 
 
@@ -88,23 +88,33 @@ class MongoTraces:
 
     async def _clean(self, name: str, doc: Doc, identity: Identity) -> bool:
         """Writes only fields that are as they were read; False when there is nothing to clean."""
-        cleaner, found = Cleaner(name, identity), doc
-        for _ in range(MOST_TRIES):
-            after = cleaner.clean(found)
-            changes = {field: after[field] for field in found if after[field] != found[field]}
+        cleaner = Cleaner(name, identity)
+        current: Doc | None = doc
+
+        async def attempt() -> bool | None:
+            nonlocal current
+            if current is None:
+                return False
+            after = cleaner.clean(current)
+            changes = {field: after[field] for field in current if after[field] != current[field]}
             if not changes:
                 return False
-            before = {field: found[field] for field in changes}
-            done = await self._db[name].update_one(
-                {"_id": found["_id"], **before}, {"$set": changes}
-            )
+            before = {field: current[field] for field in changes}
+            update: dict[str, Any] = {"$set": changes}
+            if "version" in current:
+                # Settings and teams are replaced as a whole, on condition of their version: one
+                # that was read before this must not bring the person back.
+                update["$inc"] = {"version": 1}
+            done = await self._db[name].update_one({"_id": doc["_id"], **before}, update)
             if done.matched_count:
                 return True
-            again = await self._db[name].find_one({"_id": doc["_id"]})
-            if again is None:
-                return False
-            found = again
-        raise StoreUnavailableError("The data is being changed by somebody else. Try again.")
+            current = await self._db[name].find_one({"_id": doc["_id"]})
+            return None
+
+        return await compare_and_set(
+            attempt,
+            StoreUnavailableError("The data is being changed by somebody else. Try again."),
+        )
 
 
 class Cleaner:
