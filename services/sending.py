@@ -208,6 +208,7 @@ class Sender:
             await line.close()
 
     async def _connect(self, transport: MailTransport) -> MailConnection:
+        # Not stamina: its waits cannot be ended by a shutdown, and these last up to 8 seconds.
         for attempt in range(1, CONNECT_TRIES + 1):
             try:
                 return await transport.connect()

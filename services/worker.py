@@ -296,6 +296,7 @@ async def reach(
 
     Raises MailConnectError with the cure.
     """
+    # Not stamina: its waits cannot be ended by a shutdown; the worker hands in one that can.
     for attempt in range(1, PREFLIGHT_TRIES + 1):
         try:
             connection = await transport.connect()

@@ -126,7 +126,7 @@ class Delivery(Value):
     """The run's ``ledger_id``."""
     report_id: str
     source: SourceName
-    channel: Literal["mail", "teams"] = "mail"
+    channel: Literal["mail"] = "mail"
     recipient: str
     state: DeliveryState = DeliveryState.PENDING
     phase: DeliveryPhase | None = None
