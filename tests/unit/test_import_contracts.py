@@ -19,7 +19,7 @@ PLANTED = [
     ("services/rendering/reports.py", "import services.runs", "inside services"),
     ("services/validation.py", "import services.teams", "inside services"),
     ("services/recipients.py", "import services.adapters.mail", "use cases and rendering"),
-    ("services/adapters/sample.py", "import services.schedule", "adapters do not know use"),
+    ("services/adapters/sample/source.py", "import services.schedule", "adapters do not know use"),
     ("services/analysis/windows.py", "import services.settings", "analysis is pure"),
     ("services/model/days.py", "import services.analysis.windows", "values know nothing"),
     ("services/costs/reader.py", "import services.adapters.mail", "use cases and rendering"),
