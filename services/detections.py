@@ -1,16 +1,13 @@
-"""The daily detection: what stands out in the usage of the accounts is recorded.
+"""The daily detection: what stands out in the usage of the accounts becomes anomalies.
 
-Which events there are is found in ``services.judging``; here they become anomalies, each raised
-once.
+``services.history_replay`` finds the events; here each becomes an anomaly once, which then
+follows its event until that is over.
 """
 
-import math
-import secrets
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from decimal import Decimal
 
 from services.analysis.detection.groups import grouped
 from services.analysis.detection.replay import Detected
@@ -19,47 +16,30 @@ from services.analysis.quiet import like_before, under_floor
 from services.analysis.windows import expected_data_through, known_after
 from services.anomalies import Anomalies, within_plan
 from services.chunks import chunked
-from services.judging import REPLAYED, Judgement, Judging
-from services.model import (
-    CENT,
-    Anomaly,
-    Category,
-    CostSeries,
-    DaySpan,
-    Floor,
-    PlannedChange,
-    SourceName,
-    SpanDays,
-)
+from services.history_replay import ACCOUNTS_PER_BATCH, EventUsage, ReplayDay, replay_batch
+from services.model import Anomaly, Floor, PlannedChange, SourceName, SpanDays
 from services.plans import Plans
-from services.ports import AnomalyStore, CostStore, FloorStore
+from services.ports import AnomalyStore, FloorStore, UsageStore
 
-ACCOUNTS_AT_ONCE = 250
-RECORDED_AT_ONCE = 25
-GOES_ON = timedelta(days=7)
-KNOWN_EACH = 80
-"""So many earlier anomalies of an account, on average, are looked at.
+MAX_PAUSE = timedelta(days=7)
+"""An open anomaly may continue for so long after its last day; later it is another one."""
+ANOMALIES_PER_ACCOUNT = 80
+"""How many earlier anomalies of an account are read, on average.
 
-An event ends after three quiet days at the earliest, so that fewer begin within what is replayed.
+An event ends after three days without excess at the earliest, so that no more than this can begin
+within the replayed history.
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """An event of the newest days, with its account's usage in its days."""
-
-    event: Detected
-    usage: Decimal
+Groups = Mapping[tuple[str, date], str]
+"""(account, first day) of each event that belongs to a group → the key of the group."""
 
 
 class Detections:
-    """Judges all accounts once a day."""
+    """Runs detection on all accounts once a day."""
 
     def __init__(
         self,
         *,
-        judging: Judging,
-        costs: CostStore,
+        costs: UsageStore,
         store: AnomalyStore,
         anomalies: Anomalies,
         plans: Plans,
@@ -67,7 +47,6 @@ class Detections:
         source: SourceName,
         complete_after_hours: int,
     ) -> None:
-        self._judging = judging
         self._costs = costs
         self._store = store
         self._anomalies = anomalies
@@ -76,7 +55,7 @@ class Detections:
         self._source = source
         self._hours = complete_after_hours
 
-    async def judge(
+    async def detect_day(
         self,
         accounts: Sequence[str],
         through: date,
@@ -86,149 +65,103 @@ class Detections:
         since: date | None,
         floor: float,
     ) -> int:
-        """Records the events of ``accounts`` up to the last complete day; how many are open.
+        """Records the events of ``accounts`` up to ``through``; returns how many are open.
 
-        ``floor``: money a day below which nothing is told.
-        ``since``: the day up to which the last detection judged; events that were raised on it or
-        later are new. None: this is the first one, and only what still lasts is raised.
+        ``floor``: the smallest excess, in money a day, that raises an event.
+        ``since``: the day up to which the last detection ran; events raised on it or later are
+        new. None: this is the first one, which raises only events that are still open.
+
+        It may be killed and started again at any point: recording an event twice changes nothing.
         """
-        maker = secrets.token_hex(8)
-        found: dict[str, list[Detected]] = {}
-        for part in chunked(accounts, ACCOUNTS_AT_ONCE):
-            day = await self._day(part, through, floor, maker, now)
-            for outcome in await self._judging.judge(part, day):
-                if outcome.moved or outcome.account_id in day.standing:
-                    found[outcome.account_id] = outcome.events
-        groups = self._groups(found, len(accounts), since)
+        run = _Run(
+            ReplayDay(through, known_after(self._hours), Rules(floor=floor)), currency, now, since
+        )
+        recent: dict[str, list[EventUsage]] = {}
         number = 0
-        for part in chunked(sorted(found), RECORDED_AT_ONCE):
-            of_part = {account: found[account] for account in part}
-            for one in await self._accounts(of_part, groups, through):
-                number += await self._record(one, through, currency, now, since)
-            await self._judging.settle(part, maker)
+        for batch in chunked(accounts, ACCOUNTS_PER_BATCH):
+            replayed = await self._replay(batch, run)
+            recent |= {a: events for a, events in replayed.items() if run.has_recent(events)}
+            # The rest needs no groups: recorded now, it is not in memory until all are replayed.
+            past = {a: events for a, events in replayed.items() if a not in recent}
+            number += await self._record_batch(past, {}, run)
+        groups = _groups(recent.values(), len(accounts), run)
+        for batch in chunked(sorted(recent), ACCOUNTS_PER_BATCH):
+            number += await self._record_batch({a: recent[a] for a in batch}, groups, run)
         return number
 
-    async def _day(
-        self, accounts: Sequence[str], through: date, floor: float, maker: str, now: datetime
-    ) -> Judgement:
+    async def _replay(self, accounts: Sequence[str], run: "_Run") -> dict[str, list[EventUsage]]:
+        """The events of those accounts that have any, or anomalies that may have to be ended."""
         accepted: dict[str, set[date]] = defaultdict(set)
-        standing = set()
-        for one in await self._store.in_state(
+        unresolved = set()
+        for anomaly in await self._store.in_state(
             self._source, ["open", "snoozed", "accepted"], accounts
         ):
-            if one.kind == "threshold":
+            if anomaly.kind == "threshold":
                 continue
-            if one.status != "accepted":
-                standing.add(one.account_id)
-            elif one.answer is not None:
-                accepted[one.account_id].add(expected_data_through(one.answer.at, self._hours))
-        return Judgement(
-            through=through,
-            known_after=known_after(self._hours),
-            rules=Rules(floor=floor),
-            accepted=accepted,
-            standing=standing,
-            maker=maker,
-            now=now,
-        )
+            if anomaly.status != "accepted":
+                unresolved.add(anomaly.account_id)
+            elif anomaly.answer is not None:
+                day = expected_data_through(anomaly.answer.at, self._hours)
+                accepted[anomaly.account_id].add(day)
+        replayed = await replay_batch(self._costs, self._source, accounts, run.day, accepted)
+        return {a: events for a, events in replayed.items() if events or a in unresolved}
 
-    async def _accounts(
-        self,
-        found: Mapping[str, Sequence[Detected]],
-        groups: Mapping[tuple[str, date], str],
-        through: date,
-    ) -> "list[_Account]":
-        """Accounts with all that is needed to record their events."""
-        accounts = list(found)
-        known = await self._known(accounts)
-        usage = await self._usage(found, through)
-        plans = await self._plans.of_accounts(
-            accounts, SpanDays(first=through - REPLAYED, last=through)
-        )
-        floors = await self._floors.of(self._source, accounts)
-        return [
-            _Account(
-                account,
-                [Judged(event, usage.of(account, event)) for event in events],
-                known.get(account, []),
-                groups,
-                plans.get(account),
-                floors.get(account),
-            )
-            for account, events in found.items()
-        ]
-
-    async def _known(self, accounts: Sequence[str]) -> dict[str, list[Anomaly]]:
-        """What was raised before by detection, newest first."""
-        found: dict[str, list[Anomaly]] = defaultdict(list)
-        most = KNOWN_EACH * len(accounts)
-        for one in await self._store.newest(self._source, accounts, most):
-            if one.kind != "threshold":
-                found[one.account_id].append(one)
-        return found
-
-    async def _usage(self, found: Mapping[str, Sequence[Detected]], through: date) -> "_Usage":
-        """What is known now of the days of events."""
-        starts = [event.start for events in found.values() for event in events]
-        span = DaySpan(min([*starts, through]), through)
-        accounts = [account for account, events in found.items() if events]
-        table = await self._costs.load(self._source, accounts, span)
-        return _Usage(span, table.series)
-
-    def _groups(
-        self, found: Mapping[str, Sequence[Detected]], accounts: int, since: date | None
-    ) -> dict[tuple[str, date], str]:
-        """(account, first day) of each event of a group → the group's key."""
-        events = [
-            event
-            for events in found.values()
-            for event in events
-            if event.end is None or (since is not None and event.judged >= since)
-        ]
-        return {
-            (event.account_id, event.start): group.key
-            for group in grouped(events, accounts)
-            for event in group.events
-        }
-
-    async def _record(
-        self,
-        account: "_Account",
-        through: date,
-        currency: str,
-        now: datetime,
-        since: date | None,
+    async def _record_batch(
+        self, replayed: Mapping[str, Sequence[EventUsage]], groups: Groups, run: "_Run"
     ) -> int:
-        """Brings an account's anomalies up to date, and raises the new ones."""
-        left, number = list(account.known), 0
-        for judged in sorted(account.judged, key=lambda one: one.event.judged, reverse=True):
-            event = judged.event
-            same = next((one for one in left if _overlap(one, event, through)), None)
-            if same is None and not _is_new(event, account.known, since, through):
-                continue
-            if same is not None:
-                left.remove(same)
-            found = self._anomaly(judged, currency, now, account.groups)
-            within = (
-                within_plan(found, judged.usage - event.excess, account.plan, now)
-                or under_floor(found, account.floor, now)
-                or like_before(found, [one for one in account.known if one is not same], now)
+        """Records the events of some accounts; returns how many are open."""
+        if not replayed:
+            return 0
+        accounts = list(replayed)
+        span = run.day.span
+        known = await self._known(accounts)
+        plans = await self._plans.of_accounts(accounts, SpanDays(first=span.first, last=span.last))
+        floors = await self._floors.of(self._source, accounts)
+        number = 0
+        for account_id, events in replayed.items():
+            account = _Account(
+                events, known[account_id], groups, plans.get(account_id), floors.get(account_id)
             )
-            stored = await self._anomalies.record(found, same, within, event.end, now)
-            number += stored is not None and stored.status == "open"
-        for one in left:
-            # Restated so that nothing stands out any more, or reopened long after it was over.
-            await self._anomalies.end(one, one.last or through, now)
+            number += await self._record(account, run)
         return number
 
-    def _anomaly(
-        self,
-        judged: Judged,
-        currency: str,
-        now: datetime,
-        groups: Mapping[tuple[str, date], str],
-    ) -> Anomaly:
-        event = judged.event
+    async def _known(self, accounts: Sequence[str]) -> dict[str, list[Anomaly]]:
+        """What detection raised before, newest first."""
+        known: dict[str, list[Anomaly]] = defaultdict(list)
+        limit = ANOMALIES_PER_ACCOUNT * len(accounts)
+        for anomaly in await self._store.newest(self._source, accounts, limit):
+            if anomaly.kind != "threshold":
+                known[anomaly.account_id].append(anomaly)
+        return known
+
+    async def _record(self, account: "_Account", run: "_Run") -> int:
+        """Brings an account's anomalies up to date, and raises the new ones."""
+        through = run.day.through
+        remaining, number = list(account.known), 0
+        for measured in sorted(account.events, key=lambda one: one.event.judged, reverse=True):
+            event = measured.event
+            known = next((one for one in remaining if _overlap(one, event, through)), None)
+            if known is None and not _is_new(event, account.known, run):
+                continue
+            if known is not None:
+                remaining.remove(known)
+            anomaly = self._anomaly(measured, account.groups, run)
+            within = (
+                within_plan(anomaly, measured.usage - event.excess, account.plan, run.now)
+                or under_floor(anomaly, account.floor, run.now)
+                or like_before(
+                    anomaly, [one for one in account.known if one is not known], run.now
+                )
+            )
+            stored = await self._anomalies.record(anomaly, known, within, event.end, run.now)
+            number += stored is not None and stored.status == "open"
+        for known in remaining:
+            # Restated so that nothing stands out any more, or reopened long after it was over.
+            await self._anomalies.end(known, known.last or through, run.now)
+        return number
+
+    def _anomaly(self, measured: EventUsage, groups: Groups, run: "_Run") -> Anomaly:
+        event = measured.event
         return Anomaly(
             id=f"{self._source}-{event.account_id}-{event.judged.isoformat()}",
             kind=event.kind,
@@ -238,63 +171,76 @@ class Detections:
             start=event.start,
             last=event.last,
             excess=event.excess,
-            usage=judged.usage,
+            usage=measured.usage,
             shares=tuple((name, money) for name, money in event.services if money > 0),
             group=groups.get((event.account_id, event.start), ""),
-            currency=currency,
-            raised_at=now,
-            updated_at=now,
+            currency=run.currency,
+            raised_at=run.now,
+            updated_at=run.now,
         )
 
 
 @dataclass(frozen=True, slots=True)
-class _Account:
-    """An account on the day that is judged."""
+class _Run:
+    """What is the same for all accounts of a detection."""
 
-    account_id: str
-    judged: Sequence[Judged]
+    day: ReplayDay
+    currency: str
+    now: datetime
+    since: date | None
+
+    def is_recent(self, event: Detected) -> bool:
+        """Whether an event is open, or may have to be raised."""
+        return event.end is None or (self.since is not None and event.judged >= self.since)
+
+    def has_recent(self, events: Iterable[EventUsage]) -> bool:
+        return any(self.is_recent(measured.event) for measured in events)
+
+
+@dataclass(frozen=True, slots=True)
+class _Account:
+    """An account with all that recording its events needs."""
+
+    events: Sequence[EventUsage]
     known: Sequence[Anomaly]
-    groups: Mapping[tuple[str, date], str]
+    """Newest first."""
+    groups: Groups
     plan: PlannedChange | None
     floor: Floor | None
 
 
-def _is_new(event: Detected, known: Sequence[Anomaly], since: date | None, through: date) -> bool:
-    """Whether an event that is none of the anomalies is told.
+def _groups(replayed: Iterable[Sequence[EventUsage]], accounts: int, run: _Run) -> Groups:
+    events = [
+        measured.event
+        for events in replayed
+        for measured in events
+        if run.is_recent(measured.event)
+    ]
+    return {
+        (event.account_id, event.start): group.key
+        for group in grouped(events, accounts)
+        for event in group.events
+    }
 
-    Also one of the day that was judged last, if nothing was told of its days: costs that were read
-    after that judging, on the same day, have raised it since.
+
+def _is_new(event: Detected, known: Sequence[Anomaly], run: _Run) -> bool:
+    """Whether an event that matches no anomaly is raised.
+
+    Also one of the day of the last detection, unless an anomaly covers its days: costs that were
+    read later on the day of that detection have brought it up.
     """
-    if since is None or event.judged != since:
-        return event.end is None if since is None else event.judged > since
-    return not any(_overlap(one, event, through) for one in known)
+    if run.since is None or event.judged != run.since:
+        return event.end is None if run.since is None else event.judged > run.since
+    return not any(_overlap(anomaly, event, run.day.through) for anomaly in known)
 
 
 def _overlap(known: Anomaly, event: Detected, through: date) -> bool:
     """Whether an event is the anomaly that was raised before, however it is estimated now.
 
-    An open one may go on after its last day so far, but not after weeks: then it was over, and has
-    been reopened.
+    An open anomaly may continue after its last day so far, but not after weeks: then it was over,
+    and somebody has reopened it.
     """
-    told = known.last or known.start
-    goes_on = min(event.last, told + GOES_ON) if known.status == "open" else told
-    last = known.end or max(told, goes_on)
+    recorded = known.last or known.start
+    continued = min(event.last, recorded + MAX_PAUSE) if known.status == "open" else recorded
+    last = known.end or max(recorded, continued)
     return known.start <= event.last and event.start <= min(last, through)
-
-
-class _Usage:
-    """Usage of accounts by service."""
-
-    def __init__(self, span: DaySpan, series: Sequence[CostSeries]) -> None:
-        self._span = span
-        self._of: dict[str, list[CostSeries]] = defaultdict(list)
-        for one in series:
-            if one.category in {None, Category.USAGE}:
-                self._of[one.account_id].append(one)
-
-    def of(self, account: str, event: Detected) -> Decimal:
-        """An account's usage in the days of an event."""
-        begin, end = self._span.index(event.start), self._span.index(event.last) + 1
-        amounts = [x for one in self._of[account] for x in one.amounts[begin:end]]
-        usage = math.fsum(x for x in amounts if not math.isnan(x))
-        return Decimal(repr(usage)).quantize(CENT)

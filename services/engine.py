@@ -12,7 +12,6 @@ from services.config import Config
 from services.costs import Costs
 from services.detections import Detections
 from services.floors import Floors
-from services.judging import Judging
 from services.planning import Planner
 from services.plans import Plans
 from services.ports import UNMEASURED, Clock, CostSource, Meter, Store, SurelyGone
@@ -119,7 +118,6 @@ def build_engine(
         config=config,
         anomalies=anomalies,
         detections=Detections(
-            judging=Judging(costs=store.costs, watches=store.watches, source=described.name),
             costs=store.costs,
             store=store.anomalies,
             anomalies=anomalies,

@@ -131,7 +131,7 @@ class Planner:
         basis = await self._maker.basis(config, period_of(now, config.schedule_timezone), now)
         # Before the thresholds: one that a detected event stands for makes no card of its own.
         taken = {team.aws_account_id for team in teams}
-        number = await self._detections.judge(
+        number = await self._detections.detect_day(
             sorted(taken | set(await self._maker.account_totals(basis))),
             basis.data_through,
             basis.state.currency,

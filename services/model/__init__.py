@@ -23,7 +23,6 @@ from services.model.costs import (
     CostChange,
     CostSeries,
     CostTable,
-    MonthRead,
     SourceDescription,
     SourceName,
     SourceState,
@@ -81,7 +80,6 @@ from services.model.runs import (
     RunSummary,
 )
 from services.model.teams import StoredConfig, Team
-from services.model.watches import KeptWatch
 from services.model.what_if import WhatIf, WhatIfEvent
 
 __all__ = [
@@ -129,10 +127,8 @@ __all__ = [
     "Forecast",
     "FrozenReport",
     "Identity",
-    "KeptWatch",
     "Month",
     "MonthForecast",
-    "MonthRead",
     "News",
     "PendingImport",
     "Person",

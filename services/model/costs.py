@@ -4,7 +4,7 @@ from array import array
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 from pydantic import Field, PositiveInt, StringConstraints
 
@@ -72,18 +72,6 @@ class CostChange:
     amount: float
 
 
-class MonthRead(NamedTuple):
-    """What a reading of an account's month held; what is stored later can be told by it."""
-
-    month: str
-    """"2025-08"."""
-    metric: str
-    writes: int
-    """How often the month was written."""
-    covered: int
-    """Days whose services are known, as bits: bit 0 is the first of the month."""
-
-
 @dataclass(frozen=True, slots=True)
 class UsageHistory:
     """Usage of an account by service over a span, as it was first seen; NaN: no data."""
@@ -93,8 +81,6 @@ class UsageHistory:
     usage: dict[str, "array[float]"]
     changes: list[CostChange]
     """All changes of the months that the span touches, oldest first; also of days before it."""
-    months: list[MonthRead]
-    """The months that are stored, oldest first."""
 
 
 class SourceDescription(Value):

@@ -24,7 +24,6 @@ from services.ports.teams import ApiKeyStore, AuditLog, ConfigStore, TeamStore
 from services.ports.telling import Notifier
 from services.ports.time import Clock, SurelyGone
 from services.ports.tokens import AccessTokens
-from services.ports.watches import WatchStore
 
 __all__ = [
     "UNMEASURED",
@@ -63,5 +62,4 @@ __all__ = [
     "TraceStore",
     "Unmeasured",
     "UsageStore",
-    "WatchStore",
 ]

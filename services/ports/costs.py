@@ -102,15 +102,6 @@ class UsageStore(Protocol):
         """
         ...
 
-    async def writes(
-        self, source: SourceName, accounts: Sequence[str], first: Month, last: Month
-    ) -> dict[str, int]:
-        """How often the stored months from ``first`` to ``last`` were written, by account.
-
-        It grows with every change of what is stored. Accounts without any are left out.
-        """
-        ...
-
 
 class CostStore(UsageStore, Protocol):
     """Daily costs by account and month, and what is known of a source."""

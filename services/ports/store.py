@@ -16,7 +16,6 @@ from services.ports.people import (
 )
 from services.ports.runs import DeliveryLedger, RateBudget, RestoredStore, RunStore
 from services.ports.teams import ApiKeyStore, AuditLog, ConfigStore, TeamStore
-from services.ports.watches import WatchStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +43,6 @@ class Store(Protocol):
 
     @property
     def anomalies(self) -> AnomalyStore: ...
-
-    @property
-    def watches(self) -> WatchStore: ...
 
     @property
     def runs(self) -> RunStore: ...

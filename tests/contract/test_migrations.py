@@ -94,3 +94,13 @@ async def test_runs_and_cards_of_before_can_be_closed_and_changed(store: MongoSt
     assert token is not None
     assert await store.runs.close("r", token, 0, expired=False, now=NOW)
     assert await store.alerts.replace(card) is not None
+
+
+async def test_stored_states_of_detection_are_dropped(store: MongoStore) -> None:
+    db = await before_versions(store)
+    await db["watches"].insert_one({"_id": "datadog|123", "state": b"7"})
+    for _ in range(2):  # as a process may be killed between the step and the version
+        await STEPS[1](db)
+    assert "watches" not in await db.list_collection_names()
+    await store.prepare()
+    assert "watches" not in await db.list_collection_names()

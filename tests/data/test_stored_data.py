@@ -198,9 +198,15 @@ def said(value: Any) -> Any:
     return value
 
 
-async def test_every_document_is_still_there(today: Upgraded) -> None:
+async def test_every_document_is_still_there_but_stored_states_of_detection(
+    today: Upgraded,
+) -> None:
     assert await today.get("/api/health")
-    for name, docs in today.old.found["collections"].items():
+    collections = dict(today.old.found["collections"])
+    assert bool(collections.pop("watches", None)) == (today.old.name == "version-2-watches")
+    database: Any = today.world.database
+    assert "watches" not in database.list_collection_names()
+    for name, docs in collections.items():
         ids = {doc["_id"] for doc in docs}
         assert ids <= {doc["_id"] for doc in today.world.database[name].find({}, {"_id": 1})}, name
     (meta,) = today.world.database["meta"].find()

@@ -3,7 +3,7 @@
 import math
 from array import array
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Literal
 
@@ -28,9 +28,7 @@ from services.model import (
     DeliveryState,
     Floor,
     FrozenReport,
-    KeptWatch,
     Month,
-    MonthRead,
     PendingImport,
     PlannedChange,
     Run,
@@ -59,7 +57,6 @@ class MemoryCosts:
         self._metrics: dict[tuple[SourceName, str, Month], str] = {}
         self._currencies: dict[SourceName, str] = {}
         self._names: dict[tuple[SourceName, str, Month], str] = {}
-        self._writes: dict[tuple[SourceName, str, Month], int] = {}
         self._states: dict[SourceName, SourceState] = {}
 
     def _put(self, cell: Cell, amount: float, at: datetime) -> None:
@@ -69,11 +66,6 @@ class MemoryCosts:
         before = seen[-1][1] if seen else math.nan
         if not (before == amount or (math.isnan(before) and math.isnan(amount))):
             seen.append((at, amount))
-            self._count(source, account, day)
-
-    def _count(self, source: SourceName, account: str, day: date) -> None:
-        month = (source, account, Month.of(day))
-        self._writes[month] = self._writes.get(month, 0) + 1
 
     async def save_totals(
         self, source: SourceName, metric: str, table: CostTable, seen_at: datetime
@@ -109,7 +101,6 @@ class MemoryCosts:
             for day in table.span:
                 if (source, metric, account, day) not in self._detailed:
                     self._detailed[source, metric, account, day] = seen_at
-                    self._count(source, account, day)
                 self._metrics[source, account, Month.of(day)] = metric
 
     def _known(self, cell: Cell, at: datetime | None) -> float:
@@ -195,17 +186,7 @@ class MemoryCosts:
         begin, end = whole.index(span.first), whole.index(span.last) + 1
         found = []
         for account in accounts:
-            months = [
-                MonthRead(
-                    str(month),
-                    self._metrics[source, account, month],
-                    self._writes.get((source, account, month), 0),
-                    self._covered(source, account, month),
-                )
-                for month in touched
-                if (source, account, month) in self._metrics
-            ]
-            if not months:
+            if not any((source, account, month) in self._metrics for month in touched):
                 continue
             of_account = [one for one in changes if one.account_id == account]
             of_account = [one for one in of_account if one.category in usage]
@@ -214,21 +195,7 @@ class MemoryCosts:
                 for one in table.series
                 if one.account_id == account and one.category in usage
             }
-            found.append(UsageHistory(account, span, amounts, of_account, months))
-        return found
-
-    def _covered(self, source: SourceName, account: str, month: Month) -> int:
-        metric = self._metrics[source, account, month]
-        days = [day for day in month.span if (source, metric, account, day) in self._detailed]
-        return sum(1 << (day.day - 1) for day in days)
-
-    async def writes(
-        self, source: SourceName, accounts: Sequence[str], first: Month, last: Month
-    ) -> dict[str, int]:
-        found: dict[str, int] = {}
-        for (of, account, month), number in self._writes.items():
-            if of == source and account in accounts and first <= month <= last:
-                found[account] = found.get(account, 0) + number
+            found.append(UsageHistory(account, span, amounts, of_account))
         return found
 
     async def save_names(
@@ -1088,29 +1055,6 @@ class MemoryApiKeys:
             self.keys[key_id] = key.model_copy(update={"last_used_at": now})
 
 
-class MemoryWatches:
-    """Implements ``services.ports.WatchStore``."""
-
-    def __init__(self) -> None:
-        self._watches: dict[tuple[SourceName, str], tuple[KeptWatch, str]] = {}
-
-    async def of(self, source: SourceName, accounts: Sequence[str]) -> dict[str, KeptWatch]:
-        found = {account: self._watches.get((source, account)) for account in accounts}
-        return {account: one[0] for account, one in found.items() if one and one[0].settled}
-
-    async def keep(
-        self, source: SourceName, watches: Sequence[KeptWatch], maker: str, now: datetime
-    ) -> None:
-        for one in watches:
-            self._watches[source, one.account_id] = (one, maker)
-
-    async def settle(self, source: SourceName, accounts: Sequence[str], maker: str) -> None:
-        for account in accounts:
-            watch, by = self._watches.get((source, account), (None, ""))
-            if watch is not None and by == maker:
-                self._watches[source, account] = (replace(watch, settled=True), by)
-
-
 @dataclass
 class MemoryStore:
     """Implements ``services.ports.Store``."""
@@ -1120,7 +1064,6 @@ class MemoryStore:
     config: MemoryConfig = field(default_factory=MemoryConfig)
     audit: MemoryAudit = field(default_factory=MemoryAudit)
     anomalies: MemoryAnomalies = field(default_factory=MemoryAnomalies)
-    watches: MemoryWatches = field(default_factory=MemoryWatches)
     runs: MemoryRuns = field(default_factory=MemoryRuns)
     deliveries: MemoryDeliveries = field(default_factory=MemoryDeliveries)
     rates: MemoryRates = field(default_factory=MemoryRates)

@@ -1,21 +1,20 @@
 """Detection finds what is wrong, says since when and by how much, and never looks ahead."""
 
 import math
-import time
 from array import array
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from services.analysis.detection import replay as replaying
 from services.analysis.detection.baseline import large_days
+from services.analysis.detection.detector import AccountDetector
 from services.analysis.detection.event import ACCOUNT, Event
-from services.analysis.detection.groups import grouped
-from services.analysis.detection.memory import after_calm_day, packed, unpacked
-from services.analysis.detection.replay import Correction, Detected, History, follow, replay
+from services.analysis.detection.groups import STARTS_WITHIN, grouped
+from services.analysis.detection.replay import Correction, Detected, History, replay
 from services.analysis.detection.rules import LEARNING_DAYS, Rules
-from services.analysis.detection.watch import Watch
 from services.model import Category, CostChange, CostSeries, CostTable, DaySpan
 from tests.bench.detection.ours import histories
 from tests.bench.detection.worlds import make_world
@@ -189,19 +188,30 @@ def test_a_rise_that_goes_on_is_not_taken_for_normal() -> None:
     assert found.end is None
 
 
+def evaluated(amounts: Usage, until: int) -> AccountDetector:
+    """A detector that has evaluated the first days of an account."""
+    detector = AccountDetector(RULES, amounts)
+    for i in range(until):
+        evaluate(detector, amounts, i)
+    return detector
+
+
+def evaluate(detector: AccountDetector, amounts: Usage, i: int) -> None:
+    row = [series[i] for series in amounts.values()]
+    detector.evaluate(FIRST.toordinal() + i, [math.fsum(row), *row])
+
+
 def test_accepting_makes_the_level_normal_at_once() -> None:
-    watch = Watch(RULES)
     amounts = add(usage(), "EC2", range(AT, DAYS), 150.0)
-    for i in range(AT + 10):
-        watch.judge(FIRST.toordinal() + i, {s: row[i] for s, row in amounts.items()})
-    event = watch.event
+    detector = evaluated(amounts, AT + 10)
+    event = detector.event
     assert event is not None
-    assert watch.accept() is event
+    assert detector.accept() is event
     for i in range(AT + 10, DAYS):
-        watch.judge(FIRST.toordinal() + i, {s: row[i] for s, row in amounts.items()})
-        assert watch.event is None
+        evaluate(detector, amounts, i)
+        assert detector.event is None
     assert event.accepted
-    assert watch.accept() is None
+    assert detector.accept() is None
 
 
 def test_a_day_that_comes_late_is_judged_when_it_is_there() -> None:
@@ -293,127 +303,19 @@ def test_what_is_told_by_a_day_does_not_change_with_the_days_after_it() -> None:
                 assert one.last <= last
 
 
-def test_a_watch_that_is_stored_every_day_says_the_same_as_one_that_is_not() -> None:
-    world = make_world(8, accounts=5, days=300)
-    for found in histories(world):
-        assert _stored_daily(found) == replay(found, RULES, world.span.last)
-
-
-def _stored_daily(found: History) -> list[Detected]:
-    """The replay in pieces: each day with a watch that was packed and unpacked."""
-    watch = Watch(RULES)
-    seen: dict[int, Event] = {}
-    for i, today in enumerate(found.span):
-        days = DaySpan(today, today)
-        usage = {name: row[i : i + 1] for name, row in found.usage.items()}
-        piece = History(found.account_id, days, usage, found.corrections)
-        for event in follow(watch, piece, today, timedelta(days=3)):
-            seen[event.raised] = event
-        watch = unpacked(packed(watch), RULES)
-    return [replaying.detected(found.account_id, seen[key]) for key in sorted(seen)]
-
-
-def test_a_calm_day_that_is_added_unread_comes_to_the_same_as_judging_it() -> None:
-    world = make_world(9, accounts=5, days=300)
-    calm, days = 0, 0
-    for found in histories(world):
-        state = packed(Watch(RULES))
-        for i, today in enumerate(found.span):
-            amounts = {name: row[i] for name, row in found.usage.items()}
-            amounts = {name: x for name, x in amounts.items() if x and not math.isnan(x)}
-            watch = unpacked(state, RULES)
-            watch.judge(today.toordinal(), amounts)
-            judged = packed(watch)
-            added = after_calm_day(state, today.toordinal(), amounts, RULES.floor)
-            if added is not None:
-                assert packed(unpacked(added, RULES)) == packed(unpacked(judged, RULES))
-                calm += 1
-            state = judged if added is None else added
-            days += 1
-    assert 0.5 * days < calm < 0.9 * days
-
-
-@pytest.mark.parametrize("amount", [{}, {"EC2": 0.0}, {"New": 1.0}, {"EC2": 5000.0}])
-def test_a_day_that_is_not_calm_is_left_to_be_judged(amount: dict[str, float]) -> None:
-    watch = Watch(RULES)
-    amounts = usage()
-    for i in range(AT):
-        watch.judge(FIRST.toordinal() + i, {s: row[i] for s, row in amounts.items()})
-    today = {s: row[AT] for s, row in amounts.items()}
-    state, day_number = packed(watch), FIRST.toordinal() + AT
-    assert after_calm_day(state, day_number, today, RULES.floor) is not None
-    changed = today | amount if amount else {}
-    changed = dict.fromkeys(SHARES, 0.0) if amount == {"EC2": 0.0} else changed
-    assert after_calm_day(state, day_number, changed, RULES.floor) is None
-
-
-def test_a_stored_watch_stays_small() -> None:
-    watch = Watch(RULES)
-    amounts = usage(days=500)
-    for i in range(500):
-        watch.judge(1000 + i, {s: row[i] for s, row in amounts.items()})
-    assert len(packed(watch)) < 170 * 4 * (len(SHARES) + 1) + 1000
-
-
 @pytest.mark.parametrize("at", [10, 60])
 def test_a_huge_amount_that_is_restated_leaves_nothing_in_the_sums(at: int) -> None:
-    watch, amounts = Watch(RULES), usage(days=100)
+    amounts = usage(days=100)
+    restated = amounts["EC2"][at]
+    amounts["EC2"][at] = 1e12
+    detector, first = AccountDetector(RULES, amounts), FIRST.toordinal()
     for i in range(100):
-        row = {s: r[i] for s, r in amounts.items()}
-        watch.judge(1000 + i, {**row, "EC2": 1e12 if i == at else row["EC2"]})
+        evaluate(detector, amounts, i)
         if i == at + (1 if at > LEARNING_DAYS else 40):
-            watch.restate(1000 + at, {"EC2": amounts["EC2"][at]}, 1001 + i)
-    width = watch.width
-    true = [math.fsum(watch.rows[-7 * width + column :: width]) for column in range(width)]
-    assert watch.sums[-width:].tolist() == pytest.approx(true, abs=0.1)
-
-
-def test_services_that_are_gone_make_room_for_new_ones() -> None:
-    """Ten new services each month: those that are not used any more leave the state."""
-    watch, plain = Watch(RULES), usage(days=600)
-    for i in range(600):
-        passing = {f"trial {i // 30}-{n}": 2.0 for n in range(10)}
-        watch.judge(1000 + i, {s: row[i] for s, row in plain.items()} | passing)
-        if i % 50 == 0:
-            watch = unpacked(packed(watch), RULES)
-    assert set(SHARES) < set(watch.names)
-    assert len(watch.names) < 1 + len(SHARES) + 90
-
-
-@pytest.mark.parametrize("seed", SEEDS)
-def test_what_passing_services_leave_behind_changes_no_event(seed: int) -> None:
-    amounts = add(add(usage(seed=seed), "EC2", [AT], 300.0), "RDS", range(AT + 40, AT + 44), 200.0)
-    short = range(20, 30)
-    with_trials = {**amounts, **{f"trial {n}": array("d", [0.0] * DAYS) for n in range(5)}}
-    for n in range(5):
-        for i in short:
-            with_trials[f"trial {n}"][i] = 1.0
-    whole = told(with_trials)
-    watch, seen = Watch(RULES), {}
-    for i in range(DAYS):
-        row = {s: r[i] for s, r in with_trials.items() if r[i]}
-        if i == AT - 10:
-            row["new"] = 1.0
-        watch.judge(FIRST.toordinal() + i, row)
-        newest = watch.event or watch.before
-        if newest is not None:
-            seen[newest.raised] = newest
-    assert "trial 0" not in watch.names
-    assert [replaying.detected("a", one).start for one in seen.values()] == [
-        one.start for one in whole
-    ]
-
-
-def test_a_service_that_appears_later_gives_the_same_as_one_that_was_known_before() -> None:
-    amounts = add(usage(), "Bedrock", range(AT, AT + 6), 120.0)
-    watch = Watch(RULES)
-    for i in range(DAYS):
-        row = {s: r[i] for s, r in amounts.items() if r[i] or s != "Bedrock"}
-        watch.judge(FIRST.toordinal() + i, row)
-    assert watch.before is not None
-    (found,) = told(amounts)
-    assert date.fromordinal(watch.before.start) == found.start
-    assert watch.before.excess == pytest.approx(float(found.excess), abs=0.01)
+            detector.restate(first + at, {"EC2": restated}, first + i + 1)
+    width = detector.width
+    true = [math.fsum(detector.rows[-7 * width + column :: width]) for column in range(width)]
+    assert detector.sums[-width:].tolist() == pytest.approx(true, abs=0.1)
 
 
 def test_events_of_few_accounts_or_different_services_are_no_group() -> None:
@@ -501,25 +403,16 @@ def test_an_account_that_is_a_little_too_high_every_day_is_told_within_three_wee
     assert abs((found.start - DAY).days) <= 6
 
 
-def watched(amounts: Usage, until: int) -> Watch:
-    """A watch of an account that has judged its first days."""
-    watch = Watch(RULES, amounts)
-    for i in range(until):
-        row = [series[i] for series in amounts.values()]
-        watch.judge_row(FIRST.toordinal() + i, [math.fsum(row), *row])
-    return watch
-
-
 def test_what_a_service_has_too_much_is_not_normal_for_its_account_either() -> None:
-    watch = watched(add(usage(), "EC2", range(AT, AT + 6), 300.0), AT + 6)
-    event = watch.event
+    detector = evaluated(add(usage(), "EC2", range(AT, AT + 6), 300.0), AT + 6)
+    event = detector.event
     assert event is not None
     for i in range(AT, AT + 6):
         when = FIRST.toordinal() + i
-        normal = watch.series(0, when + 1)[-1]
-        services = [watch.series(c, when + 1)[-1] for c in range(1, watch.width)]
+        normal = detector.series(0, when + 1)[-1]
+        services = [detector.series(c, when + 1)[-1] for c in range(1, detector.width)]
         assert normal == pytest.approx(math.fsum(services), rel=1e-4)
-        assert normal < watch.amount(when, 0) - 200
+        assert normal < detector.amount(when, 0) - 200
 
 
 def test_an_account_that_returns_larger_after_a_month_of_silence_is_learned_anew() -> None:
@@ -561,28 +454,30 @@ def test_large_days_of_the_first_weeks_are_charges_and_a_run_of_them_is_a_level(
     assert large_days([100.0] * 31 + [400.0] * 4) == []
 
 
-def test_a_late_day_is_judged_the_same_by_a_watch_that_is_stored_every_day() -> None:
-    final = add(usage(), "EC2", [AT], 500.0)
-    seen = {service: array("d", row) for service, row in final.items()}
-    corrections = []
-    for service, row in seen.items():
-        row[AT] = math.nan
-        corrections.append(Correction(day(AT + 7), day(AT), service, final[service][AT]))
-    found = history(seen, corrections)
-    assert len(_stored_daily(found)) == 1
-    assert _stored_daily(found) == replay(found, RULES, found.span.last)
+class CountedDate(date):
+    """A date that counts how often two of its kind were compared by their distance."""
+
+    compared = 0
+
+    def __sub__(self, other: Any) -> Any:
+        type(self).compared += 1
+        return super().__sub__(other)
 
 
 @pytest.mark.parametrize(("days", "groups"), [(2, 1), (300, 0)])
-def test_ten_thousand_accounts_are_grouped_at_once(days: int, groups: int) -> None:
-    starts = [day(n % days) for n in range(10_000)]
+def test_ten_thousand_accounts_are_grouped_without_comparing_each_with_each(
+    days: int, groups: int
+) -> None:
+    number = 10_000
+    starts = [CountedDate.fromordinal(day(n % days).toordinal()) for n in range(number)]
     events = [
-        Detected(f"{n:012d}", "shift", start, None, start, start, "EC2", Decimal(1), ())
+        Detected(f"{n:012d}", "shift", start, None, FIRST, FIRST, "EC2", Decimal(1), ())
         for n, start in enumerate(starts)
     ]
-    begun = time.process_time()
-    assert len(grouped(events, accounts=10_000)) == groups
-    assert time.process_time() - begun < 1.5
+    CountedDate.compared = 0
+    assert len(grouped(events, accounts=number)) == groups
+    begun_together = number // days * (STARTS_WITHIN.days + 2)
+    assert 0 < CountedDate.compared <= number * (1 if groups else begun_together)
 
 
 def test_a_few_of_many_accounts_are_no_group() -> None:

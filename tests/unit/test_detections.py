@@ -11,7 +11,6 @@ import pytest
 from services.anomalies import Anomalies
 from services.audit import Audit
 from services.detections import Detections
-from services.judging import Judging
 from services.model import (
     Actor,
     Anomaly,
@@ -25,6 +24,7 @@ from services.model import (
     DigestNews,
 )
 from services.plans import Plans
+from services.ports import UsageStore
 from tests.fakes.store import MemoryStore
 from tests.makers import team
 from tests.unit.test_alert_ledger import World
@@ -54,19 +54,19 @@ def jump(since: date, share: float, until: date = SPAN.last) -> Factor:
 
 
 class Days:
-    """Costs of accounts, read and judged day by day as the daily run does it."""
+    """Costs of accounts, read and detected day by day as the daily run does it."""
 
     def __init__(self, store: MemoryStore | None = None) -> None:
         self.store = store or MemoryStore()
+        self.costs: UsageStore = self.store.costs
         self.factors: dict[str, Factor] = {ACCOUNT: lambda day: 1.0}
-        self.judged: date | None = None
+        self.since: date | None = None
         self.floor = 25.0
         self.hours = 48
 
     def detections(self) -> Detections:
         return Detections(
-            judging=Judging(costs=self.store.costs, watches=self.store.watches, source="datadog"),
-            costs=self.store.costs,
+            costs=self.costs,
             store=self.store.anomalies,
             anomalies=Anomalies(self.store.anomalies),
             plans=Plans(self.store.plans, Audit(self.store.audit)),
@@ -75,14 +75,23 @@ class Days:
             complete_after_hours=self.hours,
         )
 
-    async def judge(self, through: date, now: datetime | None = None) -> list[Anomaly]:
-        """Reads everything up to a day and judges; all anomalies, oldest first."""
+    async def read_and_detect(self, through: date, now: datetime | None = None) -> list[Anomaly]:
+        """Reads everything up to a day and runs detection; all anomalies, oldest first."""
         now = now or now_of(through)
         await self.read(through, now)
-        await self.detections().judge(
-            sorted(self.factors), through, "USD", now, since=self.judged, floor=self.floor
+        return await self.detect(through, now)
+
+    async def detect(self, through: date, now: datetime | None = None) -> list[Anomaly]:
+        """Runs detection on what was read; all anomalies, oldest first."""
+        await self.detections().detect_day(
+            sorted(self.factors),
+            through,
+            "USD",
+            now or now_of(through),
+            since=self.since,
+            floor=self.floor,
         )
-        self.judged = through
+        self.since = through
         return await self.anomalies()
 
     async def read(self, through: date, now: datetime) -> None:
@@ -100,7 +109,7 @@ class Days:
     async def through(self, first: date, number: int) -> list[Anomaly]:
         """The same for some days in a row."""
         for day in days_from(first, number):
-            await self.judge(day)
+            await self.read_and_detect(day)
         return await self.anomalies()
 
     async def anomalies(self) -> list[Anomaly]:
@@ -127,8 +136,8 @@ async def test_quiet_costs_raise_nothing() -> None:
 async def test_a_jump_is_raised_once_grows_and_keeps_its_identity() -> None:
     days = Days()
     days.factors[ACCOUNT] = jump(JUMP, 0.8)
-    await days.judge(JUMP - timedelta(days=1))
-    (first,) = await days.judge(JUMP)
+    await days.read_and_detect(JUMP - timedelta(days=1))
+    (first,) = await days.read_and_detect(JUMP)
     assert (first.service, first.start, first.status) == ("EC2", JUMP, "open")
     assert Decimal(150) < first.excess < Decimal(300)
     assert first.usage is not None
@@ -143,11 +152,11 @@ async def test_a_jump_is_raised_once_grows_and_keeps_its_identity() -> None:
 async def test_money_below_the_floor_is_not_told() -> None:
     days = Days()
     days.factors[ACCOUNT] = jump(JUMP, 0.8, until=JUMP)
-    await days.judge(JUMP - timedelta(days=1))
+    await days.read_and_detect(JUMP - timedelta(days=1))
     days.floor = 300.0
-    assert await days.judge(JUMP) == []
-    days.judged, days.floor = JUMP - timedelta(days=1), 200.0
-    assert len(await days.judge(JUMP)) == 1
+    assert await days.read_and_detect(JUMP) == []
+    days.since, days.floor = JUMP - timedelta(days=1), 200.0
+    assert len(await days.read_and_detect(JUMP)) == 1
 
 
 async def test_an_event_that_is_over_ends_and_the_next_one_is_another() -> None:
@@ -166,26 +175,26 @@ async def test_an_event_that_is_over_ends_and_the_next_one_is_another() -> None:
 async def test_the_first_detection_raises_only_what_still_lasts() -> None:
     days = Days()
     days.factors[ACCOUNT] = lambda day: 2.5 if day == JUMP else 1.0
-    assert await days.judge(JUMP + timedelta(days=9)) == []
+    assert await days.read_and_detect(JUMP + timedelta(days=9)) == []
     lasting = Days()
     lasting.factors[ACCOUNT] = jump(JUMP, 0.9)
-    (found,) = await lasting.judge(JUMP + timedelta(days=9))
+    (found,) = await lasting.read_and_detect(JUMP + timedelta(days=9))
     assert found.start == JUMP
 
 
 async def test_an_event_of_days_on_which_the_agent_was_down_is_still_raised() -> None:
     days = Days()
     days.factors[ACCOUNT] = lambda day: 2.5 if day == JUMP else 1.0
-    await days.judge(JUMP - timedelta(days=1))
-    (found,) = await days.judge(JUMP + timedelta(days=9))
+    await days.read_and_detect(JUMP - timedelta(days=1))
+    (found,) = await days.read_and_detect(JUMP + timedelta(days=9))
     assert (found.status, found.end) == ("ended", JUMP)
 
 
 async def test_a_restated_day_that_stands_out_no_more_ends_its_anomaly() -> None:
     days = Days()
     days.factors[ACCOUNT] = lambda day: 2.5 if day == JUMP else 1.0
-    await days.judge(JUMP - timedelta(days=1))
-    (found,) = await days.judge(JUMP)
+    await days.read_and_detect(JUMP - timedelta(days=1))
+    (found,) = await days.read_and_detect(JUMP)
     assert found.status == "open"
     days.factors[ACCOUNT] = lambda day: 1.0
     (found,) = await days.through(JUMP + timedelta(days=1), 4)
@@ -193,28 +202,41 @@ async def test_a_restated_day_that_stands_out_no_more_ends_its_anomaly() -> None
     assert found.excess < 50
 
 
+async def test_an_anomaly_ends_when_a_replay_finds_no_event_any_more() -> None:
+    days = Days()
+    days.factors[ACCOUNT] = lambda day: 2.5 if day == JUMP else 1.0
+    await days.read_and_detect(JUMP - timedelta(days=1))
+    (found,) = await days.read_and_detect(JUMP)
+    assert found.status == "open"
+    days.floor = 5000.0
+    (found,) = await days.read_and_detect(JUMP + timedelta(days=1))
+    assert (found.status, found.end) == ("ended", JUMP)
+
+
 @pytest.mark.parametrize("later", [1, 4, 21])
 async def test_a_day_that_is_restated_upwards_later_is_told_then(later: int) -> None:
     days = Days()
     assert await days.through(JUMP - timedelta(days=1), 1 + later) == []
     days.factors[ACCOUNT] = lambda day: 2.5 if day == JUMP else 1.0
-    (found,) = await days.judge(JUMP + timedelta(days=later))
+    (found,) = await days.read_and_detect(JUMP + timedelta(days=later))
     assert found.start == JUMP
     assert found.excess > 200
 
 
-async def test_what_was_restated_while_the_source_was_late_is_judged_after_the_month_too() -> None:
+async def test_what_was_restated_while_the_source_was_late_is_evaluated_after_the_month_too() -> (
+    None
+):
     days = Days()
     october = date(2026, 10, 31)
     await days.through(october - timedelta(days=2), 2)
     days.factors[ACCOUNT] = lambda day: 2.5 if day == october - timedelta(days=1) else 1.0
-    assert await days.judge(october, now_of(october + timedelta(days=1))) == []
-    (found,) = await days.judge(october + timedelta(days=1))
+    assert await days.read_and_detect(october, now_of(october + timedelta(days=1))) == []
+    (found,) = await days.read_and_detect(october + timedelta(days=1))
     assert (found.start, found.status) == (october - timedelta(days=1), "open")
 
 
 @pytest.mark.parametrize("last", [0, 3])
-async def test_what_was_restated_in_a_refresh_after_the_days_judging_is_told_the_next_day(
+async def test_what_was_restated_in_a_refresh_after_the_days_detection_is_told_the_next_day(
     last: int,
 ) -> None:
     days = Days()
@@ -222,9 +244,9 @@ async def test_what_was_restated_in_a_refresh_after_the_days_judging_is_told_the
     days.factors[ACCOUNT] = lambda day: 2.5 if day == JUMP else 1.0
     newest = JUMP + timedelta(days=last)
     await days.read(newest, now_of(newest) + timedelta(hours=7))
-    (found,) = await days.judge(newest + timedelta(days=1))
+    (found,) = await days.read_and_detect(newest + timedelta(days=1))
     assert (found.start, found.excess > 200) == (JUMP, True)
-    (again,) = await days.judge(newest + timedelta(days=2))
+    (again,) = await days.read_and_detect(newest + timedelta(days=2))
     assert again.id == found.id
 
 
@@ -250,7 +272,7 @@ async def test_what_a_later_refresh_raises_in_the_days_of_a_known_anomaly_is_not
     await days.store.anomalies.raise_once(known)
     days.factors[ACCOUNT] = lambda day: 2.5 if day in {JUMP, last} else 1.0
     await days.read(newest, now_of(newest) + timedelta(hours=7))
-    (found,) = await days.judge(last)
+    (found,) = await days.read_and_detect(last)
     assert (found.id, found.start, found.last) == ("known", JUMP, last)
 
 
@@ -258,8 +280,8 @@ async def test_an_anomaly_reopened_long_after_it_was_over_ends_with_its_last_day
     days = Days()
     again = JUMP + timedelta(days=9)
     days.factors[ACCOUNT] = lambda day: 2.5 if day in {JUMP, again} else 1.0
-    await days.judge(JUMP - timedelta(days=1))
-    (found,) = await days.judge(JUMP)
+    await days.read_and_detect(JUMP - timedelta(days=1))
+    (found,) = await days.read_and_detect(JUMP)
     expected = found.model_copy(
         update={"status": "expected", "answer": Answer(by="Ana", by_id="a", at=now_of(JUMP))}
     )
@@ -269,7 +291,7 @@ async def test_an_anomaly_reopened_long_after_it_was_over_ends_with_its_last_day
     assert await days.store.anomalies.settle(
         first.model_copy(update={"status": "open", "answer": None}), "expected"
     )
-    first, second = await days.judge(JUMP + timedelta(days=15))
+    first, second = await days.read_and_detect(JUMP + timedelta(days=15))
     assert (first.status, first.end, second.end) == ("ended", JUMP, again)
 
 
@@ -277,8 +299,8 @@ async def test_an_anomaly_reopened_on_the_day_of_another_one_does_not_swallow_it
     days = Days()
     again = JUMP + timedelta(days=12)
     days.factors[ACCOUNT] = lambda day: 2.5 if day in {JUMP, again} else 1.0
-    await days.judge(JUMP - timedelta(days=1))
-    (found,) = await days.judge(JUMP)
+    await days.read_and_detect(JUMP - timedelta(days=1))
+    (found,) = await days.read_and_detect(JUMP)
     expected = found.model_copy(
         update={"status": "expected", "answer": Answer(by="Ana", by_id="a", at=now_of(JUMP))}
     )
@@ -286,7 +308,7 @@ async def test_an_anomaly_reopened_on_the_day_of_another_one_does_not_swallow_it
     (found,) = await days.through(JUMP + timedelta(days=1), 11)
     reopened = found.model_copy(update={"status": "open", "answer": None})
     assert await days.store.anomalies.settle(reopened, "expected")
-    first, second = await days.judge(again)
+    first, second = await days.read_and_detect(again)
     assert (first.status, first.end) == ("ended", JUMP)
     assert (second.start, second.kind) == (again, "spike")
 
@@ -294,7 +316,7 @@ async def test_an_anomaly_reopened_on_the_day_of_another_one_does_not_swallow_it
 @pytest.mark.parametrize(("percent", "status"), [(100, "expected"), (20, "open")])
 async def test_what_was_announced_is_expected_and_more_is_not(percent: int, status: str) -> None:
     days = Days()
-    await days.judge(JUMP - timedelta(days=1))
+    await days.read_and_detect(JUMP - timedelta(days=1))
     await Plans(days.store.plans, Audit(days.store.audit)).announce(
         team(aws_account_id=ACCOUNT),
         Decimal(percent),
@@ -304,7 +326,7 @@ async def test_what_was_announced_is_expected_and_more_is_not(percent: int, stat
         now_of(JUMP),
     )
     days.factors[ACCOUNT] = jump(JUMP, 0.8)
-    (found,) = await days.judge(JUMP)
+    (found,) = await days.read_and_detect(JUMP)
     assert found.status == status
 
 
@@ -312,8 +334,8 @@ async def test_an_accepted_level_is_normal_and_a_rise_above_it_is_new() -> None:
     days = Days()
     more = JUMP + timedelta(days=16)
     days.factors[ACCOUNT] = lambda day: 3.0 if day >= more else 1.8 if day >= JUMP else 1.0
-    await days.judge(JUMP - timedelta(days=1))
-    (found,) = await days.judge(JUMP)
+    await days.read_and_detect(JUMP - timedelta(days=1))
+    (found,) = await days.read_and_detect(JUMP)
     accepted = found.model_copy(
         update={
             "status": "accepted",
@@ -322,7 +344,7 @@ async def test_an_accepted_level_is_normal_and_a_rise_above_it_is_new() -> None:
     )
     assert await days.store.anomalies.settle(accepted, "open")
     for day in days_from(JUMP + timedelta(days=1), 15):
-        (found,) = await days.judge(day)
+        (found,) = await days.read_and_detect(day)
         assert found.status == "accepted"
     everything = await days.through(more, 2)
     assert [one.status for one in everything] == ["accepted", "open"]
@@ -338,13 +360,13 @@ async def test_what_rises_on_the_day_after_the_accepted_one_is_new(
     days.hours = hours
     next_day = JUMP + timedelta(days=1)
     days.factors[ACCOUNT] = lambda day: 3.0 if day >= next_day else 1.8 if day >= JUMP else 1.0
-    await days.judge(JUMP - timedelta(days=1))
-    (found,) = await days.judge(JUMP)
+    await days.read_and_detect(JUMP - timedelta(days=1))
+    (found,) = await days.read_and_detect(JUMP)
     newest_is_jump = datetime(2026, 11, 10, tzinfo=UTC) + timedelta(days=complete + after)
     answer = Answer(by="Ana", by_id="a", at=newest_is_jump)
     accepted = found.model_copy(update={"status": "accepted", "answer": answer})
     assert await days.store.anomalies.settle(accepted, "open")
-    everything = await days.judge(next_day)
+    everything = await days.read_and_detect(next_day)
     assert [(one.status, one.start) for one in everything] == [
         ("accepted", JUMP),
         ("open", next_day),
@@ -354,27 +376,27 @@ async def test_what_rises_on_the_day_after_the_accepted_one_is_new(
 async def test_a_level_accepted_while_costs_are_late_is_normal_once_its_day_is_there() -> None:
     days = Days()
     days.factors[ACCOUNT] = jump(JUMP, 0.8)
-    await days.judge(JUMP - timedelta(days=1))
-    (found,) = await days.judge(JUMP)
+    await days.read_and_detect(JUMP - timedelta(days=1))
+    (found,) = await days.read_and_detect(JUMP)
     next_day = JUMP + timedelta(days=1)
     accepted = found.model_copy(
         update={"status": "accepted", "answer": Answer(by="Ana", by_id="a", at=now_of(next_day))}
     )
     assert await days.store.anomalies.settle(accepted, "open")
     for day in days_from(next_day, 4):
-        (found,) = await days.judge(day)
+        (found,) = await days.read_and_detect(day)
         assert (found.status, found.last) == ("accepted", next_day)
 
 
 async def test_an_answer_stays_while_its_anomaly_goes_on() -> None:
     days = Days()
     days.factors[ACCOUNT] = jump(JUMP, 0.8)
-    await days.judge(JUMP - timedelta(days=1))
-    (found,) = await days.judge(JUMP)
+    await days.read_and_detect(JUMP - timedelta(days=1))
+    (found,) = await days.read_and_detect(JUMP)
     said = Answer(by="Ana", by_id="a", at=now_of(JUMP), excess=found.excess)
     expected = found.model_copy(update={"status": "expected", "answer": said})
     assert await days.store.anomalies.settle(expected, "open")
-    (later,) = await days.judge(JUMP + timedelta(days=1))
+    (later,) = await days.read_and_detect(JUMP + timedelta(days=1))
     assert later.status == "expected"
     assert later.excess > found.excess
 
@@ -384,8 +406,8 @@ async def test_many_anomalies_of_other_accounts_hide_none_that_is_open() -> None
     days.factors[ACCOUNT] = lambda day: 2.5 if day == JUMP else 1.0
     others = [f"{i:012d}" for i in range(1, 41)]
     days.factors |= dict.fromkeys(others, lambda day: 1.0)
-    await days.judge(JUMP - timedelta(days=1))
-    (found,) = await days.judge(JUMP)
+    await days.read_and_detect(JUMP - timedelta(days=1))
+    (found,) = await days.read_and_detect(JUMP)
     for account in others:
         for i in range(55):
             later = {
@@ -422,8 +444,8 @@ async def channel() -> tuple[World, Days]:
 async def test_a_price_that_changes_everywhere_is_one_message() -> None:
     world, days = await channel()
     days.factors = {f"{i:012d}": jump(JUMP, 0.6) for i in range(1, 13)}
-    await days.judge(JUMP - timedelta(days=1))
-    found = await days.judge(JUMP)
+    await days.read_and_detect(JUMP - timedelta(days=1))
+    found = await days.read_and_detect(JUMP)
     events = [one for one in found if one.kind != "threshold"]
     assert len(events) == 12
     assert len({one.group for one in events}) == 1
@@ -438,8 +460,8 @@ async def test_a_price_that_changes_everywhere_is_one_message() -> None:
 async def test_a_threshold_has_no_card_beside_that_of_a_detected_event() -> None:
     world, days = await channel()
     days.factors[ACCOUNT] = jump(JUMP, 0.8)
-    await days.judge(JUMP - timedelta(days=1))
-    (event,) = [one for one in await days.judge(JUMP) if one.kind != "threshold"]
+    await days.read_and_detect(JUMP - timedelta(days=1))
+    (event,) = [one for one in await days.read_and_detect(JUMP) if one.kind != "threshold"]
     for account in (ACCOUNT, "2" * 12):
         await world.store.anomalies.raise_once(
             Anomaly(

@@ -139,8 +139,8 @@ async def test_the_list_marks_the_event_and_a_page_of_all_keeps_both() -> None:
 async def test_a_message_of_several_marks_those_that_stand_for_a_threshold() -> None:
     world, days = await channel()
     days.factors = {f"{i:012d}": jump(JUMP, 0.6) for i in range(1, 13)}
-    await days.judge(JUMP - timedelta(days=1))
-    await days.judge(JUMP)
+    await days.read_and_detect(JUMP - timedelta(days=1))
+    await days.read_and_detect(JUMP)
     crossed = breach(account_id=f"{3:012d}", start=JUMP.replace(day=1), raised_at=now_of(JUMP))
     await world.store.anomalies.raise_once(crossed)
     await world.tick()

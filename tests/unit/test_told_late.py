@@ -24,9 +24,9 @@ def spike(day: date) -> float:
 async def come_late(world: World, days: Days, late: int) -> Anomaly:
     """A spike of one day whose costs are there so many days after those of others."""
     for day in days_from(JUMP - timedelta(days=1), late + 1):
-        assert await days.judge(day) == []
+        assert await days.read_and_detect(day) == []
     days.factors[ACCOUNT] = spike
-    (found,) = await days.judge(JUMP + timedelta(days=late))
+    (found,) = await days.read_and_detect(JUMP + timedelta(days=late))
     world.now = now_of(JUMP + timedelta(days=late))
     return found
 
@@ -50,7 +50,7 @@ async def test_a_spike_that_is_over_when_it_comes_is_told_once_by_however_many_w
     await asyncio.gather(*(world.alerts().tick(world.now) for _ in range(3)))
     for _ in range(3):
         await world.tick(hours=5)
-    await days.judge(JUMP + timedelta(days=late + 1))
+    await days.read_and_detect(JUMP + timedelta(days=late + 1))
     await world.tick(days=1)
     assert [(one.id, one.status) for one in told(world)] == [(found.id, "ended")]
     assert world.notifier.updates == []
@@ -116,11 +116,11 @@ async def test_what_nobody_has_to_hear_of_is_not_told(changes: dict[str, object]
 async def test_what_has_ended_unseen_since_it_was_raised_open_is_not_told() -> None:
     world, days = await channel()
     days.factors[ACCOUNT] = spike
-    await days.judge(JUMP - timedelta(days=1))
-    (found,) = await days.judge(JUMP)
+    await days.read_and_detect(JUMP - timedelta(days=1))
+    (found,) = await days.read_and_detect(JUMP)
     assert found.status == "open"
     for day in days_from(JUMP + timedelta(days=1), 4):
-        (found,) = await days.judge(day)
+        (found,) = await days.read_and_detect(day)
     assert found.status == "ended"
     world.now = now_of(JUMP + timedelta(days=4))
     await world.tick()
@@ -137,7 +137,7 @@ async def test_what_nobody_could_be_told_for_a_week_is_not_told_any_more() -> No
 async def test_the_first_detection_tells_nothing_of_what_is_over() -> None:
     world, days = await channel()
     days.factors[ACCOUNT] = spike
-    assert await days.judge(JUMP + timedelta(days=6)) == []
+    assert await days.read_and_detect(JUMP + timedelta(days=6)) == []
     world.now = now_of(JUMP + timedelta(days=6))
     await world.tick()
     assert world.notifier.posts == []

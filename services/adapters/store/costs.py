@@ -192,19 +192,6 @@ class MongoCosts:
             await asyncio.to_thread(found.add, sorted(docs, key=itemgetter("month")))
         return await asyncio.to_thread(found.histories)
 
-    @guarded
-    async def writes(
-        self, source: SourceName, accounts: Sequence[str], first: Month, last: Month
-    ) -> dict[str, int]:
-        these = {
-            "source": source,
-            "account_id": {"$in": list(accounts)},
-            "month": {"$gte": str(first), "$lte": str(last)},
-        }
-        by_account = {"_id": "$account_id", "writes": {"$sum": "$version"}}
-        cursor = self._history.aggregate([{"$match": these}, {"$group": by_account}])
-        return {doc["_id"]: doc["writes"] for doc in await cursor.to_list(None)}
-
     async def _load(
         self,
         source: SourceName,

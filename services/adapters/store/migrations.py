@@ -25,7 +25,15 @@ async def _count_changes(db: Database) -> None:
     await db.alerts.update_many({"fence": None}, {"$set": {"fence": 0}})
 
 
-STEPS: tuple[Step, ...] = (_count_changes,)
+async def _drop_watches(db: Database) -> None:
+    """Detection replays history and stores no state any more.
+
+    Dropping a collection that does not exist is not an error in MongoDB, so this may be repeated.
+    """
+    await db["watches"].drop()
+
+
+STEPS: tuple[Step, ...] = (_count_changes, _drop_watches)
 """Step i makes version i + 2 of version i + 1. Only ever add at the end."""
 KEY = "schema"
 

@@ -27,7 +27,6 @@ from services.adapters.store.restored import MongoRestored
 from services.adapters.store.runs import MongoRuns
 from services.adapters.store.teams import MongoTeams
 from services.adapters.store.traces import MongoTraces
-from services.adapters.store.watches import MongoWatches
 from services.ports import ServerInfo
 
 OLDEST = 6
@@ -48,7 +47,6 @@ class MongoStore:
         self.config = MongoConfig(self._db)
         self.audit = MongoAudit(self._db)
         self.anomalies = MongoAnomalies(self._db)
-        self.watches = MongoWatches(self._db)
         self.runs = MongoRuns(self._db)
         self.deliveries = MongoDeliveries(self._db)
         self.rates = MongoRates(self._db)
@@ -97,7 +95,7 @@ class MongoStore:
                 ("_id", ASCENDING),
             ]
         )
-        for kept, since in ((db.runs, "created_at"), (db.reports, "made_at"), (db.watches, "at")):
+        for kept, since in ((db.runs, "created_at"), (db.reports, "made_at")):
             await kept.create_index(since, expireAfterSeconds=KEPT_SECONDS)
         await db.deliveries.create_index("updated_at", expireAfterSeconds=KEPT_SECONDS)
         await db.alerts.create_index([("subject", ASCENDING)])

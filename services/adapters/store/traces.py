@@ -17,7 +17,7 @@ from services.runtime.compare_and_set import compare_and_set
 
 REMOVED = "removed"
 """Stands where the person stood."""
-NAMELESS = {"cost_history", "watches", "source_states", "rate_budgets", "meta"}
+NAMELESS = {"cost_history", "source_states", "rate_budgets", "meta"}
 """Collections of amounts, counters and times; the rate budget is of the agent's own address."""
 NAME_KEYS = {"name", "by", "alerts_by", "asked_by", "title"}
 """Fields that hold a name alone, in documents that people have made."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.adapters.store.packing import from_document, unpack
-from services.model import Category, CostChange, DaySpan, Month, MonthRead, UsageHistory
+from services.model import Category, CostChange, DaySpan, Month, UsageHistory
 
 USAGE = ("", Category.USAGE.value)
 """As they are stored; costs without a charge category count as usage."""
@@ -33,12 +33,9 @@ class LoadedUsage:
             account = doc["account_id"]
             history = self._found.get(account)
             if history is None:
-                history = UsageHistory(account, self._span, {}, [], [])
+                history = UsageHistory(account, self._span, {}, [])
                 self._found[account] = history
             place = self._places[doc["month"]]
-            history.months.append(
-                MonthRead(doc["month"], doc["metric"], doc["version"], doc["covered"])
-            )
             if doc.get("revisions"):
                 self._add_revised(doc, place, history)
             else:

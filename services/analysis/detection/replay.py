@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 
+from services.analysis.detection.detector import AccountDetector
 from services.analysis.detection.event import ACCOUNT, Event, Kind
 from services.analysis.detection.rules import Rules
-from services.analysis.detection.watch import Watch
 from services.model import CENT, Category, CostChange, CostTable, DaySpan
 
 
@@ -110,56 +110,38 @@ def replay(
     known_after: timedelta = timedelta(days=3),
     accepted: Container[date] = (),
 ) -> list[Detected]:
-    """All events that were raised up to the judging of ``last``, as they stood then.
+    """All events that were raised up to the evaluation of ``last``, as they stood then.
 
-    A day is judged ``known_after`` its date, with the corrections known on that day.
-    ``accepted``: days after whose judging somebody said that this is the new normal.
+    A day is evaluated ``known_after`` its date, with the corrections known on that day.
+    ``accepted``: days after whose evaluation somebody accepted the level as normal.
     """
-    events = follow(Watch(rules, history.usage), history, last, known_after, accepted)
-    return [detected(history.account_id, event) for event in events]
-
-
-def follow(
-    watch: Watch,
-    history: History,
-    last: date,
-    known_after: timedelta,
-    accepted: Container[date] = (),
-) -> list[Event]:
-    """Brings a watch through the days of a history up to ``last``; its events, oldest first.
-
-    These are the events that a watch in the middle of its life knew before, and those of the days
-    that were judged now.
-    """
-    events = [event for event in (watch.before, watch.event) if event is not None]
-    for day in advance(watch, history, last, known_after):
-        newest = watch.event or watch.before
+    corrected = (one.service for one in history.corrections)
+    detector = AccountDetector(rules, dict.fromkeys([*history.usage, *corrected]))
+    events: list[Event] = []
+    for day in _evaluated_days(detector, history, last, known_after):
+        newest = detector.event or detector.before
         if newest is not None and all(event is not newest for event in events):
             events.append(newest)
         if day in accepted:
-            watch.accept()
-    return events
+            detector.accept()
+    return [detected(history.account_id, event) for event in events]
 
 
-def advance(watch: Watch, history: History, last: date, known_after: timedelta) -> Iterable[date]:
-    """Judges the days of a history, the first of which is the day after the watch's last one."""
-    watch.know(history.usage)
-    rows = _rows(history, watch.names)
+def _evaluated_days(
+    detector: AccountDetector, history: History, last: date, known_after: timedelta
+) -> Iterable[date]:
+    """Evaluates the days of a history; each is yielded when it is done."""
+    rows = _rows(history, detector.names)
     first = history.span.first.toordinal()
-    waiting = _by_judging_day(history, known_after)
+    waiting = _by_evaluated_day(history, known_after)
     for i in range(min(len(rows), last.toordinal() - first + 1)):
         for day, changes in waiting.pop(first + i, {}).items():
             if day >= first + i:
-                _correct(rows[day - first], watch.names, changes)
+                _correct(rows[day - first], detector.names, changes)
             else:
-                watch.restate(day, changes, first + i)
-        watch.judge_row(first + i, rows[i])
+                detector.restate(day, changes, first + i)
+        detector.evaluate(first + i, rows[i])
         yield date.fromordinal(first + i)
-
-
-def judging_day(known: date, known_after: timedelta) -> date:
-    """The day before whose judging an amount counts that is known since a day."""
-    return known - known_after
 
 
 def _rows(history: History, names: Sequence[str]) -> list[list[float]]:
@@ -175,26 +157,27 @@ def _rows(history: History, names: Sequence[str]) -> list[list[float]]:
     return [[math.fsum(day), *day] for day in zip(*columns, strict=True)]
 
 
-def _by_judging_day(
+def _by_evaluated_day(
     history: History, known_after: timedelta
 ) -> dict[int, dict[int, dict[str, float]]]:
-    """Judging day → corrected day → service → amount; in the order in which they were known.
+    """Evaluated day → corrected day → service → amount; in the order in which they were known.
 
-    Corrections of earlier days that count before the first day are left out: they were counted.
+    A correction counts from the evaluation of the day that lies ``known_after`` before it was
+    known. Those of days before the history that count before its first day are left out.
     """
-    found: dict[int, dict[int, dict[str, float]]] = defaultdict(dict)
+    by_day: dict[int, dict[int, dict[str, float]]] = defaultdict(dict)
     first, last = history.span.first, history.span.last
     for one in sorted(history.corrections, key=lambda one: one.known):
-        judged = judging_day(one.known, known_after)
-        if one.day <= last and (one.day >= first or judged >= first):
+        evaluated = one.known - known_after
+        if one.day <= last and (one.day >= first or evaluated >= first):
             amount = 0.0 if math.isnan(one.amount) else one.amount
-            at = max(judged, first).toordinal()
-            found[at].setdefault(one.day.toordinal(), {})[one.service] = amount
-    return found
+            at = max(evaluated, first).toordinal()
+            by_day[at].setdefault(one.day.toordinal(), {})[one.service] = amount
+    return by_day
 
 
 def _correct(row: list[float], names: Sequence[str], changes: Mapping[str, float]) -> None:
-    """Changes a day that has not been judged yet."""
+    """Changes a day that has not been evaluated yet."""
     for service, amount in changes.items():
         row[names.index(service)] = amount
     row[0] = math.fsum(row[1:])

@@ -6,7 +6,7 @@ as many more as events are looked back over.
 
 import math
 from array import array
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from services.analysis.detection.baseline import WEEK
 from services.analysis.detection.event import ACCOUNT
@@ -117,62 +117,3 @@ class Rows:
         self.taken = {day: held for day, held in self.taken.items() if day >= self.first}
         self.usual = {day: held for day, held in self.usual.items() if day >= self.first}
         self.gaps = {day for day in self.gaps if day >= self.first}
-
-    def know(self, services: Collection[str]) -> None:
-        """Adds columns of services that have none yet, without usage so far.
-
-        Those that nothing is remembered of any more make room first, so that a row does not grow
-        with the years.
-        """
-        known = set(self.names)
-        new = [name for name in services if name not in known]
-        if not new:
-            return
-        used = [
-            c for c, name in enumerate(self.names) if not c or name in services or self._used(c)
-        ]
-        if len(used) < self.width:
-            self._narrow(used)
-        self._widen(new)
-
-    def _used(self, column: int) -> bool:
-        """Whether anything is remembered of a column."""
-        return (
-            any(self.rows[column :: self.width])
-            or any(self.sums[column :: self.width])
-            or any(column in held for held in self.taken.values())
-            or any(column in held for held in self.usual.values())
-        )
-
-    def _narrow(self, kept: Sequence[int]) -> None:
-        """Keeps only some columns, in their order."""
-        width = self.width
-        for name in ("rows", "sums"):
-            held = getattr(self, name)
-            rows = (held[at : at + width] for at in range(0, len(held), width))
-            setattr(self, name, array("f", (row[c] for row in rows for c in kept)))
-        place = {column: i for i, column in enumerate(kept)}
-        self._move(place)
-        self.names = [self.names[column] for column in kept]
-
-    def _move(self, place: Mapping[int, int]) -> None:
-        """Renumbers what is kept by column."""
-        for kept in (self.taken, self.usual):
-            for day, held in kept.items():
-                kept[day] = {place[column]: amount for column, amount in held.items()}
-
-    def _columns(self, usage: Mapping[str, float]) -> list[int]:
-        """The columns of these services; new ones are added, without usage so far."""
-        self.know(usage)
-        known = {name: column for column, name in enumerate(self.names)}
-        return [known[name] for name in usage]
-
-    def _widen(self, new: Sequence[str]) -> None:
-        width, more = self.width, [0.0] * len(new)
-        for name in ("rows", "sums"):
-            held, wider = getattr(self, name), array("f")
-            for at in range(0, len(held), width):
-                wider.extend(held[at : at + width])
-                wider.extend(more)
-            setattr(self, name, wider)
-        self.names += new

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 LEARNING_DAYS = 35
-"""Days of data after which an account is judged in full."""
+"""Days of data after which an account is evaluated in full."""
 WINDOW = 91
 """Days of the past that say what is normal: 13 weeks."""
 HORIZONS = (1, 3, 7, 14, 21)
-"""Over how many days excess is added up before it is judged, in days."""
+"""Over how many days excess is added up before it is evaluated, in days."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Rules:
     scores: tuple[float, ...] = (4.7, 3.6, 4.9, 4.3, 4.4)
     shares: tuple[float, ...] = (0.2, 0.2, 0.18, 0.14, 0.15)
     service_score: float = 2.2
-    """Added to the scores when a single service is judged: there are many of them."""
+    """Added to the scores when a single service is evaluated: there are many of them."""
     service_share: float = 0.33
     """Share of what was expected of a service over more than three days."""
     account_share: float = 0.08

@@ -1,13 +1,9 @@
-"""What judging costs, against parsing the JSON that the costs come in; all in one run.
+"""What a replay costs beside parsing the JSON that the costs come in; all in one run.
 
-``python -m tests.bench.detection.cost`` prints CPU seconds (medians over rounds):
-
-- one new day of 10,000 accounts × 10 services, judged from kept states to new ones, against
-  parsing the answer of that one day (100,000 series of one point, about 27 MB);
-- a whole backtest of 84 accounts × 15 services × 400 days, against parsing that answer.
-
-The command ends with 1 when the first takes as long as the parsing, or the second ten times as long.
-Parsing is ``json.loads``, and beside it the decoder that the agent uses.
+``python -m tests.bench.detection.cost`` prints CPU seconds (medians over rounds) of a whole
+backtest of 84 accounts × 15 services × 400 days, and of parsing that answer with ``json.loads``
+and with the decoder that the agent uses. It ends with 1 when the replay takes ten times as long as
+``json.loads`` or more.
 """
 
 import argparse
@@ -23,10 +19,8 @@ from datetime import date, timedelta
 from typing import Any
 
 from services.adapters.datadog.wire import Answer
-from services.analysis.detection.memory import after_calm_day, packed, unpacked
 from services.analysis.detection.replay import History, replay
 from services.analysis.detection.rules import Rules
-from services.analysis.detection.watch import Watch
 from services.model import DaySpan
 from tests.bench.detection.worlds import ar_noise, weekly_shape
 
@@ -91,50 +85,6 @@ def cpu(work: Callable[[], Any]) -> float:
     return spent
 
 
-def one_day(accounts: int, services: int, rounds: int) -> dict[str, list[float]]:
-    """A new day of many accounts, from their stored states."""
-    days = 160
-    made = [usage_of(seed, services, days) for seed in range(min(TEMPLATES, accounts))]
-    states = []
-    for usage in made:
-        watch = Watch(RULES, usage)
-        columns = list(usage.values())
-        for i in range(days - 1):
-            row = [column[i] for column in columns]
-            watch.judge_row(FIRST.toordinal() + i, [sum(row), *row])
-        states.append(packed(watch))
-    names = [(f"{n:012d}", made[n % len(made)]) for n in range(accounts)]
-    body = answer(names, days - 1, days)
-    today = [{name: row[days - 1] for name, row in usage.items()} for usage in made]
-    day = FIRST.toordinal() + days - 1
-    span = DaySpan(date.fromordinal(day), date.fromordinal(day))
-
-    def judged() -> list[bytes]:
-        return [
-            after_day(states[n % len(states)], day, today[n % len(today)]) for n in range(accounts)
-        ]
-
-    def one_round() -> dict[str, float]:
-        return {
-            "json.loads": cpu(lambda: json.loads(body)),
-            "our decoder": cpu(lambda: rows_of(body, span)),
-            "judge": cpu(judged),
-        }
-
-    found = [one_round() for _ in range(rounds)]
-    return {name: [one[name] for one in found] for name in found[0]}
-
-
-def after_day(state: bytes, day: int, usage: dict[str, float]) -> bytes:
-    """The state after a day, as the daily run makes it of the kept one."""
-    calm = after_calm_day(state, day, usage, RULES.floor)
-    if calm is not None:
-        return calm
-    watch = unpacked(state, RULES)
-    watch.judge(day, usage)
-    return packed(watch)
-
-
 def whole_backtest(accounts: int, services: int, days: int, rounds: int) -> dict[str, list[float]]:
     """A replay of the whole history of some accounts."""
     made = [(f"{n:012d}", usage_of(n, services, days)) for n in range(accounts)]
@@ -163,16 +113,12 @@ def show(title: str, spent: dict[str, list[float]], work: str, most: float) -> b
 
 
 def main() -> int:
-    """Prints both tables; 1 when judging takes more than it may."""
+    """Prints the table; 1 when the replay takes more than it may."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--accounts", type=int, default=10_000)
     args = parser.parse_args()
-    title = f"One new day, {args.accounts:,} accounts × 10 services"
-    day = show(title, one_day(args.accounts, 10, args.rounds), "judge", 1)
     title = "A whole backtest, 84 accounts × 15 services × 400 days"
-    whole = show(title, whole_backtest(84, 15, 400, args.rounds), "replay", 10)
-    return 0 if day and whole else 1
+    return 0 if show(title, whole_backtest(84, 15, 400, args.rounds), "replay", 10) else 1
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
-"""What judging costs through the product's real path: stored in MongoDB, loaded, judged, recorded.
+"""What detection costs through the product's real path: stored in MongoDB, loaded, replayed, recorded.
 
-``python -m tests.bench.detection.real_path [--accounts 10000]`` prints CPU seconds of this process
-(MongoDB's own are not in it), against parsing the JSON that the costs come in, in one run:
+``python -m tests.bench.detection.real_path [--accounts 84 10000]`` prints CPU seconds of this
+process (MongoDB's own are not in it) and how far its memory grew:
 
-- the daily run's judging of one new day, of that many accounts × 10 services: first without,
-  then with what was kept of the day before;
+- the daily detection of so many accounts × 10 services, twice: the first one ever, and that of
+  the day after;
+- what a batch of histories takes, for several sizes of batches;
 - a whole ``backtest`` of 84 accounts × 15 services × 400 days.
 """
 
@@ -12,33 +13,39 @@ import argparse
 import asyncio
 import gc
 import json
+import logging
+import re
 import secrets
 import tempfile
 import time
-from collections.abc import Awaitable
+import tracemalloc
+from collections.abc import Awaitable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime, timedelta
+from multiprocessing import get_context
 from pathlib import Path
 
+import structlog
 from pydantic import SecretStr
 
 from services.adapters.embedded import start_embedded
 from services.adapters.secrets import FernetBox
 from services.adapters.store import MongoStore
+from services.analysis.detection.rules import Rules
 from services.anomalies import Anomalies
 from services.audit import Audit
 from services.backtests import Backtests
 from services.config import Config
 from services.costs import Costs
 from services.detections import Detections
-from services.judging import REPLAYED, Judgement, Judging, Outcome
+from services.history_replay import HISTORY, ReplayDay, replay_batch
 from services.model import (
+    UNATTRIBUTED,
     Category,
     CostSeries,
     CostTable,
     DaySpan,
-    KeptWatch,
     SourceState,
-    UsageHistory,
 )
 from services.plans import Plans
 from services.settings import SmtpSettings
@@ -48,8 +55,19 @@ from tests.fakes.costs import FakeCosts
 
 AT_ONCE = 500
 FLOOR = 25.0
-COMPARED = 51
-"""Days that the daily run reads again on the 20th of a month: this month and the one before."""
+SERVICES = 10
+BATCHES = (25, 100, 250)
+
+
+def resident_mebibytes(field: str) -> float:
+    """Resident memory of this process on Linux: ``VmRSS`` now, ``VmHWM`` at its peak."""
+    (line,) = re.findall(rf"{field}:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    return int(line) / 1024
+
+
+def forget_peak() -> None:
+    """Makes the peak that of now (see proc(5), clear_refs)."""
+    Path("/proc/self/clear_refs").write_text("5")
 
 
 async def spent(work: Awaitable[object]) -> float:
@@ -58,20 +76,6 @@ async def spent(work: Awaitable[object]) -> float:
     begin = time.process_time()
     await work
     return time.process_time() - begin
-
-
-class Measured(Judging):
-    """Counts what going on with kept watches takes, without reading and storing them."""
-
-    spent = 0.0
-
-    def _gone_on(
-        self, kept: KeptWatch, usage: UsageHistory, day: Judgement
-    ) -> tuple[Outcome, KeptWatch | None] | None:
-        begin = time.thread_time()
-        found = super()._gone_on(kept, usage, day)
-        self.spent += time.thread_time() - begin
-        return found
 
 
 async def fill(store: MongoStore, accounts: int, services: int, days: int) -> list[str]:
@@ -93,6 +97,8 @@ async def fill(store: MongoStore, accounts: int, services: int, days: int) -> li
         ]
         await store.costs.save_totals("datadog", "m", CostTable(span, "USD", totals), at)
         await store.costs.save_details("datadog", "m", table, [names[n] for n in part], at)
+    # Costs without an account, none here: a backtest reads months again that lack them.
+    await store.costs.save_details("datadog", "m", CostTable(span, "USD", []), [UNATTRIBUTED], at)
     await store.costs.save_state(
         SourceState(
             source="datadog",
@@ -105,11 +111,6 @@ async def fill(store: MongoStore, accounts: int, services: int, days: int) -> li
     return names
 
 
-def _parsed(body: bytes) -> float:
-    """CPU seconds of parsing an answer."""
-    return cpu(lambda: json.loads(body))
-
-
 def show(title: str, rows: list[tuple[str, float]], unit: float) -> None:
     """A Markdown table: seconds, and as multiples of a unit."""
     print(f"\n{title}\n\n| | CPU s | × json.loads |\n|---|---:|---:|")
@@ -117,16 +118,28 @@ def show(title: str, rows: list[tuple[str, float]], unit: float) -> None:
         print(f"| {name} | {seconds:.2f} | {seconds / unit:.2f} |", flush=True)
 
 
-async def one_day(store: MongoStore, accounts: int) -> None:
-    """The judging of the daily run, a day after the last one."""
-    services, days = 10, REPLAYED.days + 1
-    made = [usage_of(seed, services, days) for seed in range(min(TEMPLATES, accounts))]
-    pairs = [(f"{n:012d}", made[n % len(made)]) for n in range(accounts)]
-    new_day, compared = (_parsed(answer(pairs, days - n, days)) for n in (1, COMPARED))
-    names = await fill(store, accounts, services, days)
-    judging = Measured(costs=store.costs, watches=store.watches, source="datadog")
+def filled(url: str, database: str, accounts: int) -> list[str]:
+    """Stores as much history as is replayed; for a process of its own, whose memory is not counted."""
+
+    async def work() -> list[str]:
+        store = MongoStore(url, database)
+        names = await fill(store, accounts, SERVICES, HISTORY.days + 2)
+        await store.aclose()
+        return names
+
+    return asyncio.run(work())
+
+
+async def daily_detection(url: str, accounts: int) -> None:
+    """The detection of the daily run on two days in a row."""
+    database = f"bench_{secrets.token_hex(6)}"
+    store = MongoStore(url, database)
+    await store.prepare()
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        names = await asyncio.get_running_loop().run_in_executor(
+            pool, filled, url, database, accounts
+        )
     detections = Detections(
-        judging=judging,
         costs=store.costs,
         store=store.anomalies,
         anomalies=Anomalies(store.anomalies),
@@ -135,34 +148,43 @@ async def one_day(store: MongoStore, accounts: int) -> None:
         source="datadog",
         complete_after_hours=48,
     )
-    through = FIRST + timedelta(days=days - 1)
+    through = FIRST + HISTORY + timedelta(days=1)
+    yesterday = through - timedelta(days=1)
     now = datetime(through.year, through.month, through.day, 9, tzinfo=UTC) + timedelta(days=3)
-    before = await spent(
-        detections.judge(
-            names,
-            through - timedelta(days=1),
-            "USD",
-            now - timedelta(days=1),
-            since=None,
-            floor=FLOOR,
+    gc.collect()
+    forget_peak()
+    memory = resident_mebibytes("VmRSS")
+    first = await spent(
+        detections.detect_day(
+            names, yesterday, "USD", now - timedelta(days=1), since=None, floor=FLOOR
         )
     )
-    today = await spent(
-        detections.judge(
-            names, through, "USD", now, since=through - timedelta(days=1), floor=FLOOR
-        )
+    second = await spent(
+        detections.detect_day(names, through, "USD", now, since=yesterday, floor=FLOOR)
     )
-    show(
-        f"Daily run, {accounts:,} accounts × {services} services",
-        [
-            ("json.loads of the new day alone", new_day),
-            (f"json.loads of the {COMPARED} days that a daily run reads", compared),
-            ("first day, judged from all of the history", before),
-            ("**one new day, judged**", judging.spent),
-            ("the same with all reading, keeping and recording", today),
-        ],
-        new_day,
+    grown = resident_mebibytes("VmHWM") - memory
+    raised = len(await store.anomalies.newest("datadog", limit=10 * accounts))
+    await store.aclose()
+    print(
+        f"| {accounts:,} | {first:.2f} | {second:.2f} | {1000 * second / accounts:.1f} | "
+        f"{raised:,} | {memory:.0f} | {grown:.0f} |",
+        flush=True,
     )
+
+
+async def batch_memory(store: MongoStore) -> None:
+    """How much memory a batch takes at its peak, as Python allocates it."""
+    names = await fill(store, max(BATCHES), SERVICES, HISTORY.days + 1)
+    day = ReplayDay(FIRST + HISTORY, timedelta(days=3), Rules(floor=FLOOR))
+    print(f"\nA batch of accounts × {SERVICES} services\n")
+    print("| accounts | peak MiB | CPU s |\n|---:|---:|---:|")
+    for size in BATCHES:
+        seconds = await spent(replay_batch(store.costs, "datadog", names[:size], day, {}))
+        tracemalloc.start()
+        await replay_batch(store.costs, "datadog", names[:size], day, {})
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        print(f"| {size} | {peak / 2**20:.1f} | {seconds:.2f} |", flush=True)
 
 
 async def whole_backtest(store: MongoStore) -> None:
@@ -189,11 +211,21 @@ async def whole_backtest(store: MongoStore) -> None:
     show(f"Backtest, {accounts} accounts × {services} services × {days} days", rows, parsed)
 
 
-async def measure(accounts: int) -> None:
-    """Both, each on a database of its own."""
+async def measure(accounts: Sequence[int]) -> None:
+    """Prints the tables; each measurement has a database of its own."""
+    logging.disable()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     with tempfile.TemporaryDirectory() as folder:
         async with start_embedded(Path(folder)) as mongo:
-            for work in (whole_backtest, lambda store: one_day(store, accounts)):
+            print(f"Daily detection, accounts × {SERVICES} services\n")
+            print(
+                "| accounts | first day, CPU s | next day, CPU s | ms an account | anomalies |",
+                end="",
+            )
+            print(" MiB before | MiB more at the peak |\n|---:|---:|---:|---:|---:|---:|---:|")
+            for number in accounts:
+                await daily_detection(mongo.url, number)
+            for work in (batch_memory, whole_backtest):
                 store = MongoStore(mongo.url, f"bench_{secrets.token_hex(6)}")
                 await store.prepare()
                 await work(store)
@@ -201,9 +233,9 @@ async def measure(accounts: int) -> None:
 
 
 def main() -> None:
-    """Prints both tables."""
+    """Reads how many accounts."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--accounts", type=int, default=10_000)
+    parser.add_argument("--accounts", type=int, nargs="+", default=[84, 10_000])
     asyncio.run(measure(parser.parse_args().accounts))
 
 

@@ -1,7 +1,8 @@
-"""Watches one account: what is normal, what stands out today, and the event it belongs to.
+"""Detects events in one account: what is normal, what stands out today, which event it belongs to.
 
-The state is small and grows no older: 91 days of amounts as 32-bit floats, what was taken out of
-them, and a few bumps. A day is judged once, and again when it is restated.
+Its state lives for one replay and does not grow with its length: 91 days of amounts as 32-bit
+floats, what was taken out of them, and a few bumps. A day is evaluated once, and again when it is
+restated.
 """
 
 import math
@@ -19,9 +20,9 @@ from services.analysis.detection.baseline import (
 )
 from services.analysis.detection.event import SPIKE_DAYS, Event, diffuse
 from services.analysis.detection.habits import Bump, due_charge, is_habit, remembered
+from services.analysis.detection.prefilter import columns_to_evaluate
 from services.analysis.detection.rows import BACK_DAYS, Rows
 from services.analysis.detection.rules import LEARNING_DAYS, WINDOW, Rules
-from services.analysis.detection.screen import screened
 
 ENDS_AFTER_DAYS = 3
 """So many days without excess end an event."""
@@ -34,8 +35,8 @@ STANDS_OUT = 3.0
 FEW_DAYS_BACK = 14
 FORGOTTEN_DAYS = 220
 """A bump of so many days ago is as if it had never been: so much history is replayed."""
-REJUDGED_DAYS = 30
-"""A restated day is judged again for so long."""
+REEVALUATED_DAYS = 30
+"""For how long a restated day is evaluated again."""
 CARRIES = 0.15
 """A service belongs to an account's event when it carries this share of the excess."""
 STILL = 0.4
@@ -51,8 +52,8 @@ JUMP_DAYS, JUMP_FACTOR, JUMP_FLOORS = 14, 4.0, 8.0
 """While learning: from this day on, above the largest day so far by this factor and floors."""
 
 
-class Watch(Rows):
-    """The state of one account between days."""
+class AccountDetector(Rows):
+    """What is known of one account in the middle of a replay."""
 
     def __init__(self, rules: Rules, services: Iterable[str] = ()) -> None:
         super().__init__(services)
@@ -73,35 +74,13 @@ class Watch(Rows):
         self.bumps = {}
         self.event = self.before = None
 
-    def _used(self, column: int) -> bool:
-        name = self.names[column]
-        events = (self.event, self.before)
-        return (
-            super()._used(column)
-            or bool(self.recent(column))
-            or any(event is not None and name in event.sums for event in events)
-        )
-
-    def _move(self, place: Mapping[int, int]) -> None:
-        super()._move(place)
-        self.bumps = {place[c]: bumps for c, bumps in self.bumps.items() if c in place}
-
     # A day
 
-    def judge(self, day: int, usage: Mapping[str, float]) -> None:
-        """Judges the usage by service of the day after the last one.
+    def evaluate(self, day: int, row: Sequence[float]) -> None:
+        """Evaluates the day after the last one; ``row``: its amounts in the order of ``names``.
 
         A day without any usage says nothing: the source may be late, the account closed.
         """
-        columns = self._columns(usage)
-        row = [0.0] * self.width
-        for column, amount in zip(columns, usage.values(), strict=True):
-            row[column] = amount
-        row[0] = math.fsum(usage.values())
-        self.judge_row(day, row)
-
-    def judge_row(self, day: int, row: Sequence[float]) -> None:
-        """The same with amounts in the order of ``names``, the whole account first."""
         if row[0] <= 0:
             self._missing(day)
             return
@@ -113,12 +92,12 @@ class Watch(Rows):
         self._append(row)
         age = day - self.begin + 1
         if age > LEARNING_DAYS:
-            self._judge(day, row)
+            self._evaluate(day, row)
             return
         if age == LEARNING_DAYS:
             self._tidy()
         elif age > JUMP_DAYS:
-            self._judge_learning(day, row[0])
+            self._evaluate_learning(day, row[0])
 
     def _missing(self, day: int) -> None:
         self.silent += 1
@@ -129,8 +108,8 @@ class Watch(Rows):
             if self.silent >= GONE_DAYS:
                 self._end(day)
 
-    def _judge_learning(self, day: int, today: float) -> None:
-        """While learning, only a large jump of the whole account is told."""
+    def _evaluate_learning(self, day: int, today: float) -> None:
+        """While learning, only a large jump of the whole account raises an event."""
         if self.event is not None:
             self._follow(day)
             return
@@ -148,8 +127,8 @@ class Watch(Rows):
                 self.bumps.setdefault(column, []).append(Bump(day, excess))
                 self._put(day, column, limit)
 
-    def _judge(self, day: int, row: Sequence[float]) -> None:
-        candidates = screened(self.rows, self.sums, row, self.rules.floor)
+    def _evaluate(self, day: int, row: Sequence[float]) -> None:
+        candidates = columns_to_evaluate(self.rows, self.sums, row, self.rules.floor)
         event = self.event
         if event is not None:
             candidates |= {c for c, name in enumerate(self.names) if name in event.sums}
@@ -162,7 +141,7 @@ class Watch(Rows):
             self._follow(day, new=bool(hits))
 
     def _hits(self, day: int, candidates: Iterable[int], row: Sequence[float]) -> dict[int, Look]:
-        """The columns of a day that are told, apart from those that have been."""
+        """The columns of a day that stand out, except those that belong to the open event."""
         level = median(week_sums(self.series(0, day), 4)) / WEEK
         hits: dict[int, Look] = {}
         cleared = 0.0
@@ -179,7 +158,7 @@ class Watch(Rows):
     def _look(
         self, day: int, column: int, amount: float, level: float, cleared: float
     ) -> tuple[Look, float]:
-        """Judges a column of a day; also the money that habits explain.
+        """Evaluates a column of a day; also returns the money that habits explain.
 
         ``cleared`` is what habits of the services explain of the account.
         """
@@ -232,15 +211,15 @@ class Watch(Rows):
         event = self.event
         return event.sums[self.names[column]] / len(event.shares) if event else 0.0
 
-    # A day that was judged before
+    # A day that was evaluated before
 
-    def restate(self, day: int, usage: Mapping[str, float], judging: int) -> None:
+    def restate(self, day: int, usage: Mapping[str, float], evaluated: int) -> None:
         """Takes the amounts of some services of a past day as they are known now.
 
-        ``judging`` is the day whose costs are judged next. A day that had no usage is filled; one
-        that has grown is judged again, so that what came late is still told.
+        ``evaluated`` is the day that is evaluated next. A day that had no usage is filled; one that
+        has grown is evaluated again, so that what came late still raises an event.
         """
-        columns = self._columns(usage)
+        columns = [self.names.index(service) for service in usage]
         if self.begin is None or not max(self.first, self.begin) <= day < self.next_day:
             return
         amounts = dict(zip(columns, usage.values(), strict=True))
@@ -255,7 +234,7 @@ class Watch(Rows):
         for column, amount in amounts.items():
             self._know(day, column, amount)
         if grown and self._counted(day) is None:
-            self._judge_again(day, amounts, judging)
+            self._evaluate_again(day, amounts, evaluated)
 
     def _counted(self, day: int) -> Event | None:
         """The event that a day belongs to."""
@@ -277,9 +256,9 @@ class Watch(Rows):
         for kept in (self.taken, self.usual):
             kept.get(day, {}).pop(column, None)
 
-    def _judge_again(self, day: int, amounts: Mapping[int, float], judging: int) -> None:
+    def _evaluate_again(self, day: int, amounts: Mapping[int, float], evaluated: int) -> None:
         young = day - (self.begin or 0) < LEARNING_DAYS
-        if young or judging - day > REJUDGED_DAYS:
+        if young or evaluated - day > REEVALUATED_DAYS:
             return
         row = [self.amount(day, column) for column in range(self.width)]
         hits = self._hits(day, amounts, row)
@@ -288,7 +267,7 @@ class Watch(Rows):
         if self.event is not None:
             self._join(self.event, day, hits)
             return
-        self._raise(day, hits, judging)
+        self._raise(day, hits, evaluated)
         for later in range(day, self.next_day):
             if later not in self.gaps:
                 self._follow(later, new=later == day)
@@ -306,7 +285,7 @@ class Watch(Rows):
 
     # Events
 
-    def _raise(self, day: int, hits: Mapping[int, Look], judging: int) -> None:
+    def _raise(self, day: int, hits: Mapping[int, Look], evaluated: int) -> None:
         """Begins an event with what stands out on a day, or lets it join the one that is open."""
         main = max(hits, key=lambda column: (hits[column].score, -column))
         start = self._onset(day, main, hits[main].horizon)
@@ -316,7 +295,7 @@ class Watch(Rows):
             if self._goes_on(before, main, day, hits[main].horizon):
                 before.ended, event = None, before
         if event is None:
-            event = Event(start, judging, day, hits[main].horizon, hits[main].score)
+            event = Event(start, evaluated, day, hits[main].horizon, hits[main].score)
         self.event, self.before = event, None
         columns = set(hits)
         if 0 in hits:

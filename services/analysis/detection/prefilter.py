@@ -1,16 +1,16 @@
-"""Which columns of a day may stand out: all others surely do not, and on most days none does."""
+"""Which columns of a day can stand out at all: on most days none, so most days cost little."""
 
 from array import array
 from collections.abc import Sequence
 
 DAY_STEP, DAY_MONEY, WEEK_STEP = 1.15, 0.4, 1.08
-"""Only a column whose day or week exceeds those of both weeks before by this is looked at."""
+"""Only a column whose day or week exceeds those of both weeks before by this is evaluated."""
 
 
-def screened(
+def columns_to_evaluate(
     rows: "array[float]", sums: "array[float]", row: Sequence[float], floor: float
 ) -> set[int]:
-    """The columns to be looked at, of the day whose row was added last.
+    """The columns to evaluate of the day whose row was added last.
 
     ``rows``, ``sums``: as in ``Rows``, of three weeks at least. ``row``: the day's amounts.
     """
