@@ -1,14 +1,18 @@
 """What all tests share: a clean environment, a real MongoDB, the agent as a process."""
 
 import asyncio
+import fcntl
 import os
 import secrets
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 import stamina
@@ -18,6 +22,7 @@ from hypothesis import settings as hypothesis_settings
 from services.adapters.embedded import start_embedded
 from services.adapters.store import MongoStore
 from services.settings import setting_fields
+from tests.servers.agents import AgentStarter
 
 ROOT = Path(__file__).parent.parent
 
@@ -47,12 +52,63 @@ def _clean_environment() -> None:
         os.environ.pop(f"{field.alias}_FILE", None)
 
 
+SHARED_FOLDER = pytest.StashKey[Path]()
+"""What the test processes of one run share, on a disk in memory where there is one."""
+MEMORY_DISK = Path("/dev/shm")
+MIN_MEMORY_DISK_BYTES = 4 * 2**30
+"""A container often has 64 MB there, which MongoDB would fill."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option of `make test-all`."""
+    parser.addoption(
+        "--all",
+        action="store_true",
+        help="run what is slow too, and everything in its long form, as `make test-all` does",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the folder that all test processes share.
+
+    Creating a database takes MongoDB 46 files, each with an fsync: a second on a busy disk, a
+    fifth of that in memory.
+    """
+    if not hasattr(config, "workerinput"):
+        in_memory = (
+            MEMORY_DISK.is_dir() and shutil.disk_usage(MEMORY_DISK).free > MIN_MEMORY_DISK_BYTES
+        )
+        folder = tempfile.mkdtemp(
+            prefix="cost-agent-tests-", dir=MEMORY_DISK if in_memory else None
+        )
+        config.stash[SHARED_FOLDER] = Path(folder)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell each process of pytest-xdist the folder."""
+    node.workerinput["shared_folder"] = str(node.config.stash[SHARED_FOLDER])
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Remove the shared folder once its MongoDB has ended, which it does without users."""
+    folder = config.stash.get(SHARED_FOLDER, None)
+    if folder is None:
+        return
+    guardian = folder / "mongo" / "guardian.lock"
+    if guardian.exists():
+        with guardian.open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
 @pytest.fixture(scope="session")
-def mongo_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A real MongoDB for the whole test process."""
-    folder = tmp_path_factory.mktemp("data")
+def mongo_url(pytestconfig: pytest.Config) -> Iterator[str]:
+    """A real MongoDB, one for all test processes of a run."""
+    of_worker = getattr(pytestconfig, "workerinput", None)
+    shared = of_worker["shared_folder"] if of_worker else pytestconfig.stash[SHARED_FOLDER]
     loop = asyncio.new_event_loop()
-    context = start_embedded(folder)
+    context = start_embedded(Path(shared))
     try:
         yield loop.run_until_complete(context.__aenter__()).url
     finally:
@@ -80,8 +136,10 @@ def _quick_retries() -> Iterator[None]:
 class AgentProcess:
     """The agent as people start it, in a process of its own."""
 
-    def __init__(self, environment: dict[str, str]) -> None:
+    def __init__(self, environment: dict[str, str], starter: AgentStarter | None = None) -> None:
         self.environment = environment
+        self._starter = starter
+        """None: as on a command line, which costs an import of the agent each time."""
         self.log: Path | None = None
         """A file for the log of processes to come; a pipe that nobody reads would fill up."""
 
@@ -91,14 +149,17 @@ class AgentProcess:
 
     def start(self, *arguments: str, **more: str) -> "subprocess.Popen[str]":
         """Starts a command."""
+        environment, folder = self._all(more), self.environment["DATA_DIR"]
         with ExitStack() as stack:
-            log = stack.enter_context(self.log.open("ab")) if self.log else subprocess.PIPE
+            log = stack.enter_context(self.log.open("ab")) if self.log else None
+            if self._starter is not None:
+                return self._starter.start(arguments, environment, folder, log)
             return subprocess.Popen(
                 [sys.executable, str(ROOT / "app.py"), *arguments],
-                env=self._all(more),
-                cwd=self.environment["DATA_DIR"],
+                env=environment,
+                cwd=folder,
                 stdout=subprocess.PIPE,
-                stderr=log,
+                stderr=log or subprocess.PIPE,
                 text=True,
             )
 
@@ -109,13 +170,24 @@ class AgentProcess:
         return subprocess.CompletedProcess(arguments, process.returncode, out, err)
 
 
+@pytest.fixture(scope="session")
+def agent_starter(pytestconfig: pytest.Config) -> Iterator[AgentStarter | None]:
+    """What starts agents by forks; None when everything is tested in its long form."""
+    if pytestconfig.getoption("--all"):
+        yield None
+        return
+    with AgentStarter() as starter:
+        yield starter
+
+
 @pytest.fixture
-def agent(tmp_path: Path, mongo_url: str) -> AgentProcess:
+def agent(tmp_path: Path, mongo_url: str, agent_starter: AgentStarter | None) -> AgentProcess:
     """The agent on a database of its own."""
     return AgentProcess(
         {
             "DATA_DIR": str(tmp_path),
             "MONGO_URL": mongo_url,
             "DB_NAME": f"test_{secrets.token_hex(6)}",
-        }
+        },
+        agent_starter,
     )

@@ -27,8 +27,6 @@ NAMES = ("Checkout", "Checkout Beta", "Search", "R&D", "Team 1", "help")
 
 NO_PACE = Pace((), (), 0.02, 0.5)
 """The simulator bears everything; the pace has tests of its own."""
-ACK_SECONDS = 3.0
-"""Within a second by design; more on a machine that is busy with other things."""
 
 
 def said(turn: Turn) -> str:
@@ -72,7 +70,6 @@ class World:
         before = set(self.sim.messages)
         turn = await self.sim.post(activity)
         assert turn.status in {200, 201}
-        assert turn.seconds < ACK_SECONDS
         where = activity["conversation"]["id"]
 
         def answered() -> Message | None:

@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 
 from bot.commands import COMMANDS
-from tests.bot.agent import ACK_SECONDS, World, world
+from tests.bot.agent import World, world
 from tests.servers.teams import ANA, BOB, GUEST, STRANGER, Person, Where, actions_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -243,15 +243,6 @@ async def test_somebody_of_another_tenant_is_not_answered_at_all(
     assert (await here.sim.post(press)).status == 403
     assert len(here.sim.messages) == messages
     assert here.state() == before
-
-
-async def test_a_list_of_examples_takes_no_longer_than_a_second_each(here: World) -> None:
-    slow = []
-    for example in EXAMPLES:
-        if not example[4]:
-            turn = await here.sim.say(typed(example, 1)[0], BOB)
-            slow += [(example[1], turn.seconds)] if turn.seconds > ACK_SECONDS else []
-    assert slow == []
 
 
 async def test_help_names_what_the_reader_may_do_and_nothing_else(here: World) -> None:

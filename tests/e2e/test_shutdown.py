@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -125,17 +124,14 @@ async def test_what_does_not_end_within_the_grace_is_left_as_what_it_is(
             async with asyncio.timeout(30):
                 while not smtp.hanging:
                     await asyncio.sleep(0.01)
-            told = time.monotonic()
             process.send_signal(signal.SIGTERM)
-            await asyncio.to_thread(process.wait, 60)
-            took = time.monotonic() - told
+            await asyncio.to_thread(process.wait, 60)  # while the mail server still hangs
         finally:
             with suppress(ProcessLookupError):
                 process.kill()
         (left,) = [one for one in ledger(agent) if one["recipient"] == "team1@example.org"]
         assert (left["state"], left["ambiguous"], left["owner"]) == (state, unsure, None)
         assert process.returncode == 0
-        assert took < 15
 
 
 async def test_a_command_ends_with_the_mail_in_hand_and_the_next_goes_on(

@@ -105,6 +105,8 @@ class Fault:
     """A regular expression that the path must hold."""
     delay: float = 0.0
     """Seconds before the answer."""
+    held: asyncio.Event | None = None
+    """No answer until it is set."""
     usual: bool = False
     """Only late; the answer itself is the usual one."""
 
@@ -115,7 +117,6 @@ class Turn:
 
     status: int
     body: Any
-    seconds: float
     replies: list[Message]
 
 
@@ -327,7 +328,6 @@ class TeamsSim:
             headers["Authorization"] = header
         elif self.authenticated:
             headers["Authorization"] = f"Bearer {self.token()}"
-        began = time.perf_counter()
         async with self._http.post(
             f"{self.bot_url}/api/messages", json=activity, headers=headers, **more
         ) as response:
@@ -340,7 +340,7 @@ class TeamsSim:
             for message in self.messages.values()
             if before.get(message.id) != message.version
         ]
-        return Turn(response.status, body, time.perf_counter() - began, replies)
+        return Turn(response.status, body, replies)
 
     def token(self, key: Any = None, algorithm: str = "RS256", **claims: Any) -> str:
         """A Bot Framework token; a claim of None is left out."""
@@ -416,6 +416,8 @@ class TeamsSim:
         fault = self._fault(request)
         if fault is not None and fault.delay:
             await asyncio.sleep(fault.delay)
+        if fault is not None and fault.held:
+            await fault.held.wait()
         refused = self._refused(request)
         if refused is not None:
             answer = refused

@@ -1,0 +1,64 @@
+"""No test asserts how long something takes: that is measured in tests/bench and tests/slow."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parent.parent
+MAY_MEASURE = ("bench", "chaos", "install", "slow")
+PERFORMANCE_CLOCKS = {"perf_counter", "process_time", "thread_time", "getrusage", "timeit"}
+DEADLINE_CLOCKS = {"monotonic", "time"}
+"""May end a wait, as in ``assert time.monotonic() < end``; differences measure."""
+FOUND = """
+import time
+from time import perf_counter_ns
+began = time.monotonic()
+assert time.monotonic() - began < 3
+took = time.time() - began
+loop.time() - began
+"""
+ALLOWED = """
+import time
+end = time.monotonic() + 60
+assert time.monotonic() < end
+wait(max(0.0, end - time.monotonic()))
+shift = token.issued - 5
+"""
+
+
+def _name(node: ast.expr) -> str:
+    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+
+
+def _is_reading(node: ast.expr, clocks: set[str]) -> bool:
+    return isinstance(node, ast.Call) and _name(node.func).removesuffix("_ns") in clocks
+
+
+def measurements(source: str) -> Iterator[int]:
+    """The lines that read a clock to measure, not to wait."""
+    for node in ast.walk(ast.parse(source)):
+        names = [alias.name for alias in node.names] if isinstance(node, ast.ImportFrom) else []
+        if isinstance(node, ast.Attribute | ast.Name):
+            names.append(_name(node))
+        if any(name.removesuffix("_ns") in PERFORMANCE_CLOCKS for name in names):
+            yield node.lineno  # type: ignore[attr-defined]  # all these nodes have one
+        # The remaining time is end minus now; what has passed is now minus the beginning.
+        is_difference = isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub)
+        if is_difference and _is_reading(node.left, DEADLINE_CLOCKS):
+            yield node.lineno
+
+
+def test_measurements_are_told_from_deadlines() -> None:
+    assert sorted(measurements(FOUND)) == [3, 5, 6, 7]
+    assert list(measurements(ALLOWED)) == []
+
+
+@pytest.mark.parametrize("path", sorted(TESTS.iterdir()), ids=lambda path: path.name)
+def test_no_test_measures_time(path: Path) -> None:
+    if path.name in MAY_MEASURE:
+        return
+    for module in [path] if path.suffix == ".py" else path.rglob("*.py"):
+        found = list(measurements(module.read_text("utf-8")))
+        assert found == [], module.relative_to(TESTS)
