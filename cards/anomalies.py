@@ -34,7 +34,8 @@ from services.model import (
     RunState,
 )
 from services.rendering.blocks import crossing as crossing_words
-from services.rendering.blocks import driver_words, period_names
+from services.rendering.blocks import period_names
+from services.rendering.explanations import driver_words
 from services.rendering.hints import hint
 from services.resolutions import is_for_admins
 from services.wording import (

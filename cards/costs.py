@@ -18,16 +18,9 @@ from cards.elements import (
 )
 from cards.general import late, sample_notice
 from services.model import ChangeLine, CostHistory, DayAmount, Explanation, TeamReport, WeekCost
-from services.rendering.blocks import (
-    ROUNDING,
-    change_row,
-    days_line,
-    line_name,
-    period_names,
-    reasons,
-    remainder,
-    window_line,
-)
+from services.rendering.blocks import days_line, period_names, window_line
+from services.rendering.change_rows import ROUNDING, change_row, remainder
+from services.rendering.explanations import line_name, reasons
 from services.wording import (
     cents,
     change,

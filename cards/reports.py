@@ -38,7 +38,7 @@ from services.model import (
     TeamReport,
 )
 from services.rendering.admin_view import admin_view
-from services.rendering.blocks import Row
+from services.rendering.change_rows import Row
 from services.rendering.team_view import TeamView, team_view
 from services.wording import clock_time, day, listed, plural
 

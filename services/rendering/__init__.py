@@ -1,1 +1,1 @@
-"""Reports as subject, HTML and plain text, and the bytes of a mail."""
+"""Reports as subject, HTML and plain text, and the bytes of an email."""

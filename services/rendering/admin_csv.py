@@ -1,4 +1,4 @@
-"""The CSV beside the admins' mail: one row for each team and each unmapped account."""
+"""The CSV attached to the admins' email: a row for each team and each unmapped account."""
 
 import csv
 import io
@@ -14,26 +14,27 @@ COLUMNS = (
 
 
 def admin_csv(report: AdminReport) -> bytes:
-    """RFC 4180 with a byte order mark, so that spreadsheets read it as UTF-8."""
+    """Write RFC 4180 in UTF-8."""
     out = io.StringIO(newline="")
     writer = csv.writer(out)
     writer.writerow(COLUMNS)
     first, last = report.window.current.first, report.window.current.last
-    tail = [report.currency, first.isoformat(), last.isoformat()]
+    period = [report.currency, first.isoformat(), last.isoformat()]
     for line in report.teams:
-        share = percent_moved(line.current, line.previous)
-        percent = "" if share is None else f"{one_decimal(share)}"
+        change = percent_moved(line.current, line.previous)
+        percent = "" if change is None else f"{one_decimal(change)}"
         amounts = _amounts(line.current, line.previous)
         above = "yes" if line.above_threshold else "no"
         account = safe_cell(line.aws_account_id)
-        writer.writerow([safe_cell(line.team_name), account, *amounts, percent, *tail, above])
-    for one in report.unmapped:
-        amounts = _amounts(one.current, one.previous)
-        name = safe_cell(f"(no team) {one.account_name or ''}".strip())
-        writer.writerow([name, safe_cell(one.aws_account_id), *amounts, "", *tail, ""])
+        writer.writerow([safe_cell(line.team_name), account, *amounts, percent, *period, above])
+    for unmapped in report.unmapped:
+        amounts = _amounts(unmapped.current, unmapped.previous)
+        name = safe_cell(f"(no team) {unmapped.account_name or ''}".strip())
+        writer.writerow([name, safe_cell(unmapped.aws_account_id), *amounts, "", *period, ""])
+    # With a byte order mark, without which Excel reads the bytes in the system's code page.
     return b"\xef\xbb\xbf" + out.getvalue().encode("utf-8", "replace")
 
 
 def _amounts(current: Decimal, previous: Decimal) -> list[str]:
-    """Both amounts and their change, which is the difference of what is printed."""
-    return [plain_money(one) for one in (current, previous, moved(current, previous))]
+    """Both amounts, and the difference of the printed amounts."""
+    return [plain_money(amount) for amount in (current, previous, moved(current, previous))]

@@ -1,9 +1,9 @@
-"""The bytes of a mail: deterministic, 7-bit clean, and read back before anybody sends them.
+"""The bytes of an email: deterministic, 7-bit clean, and parsed again before they are sent.
 
-Headers go through the email library; bodies are always quoted-printable and joined by hand, so
-that the same report gives the same bytes whatever a mail server offers. What was built is parsed
-again and its header names, Message-ID and recipient are compared: that closes header injection
-by encoded words, which older Pythons let through (CVE-2024-6923 and its followers).
+The same arguments give the same bytes, whatever the mail server offers: a repeated email must be
+identical, as Exchange drops a second copy only if Message-ID and submit time match. So the date is
+an argument, boundaries are hashes, and bodies are always quoted-printable, which needs no 8BITMIME
+(docs/decisions/0002-always-quoted-printable.md).
 """
 
 import base64
@@ -22,22 +22,25 @@ from services.model import Attachment, RenderedReport
 from services.wording import neutral
 
 PRODUCT = "AWS Cost Agent"
-LONGEST_SUBJECT = 200
+MAX_SUBJECT = 200
 RAW_HEADER = re.compile(r"[\x21-\x7e ]{1,900}")
+"""Printable ASCII well below the 998 characters that a line may have (RFC 5322, 2.1.1)."""
 CRLF = b"\r\n"
 HEADER_POLICY = SMTP.clone(cte_type="7bit")
-READ_BACK = BytesParser(policy=default)
+PARSER = BytesParser(policy=default)
 
 
 def message_id_for(run_id: str, report_id: str, recipient: str, domain: str) -> str:
-    """The Message-ID of one delivery: the same at every attempt, another for any other."""
+    """The Message-ID of a delivery: the same in every attempt, different for every other one."""
     key = f"{run_id}\x00{report_id}\x00{recipient.casefold()}"
     return f"<{hashlib.sha256(key.encode()).hexdigest()[:32]}@{domain.lower() or 'localhost'}>"
 
 
 def header_text(text: str) -> str:
-    """Text that may stand in a header: one visible line in which nothing can be decoded."""
-    return neutral(text, LONGEST_SUBJECT).replace("=?", "= ?")
+    """Text that is safe in a header: one visible line without encoded words."""
+    # A team name such as "=?utf-8?q?=0d=0aBcc:_x@y?=" has no line break until it is decoded, and
+    # Python before 3.11.10 writes the decoded header unfolded (CVE-2024-6923).
+    return neutral(text, MAX_SUBJECT).replace("=?", "= ?")
 
 
 def build_message(
@@ -48,9 +51,9 @@ def build_message(
     recipient: str,
     rendered: RenderedReport,
 ) -> bytes:
-    """The mail of one delivery; same arguments, same bytes.
+    """Build the email of one delivery.
 
-    Raises AgentError when what was built does not read back as what was meant.
+    Raises AgentError when the result, parsed again, is not what was intended.
     """
     raw_headers = {
         "Message-ID": message_id,
@@ -62,13 +65,14 @@ def build_message(
     message["To"] = _address(recipient)
     message["Subject"] = header_text(rendered.subject)
     message["Date"] = format_datetime(date)
+    # No out-of-office replies: RFC 3834 for most servers, the other header for Exchange.
     message["Auto-Submitted"] = "auto-generated"
     message["X-Auto-Response-Suppress"] = "All"
     message["MIME-Version"] = "1.0"
-    head = _header_block(message) + _raw_block(raw_headers)
+    headers = _header_block(message) + _raw_block(raw_headers)
     content_type, body = _body(rendered, message_id)
-    raw = head + content_type + CRLF + body
-    _read_back(raw, {*message.keys(), *raw_headers, "Content-Type"}, message_id, recipient)
+    raw = headers + content_type + CRLF + body
+    _verify(raw, {*message.keys(), *raw_headers, "Content-Type"}, message_id, recipient)
     return raw
 
 
@@ -82,17 +86,20 @@ def _header_block(message: EmailMessage) -> bytes:
 
 
 def _raw_block(headers: dict[str, str]) -> bytes:
-    """Headers that the library would fold or encode into something else."""
+    """Headers as they are: the library turns a long URL or id into an encoded word.
+
+    Measured with Python 3.11: a List-Unsubscribe above 76 characters becomes ``=?utf-8?q?…?=``.
+    """
     lines = []
     for name, value in headers.items():
         if not RAW_HEADER.fullmatch(value):
-            raise AgentError(f"The mail header {name} cannot hold {value!r}. Check SENDER_EMAIL.")
+            raise AgentError(f"The email header {name} cannot be {value!r}. Check SENDER_EMAIL.")
         lines.append(f"{name}: {value}".encode("ascii"))
     return CRLF.join(lines) + CRLF
 
 
 def _body(rendered: RenderedReport, message_id: str) -> tuple[bytes, bytes]:
-    """(Content-Type header line, body)."""
+    """The Content-Type header line, and the body."""
     text, html = _text_part("plain", rendered.text), _text_part("html", rendered.html)
     kind, body = _joined("alternative", [text, html], f"{message_id} alternative")
     if not rendered.attachments:
@@ -102,7 +109,8 @@ def _body(rendered: RenderedReport, message_id: str) -> tuple[bytes, bytes]:
 
 
 def _joined(kind: str, parts: list[bytes], seed: str) -> tuple[bytes, bytes]:
-    # "=_" cannot occur in quoted-printable or base64, so the boundary cannot occur in a part.
+    # "=_" occurs neither in quoted-printable nor in base64, so no part can contain the boundary
+    # (RFC 2045, 6.7).
     boundary = b"=_" + hashlib.sha256(seed.encode()).hexdigest()[:32].encode()
     content_type = b"Content-Type: multipart/" + kind.encode() + b'; boundary="' + boundary + b'"'
     lines = [CRLF.join((b"--" + boundary, part)) for part in parts]
@@ -112,7 +120,8 @@ def _joined(kind: str, parts: list[bytes], seed: str) -> tuple[bytes, bytes]:
 def _text_part(kind: str, text: str) -> bytes:
     normal = text.replace("\r\n", "\n").replace("\r", "\n").replace("\n", "\r\n")
     encoded = binascii.b2a_qp(normal.encode("utf-8", "replace"), istext=True)
-    # Soft breaks take the form of the first line end, and a bare LF where there is none.
+    # b2a_qp ends soft breaks as the first line of the text ends, or with a bare LF if there is
+    # only one line; SMTP needs CRLF everywhere (RFC 5321, 2.3.8).
     encoded = encoded.replace(CRLF, b"\n").replace(b"\n", CRLF)
     return (
         b"Content-Type: text/"
@@ -144,16 +153,20 @@ def _attachment(attachment: Attachment) -> bytes:
     )
 
 
-def _read_back(raw: bytes, names: set[str], message_id: str, recipient: str) -> None:
-    head = READ_BACK.parsebytes(raw, headersonly=True)
-    found = sorted(name.lower() for name in head)
-    to = head["To"].addresses if head["To"] is not None else ()
+def _verify(raw: bytes, names: set[str], message_id: str, recipient: str) -> None:
+    """Raise AgentError unless the bytes have exactly the intended headers and recipient.
+
+    Closes header injection in whatever form it is found next, as CVE-2026-0672 and CVE-2026-1299
+    were found after CVE-2024-6923.
+    """
+    headers = PARSER.parsebytes(raw, headersonly=True)
+    to = headers["To"].addresses if headers["To"] is not None else ()
     if (
-        found != sorted(name.lower() for name in names)
-        or str(head["Message-ID"]) != message_id
+        sorted(name.lower() for name in headers) != sorted(name.lower() for name in names)
+        or str(headers["Message-ID"]) != message_id
         or [address.addr_spec for address in to] != [recipient]
     ):
         raise AgentError(
-            f"The mail to {recipient!r} does not read back as it was meant, so it is not sent. "
-            "Check the address."
+            f"The email to {recipient!r} was not sent, because its headers would not be read as "
+            "intended. Check the address."
         )

@@ -1,4 +1,7 @@
-"""The JSON of a report: money as decimal strings with two places, days as ISO dates."""
+"""The preview JSON of a report: money as strings with two decimals, days as ISO dates.
+
+Its keys are part of the REST API, and of stored reports, from which restatements are computed.
+"""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -17,10 +20,9 @@ from services.wording import one_decimal, plain_money
 
 
 def team_preview(report: TeamReport, rendered: RenderedReport) -> dict[str, object]:
-    """The preview of a team's report."""
     figures = report.figures
     return {
-        **_mail(rendered),
+        **_email(rendered),
         "currency": figures.currency,
         "data_through": figures.data_through.isoformat(),
         "window": _window(figures.window),
@@ -30,15 +32,14 @@ def team_preview(report: TeamReport, rendered: RenderedReport) -> dict[str, obje
         "usage_current": plain_money(figures.usage_current),
         "usage_previous": plain_money(figures.usage_previous),
         "services": _services(figures.services),
-        "anomalies": [_anomaly(one) for one in report.anomalies],
+        "anomalies": [_anomaly(anomaly) for anomaly in report.anomalies],
         "sample": report.sample,
     }
 
 
 def admin_preview(report: AdminReport, rendered: RenderedReport) -> dict[str, object]:
-    """The preview of the consolidated report."""
     return {
-        **_mail(rendered),
+        **_email(rendered),
         "currency": report.currency,
         "data_through": report.data_through.isoformat(),
         "window": _window(report.window),
@@ -63,17 +64,17 @@ def admin_preview(report: AdminReport, rendered: RenderedReport) -> dict[str, ob
         ],
         "unmapped_accounts": [
             {
-                "aws_account_id": one.aws_account_id,
-                "account_name": one.account_name,
-                "current": plain_money(one.current),
+                "aws_account_id": account.aws_account_id,
+                "account_name": account.account_name,
+                "current": plain_money(account.current),
             }
-            for one in report.unmapped
+            for account in report.unmapped
         ],
-        "silent_teams": [{"id": one.id, "team_name": one.team_name} for one in report.silent],
+        "silent_teams": [{"id": team.id, "team_name": team.team_name} for team in report.silent],
     }
 
 
-def _mail(rendered: RenderedReport) -> dict[str, object]:
+def _email(rendered: RenderedReport) -> dict[str, object]:
     return {"subject": rendered.subject, "html": rendered.html, "text": rendered.text}
 
 
@@ -92,11 +93,11 @@ def _percent(value: Decimal | None) -> float | None:
 def _services(services: Sequence[ServiceChange]) -> list[dict[str, str]]:
     return [
         {
-            "name": one.name,
-            "current": plain_money(one.current),
-            "previous": plain_money(one.previous),
+            "name": service.name,
+            "current": plain_money(service.current),
+            "previous": plain_money(service.previous),
         }
-        for one in services
+        for service in services
     ]
 
 

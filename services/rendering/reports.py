@@ -1,4 +1,4 @@
-"""Reports as mails: subject, HTML and plain text, from templates made once."""
+"""Reports as emails: subject, HTML and plain text, from templates that are compiled once."""
 
 import re
 from collections.abc import Sequence
@@ -11,20 +11,21 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from services.model import AdminReport, Attachment, RenderedReport, TeamReport
 from services.rendering.admin_csv import admin_csv
 from services.rendering.admin_view import admin_view
-from services.rendering.blocks import Row
+from services.rendering.change_rows import Row
 from services.rendering.team_view import team_view
 from services.wording import MINUS, kept_in_order
 
 TEMPLATES = Path(__file__).with_name("templates")
-KEPT_TOGETHER = re.compile(rf"((?:{MINUS}?\b[A-Z]{{3}} (?=\d)|{MINUS})[^\s]*\d)")
-MOST_LETTERS = 31
-"""Letters of the widest two figures of a row beside which a phone shows a name unbroken."""
+UNBROKEN_AMOUNT = re.compile(rf"((?:{MINUS}?\b[A-Z]{{3}} (?=\d)|{MINUS})[^\s]*\d)")
+"""A minus sign or a currency code with its amount, between which no line may break."""
+MAX_FIGURE_LETTERS = 31
+"""Letters of the two widest figures of a row next to which a 375 px screen shows a name whole."""
 
 
 @cache
-def environment() -> Environment:
+def _environment() -> Environment:
     """The templates; a name that is missing in the data is an error, not a blank."""
-    found = Environment(
+    environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=select_autoescape(["html.j2"], default=False),
         undefined=StrictUndefined,
@@ -32,26 +33,26 @@ def environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    found.filters["parted"] = KEPT_TOGETHER.split
-    found.filters["names_above"] = names_above
-    return found
+    environment.filters["split_unbroken"] = UNBROKEN_AMOUNT.split
+    environment.filters["needs_name_rows"] = needs_name_rows
+    return environment
 
 
-def names_above(rows: Sequence[Row]) -> bool:
+def needs_name_rows(rows: Sequence[Row]) -> bool:
     """Whether the figures of a table are so large that its names need rows of their own."""
     changes = max(len(row.change) for row in rows)
     amounts = max(max(len(row.current), len(f"was {row.previous}") - 1) for row in rows)
-    return changes + amounts > MOST_LETTERS
+    return changes + amounts > MAX_FIGURE_LETTERS
 
 
 def render_team(report: TeamReport, *, teams_app: bool) -> RenderedReport:
-    """A team's mail; ``teams_app``: whether the bot is installed in Teams."""
+    """A team's email; ``teams_app``: whether the bot is installed in Teams."""
     view = team_view(report, teams_app=teams_app)
     return _rendered("team", view.subject, view.preheader, view=view)
 
 
 def render_admin(report: AdminReport) -> RenderedReport:
-    """The admins' mail, with a CSV of all teams."""
+    """The admins' email, with a CSV of all teams."""
     view = admin_view(report)
     csv = Attachment(
         name=f"aws-costs-{report.period}.csv",
@@ -63,7 +64,7 @@ def render_admin(report: AdminReport) -> RenderedReport:
 
 @dataclass(frozen=True, slots=True)
 class NoticeView:
-    """A mail to the admins about the agent itself: a title and a few paragraphs."""
+    """An email to the admins about the agent itself: a title and a few paragraphs."""
 
     subject: str
     preheader: str
@@ -74,13 +75,13 @@ class NoticeView:
 
 
 def render_notice(title: str, lines: Sequence[str]) -> RenderedReport:
-    """A notice; texts from outside are already neutral."""
+    """A notice to the admins. Text from outside must have gone through ``neutral`` already."""
     view = NoticeView(
         subject=f"AWS Cost Agent: {title}",
         preheader=lines[0] if lines else title,
         title=title,
         lines=list(lines),
-        footer=["You get this because your address is one of the global admin addresses."],
+        footer=["You get this email because your address is a global admin address."],
         notices=[],
     )
     return _rendered("notice", view.subject, view.preheader, view=view)
@@ -90,11 +91,11 @@ def _rendered(
     name: str, subject: str, preheader: str, *attachments: Attachment, view: object
 ) -> RenderedReport:
     data = {"view": view}
-    text = environment().get_template(f"{name}.txt.j2").render(data)
+    text = _environment().get_template(f"{name}.txt.j2").render(data)
     return RenderedReport(
         subject=subject,
         preheader=preheader,
-        html=kept_in_order(environment().get_template(f"{name}.html.j2").render(data)),
+        html=kept_in_order(_environment().get_template(f"{name}.html.j2").render(data)),
         text=kept_in_order("\n".join(line.rstrip() for line in text.splitlines()) + "\n"),
         attachments=attachments,
     )

@@ -157,7 +157,7 @@ def test_a_crossed_threshold_is_said_in_words_and_money() -> None:
         assert "Usage up 50.0%, above your 20% threshold" in text
         assert "$315.00" in text
         assert "+$105.00" in text
-        assert "EC2 grew most" in text
+        assert "EC2 grew the most" in text
 
 
 @pytest.mark.parametrize(("kind", "explained"), [("shift", True), ("threshold", False)])
@@ -170,7 +170,7 @@ def test_the_mark_of_days_with_an_open_event_is_explained_where_it_is_used(
     )
     for text in (rendered.text, Texts(rendered.html).text):
         assert ("▲ $15.00" in text) == explained
-        assert ("▲: since an open anomaly began." in text) == explained
+        assert ("▲ marks days since an open anomaly began." in text) == explained
 
 
 @pytest.mark.parametrize(

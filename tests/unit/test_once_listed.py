@@ -70,8 +70,8 @@ async def test_mails_and_cards_count_and_list_the_event_with_its_mark(recorded: 
     report = await made.team_report(team, NOW)
     assert [one.id for one in report.anomalies] == ["event"]
     text = (await made.rendered_team(report)).text
-    assert "NEEDS A LOOK (1 OPEN ANOMALY)" in text
-    assert "above threshold. Nobody has answered." in text.replace("\n", " ")
+    assert "NEEDS ATTENTION (1 OPEN ANOMALY)" in text
+    assert "above the threshold. No one has answered yet." in text.replace("\n", " ")
     assert "Usage up 50.0%, above" in text  # the mark of the headline
     admins = (await made.rendered_admin(await made.admin_report(NOW))).text
     assert "ANOMALIES (1 OPEN)" in admins
@@ -94,7 +94,7 @@ async def test_the_weekly_mails_list_it_once_and_what_is_recorded_stays() -> Non
     assert "over expected, above threshold" in text
     mail = await world.store.runs.frozen(f"{run.ledger_id}|{team.id}")
     assert mail is not None
-    assert "NEEDS A LOOK (1 OPEN ANOMALY)" in mail.rendered.text
+    assert "NEEDS ATTENTION (1 OPEN ANOMALY)" in mail.rendered.text
     assert run.summary is not None
     assert run.summary.anomalies == 1
     kinds = [one.kind for one in await world.store.anomalies.open_of("datadog")]
@@ -108,7 +108,7 @@ async def test_an_event_of_the_month_before_stands_for_no_threshold_of_this_one(
     report = await made.team_report(team, NOW)
     assert sorted(one.id for one in report.anomalies) == ["event", breach().id]
     text = (await made.rendered_team(report)).text.replace("\n", " ")
-    assert ", above threshold. Nobody" not in text
+    assert ", above the threshold" not in text
     lines = await listing(store).list()
     assert [one.above_threshold for one in lines] == [False, False]
 

@@ -20,8 +20,9 @@ from services.model import (
     TrackRecord,
 )
 from services.plans import Plans
-from services.rendering.blocks import reasons, record_line
-from services.rendering.reports import render_team
+from services.rendering.blocks import record_line
+from services.rendering.explanations import reasons
+from services.rendering.reports import render_admin, render_team
 from services.reports import Basis, ReportMaker, alert_record
 from tests.fakes.costs import FakeCosts
 from tests.fakes.store import MemoryStore
@@ -178,26 +179,26 @@ def said(*lines: tuple[str, Category, int, int]) -> list[str]:
 def test_an_explanation_names_the_largest_line_one_off_charges_and_what_cancels() -> None:
     usage = Category.USAGE
     assert said(("EC2", usage, 100, 192), ("S3", usage, 10, 18), ("RDS", usage, 5, 5)) == [
-        "EC2 explains 92% of the increase."
+        "EC2 accounts for 92% of the increase."
     ]
     assert said(("EC2", usage, 100, 40), ("Support", Category.FEE, 0, 30)) == [
-        "EC2 is 100% of what went down.",
+        "EC2 accounts for 100% of everything that went down.",
         "Usage −$60.00; credits, refunds, tax and fees +$30.00.",
-        "More moved than the total shows: up $30.00 and down $60.00.",
+        "The total hides larger changes: $30.00 up, $60.00 down.",
     ]
     assert said(("Support", Category.FEE, 0, 80)) == [
-        "Usage no change; credits, refunds, tax and fees +$80.00."
+        "Usage unchanged; credits, refunds, tax and fees +$80.00."
     ]
     assert said(("EC2", usage, 10, 910), ("RDS", usage, 900, 0)) == [
-        "More moved than the total shows: up $900.00 and down $900.00."
+        "The total hides larger changes: $900.00 up, $900.00 down."
     ]
     assert said(("EC2", usage, 10, 10)) == []
     # A dollar up and one down, or a dollar of tax, are no news beside a thousand.
     assert said(("S3", usage, 10, 12), ("RDS", usage, 9, 8), ("EC2", usage, 999, 999)) == [
-        "S3 explains 100% of the increase."
+        "S3 accounts for 100% of the increase."
     ]
     assert said(("EC2", usage, 100, 192), ("Tax", Category.TAX, 10, 11)) == [
-        "EC2 explains 99% of the increase."
+        "EC2 accounts for 99% of the increase."
     ]
 
 
@@ -214,22 +215,31 @@ def month(number: int, forecast: int, actual: int) -> MonthForecast:
 def test_the_record_of_forecasts_is_a_line() -> None:
     three = TrackRecord((month(10, 105, 100), month(9, 98, 100), month(8, 150, 100)))
     assert record_line(three) == (
-        "On this day of the last 3 months: off by 5.0% (median), 2 of 3 inside the range"
+        "Forecasts made on this day in the last 3 months were off by 5.0% (median); "
+        "2 of 3 were within their range."
     )
     assert record_line(TrackRecord((month(10, 105, 100),))) == (
-        "On this day of the last month: off by 5.0%, 1 of 1 inside the range"
+        "The forecast made on this day last month was off by 5.0% and within its range."
     )
     assert record_line(TrackRecord(())) == ""
 
 
-async def test_the_mail_shows_the_record_below_the_forecast(store: MemoryStore) -> None:
+async def test_only_the_admins_email_shows_the_record_below_the_forecast(
+    store: MemoryStore,
+) -> None:
     basis = basis_of(THROUGH)
-    (first, *_, young) = await figures(store, basis, record=True)
-    texts = []
-    for one in (first, young):
-        report = await maker(store).team_report(basis, team(1), one, [])
-        mail = render_team(report, teams_app=True)
-        texts.append(" ".join(mail.text.split()))
-        assert "Month end: probably" in mail.html
-    assert "On this day of the last 6 months: off by" in texts[0]
-    assert "On this day" not in texts[1]
+    (first, *_) = await figures(store, basis, record=True)
+    assert first.forecast_record is not None
+    report = await maker(store).team_report(basis, team(1), first, [])
+    builder = AdminReportBuilder(basis, {})
+    builder.add_team(report)
+    admins = render_admin(builder.build(None, await maker(store).outlook(basis)))
+    teams = render_team(report, teams_app=True)
+    for email in (admins, teams):
+        assert "Month-end forecast: $" in email.html
+        assert "Month-end forecast: $" in email.text
+    record = "Forecasts made on this day in the last 6 months were off by"
+    assert record in " ".join(admins.text.split())
+    assert record in admins.html
+    assert record not in " ".join(teams.text.split())
+    assert record not in teams.html

@@ -153,10 +153,10 @@ async def test_the_teams_next_mail_lists_it_as_ended() -> None:
     assert [one.id for one in report.ended] == [over.id]
     mail = await made.rendered_team(report)
     text = mail.text.replace("\n", " ")
-    assert "NEEDS A LOOK (1 ENDED ANOMALY)" in text
+    assert "NEEDS ATTENTION (1 ENDED ANOMALY)" in text
     assert "no unusual change" not in text.lower()
     assert "RDS: $100.00 more than expected, 15–16 Nov. " in text
-    assert "Ended after 2 days. Its costs came late or were restated." in text
+    assert "Ended after 2 days. Its costs arrived late or were restated." in text
     assert mail.subject == "Checkout: RDS $100 over expected, 15–16 Nov"
     assert (await made.team_report(team, NOW + timedelta(days=8))).ended == ()
 
@@ -165,4 +165,4 @@ async def test_beside_open_ones_it_is_counted_by_itself() -> None:
     over = event(id="over", status="ended", end=THROUGH)
     made, team = await reports(await stored(event(), over))
     text = (await made.rendered_team(await made.team_report(team, NOW))).text
-    assert "NEEDS A LOOK (1 OPEN ANOMALY, 1 ENDED)" in text.replace("\n", " ")
+    assert "NEEDS ATTENTION (1 OPEN ANOMALY, 1 ENDED)" in text.replace("\n", " ")
