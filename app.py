@@ -51,7 +51,7 @@ from services.adapters.logs import configure_logging
 from services.adapters.mail import SmtpTransport, Timeouts
 from services.adapters.metrics import Metrics
 from services.adapters.outbox import OutboxTransport
-from services.adapters.processes import surely_gone, worker_name
+from services.adapters.processes import is_worker_dead, worker_name
 from services.adapters.sample import SampleSource, sample_teams
 from services.adapters.secrets import FernetBox
 from services.adapters.store import MongoStore
@@ -63,10 +63,11 @@ from services.audit import Audit
 from services.backtests import Backtests
 from services.changes import Changes
 from services.check import Check
-from services.clockwork import Clockwork
+from services.clockwork import Scheduler
 from services.config import Config
 from services.conversations import Conversations
 from services.cost_rows import CostRows
+from services.delivery_outcomes import SenderSettings
 from services.engine import Process, Reading, build_engine
 from services.errors import AgentError, StoreUnavailableError
 from services.health import Health
@@ -78,13 +79,12 @@ from services.privacy import Privacy
 from services.resolutions import Resolutions
 from services.restoring import Restoring
 from services.roles import Roles
-from services.sending import SenderSettings
 from services.settings import Settings, load_settings
-from services.stopping import Stop
+from services.stopping import Shutdown
 from services.timing import PRODUCTION, Timing
 from services.transports import Transports
 from services.watch import Watch
-from services.watchdog import Watchdog
+from services.watchdog import RunTrouble
 from services.what_if import WhatIfs
 
 VERSION = "0.1.0"
@@ -210,14 +210,14 @@ def _wire(settings: Settings, outside: Outside, mail_sample_data: bool) -> Agent
         outside.source,
         config,
         transports,
-        Process(owner, clock, surely_gone, Stop(), outside.timing, outside.metrics),
+        Process(owner, clock, is_worker_dead, Shutdown(), outside.timing, outside.metrics),
         reading=Reading(hours),
         teams_app=settings.teams_app.app_id is not None,
         sending=SenderSettings(settings.smtp.when_unsure),
     )
     audit, teams, costs, plans = engine.audit, engine.teams, engine.costs, engine.plans
     floors = engine.floors
-    runs, maker = engine.runs, engine.maker
+    runs, reports = engine.runs, engine.reports
     bot_tokens = outside.sign_in.for_bot(settings.teams_app)
     connector = Connector(outside.http, bot_tokens, pace=outside.pace)
     notifier = TeamsNotifier(connector)
@@ -233,26 +233,26 @@ def _wire(settings: Settings, outside: Outside, mail_sample_data: bool) -> Agent
             transports=transports,
             source=source.name,
         ),
-        maker=maker,
+        reports=reports,
         teams=teams,
         config=config,
         floors=floors,
-        watchdog=Watchdog(store.runs, store.deliveries, source.name),
+        trouble=RunTrouble(store.runs, store.deliveries, source.name),
         source=source.name,
         timing=outside.timing,
     )
-    clockwork = Clockwork(
+    scheduler = Scheduler(
         config=config,
         runs=runs,
         store=store.runs,
         worker=engine.worker,
         costs=costs,
-        maker=maker,
+        reports=reports,
         teams=teams,
         source=source.name,
         clock=clock,
         start=background.start,
-        tell=alerts.tick,
+        send_alerts=alerts.tick,
     )
     cards_in_progress = CardsInProgress(
         connector=connector,
@@ -261,12 +261,12 @@ def _wire(settings: Settings, outside: Outside, mail_sample_data: bool) -> Agent
         start=background.start,
         clock=clock,
         owner=owner,
-        is_worker_dead=surely_gone,
+        is_worker_dead=is_worker_dead,
     )
 
     async def tick() -> None:
         background.start("cards", cards_in_progress.resume())
-        await clockwork.tick()
+        await scheduler.tick()
 
     ticker = Ticker(tick, background.start, clock)
     api_keys = ApiKeys(store.api_keys, audit)
@@ -345,8 +345,8 @@ def _wire(settings: Settings, outside: Outside, mail_sample_data: bool) -> Agent
         files=Files(outside.http),
         pending=store.pending_imports,
         poster=notifier,
-        work_on_run=clockwork.work,
-        notify=clockwork.tell,
+        work_on_run=scheduler.work,
+        notify=scheduler.send_alerts,
         start=background.start,
         source=source,
     )
@@ -387,7 +387,7 @@ def _wire(settings: Settings, outside: Outside, mail_sample_data: bool) -> Agent
             show=show,
             previews=previews,
             runs=runs,
-            work=clockwork.work,
+            work=scheduler.work,
             health=health,
             watch=Watch(
                 health=health,

@@ -13,7 +13,7 @@ from services.errors import (
     MessageRefusedError,
     NotFoundError,
 )
-from services.model import AnomalyNews, Conversation, DigestNews, News, PostedMessage
+from services.model import AlertContent, AnomalyContent, Conversation, DigestContent, PostedMessage
 from services.wording import neutral
 
 DELETED = {"ActivityNotFoundInConversation", "ConversationNotFound"}
@@ -28,13 +28,15 @@ class TeamsNotifier:
     def __init__(self, connector: Connector) -> None:
         self._connector = connector
 
-    async def post(self, conversation: Conversation, news: News) -> PostedMessage:
+    async def post(self, conversation: Conversation, content: AlertContent) -> PostedMessage:
         """Send a new message; in a channel it begins a thread of its own."""
-        return await self._post(conversation, card_message(card_of(news)))
+        return await self._post(conversation, card_message(card_of(content)))
 
-    async def update(self, conversation: Conversation, message: PostedMessage, news: News) -> None:
+    async def update(
+        self, conversation: Conversation, message: PostedMessage, content: AlertContent
+    ) -> None:
         """Replace a message in place. Raises NotFoundError if somebody has deleted it."""
-        body = card_message(card_of(news), message.activity_id)
+        body = card_message(card_of(content), message.activity_id)
         try:
             await self._connector.update(
                 conversation.service_url, message.conversation_id, message.activity_id, body
@@ -44,9 +46,9 @@ class TeamsNotifier:
                 raise NotFoundError("The message was deleted.") from error
             raise _translated(error) from error
 
-    async def reply(self, conversation: Conversation, message: PostedMessage, words: str) -> None:
+    async def reply(self, conversation: Conversation, message: PostedMessage, text: str) -> None:
         """Send a sentence in the thread of a message; in a chat, after it."""
-        body = {"type": "message", "textFormat": "plain", "text": neutral(words, 500)}
+        body = {"type": "message", "textFormat": "plain", "text": neutral(text, 500)}
         try:
             await self._connector.send(conversation.service_url, message.conversation_id, body)
         except ConnectorError as error:
@@ -91,13 +93,13 @@ class TeamsNotifier:
         return PostedMessage(activity_id, thread)
 
 
-def card_of(news: News) -> Card:
+def card_of(content: AlertContent) -> Card:
     """The card of an alert."""
-    if isinstance(news, AnomalyNews):
-        return anomalies.alert(news)
-    if isinstance(news, DigestNews):
-        return anomalies.digest(news)
-    return anomalies.run_trouble(news)
+    if isinstance(content, AnomalyContent):
+        return anomalies.alert(content)
+    if isinstance(content, DigestContent):
+        return anomalies.digest(content)
+    return anomalies.run_trouble(content)
 
 
 def _translated(error: ConnectorError) -> AgentError:

@@ -21,7 +21,7 @@ from bot.turn import Card, Turn
 from cards import general
 from services.errors import AgentError, NotFoundError
 from services.model import CardInProgress, RunState
-from services.ports import CardInProgressStore, Clock, Start, SurelyGone
+from services.ports import CardInProgressStore, Clock, Start, IsWorkerDead
 from services.runs import Runs
 
 log = structlog.get_logger()
@@ -63,7 +63,7 @@ class CardsInProgress:
         start: Start,
         clock: Clock,
         owner: str,
-        is_worker_dead: SurelyGone,
+        is_worker_dead: IsWorkerDead,
     ) -> None:
         self._connector = connector
         self._store = store

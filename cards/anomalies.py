@@ -26,11 +26,11 @@ from cards.general import sample_notice
 from services.analysis.quiet import FLOOR, LIKE, PLAN, quiet_up_to
 from services.model import (
     Anomaly,
+    AnomalyContent,
     AnomalyLine,
-    AnomalyNews,
-    DigestNews,
+    DigestContent,
+    RunContent,
     RunKind,
-    RunNews,
     RunState,
 )
 from services.rendering.blocks import crossing as crossing_words
@@ -83,7 +83,7 @@ STATES = {
 }
 
 
-def alert(news: AnomalyNews, may: May = "everybody") -> Element:
+def alert(news: AnomalyContent, may: May = "everybody") -> Element:
     """The card of an anomaly: what, how much, and buttons for what it is; or who answered."""
     figures = news.figures
     return card(
@@ -101,13 +101,13 @@ def alert(news: AnomalyNews, may: May = "everybody") -> Element:
     )
 
 
-def _title(news: AnomalyNews) -> str:
+def _title(news: AnomalyContent) -> str:
     anomaly = news.anomaly
     name = plain(news.team.team_name, 60) if news.team else "Account"
     return f"{name} {anomaly.account_id}: {plain(anomaly.service, 60)}"
 
 
-def _state(news: AnomalyNews) -> Element:
+def _state(news: AnomalyContent) -> Element:
     anomaly, answer = news.anomaly, news.anomaly.answer
     if anomaly.status == "open":
         return box([crossing(_open_state(news))], "attention")
@@ -148,7 +148,7 @@ def _level(anomaly: Anomaly) -> str:
     return f" {round_money(anomaly.usage / days, anomaly.currency)} a day"
 
 
-def _effect(news: AnomalyNews) -> str:
+def _effect(news: AnomalyContent) -> str:
     """What an answer changes of what is told next, exactly."""
     anomaly, answer = news.anomaly, news.anomaly.answer
     if answer is None:
@@ -169,7 +169,7 @@ def _effect(news: AnomalyNews) -> str:
     )
 
 
-def _floor_words(news: AnomalyNews) -> str:
+def _floor_words(news: AnomalyContent) -> str:
     """Whether the floor of the account is offered to be raised, or has been."""
     currency = news.anomaly.currency
     if (offer := news.offer) is not None:
@@ -191,17 +191,17 @@ def _floor_words(news: AnomalyNews) -> str:
     return "Only this one is quiet."
 
 
-def _open_state(news: AnomalyNews) -> str:
+def _open_state(news: AnomalyContent) -> str:
     anomaly = news.anomaly
     if news.grown_from is not None:
         before = money(news.grown_from, anomaly.currency)
         return f"GROWN {before} > {money(_excess(news), anomaly.currency)}"
-    if news.is_back:
+    if news.has_reopened:
         return "OPEN AGAIN"
     return "ABOVE THRESHOLD" if anomaly.kind == "threshold" else "NEW ANOMALY"
 
 
-def _actual(news: AnomalyNews) -> str:
+def _actual(news: AnomalyContent) -> str:
     """What usage has really done since the month before."""
     figures = news.figures
     if figures is None or not _has_month(news):
@@ -210,7 +210,7 @@ def _actual(news: AnomalyNews) -> str:
     return f"; actual {share}" if share else ""
 
 
-def _has_month(news: AnomalyNews) -> bool:
+def _has_month(news: AnomalyContent) -> bool:
     """Whether the figures compare the month of a threshold anomaly."""
     figures = news.figures
     return (
@@ -220,7 +220,7 @@ def _has_month(news: AnomalyNews) -> bool:
     )
 
 
-def _excess(news: AnomalyNews) -> Decimal:
+def _excess(news: AnomalyContent) -> Decimal:
     """What the card prints: with the amounts beside it, their difference."""
     figures = news.figures
     if figures is None or not _has_month(news):
@@ -228,7 +228,7 @@ def _excess(news: AnomalyNews) -> Decimal:
     return moved(figures.usage_current, figures.usage_previous)
 
 
-def _amounts(news: AnomalyNews) -> list[Element]:
+def _amounts(news: AnomalyContent) -> list[Element]:
     anomaly, figures = news.anomaly, news.figures
     excess = bold(money(_excess(news), anomaly.currency))
     if anomaly.kind != "threshold":
@@ -253,7 +253,7 @@ def _amounts(news: AnomalyNews) -> list[Element]:
     ]
 
 
-def _event(news: AnomalyNews) -> list[Element]:
+def _event(news: AnomalyContent) -> list[Element]:
     """What was spent and expected in the days of a detected event, and what drove it."""
     anomaly = news.anomaly
     last = anomaly.end or anomaly.last or anomaly.start
@@ -272,13 +272,13 @@ def _event(news: AnomalyNews) -> list[Element]:
     return lines
 
 
-def _owner(news: AnomalyNews) -> Element:
+def _owner(news: AnomalyContent) -> Element:
     anomaly = news.anomaly
     owner = f"Owner {plain(news.team.team_email, 80)}" if news.team else "No team has this account"
     return note(f"{owner} · raised {clock_time(anomaly.raised_at)}")
 
 
-def _actions(news: AnomalyNews, may: May) -> list[Element]:
+def _actions(news: AnomalyContent, may: May) -> list[Element]:
     anomaly = news.anomaly
     explain = [execute("Explain", "explain", {"team": news.team.id})] if news.team else []
     if anomaly.status == "ended" or may == "nobody":
@@ -313,7 +313,7 @@ def _mark(may: May) -> str:
     return "" if may == "admin" else " (admins)"
 
 
-def _floor_actions(news: AnomalyNews, may: May) -> list[Element]:
+def _floor_actions(news: AnomalyContent, may: May) -> list[Element]:
     """The button that raises the floor, or the one that takes that back."""
     anomaly = news.anomaly
     if anomaly.status != "too_small":
@@ -397,7 +397,7 @@ def _money(line: AnomalyLine) -> str:
     return money(line.anomaly.excess, line.anomaly.currency)
 
 
-def digest(news: DigestNews) -> Element:
+def digest(news: DigestContent) -> Element:
     """Anomalies for which there is no card of their own this hour."""
     shown = news.lines[:MOST_DIGEST]
     more = len(news.lines) - len(shown)
@@ -412,7 +412,7 @@ def digest(news: DigestNews) -> Element:
     )
 
 
-def _digest_head(news: DigestNews) -> list[Element]:
+def _digest_head(news: DigestContent) -> list[Element]:
     if not news.together:
         return [
             heading(plural(len(news.lines), "more anomaly", "more anomalies")),
@@ -436,7 +436,7 @@ TROUBLES = {
 }
 
 
-def run_trouble(news: RunNews) -> Element:
+def run_trouble(news: RunContent) -> Element:
     """A run that did not go out, or not in full."""
     run = news.run
     status = [execute("Status", "status")]

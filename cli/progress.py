@@ -11,8 +11,8 @@ LINE_EVERY_SECONDS = 5.0
 
 LABELS = {
     "costs": "Reading costs",
-    "reports": "Making reports",
-    "mails": "Sending mails",
+    "reports": "Creating reports",
+    "emails": "Sending emails",
 }
 
 

@@ -9,10 +9,9 @@ from cli.progress import RunProgress
 from cli.wired import Wired
 from services.errors import InvalidError
 from services.model import Actor, DeliveryState, Run, RunKind, RunState, RunSummary, Team
-from services.planning import Progress
-from services.runs import RunView
+from services.progress import Progress, no_progress
+from services.run_values import RunView
 from services.wording import day_range, money, percent_of, plural
-from services.worker import quiet
 
 PATIENCE = timedelta(minutes=10)
 """How long a command waits for another worker's lease and for retries."""
@@ -57,7 +56,7 @@ async def work_on_report(
     retry: bool = False,
     actor: Actor = ACTOR,
     patience: timedelta = PATIENCE,
-    progress: Progress = quiet,
+    progress: Progress = no_progress,
 ) -> tuple[RunView, bool]:
     """Begins or goes on with a run: what became of it, and whether there was anything to do."""
     kind, team_id = await _wanted(wired, team)

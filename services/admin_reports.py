@@ -1,4 +1,4 @@
-"""The admins' report, added up account by account."""
+"""The admins' report, added up account by account so that memory stays flat."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,17 +11,18 @@ from services.model import (
     AnomalyLine,
     DeliveryRecap,
     Restatement,
+    RunSummary,
     SilentTeam,
     SourceState,
     TeamLine,
     TeamReport,
     UnmappedAccount,
 )
-from services.reports import Basis, Outlook
+from services.report_basis import AdminOutlook, Basis
 
 
 class AdminReportBuilder:
-    """Adds up the admins' report account by account, so that memory stays flat."""
+    """Adds up the admins' report."""
 
     def __init__(self, basis: Basis, names: Mapping[str, str | None]) -> None:
         self._basis = basis
@@ -34,7 +35,7 @@ class AdminReportBuilder:
         self._restated: list[tuple[str, Restatement]] = []
 
     def add_team(self, report: TeamReport) -> None:
-        """A team's account."""
+        """Add a team's account."""
         team, figures = report.team, report.figures
         self._totals.add(figures)
         self._teams.append(
@@ -71,14 +72,16 @@ class AdminReportBuilder:
     def add_unmapped(
         self, account: str, figures: AccountFigures, anomalies: Sequence[Anomaly] = ()
     ) -> None:
-        """An account without a team; one without costs in the window says nothing."""
+        """Add an account without a team; one without costs in the window is left out."""
         if not figures.current_total and not figures.previous_total:
             return
         self._totals.add(figures)
         name = f"{self._names.get(account) or account}, no team"
         self._anomalies += [
-            AnomalyLine(team_name=name, anomaly=one, above_threshold=is_above(one, figures))
-            for one in anomalies
+            AnomalyLine(
+                team_name=name, anomaly=anomaly, above_threshold=is_above(anomaly, figures)
+            )
+            for anomaly in anomalies
         ]
         self._unmapped.append(
             UnmappedAccount(
@@ -90,10 +93,10 @@ class AdminReportBuilder:
         )
 
     def build(
-        self, deliveries: DeliveryRecap | None, outlook: Outlook | None = None
+        self, deliveries: DeliveryRecap | None, outlook: AdminOutlook | None = None
     ) -> AdminReport:
-        """The finished report, largest changes first."""
-        basis, totals, outlook = self._basis, self._totals, outlook or Outlook()
+        """The report, largest changes first."""
+        basis, totals, outlook = self._basis, self._totals, outlook or AdminOutlook()
         return AdminReport(
             window=basis.window,
             data_through=basis.data_through,
@@ -125,7 +128,7 @@ class AdminReportBuilder:
                 sorted(self._anomalies, key=lambda line: -line.anomaly.excess),
             ),
             restated=tuple(
-                sorted(self._restated, key=lambda one: -abs(one[1].now - one[1].reported))
+                sorted(self._restated, key=lambda item: -abs(item[1].now - item[1].reported))
             ),
             deliveries=deliveries,
             notes=_notes(basis.state),
@@ -135,12 +138,29 @@ class AdminReportBuilder:
         )
 
 
+def run_summary(
+    basis: Basis, builder: AdminReportBuilder, teams: int, anomalies: int
+) -> RunSummary:
+    """The summary that is stored on a run."""
+    report = builder.build(None)
+    return RunSummary(
+        accounts=report.accounts,
+        teams=teams,
+        currency=report.currency,
+        total=report.current_total,
+        previous_total=report.previous_total,
+        anomalies=anomalies,
+        data_through=basis.data_through,
+        window=basis.window,
+    )
+
+
 def _notes(state: SourceState) -> tuple[str, ...]:
     notes = []
     if state.unknown_categories:
         notes.append(
-            f"Unknown charge categories counted as usage: {', '.join(state.unknown_categories)}."
+            f"Unknown charge categories, counted as usage: {', '.join(state.unknown_categories)}."
         )
     if not state.currency_stated:
-        notes.append(f"The cost source names no currency; {state.currency} is assumed.")
+        notes.append(f"The cost source does not report a currency; {state.currency} is assumed.")
     return tuple(notes)

@@ -128,7 +128,7 @@ class Anomalies:
         )
         if not await self._store.settle(changed, anomaly.status):
             return await self._store.get(anomaly.id) or anomaly
-        log.info("anomaly_moved", anomaly=anomaly.id, status=status)
+        log.info("anomaly_status_changed", anomaly=anomaly.id, status=status)
         return changed
 
     async def _end(self, known: Anomaly | None, last_day: date, now: datetime) -> None:

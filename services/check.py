@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 
 from services.errors import AgentError
 from services.ports import AccessTokens, Clock, CostSource, Folder, ServerInfo, Store
+from services.preflight import preflight
 from services.transports import Transports
-from services.worker import reach
 
 MAX_CLOCK_DIFFERENCE = timedelta(seconds=60)
 MIN_FREE_BYTES = 50 << 20
@@ -102,7 +102,7 @@ class Check:
                     text="not set, emails go to the outbox. Set SMTP_HOST to send them.",
                 )
             transport = await self._transports.named(name, now)
-            await reach(transport)
+            await preflight(transport)
         except AgentError as error:
             return Finding("Mail", ok=False, text=str(error))
         text = f"signed in; emails are sent from {transport.sender}"

@@ -1,4 +1,4 @@
-"""The use cases that a run goes through, wired over any store, cost source and transports."""
+"""The use cases that a run goes through, over any store, cost source and mail transports."""
 
 import asyncio
 import random
@@ -10,19 +10,20 @@ from services.anomalies import Anomalies
 from services.audit import Audit
 from services.config import Config
 from services.costs import Costs
+from services.daily_detection import DailyDetection
+from services.delivery_outcomes import SenderSettings
 from services.detections import Detections
 from services.floors import Floors
 from services.planning import Planner
 from services.plans import Plans
-from services.ports import UNMEASURED, Clock, CostSource, Meter, Store, SurelyGone
+from services.ports import UNMEASURED, Clock, CostSource, IsWorkerDead, Meter, Store
 from services.previews import Previews
-from services.recaps import Recaps
 from services.recipients import Recipients
-from services.reports import ReportMaker
+from services.reports import ReportBuilder
 from services.restatements import Restatements
 from services.runs import Runs
-from services.sending import Sender, SenderSettings
-from services.stopping import Stop
+from services.sending import Sender
+from services.stopping import Shutdown
 from services.teams import Teams
 from services.timing import PRODUCTION, Timing
 from services.transports import Transports
@@ -31,19 +32,19 @@ from services.worker import Worker
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """Who works: one process among those that share the store."""
+    """A worker process among those that share the store."""
 
     owner: str
-    """Its name, unlike that of any other that ever was."""
+    """Its name, unlike that of any other process, past or future."""
     clock: Clock
-    gone: SurelyGone
-    stop: Stop
+    is_worker_dead: IsWorkerDead
+    shutdown: Shutdown
     timing: Timing = PRODUCTION
     meter: Meter = UNMEASURED
     timer: Callable[[], float] = time.monotonic
-    """Seconds since any moment; never set back."""
+    """Seconds since an arbitrary moment; never goes back."""
     sleep: Callable[[float], Awaitable[object]] = asyncio.sleep
-    chance: random.Random | None = None
+    rng: random.Random | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """All that plans, judges, freezes, sends and closes."""
+    """Everything that plans, detects, freezes, sends and closes."""
 
     audit: Audit
     config: Config
@@ -64,7 +65,7 @@ class Engine:
     costs: Costs
     plans: Plans
     floors: Floors
-    maker: ReportMaker
+    reports: ReportBuilder
     previews: Previews
     runs: Runs
     planner: Planner
@@ -83,14 +84,14 @@ def build_engine(
     teams_app: bool,
     sending: SenderSettings,
 ) -> Engine:
-    """The engine of one process; ``teams_app``: whether mails may point to Teams."""
+    """Build the engine of one process; ``teams_app``: whether emails may point to Teams."""
     costs = Costs(source, store.costs, reading.complete_after_hours)
     described = source.description
     audit = Audit(store.audit)
     teams = Teams(store.teams, audit, source=described.name)
     plans = Plans(store.plans, audit)
     floors = Floors(store.floors, store.anomalies, config, audit, described.name)
-    maker = ReportMaker(
+    reports = ReportBuilder(
         costs=store.costs,
         anomalies=store.anomalies,
         plans=plans,
@@ -110,10 +111,21 @@ def build_engine(
     )
     anomalies = Anomalies(store.anomalies)
     restatements = Restatements(store.runs, store.costs)
-    recaps = Recaps(store.runs, store.deliveries, described.name)
     planner = Planner(
         costs=costs,
-        maker=maker,
+        reports=reports,
+        teams=teams,
+        config=config,
+        anomalies=anomalies,
+        restatements=restatements,
+        runs=store.runs,
+        ledger=store.deliveries,
+        source=described.name,
+        clock=process.clock,
+    )
+    detection = DailyDetection(
+        costs=costs,
+        reports=reports,
         teams=teams,
         config=config,
         anomalies=anomalies,
@@ -126,10 +138,7 @@ def build_engine(
             source=described.name,
             complete_after_hours=reading.complete_after_hours,
         ),
-        restatements=restatements,
-        recaps=recaps,
         runs=store.runs,
-        ledger=store.deliveries,
         source=described.name,
         clock=process.clock,
     )
@@ -137,28 +146,29 @@ def build_engine(
         ledger=store.deliveries,
         runs=store.runs,
         rates=store.rates,
-        still_wanted=Recipients(store.teams, config, process.clock).still_wanted,
+        is_still_recipient=Recipients(store.teams, config, process.clock).is_still_recipient,
         settings=sending,
         owner=process.owner,
         clock=process.clock,
-        gone=process.gone,
-        stop=process.stop,
+        is_worker_dead=process.is_worker_dead,
+        shutdown=process.shutdown,
         timing=process.timing,
         timer=process.timer,
         sleep=process.sleep,
-        chance=process.chance,
+        rng=process.rng,
         meter=process.meter,
     )
     worker = Worker(
         runs=store.runs,
         ledger=store.deliveries,
         planner=planner,
+        detection=detection,
         sender=sender,
         transports=transports,
         owner=process.owner,
         clock=process.clock,
-        gone=process.gone,
-        stop=process.stop,
+        is_worker_dead=process.is_worker_dead,
+        shutdown=process.shutdown,
         timing=process.timing,
         timer=process.timer,
         meter=process.meter,
@@ -171,14 +181,16 @@ def build_engine(
         costs=costs,
         plans=plans,
         floors=floors,
-        maker=maker,
+        reports=reports,
         previews=Previews(
-            maker=maker,
+            reports=reports,
             costs=costs,
             teams=teams,
             config=config,
             restatements=restatements,
-            recaps=recaps,
+            runs=store.runs,
+            ledger=store.deliveries,
+            source=described.name,
         ),
         runs=runs,
         planner=planner,

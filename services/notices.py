@@ -1,6 +1,6 @@
-"""Mails to the admins about the agent itself, kept in the ledger as any other mail.
+"""Emails to the admins about the agent itself, stored in the ledger like any other email.
 
-The key of a notice makes it unique: told twice, it is sent once.
+The key of a notice makes it unique: requested twice, it is sent once.
 """
 
 import hashlib
@@ -14,11 +14,14 @@ from services.model import Actor, Delivery, FrozenReport, Run, RunKind, SourceNa
 from services.ports import DeliveryLedger, RunStore
 from services.rendering.message import message_id_for
 from services.rendering.reports import render_notice
-from services.runs import KEEP_TRYING, run_id
+from services.run_deliveries import address_key
+from services.run_values import KEEP_TRYING, run_id
 from services.transports import Transports
 
 log = structlog.get_logger()
-CLOCK = Actor(door="clock", name="notice")
+SCHEDULER = Actor(door="clock", name="notice")
+"""Who requests notices; the door is stored under this name."""
+KEY_LENGTH = 12
 
 
 class Notices:
@@ -40,40 +43,27 @@ class Notices:
         self._source = source
         self._logged: set[str] = set()
 
-    async def tell(
+    async def notify(
         self, key: str, title: str, lines: Sequence[str], now: datetime, *, once: bool = False
     ) -> None:
-        """Mails a notice, once for its key and day, or once for its key alone if ``once``.
+        """Email a notice, once for its key and day, or once for its key alone if ``once``.
 
         Without admin addresses it is only logged.
-
-        Report and deliveries are stored before the run that owns them, so that a run is never
-        seen without its mails.
         """
-        name = hashlib.sha256(key.encode()).hexdigest()[:12]
+        name = hashlib.sha256(key.encode()).hexdigest()[:KEY_LENGTH]
         period = f"once-{name}" if once else f"{now.date().isoformat()}-{name}"
         notice_id = run_id(self._source, RunKind.NOTICE, period)
         if await self._runs.get(notice_id) is not None:
             return
         if key not in self._logged:
-            log.warning("admins_told", title=title, key=key)
+            log.warning("admins_notified", title=title, key=key)
             self._logged.add(key)
         addresses = (await self._config.stored(now)).global_admin_emails
         if not addresses:
             return
         transport = await self._transports.choose(now)
         sender = (await self._transports.named(transport, now)).sender
-        run = Run(
-            id=notice_id,
-            kind=RunKind.NOTICE,
-            source=self._source,
-            period=period,
-            planned=True,
-            transport=transport,
-            requested_by=CLOCK,
-            created_at=now,
-            not_after=now + KEEP_TRYING,
-        )
+        run = self._run(notice_id, period, transport, now)
         report = FrozenReport(
             id=f"{run.id}|notice",
             run_id=run.id,
@@ -83,17 +73,30 @@ class Notices:
             rendered=render_notice(title, lines),
             preview={},
         )
+        # The run last: a run that is seen without its deliveries would be closed as finished.
         await self._runs.freeze([report])
-        await self._ledger.plan([_delivery(run, report, to, sender) for to in addresses])
+        await self._ledger.plan([_delivery(run, report, address, sender) for address in addresses])
         await self._runs.begin(run)
+
+    def _run(self, notice_id: str, period: str, transport: str, now: datetime) -> Run:
+        return Run(
+            id=notice_id,
+            kind=RunKind.NOTICE,
+            source=self._source,
+            period=period,
+            planned=True,
+            transport=transport,
+            requested_by=SCHEDULER,
+            created_at=now,
+            not_after=now + KEEP_TRYING,
+        )
 
 
 def _delivery(run: Run, report: FrozenReport, recipient: str, sender: str) -> Delivery:
     at = run.created_at.replace(microsecond=0)
     domain = sender.rpartition("@")[2]
-    key = hashlib.sha256(recipient.casefold().encode()).hexdigest()[:20]
     return Delivery(
-        id=f"{report.id}|mail|{key}",
+        id=f"{report.id}|mail|{address_key(recipient)}",
         run_id=run.id,
         report_id=report.id,
         source=run.source,

@@ -7,42 +7,42 @@ from services.model import FrozenReport, SourceName, StoredConfig, Team
 from services.ports import Clock, TeamStore
 
 SAMPLE_ADMIN = "finance-admins@example.com"
-"""Who gets the admin report of sample costs while no admin is set (an example domain)."""
+"""Gets the admin report of sample costs while no admin is set; an example domain (RFC 2606)."""
 
 
 def team_recipients(team: Team) -> list[str]:
-    """Who gets a team's report: the team's address and its admins, each address once."""
-    return once([team.team_email, *team.admin_emails])
+    """The team's address and its admins, each address once."""
+    return unique_addresses([team.team_email, *team.admin_emails])
 
 
 def admin_recipients(config: StoredConfig, source: SourceName) -> list[str]:
-    """Who gets the consolidated report."""
-    admins = once(config.global_admin_emails)
+    """The recipients of the consolidated report."""
+    admins = unique_addresses(config.global_admin_emails)
     return [SAMPLE_ADMIN] if not admins and source == "sample" else admins
 
 
-def once(addresses: Sequence[str]) -> list[str]:
-    """Each address once, however its letters are cased."""
-    found: dict[str, str] = {}
+def unique_addresses(addresses: Sequence[str]) -> list[str]:
+    """Each address once, in its first spelling, whatever its case."""
+    by_key: dict[str, str] = {}
     for address in addresses:
-        found.setdefault(address.casefold(), address)
-    return list(found.values())
+        by_key.setdefault(address.casefold(), address)
+    return list(by_key.values())
 
 
 class Recipients:
-    """Looks again, before each mail, whether it is still to go to its recipient."""
+    """Checks again, right before each email, whether it is still to go to its recipient."""
 
     def __init__(self, teams: TeamStore, config: Config, clock: Clock) -> None:
         self._teams = teams
         self._config = config
         self._clock = clock
 
-    async def still_wanted(self, report: FrozenReport, recipient: str) -> bool:
-        """False when the team or the address was removed since the run was planned."""
+    async def is_still_recipient(self, report: FrozenReport, address: str) -> bool:
+        """False when the team or the address was removed after the run was planned."""
         if report.team_id is not None:
             team = await self._teams.get(report.team_id)
-            wanted = team_recipients(team) if team is not None else []
+            recipients = team_recipients(team) if team is not None else []
         else:
             config = await self._config.stored(self._clock())
-            wanted = admin_recipients(config, report.source)
-        return recipient.casefold() in {address.casefold() for address in wanted}
+            recipients = admin_recipients(config, report.source)
+        return address.casefold() in {recipient.casefold() for recipient in recipients}

@@ -8,12 +8,12 @@ from typing import Any
 
 from services.model import CostTable, DaySpan, Month, Restatement, RunKind, Team
 from services.ports import CostStore, RunStore
-from services.reports import Basis
-from services.runs import weekly_run_before
+from services.report_basis import Basis
+from services.run_values import weekly_run_before
 from services.wording import day_range
 
-WORTH_SAYING = Decimal(1)
-"""Percent by which a reported total must have moved."""
+MIN_PERCENT = Decimal(1)
+"""By which a reported total must have moved to be mentioned."""
 
 
 class Restatements:
@@ -26,38 +26,38 @@ class Restatements:
     async def since_last(
         self, at: datetime, basis: Basis, teams: Sequence[Team]
     ) -> dict[str, Restatement]:
-        """By team id, what the weekly run before an instant reported and has moved by over 1 %."""
+        """By team id, what the last weekly run before ``at`` reported and is different now."""
         runs = await self._runs.list_runs(basis.source, kind=RunKind.WEEKLY)
         earlier = weekly_run_before(runs, basis.period, at)
         if earlier is None:
             return {}
         accounts = {team.id: team.aws_account_id for team in teams}
         totals = await self._costs.load_totals(basis.source, basis.span)
-        found = {}
+        restatements = {}
         async for team_id, preview in self._runs.team_previews(earlier.ledger_id):
             account = accounts.get(team_id)
             span = _span(preview)
-            if account is None or not _comparable(preview, span, basis):
+            if account is None or not _is_comparable(preview, span, basis):
                 continue
-            moved = compare(
+            restatement = restatement_of(
                 Decimal(str(preview["current_total"])),
                 total_of(totals, account, span),
                 span,
                 earlier.created_at.date(),
             )
-            if moved is not None:
-                found[team_id] = moved
-        return found
+            if restatement is not None:
+                restatements[team_id] = restatement
+        return restatements
 
 
-def compare(
+def restatement_of(
     reported: Decimal, now: Decimal, span: DaySpan, reported_on: date
 ) -> Restatement | None:
-    """What to say of a total that has moved; None when it moved by 1 % or less."""
+    """What to say about a total that has moved; None when it moved by 1 % or less."""
     if reported == 0:
         return None
     percent = (now - reported) / abs(reported) * 100
-    if abs(percent) <= WORTH_SAYING:
+    if abs(percent) <= MIN_PERCENT:
         return None
     return Restatement(
         label=_label(span), reported_on=reported_on, reported=reported, now=now, percent=percent
@@ -79,10 +79,10 @@ def total_of(table: CostTable, account: str, span: DaySpan) -> Decimal:
     )
 
 
-def _comparable(preview: Mapping[str, Any], span: DaySpan, basis: Basis) -> bool:
-    """Whether all days of an earlier report are at hand now, in the same currency."""
-    inside = basis.span.first <= span.first and span.last <= basis.span.last
-    return inside and preview["currency"] == basis.state.currency
+def _is_comparable(preview: Mapping[str, Any], span: DaySpan, basis: Basis) -> bool:
+    """Whether all days of an earlier report are loaded now, in the same currency."""
+    is_inside = basis.span.first <= span.first and span.last <= basis.span.last
+    return is_inside and preview["currency"] == basis.state.currency
 
 
 def _span(preview: Mapping[str, Any]) -> DaySpan:

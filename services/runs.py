@@ -1,83 +1,21 @@
-"""Runs as people ask for them: begin or find the run of a period, look at it, retry it.
+"""Runs as people ask for them: start or find the run of a period, look at it, retry it.
 
 The work itself is in ``worker``; a request only stores what is wanted, once per period.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from services.audit import Audit
 from services.config import Config
 from services.errors import ConflictError, InvalidError, NotFoundError
-from services.model import (
-    Actor,
-    Delivery,
-    DeliveryState,
-    Run,
-    RunKind,
-    RunState,
-    SourceName,
-)
+from services.model import Actor, Delivery, DeliveryState, Run, RunKind, RunState, SourceName
 from services.ports import DeliveryLedger, RunStore, TeamStore
+from services.run_values import KEEP_TRYING, RETRYABLE, UNSETTLED, RunOutlook, RunView, run_id
 from services.schedule import next_slots, parse_period, period_of
 from services.transports import Transports
 
-KEEP_TRYING = timedelta(days=3)
-"""How long after its beginning a run still works on its deliveries."""
-RETRIED = (DeliveryState.FAILED, DeliveryState.EXPIRED, DeliveryState.UNKNOWN)
-"""States that a person may send back to work."""
-MOST_DONE_AHEAD = 1
-"""Only the period that has begun can have a run before its slot."""
-UNSETTLED = (DeliveryState.PENDING, DeliveryState.SENDING)
-
-
-@dataclass(frozen=True, slots=True)
-class RunView:
-    """A run with its deliveries."""
-
-    run: Run
-    counts: dict[DeliveryState, int]
-    deliveries: list[Delivery]
-
-
-@dataclass(frozen=True, slots=True)
-class Outlook:
-    """What asking for a run would begin, or go on with."""
-
-    period: str
-    repeat: int
-    """The repetition that would be worked on."""
-    sent: int
-    """Mails of this period that were sent before."""
-    transport: str
-
-
-def run_id(
-    source: SourceName, kind: RunKind, period: str, team_id: str | None = None, repeat: int = 1
-) -> str:
-    """The id that makes a run unique: source, kind, period, team and repetition."""
-    parts = [source, kind.value, *([team_id] if team_id else []), period]
-    return ":".join(parts) + (f"#{repeat}" if repeat > 1 else "")
-
-
-def weekly_run_before(runs: Sequence[Run], period: str, at: datetime) -> Run | None:
-    """The last weekly run that reported before an instant, on this period or an earlier one.
-
-    The report of an earlier week that is made late looks back from its own week.
-    """
-    return max(
-        (
-            one
-            for one in runs
-            if one.kind is RunKind.WEEKLY
-            and one.planned
-            and one.period <= period
-            and one.created_at < at
-        ),
-        key=lambda one: (one.period, one.repeat),
-        default=None,
-    )
+MAX_PERIODS_AHEAD = 1
+"""Only the period that has started can have a run before its slot."""
 
 
 class Runs:
@@ -114,14 +52,15 @@ class Runs:
         repeat: int | None = None,
         due: bool = False,
     ) -> Run:
-        """The run of a period, begun unless it is there.
+        """Return the run of a period; start it unless it exists.
 
-        ``repeat`` names the repetition that is meant, so that asking twice begins one run.
-        ``due``: the clock knows that the period has begun, if not in the present time zone.
-        A finished one comes back as it is and sends nothing; ``again`` begins a repetition. One
-        that failed before anything was planned is opened again. Raises InvalidError for a
-        period that is none, ConflictError for one that has not begun, NotFoundError for an
-        unknown team.
+        A finished run is returned as it is and sends nothing; ``again`` starts a repetition.
+        ``repeat`` names the repetition that is meant, so that asking twice starts one run. A run
+        that failed before it was planned is reopened. ``due``: the scheduler knows that the
+        period has started, even if not in the present time zone.
+
+        Raises InvalidError for a malformed period, ConflictError for one that has not started,
+        NotFoundError for an unknown team.
         """
         if period is None or not due:
             period = await self._checked_period(kind, period, now)
@@ -130,26 +69,26 @@ class Runs:
         latest = await self._latest(kind, period, team_id)
         if repeat is not None:
             again = latest is not None and latest.repeat < repeat
-        if latest is not None and not self._over(latest, again=again):
+        if latest is not None and not self._is_repeatable(latest, again=again):
             return await self._reopened_if_failed(latest, actor, now)
-        repeat = latest.repeat + 1 if latest is not None else 1
-        new = await self._new(kind, actor, now, period, team_id, repeat)
-        run, begun = await self._runs.begin(new)
-        if begun:
+        next_repeat = latest.repeat + 1 if latest is not None else 1
+        new = await self._new(kind, actor, now, period, team_id, next_repeat)
+        run, is_new = await self._runs.begin(new)
+        if is_new:
             await self._record(actor, "run.start", run, now)
         return run
 
     async def miss(self, period: str, slot: datetime, actor: Actor, now: datetime) -> None:
-        """Stores the weekly run of a missed slot as failed, unless there is one.
+        """Store the weekly run of a missed slot as failed, unless there is one.
 
-        Nothing is mailed for it until somebody asks.
+        Nothing is sent for it until somebody asks.
         """
         if await self._latest(RunKind.WEEKLY, period, None) is not None:
             return
         missed = await self._new(RunKind.WEEKLY, actor, now, period, None, 1)
         error = (
-            f"The agent did not run when it was due ({slot:%d %b %H:%M} UTC) nor in the three days "
-            f"after. To make it now: run-report --period {period}, or Retry."
+            f"The agent was not running when this report was due ({slot:%d %b %H:%M} UTC), nor in "
+            f"the three days after. To create it now, use run-report --period {period}, or Retry."
         )
         state = {"state": RunState.FAILED, "last_error": error}
         await self._runs.begin(missed.model_copy(update=state))
@@ -157,17 +96,17 @@ class Runs:
     async def upcoming(self, now: datetime, count: int = 3) -> list[datetime]:
         """The next slots that will send something: their period has no run yet."""
         config = await self._config.stored(now)
-        found = []
-        for slot in next_slots(config, now, count + MOST_DONE_AHEAD):
+        slots = []
+        for slot in next_slots(config, now, count + MAX_PERIODS_AHEAD):
             period = period_of(slot, config.schedule_timezone)
             if await self._latest(RunKind.WEEKLY, period, None) is None:
-                found.append(slot)
-        return found[:count]
+                slots.append(slot)
+        return slots[:count]
 
     async def outlook(
         self, kind: RunKind, now: datetime, *, team_id: str | None = None
-    ) -> Outlook:
-        """What ``request`` would begin or go on with now, for whoever is to decide on it."""
+    ) -> RunOutlook:
+        """What ``request`` would start or resume now, for whoever is to decide on it."""
         period = await self._checked_period(kind, None, now)
         latest = await self._latest(kind, period, team_id)
         sent, repeat = 0, 1
@@ -177,8 +116,8 @@ class Runs:
             ):
                 counts = await self._deliveries.counts(run.ledger_id)
                 sent += counts.get(DeliveryState.SENT, 0)
-            repeat = latest.repeat + (1 if self._over(latest, again=True) else 0)
-        return Outlook(period, repeat, sent, await self._transports.choose(now))
+            repeat = latest.repeat + (1 if self._is_repeatable(latest, again=True) else 0)
+        return RunOutlook(period, repeat, sent, await self._transports.choose(now))
 
     async def draft(
         self,
@@ -189,7 +128,7 @@ class Runs:
         period: str | None = None,
         team_id: str | None = None,
     ) -> Run:
-        """The run that ``request`` would begin, not stored: for a rehearsal."""
+        """The run that ``request`` would start, not stored: for a rehearsal."""
         period = await self._checked_period(kind, period, now)
         return await self._new(kind, actor, now, period, team_id, 1)
 
@@ -218,7 +157,7 @@ class Runs:
     async def _checked_period(self, kind: RunKind, period: str | None, now: datetime) -> str:
         if kind is RunKind.DAILY:
             if period is None:
-                raise InvalidError("A daily run needs its day.")
+                raise InvalidError("A daily run needs a day.")
             return period
         config = await self._config.stored(now)
         this_week = period_of(now, config.schedule_timezone)
@@ -230,15 +169,15 @@ class Runs:
         return period
 
     async def _latest(self, kind: RunKind, period: str, team_id: str | None) -> Run | None:
-        found = await self._runs.list_runs(self._source, kind=kind, period=period, team_id=team_id)
+        runs = await self._runs.list_runs(self._source, kind=kind, period=period, team_id=team_id)
         return max(
-            (run for run in found if run.team_id == team_id),
+            (run for run in runs if run.team_id == team_id),
             key=lambda run: run.repeat,
             default=None,
         )
 
     @staticmethod
-    def _over(run: Run, *, again: bool) -> bool:
+    def _is_repeatable(run: Run, *, again: bool) -> bool:
         return again and run.state in {RunState.DONE, RunState.EXPIRED}
 
     async def _reopened_if_failed(self, run: Run, actor: Actor, now: datetime) -> Run:
@@ -249,7 +188,7 @@ class Runs:
         return await self._get(run.id)
 
     async def _record(self, actor: Actor, action: str, run: Run, now: datetime) -> None:
-        """In the audit trail, where somebody has asked; what the clock does is in the runs."""
+        """Record a request in the audit trail; the scheduler's own runs are not requests."""
         if actor.door == "clock":
             return
         facts: dict[str, object] = {"run": run.id, "period": run.period, "kind": run.kind.value}
@@ -262,7 +201,7 @@ class Runs:
         return run
 
     async def view(self, run_id: str) -> RunView:
-        """The run with its deliveries; NotFoundError when there is none."""
+        """The run with its deliveries. Raises NotFoundError."""
         run = await self._get(run_id)
         return RunView(
             run,
@@ -271,18 +210,18 @@ class Runs:
         )
 
     async def progress(self, run_id: str) -> RunView:
-        """The run with its counts; once it is over with the deliveries that can be retried."""
+        """The run with its counts; once it is over, with the deliveries that can be retried."""
         run = await self._get(run_id)
-        over = run.state is not RunState.OPEN
-        deliveries = await self.failures(run_id) if over else []
+        is_over = run.state is not RunState.OPEN
+        deliveries = await self.failures(run_id) if is_over else []
         return RunView(run, await self._deliveries.counts(run.ledger_id), deliveries)
 
     async def unsettled(self, run_id: str) -> RunView:
         """The run with the deliveries that have not gone out."""
         run = await self._get(run_id)
-        states = (*RETRIED, DeliveryState.PENDING)
-        found = await self._deliveries.list_deliveries(run.ledger_id, states=states)
-        return RunView(run, await self._deliveries.counts(run.ledger_id), found)
+        states = (*RETRYABLE, DeliveryState.PENDING)
+        deliveries = await self._deliveries.list_deliveries(run.ledger_id, states=states)
+        return RunView(run, await self._deliveries.counts(run.ledger_id), deliveries)
 
     async def counts(self, run_id: str) -> dict[DeliveryState, int]:
         """How many of a run's deliveries are in each state."""
@@ -291,7 +230,7 @@ class Runs:
     async def failures(self, run_id: str) -> list[Delivery]:
         """The deliveries of a run that a person may send back to work."""
         ledger_id = (await self._get(run_id)).ledger_id
-        return await self._deliveries.list_deliveries(ledger_id, states=RETRIED)
+        return await self._deliveries.list_deliveries(ledger_id, states=RETRYABLE)
 
     async def newest(
         self,
@@ -300,22 +239,25 @@ class Runs:
         kind: RunKind | None = None,
         after: tuple[datetime, str] | None = None,
     ) -> list[Run]:
-        """The newest runs of the active source; ``after``: behind this place."""
+        """The newest runs; ``after``: those behind this place (created at, id)."""
         return await self._runs.list_runs(self._source, kind=kind, after=after, limit=limit)
 
     async def retry(self, run_id: str, actor: Actor, now: datetime) -> int:
-        """Opens a run's failed, expired and unknown deliveries again; their number.
+        """Reopen a run's failed, expired and unknown deliveries; return their number.
 
-        A run that failed before anything was planned is tried anew. Raises ConflictError while
-        the run is still working on them by itself.
+        A run that failed before it was planned is tried anew. Raises ConflictError while the run
+        is still working on them.
         """
         run = await self._get(run_id)
         if run.state is RunState.OPEN:
-            raise ConflictError("The run is still open and retries by itself. See its deliveries.")
+            raise ConflictError(
+                "The run is still open and retries on its own. See its deliveries."
+            )
         if not run.planned:
             await self._reopened_if_failed(run, actor, now)
             return 0
-        # The deliveries first: who closes the run looks at them under a count of its openings.
+        # The deliveries first: a worker that closes the run meanwhile counts its openings, and
+        # would close it over the reopened deliveries if these came second.
         number = await self._deliveries.retry(run.ledger_id, now, now + KEEP_TRYING)
         counts = await self._deliveries.counts(run.ledger_id)
         if any(counts.get(state) for state in UNSETTLED):

@@ -1,38 +1,37 @@
-"""Being told to stop: waits end at once, work in hand ends by itself."""
+"""A requested shutdown: waits end at once, work in progress ends on its own."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
 
 
-class Stop:
-    """Told once; for good."""
+class Shutdown:
+    """A flag that everybody who works looks at; once requested, it stays so."""
 
     def __init__(self, sleep: Callable[[float], Awaitable[object]] = asyncio.sleep) -> None:
         self._sleep = sleep
-        self._told = asyncio.Event()
+        self._event = asyncio.Event()
 
-    def tell(self) -> None:
-        """Stops everybody who looks."""
-        self._told.set()
+    def request(self) -> None:
+        self._event.set()
 
     @property
-    def told(self) -> bool:
-        return self._told.is_set()
+    def requested(self) -> bool:
+        return self._event.is_set()
 
     async def pause(self, seconds: float) -> None:
-        """Waits for so long, or until told to stop."""
-        if self.told:
+        """Wait for so long, or until a shutdown is requested."""
+        if self.requested:
             return
         waits = [
-            asyncio.ensure_future(self._told.wait()),
-            asyncio.ensure_future(self._slept(seconds)),
+            asyncio.ensure_future(self._event.wait()),
+            asyncio.ensure_future(self._pass(seconds)),
         ]
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for one in waits:
-                one.cancel()
+            for wait in waits:
+                wait.cancel()
 
-    async def _slept(self, seconds: float) -> bool:
+    async def _pass(self, seconds: float) -> bool:
         await self._sleep(seconds)
         return True

@@ -97,7 +97,7 @@ class WhatIfs:
         try:
             await self._costs.ensure_span(now, accounts, needed_for(as_of))
         except CostSourceError as error:
-            log.warning("what_if_shortened", reason=str(error))
+            log.warning("what_if_history_truncated", reason=str(error))
 
     async def _replayed(
         self,

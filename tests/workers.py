@@ -17,15 +17,16 @@ from pydantic import SecretStr
 from services.adapters.background import Background
 from services.adapters.secrets import FernetBox
 from services.audit import Audit
-from services.clockwork import Clockwork
+from services.clockwork import Scheduler
 from services.config import Config
+from services.delivery_outcomes import SenderSettings
 from services.engine import Process, Reading, build_engine
 from services.model import Actor, DaySpan, Run, RunKind, Team
 from services.ports import Store
 from services.runs import Runs
-from services.sending import Sender, SenderSettings
+from services.sending import Sender
 from services.settings import SmtpSettings
-from services.stopping import Stop
+from services.stopping import Shutdown
 from services.teams import Teams
 from services.timing import PRODUCTION, Timing
 from services.transports import Transports
@@ -48,11 +49,11 @@ class Services:
     runs: Runs
     worker: Worker
     sender: Sender
-    clockwork: Clockwork
+    scheduler: Scheduler
     config: Config
     background: Background
     teams: Teams
-    stop: Stop
+    shutdown: Shutdown
 
 
 class AtOnce(ThreadPoolExecutor):
@@ -80,7 +81,7 @@ class Workers:
     now: datetime = NOW
     gone: set[str] = field(default_factory=set)
     timing: Timing = PRODUCTION
-    told: list[datetime] = field(default_factory=list)
+    alert_rounds: list[datetime] = field(default_factory=list)
     """When rounds of alerts were made."""
 
     def clock(self) -> datetime:
@@ -93,13 +94,13 @@ class Workers:
         self.now += timedelta(seconds=seconds)
         await asyncio.sleep(0)
 
-    async def tell(self, now: datetime) -> None:
-        self.told.append(now)
+    async def send_alerts(self, now: datetime) -> None:
+        self.alert_rounds.append(now)
 
     def services(self, name: str = "w") -> Services:
         """A worker of this name."""
         asyncio.get_running_loop().set_default_executor(AtOnce())
-        store, source, stop = self.store, self.costs.description.name, Stop(self.sleep)
+        store, source, shutdown = self.store, self.costs.description.name, Shutdown(self.sleep)
         background = Background()
         box = FernetBox(SecretStr("k" * 20), Path(), key_file_allowed=False)
         config = Config(
@@ -114,39 +115,39 @@ class Workers:
             Process(
                 owner=name,
                 clock=self.clock,
-                gone=self.gone.__contains__,
-                stop=stop,
+                is_worker_dead=self.gone.__contains__,
+                shutdown=shutdown,
                 timing=self.timing,
                 timer=self.timer,
                 sleep=self.sleep,
-                chance=random.Random(name),
+                rng=random.Random(name),
             ),
             reading=Reading(),
             teams_app=False,
             sending=SenderSettings(),
         )
-        clockwork = Clockwork(
+        scheduler = Scheduler(
             config=config,
             runs=engine.runs,
             store=store.runs,
             worker=engine.worker,
             costs=engine.costs,
-            maker=engine.maker,
+            reports=engine.reports,
             teams=engine.teams,
             source=source,
             clock=self.clock,
             start=background.start,
-            tell=self.tell,
+            send_alerts=self.send_alerts,
         )
         return Services(
             engine.runs,
             engine.worker,
             engine.sender,
-            clockwork,
+            scheduler,
             config,
             background,
             engine.teams,
-            stop,
+            shutdown,
         )
 
     async def add_teams(self, number: int = 3, **more: Any) -> list[Team]:
@@ -181,7 +182,7 @@ class Workers:
 
     async def tick(self, made: Services) -> None:
         """One tick and all that it begins."""
-        await made.clockwork.tick()
+        await made.scheduler.tick()
         while made.background.running:
             await asyncio.sleep(0)
 

@@ -7,7 +7,7 @@ from api.endpoints import Call, Endpoints, Reply
 from api.inputs import RunsQuery, TriggerQuery
 from api.paging import page
 from services.model import Run, RunKind, RunState
-from services.runs import RunView
+from services.run_values import RunView
 
 endpoints = Endpoints("Runs")
 CURSOR = "runs"

@@ -95,7 +95,7 @@ async def _card(chat: Chat, turn: Turn, anomaly: Anomaly) -> Card:
         may = "elsewhere" if is_shared else "admin"
     elif was_alerted:
         may = "member"
-    return cards.alert(await chat.alerts.news_of(anomaly, turn.now), may)
+    return cards.alert(await chat.alerts.content_of(anomaly, turn.now), may)
 
 
 async def answer(chat: Chat, turn: Turn, payload: AnswerPayload) -> Reply:

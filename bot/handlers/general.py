@@ -11,7 +11,7 @@ from bot.turn import Reply, Turn
 from cards import general, settings
 from services.changes import can_undo
 from services.model import AuditEntry, DeliveryState, Run, RunKind, RunState, Team
-from services.runs import RETRIED
+from services.run_values import RETRYABLE
 from services.wording import clock_time, day, exact_time, plural, weekday
 
 MAX_HISTORY = 500
@@ -115,7 +115,7 @@ async def _retryable(chat: Chat, runs: list[Run]) -> tuple[Run | None, int]:
         if run.state is RunState.OPEN:
             continue
         counts = await chat.runs.counts(run.id)
-        failed = sum(counts.get(state, 0) for state in RETRIED)
+        failed = sum(counts.get(state, 0) for state in RETRYABLE)
         if failed:
             return run, failed
     return None, 0

@@ -10,7 +10,7 @@ from cards import reports as cards
 from services.errors import AgentError, InvalidError
 from services.model import RunKind, RunState, Team
 from services.recipients import admin_recipients, team_recipients
-from services.runs import RETRIED, RunView
+from services.run_values import RETRYABLE, RunView
 from services.wording import plural
 
 ADMIN, WEEKLY = "admin", "weekly"
@@ -162,7 +162,7 @@ def run_card(view: RunView) -> dict[str, object]:
     asked_by = run.requested_by.name or run.requested_by.door
     if run.state is RunState.OPEN:
         return cards.progress(run, view.counts, asked_by)
-    failed = [delivery for delivery in view.deliveries if delivery.state in RETRIED]
+    failed = [delivery for delivery in view.deliveries if delivery.state in RETRYABLE]
     return cards.done(run, view.counts, failed, asked_by)
 
 

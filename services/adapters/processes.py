@@ -23,7 +23,7 @@ def worker_name() -> str:
     return "|".join(parts)
 
 
-def surely_gone(worker: str) -> bool:
+def is_worker_dead(worker: str) -> bool:
     """Whether this worker's process has ended for certain; False when that cannot be known."""
     try:
         _, place, pid_text, started, _ = worker.split("|")

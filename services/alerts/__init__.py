@@ -1,6 +1,6 @@
 """Alerts: what they say, how they are posted, and the rounds over all conversations."""
 
-from services.alerts.posting import GIVE_UP, UNREACHABLE
+from services.alerts.posting import GIVE_UP_AFTER, UNREACHABLE_AFTER
 from services.alerts.rounds import Alerts
 
-__all__ = ["GIVE_UP", "UNREACHABLE", "Alerts"]
+__all__ = ["GIVE_UP_AFTER", "UNREACHABLE_AFTER", "Alerts"]

@@ -1,4 +1,4 @@
-"""What cards of alerts are made from, and what they say in short."""
+"""What alert cards are made from, and what they say in short."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,186 +11,215 @@ from services.floors import Floors
 from services.model import (
     AccountFigures,
     Alert,
+    AlertContent,
     Anomaly,
+    AnomalyContent,
     AnomalyLine,
-    AnomalyNews,
     Conversation,
-    DigestNews,
+    DigestContent,
     Floor,
     FloorOffer,
-    News,
-    RunNews,
+    RunContent,
     SourceName,
     Team,
 )
-from services.reports import ReportMaker
+from services.reports import ReportBuilder
 from services.schedule import period_of
 from services.teams import Teams
 from services.wording import cents, money, neutral
 
-TO_BE_POSTED = {"pending", "posting"}
-MOST_LINES = 20
+UNPOSTED_STATES = {"pending", "posting"}
+MAX_FAILED_LINES = 20
+MAX_TEAM_NAME = 60
+MAX_TITLE = 80
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class AlertContext:
     """What all cards of one round are made from."""
 
     now: datetime
     teams: dict[str, Team] = field(default_factory=dict)
+    """By account, as are the next two."""
     figures: dict[str, AccountFigures] = field(default_factory=dict)
-    floors: dict[str, Floor] = field(default_factory=dict)
-    """Of accounts with an anomaly that is too small."""
+    minimums: dict[str, Floor] = field(default_factory=dict)
+    """Alert minimums of accounts with an anomaly that is too small."""
     offers: dict[str, FloorOffer] = field(default_factory=dict)
-    """Higher floors, by anomaly."""
+    """Higher minimums, by anomaly."""
 
 
-class Newsroom:
-    """Knows what there is to say of an anomaly."""
+class ContentBuilder:
+    """Builds the content of alert cards."""
 
     def __init__(
         self,
-        maker: ReportMaker,
+        reports: ReportBuilder,
         teams: Teams,
         config: Config,
         floors: Floors,
         source: SourceName,
     ) -> None:
-        self._maker = maker
+        self._reports = reports
         self._floors = floors
         self._teams = teams
         self._config = config
         self._source = source
 
-    async def floors_of(self, anomalies: Iterable[Anomaly]) -> dict[str, Floor]:
-        """The floors of accounts with an anomaly that is too small, whose cards show them."""
-        accounts = sorted({one.account_id for one in anomalies if one.status == "too_small"})
-        return await self._floors.of_accounts(accounts) if accounts else {}
+    async def minimums_of(self, anomalies: Iterable[Anomaly]) -> dict[str, Floor]:
+        """The alert minimums that cards of too small anomalies show, by account."""
+        accounts = {anomaly.account_id for anomaly in anomalies if anomaly.status == "too_small"}
+        return await self._floors.of_accounts(sorted(accounts)) if accounts else {}
 
-    async def knowledge(self, anomalies: Sequence[Anomaly], now: datetime) -> Known:
-        """Teams, figures and floors of all accounts concerned, read together."""
-        known = Known(
+    async def context(self, anomalies: Sequence[Anomaly], now: datetime) -> AlertContext:
+        """Read teams, figures and minimums of all accounts concerned, together."""
+        context = AlertContext(
             now=now,
             teams={team.aws_account_id: team for team in await self._teams.list()},
-            floors=await self.floors_of(anomalies),
+            minimums=await self.minimums_of(anomalies),
             offers=await self._offers(anomalies, now),
         )
-        return replace(known, figures=await self._figures(anomalies, known.teams, now))
+        return replace(context, figures=await self._figures(anomalies, context.teams, now))
 
     async def _offers(self, anomalies: Sequence[Anomaly], now: datetime) -> dict[str, FloorOffer]:
-        found = {}
-        for one in anomalies:
-            offer = await self._floors.offer(one, now) if one.status == "too_small" else None
-            if offer is not None:
-                found[one.id] = offer
-        return found
+        offers = {}
+        for anomaly in anomalies:
+            if anomaly.status == "too_small":
+                offer = await self._floors.offer(anomaly, now)
+                if offer is not None:
+                    offers[anomaly.id] = offer
+        return offers
 
     async def _figures(
         self, anomalies: Sequence[Anomaly], teams: Mapping[str, Team], now: datetime
     ) -> dict[str, AccountFigures]:
-        accounts = sorted({one.account_id for one in anomalies})
+        accounts = sorted({anomaly.account_id for anomaly in anomalies})
         if not accounts:
             return {}
         config = await self._config.stored(now)
         try:
-            basis = await self._maker.basis(config, period_of(now, config.schedule_timezone), now)
-        except AgentError:
+            basis = await self._reports.basis(
+                config, period_of(now, config.schedule_timezone), now
+            )
+        except AgentError:  # no costs yet: an alert without figures is better than none
             return {}
         thresholds = {
             account: teams[account].anomaly_threshold or config.anomaly_threshold
             for account in accounts
             if account in teams
         }
-        return await self._maker.figures(basis, accounts, thresholds)
+        return await self._reports.figures(basis, accounts, thresholds)
 
-    def news(self, anomaly: Anomaly, facts: Known) -> AnomalyNews:
+    def anomaly_content(self, anomaly: Anomaly, context: AlertContext) -> AnomalyContent:
         """What the card of an anomaly says."""
-        small = anomaly.status == "too_small"
-        return AnomalyNews(
+        is_too_small = anomaly.status == "too_small"
+        return AnomalyContent(
             anomaly=anomaly,
-            team=facts.teams.get(anomaly.account_id),
-            figures=facts.figures.get(anomaly.account_id),
-            floor=facts.floors.get(anomaly.account_id) if small else None,
-            offer=facts.offers.get(anomaly.id),
+            team=context.teams.get(anomaly.account_id),
+            figures=context.figures.get(anomaly.account_id),
+            floor=context.minimums.get(anomaly.account_id) if is_too_small else None,
+            offer=context.offers.get(anomaly.id),
             sample=self._source == "sample",
         )
 
-    def digest(
-        self, anomalies: Sequence[Anomaly], facts: Known, above: Collection[str], *, together: bool
-    ) -> DigestNews:
+    def digest_content(
+        self,
+        anomalies: Sequence[Anomaly],
+        context: AlertContext,
+        above: Collection[str],
+        *,
+        together: bool,
+    ) -> DigestContent:
         """Anomalies in one message; ``above``: those that stand for a crossed threshold, by id."""
         lines = [
             AnomalyLine(
-                team_name=_name(facts.teams.get(one.account_id), one),
-                anomaly=one,
-                above_threshold=one.id in above,
+                team_name=_team_name(context.teams.get(anomaly.account_id), anomaly),
+                anomaly=anomaly,
+                above_threshold=anomaly.id in above,
             )
-            for one in sorted(anomalies, key=lambda one: -one.excess)
+            for anomaly in sorted(anomalies, key=lambda anomaly: -anomaly.excess)
         ]
-        return DigestNews(lines=tuple(lines), together=together, sample=self._source == "sample")
+        return DigestContent(
+            lines=tuple(lines), together=together, sample=self._source == "sample"
+        )
 
 
 def groups_of(anomalies: Sequence[Anomaly]) -> dict[str, list[Anomaly]]:
-    """Anomalies that came together, by their group."""
-    found: dict[str, list[Anomaly]] = {}
-    for one in anomalies:
-        if one.group:
-            found.setdefault(one.group, []).append(one)
-    return found
+    """Anomalies of accounts that moved together, by their group."""
+    groups: dict[str, list[Anomaly]] = {}
+    for anomaly in anomalies:
+        if anomaly.group:
+            groups.setdefault(anomaly.group, []).append(anomaly)
+    return groups
 
 
-def fingerprint_of(anomaly: Anomaly, floor: Floor | None) -> str:
-    """What a card shows of an anomaly, in short; ``floor``: of its account."""
-    at = anomaly.answer.at.isoformat() if anomaly.answer else ""
-    own = f"|{floor.amount}" if floor is not None and anomaly.status == "too_small" else ""
-    return f"{anomaly.status}|{cents(anomaly.excess)}|{anomaly.service}|{anomaly.end}|{at}{own}"
+def fingerprint_of(anomaly: Anomaly, minimum: Floor | None) -> str:
+    """A short form of what a card shows, stored with it; ``minimum``: the account's own.
+
+    It starts with the status, which ``_has_reopened`` reads back.
+    """
+    answered_at = anomaly.answer.at.isoformat() if anomaly.answer else ""
+    own = ""
+    if minimum is not None and anomaly.status == "too_small":
+        own = f"|{minimum.amount}"
+    excess = cents(anomaly.excess)
+    return f"{anomaly.status}|{excess}|{anomaly.service}|{anomaly.end}|{answered_at}{own}"
 
 
-def is_behind(alert: Alert, anomalies: Mapping[str, Anomaly], floors: Mapping[str, Floor]) -> bool:
-    """Whether a card has something to show that it does not show yet."""
+def needs_update(
+    alert: Alert, anomalies: Mapping[str, Anomaly], minimums: Mapping[str, Floor]
+) -> bool:
+    """Whether a card shows something else than its anomaly is now, or was never posted."""
     anomaly = anomalies.get(alert.subject)
     if anomaly is None:
         return False
     if alert.message is None:
-        return alert.state in TO_BE_POSTED
-    return alert.shown != fingerprint_of(anomaly, floors.get(anomaly.account_id))
+        return alert.state in UNPOSTED_STATES
+    return alert.shown != fingerprint_of(anomaly, minimums.get(anomaly.account_id))
 
 
-def shown_by(news: News) -> str:
-    if isinstance(news, AnomalyNews):
-        return fingerprint_of(news.anomaly, news.floor)
-    if isinstance(news, RunNews):
-        return f"{news.run.state.value}|{news.waiting}|{len(news.failed)}|{news.run.last_error}"
+def content_fingerprint(content: AlertContent) -> str:
+    """A short form of what a new card shows; empty for digests, which are not updated."""
+    if isinstance(content, AnomalyContent):
+        return fingerprint_of(content.anomaly, content.floor)
+    if isinstance(content, RunContent):
+        run = content.run
+        return f"{run.state.value}|{content.waiting}|{len(content.failed)}|{run.last_error}"
     return ""
 
 
-def lines_of(news: RunNews) -> list[str]:
-    """A run's trouble, for a mail."""
-    lines = [f"{news.sent:,} mails were sent, {len(news.failed):,} failed, {news.waiting:,} wait."]
-    if news.run.last_error:
-        lines.append(news.run.last_error)
-    lines += [f"{recipient}: {reason}" for recipient, reason in news.failed[:MOST_LINES]]
+def run_notice_lines(content: RunContent) -> list[str]:
+    """A run's trouble, for an email."""
+    sent, failed, waiting = content.sent, len(content.failed), content.waiting
+    lines = [f"{sent:,} emails sent, {failed:,} failed, {waiting:,} waiting."]
+    if content.run.last_error:
+        lines.append(content.run.last_error)
+    lines += [f"{recipient}: {reason}" for recipient, reason in content.failed[:MAX_FAILED_LINES]]
     return lines
 
 
-def _name(team: Team | None, anomaly: Anomaly) -> str:
+def _team_name(team: Team | None, anomaly: Anomaly) -> str:
     return team.team_name if team else anomaly.account_id
 
 
-def title_of(conversation: Conversation) -> str:
-    name = neutral(conversation.title, 80)
-    return f"The {conversation.kind} {name}" if name else f"A {conversation.kind}"
+def conversation_name(conversation: Conversation) -> str:
+    """``the channel Cost alerts``, or ``a channel`` without a title."""
+    kind = f"{conversation.kind} chat" if conversation.kind != "channel" else "channel"
+    title = neutral(conversation.title, MAX_TITLE)
+    return f"the {kind} {title}" if title else f"a {kind}"
 
 
-def grown_words(news: AnomalyNews, before: Decimal) -> str:
-    currency = news.anomaly.currency
-    now = money(news.anomaly.excess, currency)
-    name = neutral(_name(news.team, news.anomaly), 60)
-    return f"Grown: {name} is now {now} over expected, {money(before, currency)} when told."
+def growth_reply(content: AnomalyContent, before: Decimal) -> str:
+    """One sentence: an anomaly has grown since people were alerted."""
+    currency = content.anomaly.currency
+    name = neutral(_team_name(content.team, content.anomaly), MAX_TEAM_NAME)
+    return (
+        f"Grown: {name} is now {money(content.anomaly.excess, currency)} over expected, up from "
+        f"{money(before, currency)} in the last alert."
+    )
 
 
-def back_words(news: AnomalyNews) -> str:
-    """That an anomaly, quiet for a while, is open again by itself."""
-    over = money(news.anomaly.excess, news.anomaly.currency)
-    name = neutral(_name(news.team, news.anomaly), 60)
-    return f"Open again: {name} is now {over} over expected."
+def reopened_reply(content: AnomalyContent) -> str:
+    """One sentence: an anomaly that was suppressed is open again without anybody reopening it."""
+    excess = money(content.anomaly.excess, content.anomaly.currency)
+    name = neutral(_team_name(content.team, content.anomaly), MAX_TEAM_NAME)
+    return f"Open again: {name} is now {excess} over expected."

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import structlog
 
-from services.alerts.news import shown_by, title_of
+from services.alerts.news import content_fingerprint, conversation_name
 from services.errors import (
     AgentError,
     LostLeaseError,
@@ -17,21 +17,22 @@ from services.errors import (
     NotFoundError,
     StoreUnavailableError,
 )
-from services.model import Alert, AnomalyNews, Conversation, News, SourceName
+from services.model import Alert, AlertContent, AnomalyContent, Conversation, SourceName
 from services.notices import Notices
 from services.ports import AlertStore, Notifier
 from services.timing import Timing
-from services.wording import neutral
+from services.wording import neutral, plural
 
 log = structlog.get_logger()
 
-UNREACHABLE = timedelta(minutes=30)
-"""A card that could not be posted for so long is told by mail."""
-GIVE_UP = timedelta(days=1)
+UNREACHABLE_AFTER = timedelta(minutes=30)
+"""A card that could not be posted for so long is reported to the admins by email."""
+GIVE_UP_AFTER = timedelta(days=1)
+MAX_ERROR = 300
 
 
-class Posting:
-    """Posts and replaces cards, and tells the admins by mail of those that do not arrive."""
+class CardPoster:
+    """Posts and replaces cards, and emails the admins about those that do not arrive."""
 
     def __init__(
         self,
@@ -53,6 +54,7 @@ class Posting:
         self._sleep = sleep
 
     def alert(self, subject: str, conversation: Conversation, now: datetime) -> Alert:
+        """A new alert, not stored yet."""
         return Alert(
             id=f"{subject}|{conversation.id}",
             subject=subject,
@@ -63,55 +65,59 @@ class Posting:
         )
 
     async def post(
-        self, conversation: Conversation, alert: Alert, news: News, now: datetime
+        self, conversation: Conversation, alert: Alert, content: AlertContent, now: datetime
     ) -> None:
-        """Posts a card that is this worker's; what came of it is in the store when this returns.
+        """Post a card that is this worker's, and store what became of it.
 
-        Raises LostLeaseError when another worker has taken it up.
+        Raises LostLeaseError when another worker has taken it over.
         """
-        began = self._timer()
+        started = self._timer()
         alert = await self.save(alert, now, state="posting")
-        if self._timer() - began > self._timing.alert_lease - self._timing.alert_answer:
-            # Frozen for a while: another worker may take it up before Teams answers.
-            await self.save(alert, now, state="pending", error="paused before the post")
+        if self._timer() - started > self._timing.alert_lease - self._timing.alert_answer:
+            # Suspended for a while: another worker may take it over before Teams replies.
+            await self.save(
+                alert, now, state="pending", error="the worker was suspended before the post"
+            )
             return
         try:
             async with asyncio.timeout(self._timing.alert_answer):
-                message = await self._notifier.post(conversation, news)
+                message = await self._notifier.post(conversation, content)
         except (MessageFateUnknownError, TimeoutError) as error:
-            await self._unsure(conversation, alert, str(error) or "no answer", now)
+            await self._mark_unknown(
+                conversation, alert, str(error) or "Teams did not reply in time", now
+            )
             return
         except MessageRefusedError as error:
-            await self._refused(conversation, alert, error, now)
+            await self._mark_refused(conversation, alert, error, now)
             return
         except AgentError as error:
             await self.save(alert, now, state="pending", error=str(error))
             raise
-        told = news.anomaly.excess if isinstance(news, AnomalyNews) else Decimal(0)
         await self.save(
             alert,
             now,
             state="posted",
             activity_id=message.activity_id or None,
             thread=message.conversation_id,
-            shown=shown_by(news),
-            excess_told=told,
+            shown=content_fingerprint(content),
+            excess_told=_notified_excess(content),
             error=None,
         )
 
-    async def _unsure(
+    async def _mark_unknown(
         self, conversation: Conversation, alert: Alert, reason: str, now: datetime
     ) -> None:
-        """Leaves a card that may have been shown to people; the mail is told first, as it is
-        told once however often this is repeated.
-        """
-        await self.mail(
+        """Give up a card that people may have seen: Teams would show a copy twice."""
+        # The email first: it is sent once however often this is repeated, so that a worker that
+        # dies in between leaves a card that is settled again, with the admins notified.
+        await self.email_admins(
             f"alert:{alert.id}",
             "an alert may not have reached its channel",
             [
                 (
-                    f"Teams did not confirm an alert in {title_of(conversation)}. It is not sent "
-                    "again, so that nobody gets it twice. To see all, write anomalies to the bot."
+                    f"Teams did not confirm an alert in {conversation_name(conversation)}. It will "
+                    "not be sent again, so that no one gets it twice. To see all anomalies, write "
+                    "anomalies to the bot."
                 ),
             ],
             now,
@@ -119,22 +125,25 @@ class Posting:
         )
         await self.save(alert, now, state="unknown", error=reason)
 
-    async def _refused(
+    async def _mark_refused(
         self, conversation: Conversation, alert: Alert, error: AgentError, now: datetime
     ) -> None:
-        """Leaves a card that Teams will never take; the others may go well."""
-        await self.mail(
+        """Give up a card that Teams will never accept; the others may go well."""
+        await self.email_admins(
             f"refused:{conversation.id}",
-            "alerts do not reach a channel",
+            "alerts are not reaching a channel",
             [
-                f"{title_of(conversation)} got no card of an alert: {neutral(str(error), 300)}",
-                "To see all, write anomalies to the bot.",
+                (
+                    f"Teams refused an alert in {conversation_name(conversation)}: "
+                    f"{neutral(str(error), MAX_ERROR)}"
+                ),
+                "To see all anomalies, write anomalies to the bot.",
             ],
             now,
         )
         await self.save(alert, now, state="failed", error=str(error))
 
-    async def taken_up(
+    async def taken_over(
         self, conversation: Conversation, alert: Alert, now: datetime
     ) -> Alert | None:
         """A card that nobody has posted for a while, if it is this worker's to post now.
@@ -143,80 +152,92 @@ class Posting:
         """
         idle = (now - alert.updated_at).total_seconds()
         if alert.state == "posting" and idle >= self._timing.alert_lease:
-            await self._unsure(conversation, alert, "the posting process has ended", now)
+            await self._mark_unknown(conversation, alert, "the posting process has ended", now)
         if alert.state != "pending" or idle < self._timing.alert_claim:
             return None
-        if now - alert.created_at > GIVE_UP:
+        if now - alert.created_at > GIVE_UP_AFTER:
             await self.save(alert, now, state="failed", error=alert.error or "never posted")
             return None
         return await self._alerts.replace(alert.model_copy(update={"updated_at": now}))
 
-    async def replaced(
-        self, conversation: Conversation, alert: Alert, news: News, shown: str, now: datetime
+    async def replace(
+        self,
+        conversation: Conversation,
+        alert: Alert,
+        content: AlertContent,
+        fingerprint: str,
+        now: datetime,
     ) -> bool:
-        """Whether the message shows the news now; one that never will is not tried again."""
+        """Show other content on a card; whether it does. What never will is not tried again."""
         if alert.message is None:
             return False
         try:
-            await self._notifier.update(conversation, alert.message, news)
+            await self._notifier.update(conversation, alert.message, content)
         except NotFoundError as error:
-            # Somebody has deleted the message; it is not posted again.
-            await self.changed(alert, now, state="failed", activity_id=None, error=str(error))
+            # Somebody has deleted the message: nobody wants it back.
+            await self.change(alert, now, state="failed", activity_id=None, error=str(error))
             return False
         except MessageRefusedError as error:
-            await self.changed(alert, now, shown=shown, error=str(error))
+            await self.change(alert, now, shown=fingerprint, error=str(error))
             return False
         return True
 
-    async def unreachable(
+    async def report_unreachable(
         self, conversation: Conversation, error: AgentError, now: datetime
     ) -> bool:
-        """Tells the admins by mail, once a day, of cards that wait for a channel too long.
-
-        True when there are such.
-        """
-        known = await self._alerts.newest_of(self._source, conversation.id, now - GIVE_UP)
-        waiting = [one for one in known if one.state == "pending"]
-        if not any(now - one.created_at > UNREACHABLE for one in waiting):
+        """Email the admins, once a day, about cards that wait for too long; whether any do."""
+        alerts = await self._alerts.newest_of(self._source, conversation.id, now - GIVE_UP_AFTER)
+        waiting = [alert for alert in alerts if alert.state == "pending"]
+        if not any(now - alert.created_at > UNREACHABLE_AFTER for alert in waiting):
             return False
-        await self.mail(
+        await self.email_admins(
             f"late:{conversation.id}",
-            "alerts do not reach a channel",
+            "alerts are not reaching a channel",
             [
-                f"{title_of(conversation)} has taken no alert for half an hour: {error}",
-                f"{len(waiting)} alerts wait. They are tried again for a day.",
+                (
+                    "For half an hour no alert could be posted in "
+                    f"{conversation_name(conversation)}: {error}"
+                ),
+                f"Waiting: {plural(len(waiting), 'alert')}. The agent keeps trying for a day.",
             ],
             now,
         )
         return True
 
-    async def mail(
+    async def email_admins(
         self, key: str, title: str, lines: Sequence[str], now: datetime, *, once: bool = False
     ) -> None:
-        """Mails the admins; mail that is wrongly set up stops no alert."""
+        """Email the admins; wrong mail settings stop no alert."""
         try:
-            await self._notices.tell(key, title, lines, now, once=once)
+            await self._notices.notify(key, title, lines, now, once=once)
         except StoreUnavailableError:
             raise
         except AgentError as error:
             # Its sentence says what to do; a traceback would hide it from whoever reads the log.
-            log.error("admins_not_told", title=title, error=str(error))  # noqa: TRY400
+            log.error("admin_notification_failed", title=title, error=str(error))  # noqa: TRY400
 
     async def save(self, alert: Alert, now: datetime, **changes: object) -> Alert:
-        """Stores what came of a card, waiting for MongoDB; LostLeaseError if it is another's."""
+        """Store what became of a card, waiting for MongoDB.
+
+        Raises LostLeaseError when another worker has taken it over.
+        """
         until = self._timer() + self._timing.store_patience
         while True:
             try:
-                stored = await self.changed(alert, now, **changes)
+                stored = await self.change(alert, now, **changes)
             except StoreUnavailableError:
                 if self._timer() > until:
                     raise
                 await self._sleep(self._timing.store_retry)
                 continue
             if stored is None:
-                raise LostLeaseError(f"Another worker has taken up the card {alert.id}.")
+                raise LostLeaseError(f"Another worker has taken over the card {alert.id}.")
             return stored
 
-    async def changed(self, alert: Alert, now: datetime, **changes: object) -> Alert | None:
+    async def change(self, alert: Alert, now: datetime, **changes: object) -> Alert | None:
         """The card as stored; None when another worker has changed it."""
         return await self._alerts.replace(alert.model_copy(update={**changes, "updated_at": now}))
+
+
+def _notified_excess(content: AlertContent) -> Decimal:
+    return content.anomaly.excess if isinstance(content, AnomalyContent) else Decimal(0)

@@ -1,10 +1,9 @@
-"""Tells channels of anomalies: one card for each, brought up to date in place.
+"""Alerts channels about anomalies: one card for each, brought up to date in place.
 
-Cards go through the stages of mails: stored as pending, as ``posting`` before Teams gets them, as
-posted with Teams' answer; each change names the one before, so that two workers post none twice
-and a stale one writes nothing. A message whose fate is unknown is not sent again, as Teams shows
-a copy twice; the admins get a mail instead. A conversation gets at most ``MOST_AN_HOUR`` new
-cards in an hour, and a digest for the rest.
+Cards go through the stages of emails: stored as ``pending``, as ``posting`` before Teams gets them,
+as ``posted`` with Teams' reply. Each change names the one before, so that of two workers one posts
+and a stale one writes nothing. A message whose outcome is unknown is not sent again: the Bot
+Framework has no idempotency key, and Teams shows a copy twice; the admins get an email instead.
 """
 
 import asyncio
@@ -16,21 +15,19 @@ from typing import Literal
 
 import structlog
 
+from services.alerts.digests import DIGEST, Digests
 from services.alerts.news import (
-    TO_BE_POSTED,
-    Known,
-    Newsroom,
-    back_words,
-    fingerprint_of,
+    UNPOSTED_STATES,
+    AlertContext,
+    ContentBuilder,
+    conversation_name,
     groups_of,
-    grown_words,
-    is_behind,
-    title_of,
+    needs_update,
 )
-from services.alerts.posting import Posting
+from services.alerts.posting import CardPoster
 from services.alerts.runs import RUN, RunCards
-from services.alerts.untold import Untold
-from services.analysis.quiet import above_threshold, came_ended
+from services.alerts.untold import PendingAlerts
+from services.alerts.updates import CardUpdates
 from services.config import Config
 from services.errors import (
     AgentError,
@@ -39,31 +36,21 @@ from services.errors import (
     StoreUnavailableError,
 )
 from services.floors import Floors
-from services.model import (
-    Alert,
-    Anomaly,
-    AnomalyNews,
-    Conversation,
-    RunNews,
-    SourceName,
-)
+from services.model import Alert, Anomaly, AnomalyContent, Conversation, RunContent, SourceName
 from services.notices import Notices
 from services.ports import AlertStore, AnomalyStore, ConversationStore, Notifier
-from services.reports import ReportMaker
+from services.reports import ReportBuilder
 from services.teams import Teams
 from services.timing import PRODUCTION, Timing
-from services.watchdog import Watchdog
+from services.watchdog import RunTrouble
 
 log = structlog.get_logger()
 
-MOST_AN_HOUR = 8
-KEPT_CURRENT = timedelta(days=45)
+MAX_CARDS_PER_HOUR = 8
+"""New cards of a conversation; the rest goes into a digest."""
+HOUR = timedelta(hours=1)
+UPDATED_FOR = timedelta(days=45)
 """How long cards follow their anomaly."""
-GROWN = 2
-"""An excess that is so many times what people were told is told again."""
-DIGEST = "digest:"
-GROUP = f"{DIGEST}group:"
-QUIET_STATES = {"snoozed", "expected", "not_an_anomaly", "too_small", "accepted"}
 
 
 class Alerts:
@@ -77,11 +64,11 @@ class Alerts:
         conversations: ConversationStore,
         notifier: Notifier,
         notices: Notices,
-        maker: ReportMaker,
+        reports: ReportBuilder,
         teams: Teams,
         config: Config,
         floors: Floors,
-        watchdog: Watchdog,
+        trouble: RunTrouble,
         source: SourceName,
         timing: Timing = PRODUCTION,
         timer: Callable[[], float] = time.monotonic,
@@ -90,12 +77,11 @@ class Alerts:
         self._alerts = alerts
         self._anomalies = anomalies
         self._conversations = conversations
-        self._notifier = notifier
-        self._watchdog = watchdog
+        self._trouble = trouble
         self._source = source
-        self._untold = Untold(anomalies, alerts, source)
-        self._newsroom = Newsroom(maker, teams, config, floors, source)
-        self._posting = Posting(
+        self._pending = PendingAlerts(anomalies, alerts, source)
+        self._content = ContentBuilder(reports, teams, config, floors, source)
+        self._poster = CardPoster(
             alerts=alerts,
             notifier=notifier,
             notices=notices,
@@ -104,86 +90,101 @@ class Alerts:
             timer=timer,
             sleep=sleep,
         )
-        self._runs = RunCards(alerts, self._posting, watchdog)
+        self._digests = Digests(
+            alerts=alerts,
+            anomalies=anomalies,
+            content=self._content,
+            poster=self._poster,
+            source=source,
+        )
+        self._updates = CardUpdates(self._content, self._poster, notifier)
+        self._run_cards = RunCards(alerts, self._poster, trouble)
 
     async def tick(self, now: datetime) -> None:
-        """One round over all conversations at once; none waits for another, or stops it."""
+        """Make a round over all conversations at once; none waits for another, or stops it."""
         conversations = [
-            one for one in await self._conversations.with_alerts() if one.state == "active"
+            conversation
+            for conversation in await self._conversations.with_alerts()
+            if conversation.state == "active"
         ]
-        troubled = await self._watchdog.troubled(now)
+        stuck_runs = await self._trouble.stuck_runs(now)
         if not conversations:
-            await self._runs.mail(troubled, now)
+            await self._run_cards.email(stuck_runs, now)
             return
-        found = await self._untold.to_tell(now)
-        rounds = (self._guarded(one, found, troubled, now) for one in conversations)
-        for ended in await asyncio.gather(*rounds, return_exceptions=True):
-            if ended is not None:
-                raise ended
+        candidates = await self._pending.candidates(now)
+        rounds = (
+            self._guarded_round(conversation, candidates, stuck_runs, now)
+            for conversation in conversations
+        )
+        for error in await asyncio.gather(*rounds, return_exceptions=True):
+            if error is not None:
+                raise error
 
-    async def _guarded(
+    async def _guarded_round(
         self,
         conversation: Conversation,
-        found: Sequence[Anomaly],
-        troubled: Sequence[RunNews],
+        candidates: Sequence[Anomaly],
+        stuck_runs: Sequence[RunContent],
         now: datetime,
     ) -> None:
         try:
-            await self._round_or_mail(conversation, found, troubled, now)
+            await self._round_or_email(conversation, candidates, stuck_runs, now)
         except AgentError as error:
             log.warning("alerts_delayed", conversation=conversation.id, error=str(error))
 
-    async def _round_or_mail(
+    async def _round_or_email(
         self,
         conversation: Conversation,
-        found: Sequence[Anomaly],
-        troubled: Sequence[RunNews],
+        candidates: Sequence[Anomaly],
+        stuck_runs: Sequence[RunContent],
         now: datetime,
     ) -> None:
-        """A round; the admins get a mail when the conversation cannot be reached."""
+        """Make a round; email the admins when the conversation cannot be reached."""
         try:
-            await self._round(conversation, found, troubled, now)
+            await self._round(conversation, candidates, stuck_runs, now)
         except ConversationGoneError as error:
             await self.gone(conversation.id, error.state, now)
-            await self._runs.mail(troubled, now)
+            await self._run_cards.email(stuck_runs, now)
         except (LostLeaseError, StoreUnavailableError):
             raise
         except AgentError as error:
             log.warning("alerts_delayed", conversation=conversation.id, error=str(error))
-            if await self._posting.unreachable(conversation, error, now):
-                await self._runs.mail(troubled, now)
+            if await self._poster.report_unreachable(conversation, error, now):
+                await self._run_cards.email(stuck_runs, now)
 
-    async def news_of(self, anomaly: Anomaly, now: datetime) -> AnomalyNews:
+    async def content_of(self, anomaly: Anomaly, now: datetime) -> AnomalyContent:
         """What a card says of an anomaly now."""
-        return self._newsroom.news(anomaly, await self._newsroom.knowledge([anomaly], now))
+        context = await self._content.context([anomaly], now)
+        return self._content.anomaly_content(anomaly, context)
 
     async def refresh(self, anomaly: Anomaly, now: datetime) -> None:
-        """Brings every card of an anomaly up to date at once, as somebody has answered."""
-        news = await self.news_of(anomaly, now)
+        """Bring every card of an anomaly up to date at once, as somebody has answered."""
+        content = await self.content_of(anomaly, now)
         for alert in await self._alerts.of_subjects([anomaly.id]):
             conversation = await self._conversations.get(alert.conversation_id)
             if conversation is None:
                 continue
             try:
-                await self._update(conversation, alert, news, now)
+                await self._updates.update(conversation, alert, content, now)
             except AgentError as error:
-                log.warning("alert_not_updated", alert=alert.id, error=str(error))
+                log.warning("alert_update_failed", alert=alert.id, error=str(error))
 
     async def gone(
         self, conversation_id: str, state: Literal["uninstalled", "blocked"], now: datetime
     ) -> None:
-        """Tells the admins by mail, and marks a conversation that takes no messages any more."""
-        known = await self._conversations.get(conversation_id)
-        if known is None or known.state == state:
+        """Mark a conversation that no longer accepts messages, and email the admins."""
+        conversation = await self._conversations.get(conversation_id)
+        if conversation is None or conversation.state == state:
             return
-        if known.alerts_since is not None:
-            await self._posting.mail(
-                f"gone:{known.id}",
+        if conversation.alerts_since is not None:
+            name = conversation_name(conversation)
+            await self._poster.email_admins(
+                f"gone:{conversation.id}",
                 "a channel cannot be reached",
                 [
                     (
-                        f"{title_of(known)} takes no messages any more ({state}). No alerts are "
-                        "sent there."
+                        f"{name[0].upper()}{name[1:]} no longer accepts messages ({state}). No "
+                        "alerts are sent there."
                     ),
                     "Add the app there again, or write alerts here in another channel.",
                 ],
@@ -194,153 +195,69 @@ class Alerts:
     async def _round(
         self,
         conversation: Conversation,
-        found: Sequence[Anomaly],
-        troubled: Sequence[RunNews],
+        candidates: Sequence[Anomaly],
+        stuck_runs: Sequence[RunContent],
         now: datetime,
     ) -> None:
-        known = await self._alerts.newest_of(self._source, conversation.id, now - KEPT_CURRENT)
-        # First, so that no card of an anomaly keeps it from being told.
-        await self._runs.tell(conversation, known, troubled, now)
-        followed = [one.subject for one in known if one.message or one.state in TO_BE_POSTED]
-        anomalies = {one.id: one for one in await self._anomalies.get_many(followed)}
-        new = await self._untold.of(conversation, found)
-        floors = await self._newsroom.floors_of(anomalies.values())
-        behind = [anomalies[one.subject] for one in known if is_behind(one, anomalies, floors)]
-        facts = Known(now=now, floors=floors)
-        if behind or new or any(one.state in TO_BE_POSTED for one in known):
-            facts = await self._newsroom.knowledge([*behind, *new[:MOST_AN_HOUR]], now)
-            facts = replace(facts, floors={**floors, **facts.floors})
-        for alert in known:
+        alerts = await self._alerts.newest_of(self._source, conversation.id, now - UPDATED_FOR)
+        # Runs first, so that a card of an anomaly that fails does not keep them from being posted.
+        await self._run_cards.notify(conversation, alerts, stuck_runs, now)
+        new = await self._pending.pending_for(conversation, candidates)
+        followed = [
+            alert.subject for alert in alerts if alert.message or alert.state in UNPOSTED_STATES
+        ]
+        anomalies = {anomaly.id: anomaly for anomaly in await self._anomalies.get_many(followed)}
+        context = await self._context(alerts, anomalies, new, now)
+        for alert in alerts:
             anomaly = anomalies.get(alert.subject)
             if anomaly is not None:
-                await self._follow(conversation, alert, anomaly, facts)
-            elif alert.subject.startswith(DIGEST) and alert.state in TO_BE_POSTED:
-                await self._stale_digest(conversation, alert, known, facts)
-        if not any(one.state == "pending" for one in known):
-            await self._tell_of_new(conversation, known, new, facts)
+                await self._updates.follow(conversation, alert, anomaly, context)
+            elif alert.subject.startswith(DIGEST) and alert.state in UNPOSTED_STATES:
+                await self._digests.resume(conversation, alert, alerts, context)
+        if not any(alert.state == "pending" for alert in alerts):
+            await self._post_new(conversation, alerts, new, context)
 
-    # New anomalies
+    async def _context(
+        self,
+        alerts: Sequence[Alert],
+        anomalies: dict[str, Anomaly],
+        new: Sequence[Anomaly],
+        now: datetime,
+    ) -> AlertContext:
+        """What the cards of this round need; nothing is read when no card changes."""
+        minimums = await self._content.minimums_of(anomalies.values())
+        outdated = [
+            anomalies[alert.subject]
+            for alert in alerts
+            if needs_update(alert, anomalies, minimums)
+        ]
+        if not (outdated or new or any(alert.state in UNPOSTED_STATES for alert in alerts)):
+            return AlertContext(now=now, minimums=minimums)
+        context = await self._content.context([*outdated, *new[:MAX_CARDS_PER_HOUR]], now)
+        return replace(context, minimums={**minimums, **context.minimums})
 
-    async def _tell_of_new(
+    async def _post_new(
         self,
         conversation: Conversation,
-        known: Sequence[Alert],
+        alerts: Sequence[Alert],
         new: Sequence[Anomaly],
-        facts: Known,
+        context: AlertContext,
     ) -> None:
         recent = [
-            one
-            for one in known
-            if one.created_at > facts.now - timedelta(hours=1)
-            and not one.shown.startswith(DIGEST)
-            and not one.subject.startswith((DIGEST, RUN))
+            alert
+            for alert in alerts
+            if alert.created_at > context.now - HOUR
+            and not alert.shown.startswith(DIGEST)
+            and not alert.subject.startswith((DIGEST, RUN))
         ]
         for group, members in groups_of(new).items():
-            await self._tell_in_digest(conversation, f"{GROUP}{group}", members, facts)
-        single = [one for one in new if not one.group]
-        free = max(MOST_AN_HOUR - len(recent), 0)
+            await self._digests.post_group(conversation, group, members, context)
+        single = [anomaly for anomaly in new if not anomaly.group]
+        free = max(MAX_CARDS_PER_HOUR - len(recent), 0)
         for anomaly in single[:free]:
-            alert = self._posting.alert(anomaly.id, conversation, facts.now)
+            alert = self._poster.alert(anomaly.id, conversation, context.now)
             if await self._alerts.create_once(alert):
-                await self._posting.post(
-                    conversation, alert, self._newsroom.news(anomaly, facts), facts.now
-                )
+                content = self._content.anomaly_content(anomaly, context)
+                await self._poster.post(conversation, alert, content, context.now)
         if rest := single[free:]:
-            # One digest in an hour; what comes later in the hour waits for the next.
-            hour = f"{DIGEST}{facts.now:%Y-%m-%dT%H}"
-            await self._tell_in_digest(conversation, hour, rest, facts)
-
-    async def _tell_in_digest(
-        self, conversation: Conversation, subject: str, rest: Sequence[Anomaly], facts: Known
-    ) -> None:
-        """Several anomalies in one message, once for its subject."""
-        digest = self._posting.alert(subject, conversation, facts.now)
-        is_new = await self._alerts.create_once(digest)
-        if not is_new and not subject.startswith(GROUP):
-            return
-        listed = []
-        for anomaly in rest:
-            one = self._posting.alert(anomaly.id, conversation, facts.now)
-            shown = {"state": "posted", "shown": digest.subject, "excess_told": anomaly.excess}
-            if await self._alerts.create_once(one.model_copy(update=shown)):
-                listed.append(anomaly)
-        # Accounts that join a group later belong to what was told already.
-        if is_new:
-            await self._post_digest(conversation, digest, listed, facts)
-
-    async def _stale_digest(
-        self, conversation: Conversation, alert: Alert, known: Sequence[Alert], facts: Known
-    ) -> None:
-        taken = await self._posting.taken_up(conversation, alert, facts.now)
-        if taken is None:
-            return
-        members = [one.subject for one in known if one.shown == alert.subject]
-        listed = await self._anomalies.get_many(members)
-        await self._post_digest(conversation, taken, listed, facts)
-
-    async def _post_digest(
-        self,
-        conversation: Conversation,
-        digest: Alert,
-        listed: Sequence[Anomaly],
-        facts: Known,
-    ) -> None:
-        if listed:
-            together = digest.subject.startswith(GROUP)
-            accounts = sorted({one.account_id for one in listed})
-            above = above_threshold(await self._anomalies.open_of(self._source, accounts))
-            news = self._newsroom.digest(listed, facts, above, together=together)
-            await self._posting.post(conversation, digest, news, facts.now)
-        else:
-            await self._posting.save(digest, facts.now, state="failed", error="nothing to tell")
-
-    # Known ones
-
-    async def _follow(
-        self, conversation: Conversation, alert: Alert, anomaly: Anomaly, facts: Known
-    ) -> None:
-        news = self._newsroom.news(anomaly, facts)
-        if alert.message is not None:
-            await self._update(conversation, alert, news, facts.now)
-        elif alert.state == "pending" and anomaly.status != "open" and not came_ended(anomaly):
-            await self._posting.changed(
-                alert, facts.now, state="failed", error="over before it was told"
-            )
-        elif (taken := await self._posting.taken_up(conversation, alert, facts.now)) is not None:
-            await self._posting.post(conversation, taken, news, facts.now)
-
-    async def _update(
-        self, conversation: Conversation, alert: Alert, news: AnomalyNews, now: datetime
-    ) -> None:
-        """Replaces the card where it shows something else now; tells once of growth, and that an
-        anomaly which was quiet is open again by itself.
-        """
-        anomaly, message = news.anomaly, alert.message
-        fingerprint = fingerprint_of(anomaly, news.floor)
-        if alert.shown == fingerprint or message is None:
-            return
-        back = _is_back(alert, anomaly)
-        grown = (
-            not back
-            and anomaly.status == "open"
-            and alert.excess_told > 0
-            and anomaly.excess >= GROWN * alert.excess_told
-        )
-        if grown or back:
-            before = alert.excess_told if grown else None
-            news = news.model_copy(update={"grown_from": before, "is_back": back})
-        if not await self._posting.replaced(conversation, alert, news, fingerprint, now):
-            return
-        told = anomaly.excess if grown or back else alert.excess_told
-        # Stored before the reply: a reply that is lost is better than one at every tick, or one
-        # from each worker.
-        stored = await self._posting.changed(alert, now, shown=fingerprint, excess_told=told)
-        if (grown or back) and stored is not None:
-            words = grown_words(news, alert.excess_told) if grown else back_words(news)
-            await self._notifier.reply(conversation, message, words)
-
-
-def _is_back(alert: Alert, anomaly: Anomaly) -> bool:
-    """Whether a card says of an open anomaly that it is quiet, and nobody has reopened it."""
-    was = alert.shown.partition("|")[0]
-    return was in QUIET_STATES and anomaly.status == "open" and anomaly.answer is None
+            await self._digests.post_hour(conversation, rest, context)

@@ -45,7 +45,7 @@ from services.model.figures import (
 from services.model.forecasts import Forecast, MonthForecast, TrackRecord
 from services.model.histories import CostHistory, CostRow, WeekCost
 from services.model.keys import SCOPES, ApiKey, Scope
-from services.model.news import AnomalyNews, DigestNews, News, RunNews
+from services.model.news import AlertContent, AnomalyContent, DigestContent, RunContent
 from services.model.people import (
     AdminEntry,
     CardInProgress,
@@ -93,10 +93,11 @@ __all__ = [
     "AdminEntry",
     "AdminReport",
     "Alert",
+    "AlertContent",
     "AlertRecord",
     "Anomaly",
+    "AnomalyContent",
     "AnomalyLine",
-    "AnomalyNews",
     "AnomalyStatus",
     "Answer",
     "ApiKey",
@@ -119,7 +120,7 @@ __all__ = [
     "DeliveryPhase",
     "DeliveryRecap",
     "DeliveryState",
-    "DigestNews",
+    "DigestContent",
     "Explanation",
     "Facts",
     "Floor",
@@ -129,7 +130,6 @@ __all__ = [
     "Identity",
     "Month",
     "MonthForecast",
-    "News",
     "PendingImport",
     "Person",
     "PlannedChange",
@@ -138,8 +138,8 @@ __all__ = [
     "Restatement",
     "Role",
     "Run",
+    "RunContent",
     "RunKind",
-    "RunNews",
     "RunState",
     "RunSummary",
     "Scope",

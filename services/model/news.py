@@ -1,4 +1,4 @@
-"""What conversations are told."""
+"""What the alerts of conversations say."""
 
 from decimal import Decimal
 
@@ -10,7 +10,7 @@ from services.model.runs import Run
 from services.model.teams import Team
 
 
-class AnomalyNews(Value):
+class AnomalyContent(Value):
     """All that a card says of an anomaly."""
 
     anomaly: Anomaly
@@ -19,35 +19,35 @@ class AnomalyNews(Value):
     figures: AccountFigures | None = None
     """None when there are no costs to show."""
     grown_from: Decimal | None = None
-    """The excess that the conversation was told before, when it has doubled since."""
-    is_back: bool = False
-    """It was quiet for a while and is open again by itself."""
+    """The excess of the last alert, when it has doubled since."""
+    has_reopened: bool = False
+    """It was suppressed for a while, and is open again without anybody reopening it."""
     floor: Floor | None = None
-    """The account's own floor, where the anomaly was said to be too small."""
+    """The account's own alert minimum, where the anomaly was said to be too small."""
     offer: FloorOffer | None = None
-    """A higher one that would have kept it quiet."""
+    """A higher one that would have suppressed it."""
     sample: bool = False
 
 
-class DigestNews(Value):
+class DigestContent(Value):
     """Anomalies in one message: accounts that moved together, or more than an hour's cards."""
 
     lines: tuple[AnomalyLine, ...]
     together: bool = False
-    """They have a driver and a beginning in common."""
+    """They have a driver and an onset in common."""
     sample: bool = False
 
 
-class RunNews(Value):
+class RunContent(Value):
     """A run that did not go out, or not in full."""
 
     run: Run
     sent: int = 0
     waiting: int = 0
-    """Mails that are still to be sent."""
+    """Emails that are still to be sent."""
     failed: tuple[tuple[str, str], ...] = ()
     """(recipient, reason)"""
     sample: bool = False
 
 
-News = AnomalyNews | DigestNews | RunNews
+AlertContent = AnomalyContent | DigestContent | RunContent

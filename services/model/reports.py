@@ -32,7 +32,7 @@ class TeamReport(Value):
     ended: tuple[Anomaly, ...] = ()
     """Those of the last week that were over when they were raised, largest excess first."""
     restatement: Restatement | None = None
-    plan: PlannedChange | None = None
+    planned_change: PlannedChange | None = None
     """A change that was announced for days of the window."""
     expected_through: date
     """Last day that should be complete; later than figures.data_through when data is late."""

@@ -22,7 +22,7 @@ from services.ports.secrets import SecretBox
 from services.ports.store import ServerInfo, Store
 from services.ports.teams import ApiKeyStore, AuditLog, ConfigStore, TeamStore
 from services.ports.telling import Notifier
-from services.ports.time import Clock, SurelyGone
+from services.ports.time import Clock, IsWorkerDead
 from services.ports.tokens import AccessTokens
 
 __all__ = [
@@ -43,6 +43,7 @@ __all__ = [
     "DeliveryLedger",
     "FloorStore",
     "Folder",
+    "IsWorkerDead",
     "MailConnection",
     "MailTransport",
     "Meter",
@@ -56,7 +57,6 @@ __all__ = [
     "ServerInfo",
     "Start",
     "Store",
-    "SurelyGone",
     "TeamStore",
     "Ticking",
     "TraceStore",

@@ -1,26 +1,28 @@
-"""How conversations are told."""
+"""How alerts reach conversations."""
 
 from typing import Protocol
 
-from services.model import Conversation, News, PostedMessage
+from services.model import AlertContent, Conversation, PostedMessage
 
 
 class Notifier(Protocol):
-    """Tells conversations of news, by cards that can be updated.
+    """Posts cards that can be updated.
 
-    Each raises ConversationGoneError when the conversation takes no message any more,
-    MessageFateUnknownError, MessageRefusedError for a message that Teams will never take, and
-    AgentError for what may go well another time.
+    Each method raises ConversationGoneError when the conversation no longer accepts messages,
+    MessageFateUnknownError, MessageRefusedError for a message that Teams will never accept, and
+    AgentError for what may succeed another time.
     """
 
-    async def post(self, conversation: Conversation, news: News) -> PostedMessage:
-        """A new message; in a channel it begins a thread."""
+    async def post(self, conversation: Conversation, content: AlertContent) -> PostedMessage:
+        """Post a new message; in a channel it starts a thread."""
         ...
 
-    async def update(self, conversation: Conversation, message: PostedMessage, news: News) -> None:
-        """Replaces a message in place; NotFoundError when somebody has deleted it."""
+    async def update(
+        self, conversation: Conversation, message: PostedMessage, content: AlertContent
+    ) -> None:
+        """Replace a message in place. Raises NotFoundError when somebody has deleted it."""
         ...
 
-    async def reply(self, conversation: Conversation, message: PostedMessage, words: str) -> None:
-        """One sentence below a message."""
+    async def reply(self, conversation: Conversation, message: PostedMessage, text: str) -> None:
+        """Post one sentence below a message."""
         ...

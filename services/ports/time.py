@@ -6,5 +6,5 @@ from datetime import datetime
 Clock = Callable[[], datetime]
 """The present instant, aware, UTC."""
 
-SurelyGone = Callable[[str], bool]
-"""Whether the worker of this name has ended for certain, so that its leases are free."""
+IsWorkerDead = Callable[[str], bool]
+"""Whether the worker of this name has certainly ended, so that its leases are free."""

@@ -150,7 +150,9 @@ def _figures(report: TeamReport, *, teams_app: bool) -> dict[str, object]:
         "change": change_line(current, previous, currency),
         "rising": current > previous,
         "crossing": crossing(figures),
-        "planned": plan_line(report.plan, figures) if report.plan else "",
+        "planned": planned_change_line(report.planned_change, figures)
+        if report.planned_change
+        else "",
         "why": _why(figures, quiet=quiet),
         "window": window_line(figures.window, previous, currency),
         "days": days_line(figures.window, figures.data_through, currency),
@@ -202,11 +204,13 @@ def _why(figures: AccountFigures, *, quiet: bool) -> list[str]:
     return reasons(explanation, figures.currency)
 
 
-def plan_line(plan: PlannedChange, figures: AccountFigures) -> str:
+def planned_change_line(planned: PlannedChange, figures: AccountFigures) -> str:
     """``Planned +30.0% 3–20 Nov (Ana: migration); actual +26.1%``."""
-    reason = f": {neutral(plan.reason, MAX_REASON)}" if plan.reason else ""
-    days = day_range(plan.first, plan.last)
-    sentence = f"Planned {percent(plan.percent)} {days} ({neutral(plan.by, MAX_PERSON)}{reason})"
+    reason = f": {neutral(planned.reason, MAX_REASON)}" if planned.reason else ""
+    days = day_range(planned.first, planned.last)
+    sentence = (
+        f"Planned {percent(planned.percent)} {days} ({neutral(planned.by, MAX_PERSON)}{reason})"
+    )
     actual = percent_of(figures.usage_current, figures.usage_previous)
     return f"{sentence}; actual {actual}" if actual else sentence
 

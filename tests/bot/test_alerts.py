@@ -202,7 +202,7 @@ async def test_a_refusal_for_good_is_tried_once_told_by_mail_and_stops_no_other_
         assert [MADE in one.text and "$100.00" in one.text for one in cards(here)] == [True]
         assert len(cards(here, "group")) == 2
         (notice,) = here.notices()
-        assert "do not reach" in notice["title"]
+        assert "are not reaching" in notice["title"]
         assert "500" in notice["text"]
 
 
@@ -265,7 +265,7 @@ async def test_a_channel_that_is_not_reached_for_half_an_hour_is_told_by_mail_on
             clock.move(minutes=5)
             here.raise_anomaly(team, 100 + number)
         (notice,) = here.notices()
-        assert "do not reach a channel" in notice["title"]
+        assert "are not reaching a channel" in notice["title"]
         assert cards(here) == []
         fault.times = 0
         for _ in range(3):

@@ -26,8 +26,8 @@ from services.model import (
     AdminReport,
     AlertRecord,
     Anomaly,
+    AnomalyContent,
     AnomalyLine,
-    AnomalyNews,
     AnomalyStatus,
     Answer,
     AuditEntry,
@@ -39,7 +39,7 @@ from services.model import (
     Delivery,
     DeliveryRecap,
     DeliveryState,
-    DigestNews,
+    DigestContent,
     Floor,
     FloorOffer,
     Forecast,
@@ -48,8 +48,8 @@ from services.model import (
     PlannedChange,
     Restatement,
     Run,
+    RunContent,
     RunKind,
-    RunNews,
     RunState,
     SpanDays,
     StoredConfig,
@@ -60,7 +60,7 @@ from services.model import (
     WhatIfEvent,
 )
 from services.rendering.reports import render_admin, render_team
-from services.reports import Outlook
+from services.report_basis import AdminOutlook
 from services.schedule import next_slots
 from tests import makers
 from tests.unit.basis import basis_of
@@ -294,9 +294,9 @@ def threshold_anomaly(found: AccountFigures, texts: Texts, **more: Any) -> Anoma
     return anomaly(texts, **{**values, **more})
 
 
-def news(texts: Texts, about: Anomaly, **more: Any) -> AnomalyNews:
+def news(texts: Texts, about: Anomaly, **more: Any) -> AnomalyContent:
     values: dict[str, Any] = {"anomaly": about, "team": team(texts), "figures": up(texts)}
-    return AnomalyNews(**{**values, **more})
+    return AnomalyContent(**{**values, **more})
 
 
 def lines(texts: Texts, number: int) -> list[AnomalyLine]:
@@ -329,12 +329,12 @@ def record() -> TrackRecord:
     return TrackRecord(tuple(months))
 
 
-def outlook() -> Outlook:
+def outlook() -> AdminOutlook:
     """What the admins' report says beyond the window."""
     statuses: tuple[tuple[AnomalyStatus, int], ...] = (
         *(("open", 1), ("expected", 9), ("accepted", 3), ("not_an_anomaly", 2), ("too_small", 2)),
     )
-    return Outlook(
+    return AdminOutlook(
         forecast=Forecast(
             month="2026-11",
             amount=Decimal(612300),
@@ -645,7 +645,7 @@ def _alerts(texts: Texts) -> Named:
     )
     over = anomaly(texts, status="ended", end=date(2026, 11, 20))
     yield "alert ended", anomalies.alert(news(texts, over))
-    yield "alert open again", anomalies.alert(news(texts, anomaly(texts), is_back=True))
+    yield "alert open again", anomalies.alert(news(texts, anomaly(texts), has_reopened=True))
 
 
 def _answers(texts: Texts) -> Named:
@@ -687,8 +687,8 @@ def _lists(texts: Texts) -> Named:
     yield "one anomaly", anomalies.anomaly_list(ten[:1], 1, 1, 1, None, sample=False)
     yield "no anomalies", anomalies.anomaly_list([], 0, 1, 1, ("t1", texts.name()), sample=False)
     many = tuple(lines(texts, 13 * texts.scale))
-    yield "digest", anomalies.digest(DigestNews(lines=many, sample=True))
-    yield "digest of one event", anomalies.digest(DigestNews(lines=many, together=True))
+    yield "digest", anomalies.digest(DigestContent(lines=many, sample=True))
+    yield "digest of one event", anomalies.digest(DigestContent(lines=many, together=True))
     reasons = tuple(
         (texts.mails[i % len(texts.mails)], texts.error) for i in range(2 * texts.scale)
     )
@@ -704,7 +704,7 @@ def _lists(texts: Texts) -> Named:
         ("that is tried again", {"kind": RunKind.DAILY}, {}),
     ]
     for name, of_run, of_news in states_of_runs:
-        yield f"run {name}", anomalies.run_trouble(RunNews(run=run(texts, **of_run), **of_news))
+        yield f"run {name}", anomalies.run_trouble(RunContent(run=run(texts, **of_run), **of_news))
 
 
 def _quiet(texts: Texts) -> Named:

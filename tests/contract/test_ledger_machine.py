@@ -27,9 +27,9 @@ from hypothesis.stateful import (
 )
 
 from services.adapters.store import MongoStore
+from services.delivery_outcomes import MAX_AMBIGUOUS
 from services.model import Delivery, DeliveryPhase, DeliveryState
 from services.ports import DeliveryLedger, RateBudget
-from services.sending import MOST_AMBIGUOUS
 from tests.fakes.store import MemoryDeliveries, MemoryRates
 from tests.makers import NOW, delivery
 
@@ -352,7 +352,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
 
 def _unsure(one: Delivery, *, resend: bool) -> DeliveryState:
-    again = resend and one.ambiguous < MOST_AMBIGUOUS
+    again = resend and one.ambiguous < MAX_AMBIGUOUS
     return DeliveryState.PENDING if again else DeliveryState.UNKNOWN
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from services.model import Conversation, News, PostedMessage
+from services.model import AlertContent, Conversation, PostedMessage
 
 
 @dataclass
@@ -13,20 +13,22 @@ class MemoryNotifier:
     on_post: list[Exception] = field(default_factory=list)
     on_update: list[Exception] = field(default_factory=list)
     before_post: Callable[[], None] = lambda: None
-    posts: list[tuple[str, News]] = field(default_factory=list)
+    posts: list[tuple[str, AlertContent]] = field(default_factory=list)
     """(conversation, news) of every message that is shown."""
-    updates: list[tuple[str, News]] = field(default_factory=list)
+    updates: list[tuple[str, AlertContent]] = field(default_factory=list)
     """(message, news)"""
     replies: list[tuple[str, str]] = field(default_factory=list)
 
-    async def post(self, conversation: Conversation, news: News) -> PostedMessage:
+    async def post(self, conversation: Conversation, news: AlertContent) -> PostedMessage:
         self.before_post()
         if self.on_post:
             raise self.on_post.pop(0)
         self.posts.append((conversation.id, news))
         return PostedMessage(f"m{len(self.posts)}", conversation.id)
 
-    async def update(self, conversation: Conversation, message: PostedMessage, news: News) -> None:
+    async def update(
+        self, conversation: Conversation, message: PostedMessage, news: AlertContent
+    ) -> None:
         if self.on_update:
             raise self.on_update.pop(0)
         self.updates.append((message.activity_id, news))

@@ -80,7 +80,7 @@ def whole(texts: Texts) -> TeamReport:
             anomaly(texts, 2, status="ended", end=date(2026, 11, 18), last=date(2026, 11, 18)),
         ),
         restatement=restated(),
-        plan=plan,
+        planned_change=plan,
         sample=True,
         expected_through=SPAN.last + timedelta(days=4),
     )

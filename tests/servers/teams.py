@@ -275,7 +275,7 @@ class TeamsSim:
         first = await self.post(added)
         members = self.activity("conversationUpdate", person, where, membersAdded=[BOT])
         second = await self.post(members)
-        return Turn(second.status, None, 0.0, [*first.replies, *second.replies])
+        return Turn(second.status, None, [*first.replies, *second.replies])
 
     async def uninstall(self, where: Where = "personal", person: Person = ANA) -> None:
         """The app is removed."""

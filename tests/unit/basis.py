@@ -3,7 +3,7 @@
 from datetime import date
 
 from services.model import SourceState, StoredConfig
-from services.reports import Basis
+from services.report_basis import Basis
 from tests.makers import NOW
 
 

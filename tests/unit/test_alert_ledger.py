@@ -11,7 +11,7 @@ import pytest
 from pydantic import SecretStr
 
 from services.adapters.secrets import FernetBox
-from services.alerts import GIVE_UP, UNREACHABLE, Alerts
+from services.alerts import GIVE_UP_AFTER, UNREACHABLE_AFTER, Alerts
 from services.audit import Audit
 from services.config import Config
 from services.errors import (
@@ -25,21 +25,21 @@ from services.floors import Floors
 from services.model import (
     Alert,
     Anomaly,
-    AnomalyNews,
+    AnomalyContent,
     Conversation,
     PostedMessage,
+    RunContent,
     RunKind,
-    RunNews,
     RunState,
 )
 from services.notices import Notices
 from services.plans import Plans
-from services.reports import ReportMaker
+from services.reports import ReportBuilder
 from services.settings import SmtpSettings
 from services.teams import Teams
 from services.timing import Timing
 from services.transports import Transports
-from services.watchdog import Watchdog
+from services.watchdog import RunTrouble
 from tests.fakes.costs import FakeCosts
 from tests.fakes.mail import MemoryTransport
 from tests.fakes.notifier import MemoryNotifier
@@ -83,7 +83,7 @@ class World:
                 transports=transports,
                 source="datadog",
             ),
-            maker=ReportMaker(
+            reports=ReportBuilder(
                 costs=self.store.costs,
                 anomalies=self.store.anomalies,
                 plans=Plans(self.store.plans, audit),
@@ -95,7 +95,7 @@ class World:
             teams=Teams(self.store.teams, audit, source="datadog"),
             config=config,
             floors=floors,
-            watchdog=Watchdog(self.store.runs, self.store.deliveries, "datadog"),
+            trouble=RunTrouble(self.store.runs, self.store.deliveries, "datadog"),
             source="datadog",
             timer=self.timer,
             sleep=self.sleep,
@@ -211,7 +211,7 @@ async def test_a_card_says_from_what_an_anomaly_has_grown_when_it_has_doubled(
         await world.store.anomalies.update(known.model_copy(update={"excess": excess}))
         await world.tick(minutes=1)
         _, shown = world.notifier.updates[-1]
-        assert isinstance(shown, AnomalyNews)
+        assert isinstance(shown, AnomalyContent)
         assert (shown.anomaly.excess, shown.grown_from) == (excess, told_before)
     assert len(world.notifier.updates) == 3
 
@@ -312,14 +312,14 @@ async def test_a_channel_that_takes_nothing_for_half_an_hour_is_told_by_mail(
 ) -> None:
     world.notifier.on_post = [AgentError("503 busy") for _ in range(99)]
     await world.tick()
-    for _ in range(int(UNREACHABLE.total_seconds() // 60)):
+    for _ in range(int(UNREACHABLE_AFTER.total_seconds() // 60)):
         assert await world.mails() == []
         await world.tick(minutes=1)
     for _ in range(20):
         await world.tick(minutes=1)
     (subject,) = await world.mails()
-    assert "do not reach a channel" in subject
-    await world.tick(seconds=GIVE_UP.total_seconds())
+    assert "are not reaching a channel" in subject
+    await world.tick(seconds=GIVE_UP_AFTER.total_seconds())
     assert (await world.alert()).state == "failed"
 
 
@@ -357,8 +357,8 @@ async def failed_run(world: World, **more: Any) -> None:
     )
 
 
-async def run_cards(world: World) -> list[RunNews]:
-    return [news for _, news in world.notifier.posts if isinstance(news, RunNews)]
+async def run_cards(world: World) -> list[RunContent]:
+    return [news for _, news in world.notifier.posts if isinstance(news, RunContent)]
 
 
 async def test_mails_that_failed_are_told_in_the_channel_once_and_so_is_their_going_out(
@@ -375,7 +375,7 @@ async def test_mails_that_failed_are_told_in_the_channel_once_and_so_is_their_go
     world.store.deliveries.deliveries["y"] = claimed.model_copy(update={"state": "sent"})
     await world.tick(minutes=1)
     await world.tick(minutes=1)
-    (news,) = [news for _, news in world.notifier.updates if isinstance(news, RunNews)]
+    (news,) = [news for _, news in world.notifier.updates if isinstance(news, RunContent)]
     assert (news.sent, news.failed) == (2, ())
     assert await world.mails() == []
 

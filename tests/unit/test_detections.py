@@ -14,14 +14,14 @@ from services.detections import Detections
 from services.model import (
     Actor,
     Anomaly,
-    AnomalyNews,
+    AnomalyContent,
     Answer,
     Category,
     Conversation,
     CostSeries,
     CostTable,
     DaySpan,
-    DigestNews,
+    DigestContent,
 )
 from services.plans import Plans
 from services.ports import UsageStore
@@ -452,7 +452,7 @@ async def test_a_price_that_changes_everywhere_is_one_message() -> None:
     await world.tick()
     await world.tick(hours=3)
     ((_, news),) = world.notifier.posts
-    assert isinstance(news, DigestNews)
+    assert isinstance(news, DigestContent)
     assert news.together
     assert len(news.lines) == 12
 
@@ -477,5 +477,7 @@ async def test_a_threshold_has_no_card_beside_that_of_a_detected_event() -> None
             )
         )
     await world.tick()
-    told = [news.anomaly.id for _, news in world.notifier.posts if isinstance(news, AnomalyNews)]
+    told = [
+        news.anomaly.id for _, news in world.notifier.posts if isinstance(news, AnomalyContent)
+    ]
     assert sorted(told) == sorted([event.id, f"threshold-{'2' * 12}"])

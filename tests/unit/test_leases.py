@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from services.errors import LostLeaseError, StoreUnavailableError
-from services.leases import held
+from services.leases import hold_lease
 from services.timing import Timing
 from tests.fakes.store import MemoryRuns
 from tests.makers import NOW, run
@@ -35,7 +35,7 @@ class AwayRuns(MemoryRuns):
 async def work_under_a_lease(runs: AwayRuns) -> None:
     """Lasts until the third heartbeat."""
     await runs.begin(run())
-    async with held(
+    async with hold_lease(
         runs, "r", "w", lambda: NOW, lambda _: False, TIMING, lambda: runs.elapsed
     ) as token:
         assert token == 1

@@ -10,7 +10,7 @@ import pytest
 
 from services.anomaly_list import AnomalyList
 from services.audit import Audit
-from services.model import Anomaly, Answer, DigestNews
+from services.model import Anomaly, Answer, DigestContent
 from services.teams import Teams
 from tests.fakes.costs import FakeCosts
 from tests.fakes.store import MemoryStore
@@ -145,7 +145,7 @@ async def test_a_message_of_several_marks_those_that_stand_for_a_threshold() -> 
     await world.store.anomalies.raise_once(crossed)
     await world.tick()
     ((_, news),) = world.notifier.posts
-    assert isinstance(news, DigestNews)
+    assert isinstance(news, DigestContent)
     assert len(news.lines) == 12
     marked = [one.anomaly.account_id for one in news.lines if one.above_threshold]
     assert marked == [crossed.account_id]

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from services.admin_outlooks import alert_record
 from services.admin_reports import AdminReportBuilder
 from services.analysis.drivers import explained
 from services.audit import Audit
@@ -23,7 +24,8 @@ from services.plans import Plans
 from services.rendering.blocks import record_line
 from services.rendering.explanations import reasons
 from services.rendering.reports import render_admin, render_team
-from services.reports import Basis, ReportMaker, alert_record
+from services.report_basis import Basis
+from services.reports import ReportBuilder
 from tests.fakes.costs import FakeCosts
 from tests.fakes.store import MemoryStore
 from tests.makers import NAN, NOW, series, table, team
@@ -56,8 +58,8 @@ async def store() -> MemoryStore:
     return found
 
 
-def maker(store: MemoryStore) -> ReportMaker:
-    return ReportMaker(
+def reports(store: MemoryStore) -> ReportBuilder:
+    return ReportBuilder(
         costs=store.costs,
         anomalies=store.anomalies,
         plans=Plans(store.plans, Audit(store.audit)),
@@ -69,7 +71,7 @@ def maker(store: MemoryStore) -> ReportMaker:
 
 
 async def figures(store: MemoryStore, basis: Basis, *, record: bool) -> list[AccountFigures]:
-    found = await maker(store).figures(basis, ACCOUNTS, {}, record=record)
+    found = await reports(store).figures(basis, ACCOUNTS, {}, record=record)
     return [found[account] for account in ACCOUNTS]
 
 
@@ -101,7 +103,7 @@ async def test_the_daily_run_reads_no_more_than_it_compares(store: MemoryStore) 
 async def test_all_accounts_together_have_a_forecast_and_a_record(store: MemoryStore) -> None:
     basis = basis_of(THROUGH)
     found = await figures(store, basis, record=True)
-    outlook = await maker(store).outlook(basis)
+    outlook = await reports(store).outlook(basis)
 
     assert outlook.forecast is not None
     each = [one.forecast.amount for one in found if one.forecast is not None]
@@ -116,8 +118,8 @@ async def test_the_report_of_all_accounts_carries_all_of_it(store: MemoryStore) 
     basis = basis_of(THROUGH)
     builder = AdminReportBuilder(basis, {})
     for n, one in enumerate(await figures(store, basis, record=True), start=1):
-        builder.add_team(await maker(store).team_report(basis, team(n), one, []))
-    report = builder.build(None, outlook := await maker(store).outlook(basis))
+        builder.add_team(await reports(store).team_report(basis, team(n), one, []))
+    report = builder.build(None, outlook := await reports(store).outlook(basis))
 
     assert report.explanation is not None
     assert report.explanation.previous == report.previous_total
@@ -165,7 +167,7 @@ async def test_alerts_of_more_than_ninety_days_ago_do_not_count(store: MemorySto
     old = NOW - timedelta(days=91)
     await store.anomalies.raise_once(anomaly(1, "expected", 95, raised_at=old))
     await store.anomalies.raise_once(anomaly(2, "too_small", 3))
-    outlook = await maker(store).outlook(basis_of(THROUGH))
+    outlook = await reports(store).outlook(basis_of(THROUGH))
     assert outlook.alert_record is not None
     assert outlook.alert_record.statuses == (("too_small", 1),)
 
@@ -230,10 +232,10 @@ async def test_only_the_admins_email_shows_the_record_below_the_forecast(
     basis = basis_of(THROUGH)
     (first, *_) = await figures(store, basis, record=True)
     assert first.forecast_record is not None
-    report = await maker(store).team_report(basis, team(1), first, [])
+    report = await reports(store).team_report(basis, team(1), first, [])
     builder = AdminReportBuilder(basis, {})
     builder.add_team(report)
-    admins = render_admin(builder.build(None, await maker(store).outlook(basis)))
+    admins = render_admin(builder.build(None, await reports(store).outlook(basis)))
     teams = render_team(report, teams_app=True)
     for email in (admins, teams):
         assert "Month-end forecast: $" in email.html

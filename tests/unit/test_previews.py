@@ -15,8 +15,7 @@ from services.errors import InvalidError
 from services.model import Actor, DeliveryState, Floor, SourceState, Team
 from services.plans import Plans
 from services.previews import Previews
-from services.recaps import Recaps
-from services.reports import ReportMaker
+from services.reports import ReportBuilder
 from services.restatements import Restatements
 from services.settings import SmtpSettings
 from services.teams import Teams
@@ -55,7 +54,7 @@ async def reports(store: MemoryStore, now: float = 10.0) -> tuple[Previews, Team
         refreshed_at=NOW,
     )
     await store.costs.save_state(state)
-    maker = ReportMaker(
+    reports = ReportBuilder(
         costs=store.costs,
         anomalies=store.anomalies,
         plans=Plans(store.plans, audit),
@@ -65,12 +64,14 @@ async def reports(store: MemoryStore, now: float = 10.0) -> tuple[Previews, Team
         teams_app=True,
     )
     made = Previews(
-        maker=maker,
+        reports=reports,
         costs=Costs(FakeCosts([]), store.costs, 48),
         teams=teams,
         config=config,
         restatements=Restatements(store.runs, store.costs),
-        recaps=Recaps(store.runs, store.deliveries, "datadog"),
+        runs=store.runs,
+        ledger=store.deliveries,
+        source="datadog",
     )
     return made, team
 

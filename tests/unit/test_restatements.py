@@ -8,7 +8,7 @@ import pytest
 
 from services.model import Run, RunKind
 from services.restatements import Restatements
-from services.runs import weekly_run_before
+from services.run_values import weekly_run_before
 from tests.fakes.store import MemoryStore
 from tests.makers import NAN, NOW, frozen, later, run, series, table, team
 from tests.unit.basis import basis_of

@@ -10,10 +10,11 @@ from typing import Any, Literal
 
 import pytest
 
+from services.delivery_outcomes import Backoff, SenderSettings
 from services.errors import LostLeaseError, MailConnectError, StoreUnavailableError
 from services.model import Delivery, DeliveryState, FrozenReport
-from services.sending import Sender, SenderSettings, retry_wait
-from services.stopping import Stop
+from services.sending import Sender
+from services.stopping import Shutdown
 from services.timing import PRODUCTION
 from tests.fakes.mail import (
     MemoryTransport,
@@ -43,7 +44,7 @@ class World:
     removed: set[str] = field(default_factory=set)
     """Addresses that get nothing any more."""
 
-    async def still_wanted(self, report: FrozenReport, recipient: str) -> bool:
+    async def is_still_recipient(self, report: FrozenReport, recipient: str) -> bool:
         return recipient not in self.removed
 
     def timer(self) -> float:
@@ -59,21 +60,21 @@ class World:
         self,
         owner: str = "w",
         when_unsure: Literal["resend", "hold"] = "resend",
-        stop: Stop | None = None,
+        shutdown: Shutdown | None = None,
     ) -> Sender:
         return Sender(
             ledger=self.ledger,
             runs=self.runs,
             rates=self.rates,
-            still_wanted=self.still_wanted,
+            is_still_recipient=self.is_still_recipient,
             settings=SenderSettings(when_unsure),
             owner=owner,
             clock=self.clock,
-            gone=self.gone.__contains__,
-            stop=stop or Stop(self.sleep),
+            is_worker_dead=self.gone.__contains__,
+            shutdown=shutdown or Shutdown(self.sleep),
             timer=self.timer,
             sleep=self.sleep,
-            chance=random.Random(1),
+            rng=random.Random(1),
         )
 
     async def planned(self, number: int) -> None:
@@ -496,7 +497,7 @@ async def test_cut_off_while_the_database_is_away_it_stores_what_is_known_at_the
 
 async def test_told_to_stop_it_waits_for_no_rate_and_no_connection(world: World) -> None:
     world.transport.per_minute = 1
-    sender = world.sender(stop=Stop())
+    sender = world.sender(shutdown=Shutdown())
     work = asyncio.create_task(sender.send_due("r", world.transport, nothing))
     while not world.transport.mails:
         await asyncio.sleep(0.01)
@@ -547,7 +548,7 @@ async def test_a_missing_report_fails_its_deliveries_only(world: World) -> None:
     await world.ledger.plan([delivery("odd", report_id="r|nothing")])
     await world.work(world.sender())
     assert world.one("odd").state is DeliveryState.FAILED
-    assert "run it again" in str(world.one("odd").error)
+    assert "Run it again" in str(world.one("odd").error)
     assert len(world.transport.mails) == 4
 
 
@@ -606,7 +607,7 @@ class KilledError(BaseException):
 
 
 def test_retries_spread_and_grow() -> None:
-    chance = random.Random(1)
-    first = [retry_wait(1, PRODUCTION, chance).total_seconds() for _ in range(200)]
+    backoff = Backoff(PRODUCTION, random.Random(1))
+    first = [backoff.after(1).total_seconds() for _ in range(200)]
     assert 16 <= min(first) < max(first) <= 24
-    assert retry_wait(50, PRODUCTION, chance) <= timedelta(seconds=3600 * 1.2)
+    assert backoff.after(50) <= timedelta(seconds=3600 * 1.2)

@@ -12,7 +12,7 @@ import pytest
 from pydantic import SecretStr
 
 from services.adapters.background import Background
-from services.adapters.processes import surely_gone, worker_name
+from services.adapters.processes import is_worker_dead, worker_name
 from services.adapters.secrets import FernetBox
 from services.adapters.ticker import Ticker
 from services.errors import SettingsError
@@ -137,11 +137,11 @@ def test_a_process_that_has_ended_is_surely_gone_and_others_are_not() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path.cwd()
     )
     ended, here = done.stdout.strip(), worker_name()
-    assert surely_gone(ended)
-    assert not surely_gone(here)
+    assert is_worker_dead(ended)
+    assert not is_worker_dead(here)
     host, place, _, started, token = here.split("|")
-    assert not surely_gone(f"{host}|another machine|999999999|{started}|{token}")
-    assert not surely_gone(f"{host}||999999999|{started}|{token}")
-    assert surely_gone(f"{host}|{place}|{os.getpid()}|1|{token}")
+    assert not is_worker_dead(f"{host}|another machine|999999999|{started}|{token}")
+    assert not is_worker_dead(f"{host}||999999999|{started}|{token}")
+    assert is_worker_dead(f"{host}|{place}|{os.getpid()}|1|{token}")
     for odd in ("", "host:1:abc", "a|b|c|d|e", "a|b|-1|d|e", f"{host}|{place}|0|1|x"):
-        assert not surely_gone(odd)
+        assert not is_worker_dead(odd)

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from services.errors import AgentError
-from services.model import Anomaly, AnomalyNews, Answer, Floor
+from services.model import Anomaly, AnomalyContent, Answer, Floor
 from tests.makers import NOW
 from tests.unit.test_alert_ledger import World
 from tests.unit.test_detections import ACCOUNT, JUMP, Days, channel, days_from, now_of
@@ -32,7 +32,7 @@ async def come_late(world: World, days: Days, late: int) -> Anomaly:
 
 
 def told(world: World) -> list[Anomaly]:
-    return [news.anomaly for _, news in world.notifier.posts if isinstance(news, AnomalyNews)]
+    return [news.anomaly for _, news in world.notifier.posts if isinstance(news, AnomalyContent)]
 
 
 async def of(world: World, anomaly: Anomaly, **changes: object) -> None:

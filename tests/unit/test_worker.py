@@ -15,8 +15,8 @@ from services.errors import (
     StoreUnavailableError,
 )
 from services.model import Actor, DeliveryState, RunKind, RunState
-from services.stopping import Stop
-from services.watchdog import Watchdog
+from services.stopping import Shutdown
+from services.watchdog import RunTrouble
 from tests.fakes.mail import unknown_mailbox
 from tests.fakes.store import MemoryStore
 from tests.makers import delivery
@@ -211,12 +211,12 @@ async def test_mail_that_is_not_set_any_more_is_noted_on_the_run(world: Workers)
     assert "MAIL_TRANSPORT=graph" in str(found.last_error)
 
 
-async def test_told_to_stop_a_worker_leaves_the_run_at_once(world: Workers) -> None:
+async def test_a_worker_leaves_the_run_at_once_on_shutdown(world: Workers) -> None:
     run = await world.asked()
     made = world.services()
-    real = Stop()
-    made.worker._stop = real
-    made.sender._stop = real
+    real = Shutdown()
+    made.worker._shutdown = real
+    made.sender._shutdown = real
     seen = asyncio.Event()
 
     async def hang(recipient: str) -> None:
@@ -242,7 +242,7 @@ async def test_mails_are_counted_for_whoever_watches_once_in_half_a_second(
         world.now += timedelta(seconds=0.2)
 
     def progress(what: str, done: int, total: int) -> None:
-        if what == "mails":
+        if what == "emails":
             told.append(done)
 
     world.transport.before_offer = slow
@@ -403,9 +403,9 @@ async def test_mail_that_is_wrongly_set_up_is_on_the_run_for_all_to_see(world: W
     (found,) = await memory(world).runs.list_runs("datadog", kind=RunKind.WEEKLY)
     assert (found.state, found.attempts) == (RunState.OPEN, 1)
     assert "SECRET_KEY" in str(found.last_error)
-    watchdog = Watchdog(memory(world).runs, memory(world).deliveries, "datadog")
-    (news,) = await watchdog.troubled(world.now + timedelta(minutes=31))
-    assert news.run.id == found.id
+    trouble = RunTrouble(memory(world).runs, memory(world).deliveries, "datadog")
+    (stuck,) = await trouble.stuck_runs(world.now + timedelta(minutes=31))
+    assert stuck.run.id == found.id
     (daily,) = await memory(world).runs.list_runs("datadog", kind=RunKind.DAILY)
     assert daily.state is RunState.DONE
 
