@@ -21,7 +21,7 @@ from bot.turn import Card, Turn
 from cards import general
 from services.errors import AgentError, NotFoundError
 from services.model import CardInProgress, RunState
-from services.ports import CardInProgressStore, Clock, Start, IsWorkerDead
+from services.ports import CardInProgressStore, Clock, IsWorkerDead, Start
 from services.runs import Runs
 
 log = structlog.get_logger()

@@ -23,7 +23,7 @@ from cards.elements import (
     text,
 )
 from cards.general import sample_notice
-from services.analysis.quiet import FLOOR, LIKE, PLAN, quiet_up_to
+from services.analysis.quiet import BY_MINIMUM, BY_PLANNED_CHANGE, BY_SIMILARITY, suppressed_up_to
 from services.model import (
     Anomaly,
     AnomalyContent,
@@ -121,12 +121,12 @@ def _state(news: AnomalyContent) -> Element:
     by, at = plain(answer.by, 60), clock_time(answer.at)
     reason = f": {plain(answer.reason, 300)}" if answer.reason else ""
     until = day(answer.until) if answer.until else ""
-    if answer.by_id == PLAN and anomaly.status == "expected":
+    if answer.by_id == BY_PLANNED_CHANGE and anomaly.status == "expected":
         return box([text(bold("PLANNED"), f" until {until} by {by}{reason}{_actual(news)}")])
     mark = MARKS[anomaly.status]
-    if answer.by_id == LIKE and answer.like is not None:
+    if answer.by_id == BY_SIMILARITY and answer.like is not None:
         said = f" until {until}, like that of {day(answer.like)}, as {by} said"
-    elif answer.by_id == FLOOR and answer.floor is not None:
+    elif answer.by_id == BY_MINIMUM and answer.floor is not None:
         said = f": below the floor of {money(answer.floor, anomaly.currency)} that {by} has set"
     else:
         said = {
@@ -159,10 +159,10 @@ def _effect(news: AnomalyContent) -> str:
         return "The alert comes back then, if it is still open."
     if anomaly.status == "accepted" and anomaly.kind != "threshold":
         return "This level is normal from now on. Only what goes beyond it raises an alert."
-    if answer.until is None or answer.by_id == LIKE:
+    if answer.until is None or answer.by_id == BY_SIMILARITY:
         return ""
     over = "more than in the month before" if anomaly.kind == "threshold" else "over expected"
-    most = money(quiet_up_to(anomaly), anomaly.currency)
+    most = money(suppressed_up_to(anomaly), anomaly.currency)
     return (
         f"No more alerts of this one. Until {day(answer.until)} {answer.until.year} none of "
         f"{plain(anomaly.service, 60)} in this account either, up to {most} {over}."

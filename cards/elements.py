@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from cards.fitting import buttons_in_sight, column_widths
-from services.wording import RIGHTWARDS, kept_in_order, neutral
+from services.wording import LRM, keep_order, neutral
 
 Element = dict[str, Any]
 Words = str | Element
@@ -39,7 +39,7 @@ CURRENCY = re.compile(r"\b([A-Z]{3}) (?=\d)")
 WORD_PART = re.compile(r"[^@./_-]{1,12}[@./_-]?|.")
 """A long word ends its lines behind these signs, or after twelve letters."""
 SPACES = re.compile(r"^ +| {2,}", re.MULTILINE)
-UNSEEN = str.maketrans("", "", BREAK + RIGHTWARDS)
+UNSEEN = str.maketrans("", "", BREAK + LRM)
 OF_BLOCK = ("spacing", "horizontalAlignment", "separator", "targetWidth", "id", "isVisible")
 WIDE = ("Table", "Chart.Line")
 """What needs all the room that a conversation has."""
@@ -72,7 +72,7 @@ def for_eyes(words: str) -> str:
     """The same, in which a currency stays with its amount, and an amount at its place behind words
     that are written from right to left.
     """
-    return kept_in_order(CURRENCY.sub("\\1\u00a0", words))
+    return keep_order(CURRENCY.sub("\\1\u00a0", words))
 
 
 def text(*words: Words, **look: Any) -> Element:

@@ -10,7 +10,7 @@ from decimal import Decimal
 from statistics import median
 
 from services.analysis.forecast import month_end
-from services.analysis.quiet import told
+from services.analysis.quiet import notified
 from services.analysis.track_record import track_record
 from services.model import AlertRecord, Anomaly, AnomalyStatus, CostSeries, CostTable, SourceName
 from services.ports import AnomalyStore, CostStore
@@ -45,7 +45,7 @@ async def _recent_alerts(
 ) -> AlertRecord:
     newest = await anomalies.newest(source, None, MAX_ALERTS)
     since = now - timedelta(days=RECORD_DAYS)
-    return alert_record(told([anomaly for anomaly in newest if anomaly.raised_at >= since]))
+    return alert_record(notified([anomaly for anomaly in newest if anomaly.raised_at >= since]))
 
 
 def alert_record(raised: Sequence[Anomaly]) -> AlertRecord:

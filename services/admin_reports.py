@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from services.analysis.figures import Totals
-from services.analysis.quiet import is_above
+from services.analysis.quiet import is_above_threshold
 from services.model import (
     AccountFigures,
     AdminReport,
@@ -64,7 +64,7 @@ class AdminReportBuilder:
             AnomalyLine(
                 team_name=team.team_name,
                 anomaly=anomaly,
-                above_threshold=is_above(anomaly, figures),
+                above_threshold=is_above_threshold(anomaly, figures),
             )
             for anomaly in report.anomalies
         ]
@@ -79,7 +79,9 @@ class AdminReportBuilder:
         name = f"{self._names.get(account) or account}, no team"
         self._anomalies += [
             AnomalyLine(
-                team_name=name, anomaly=anomaly, above_threshold=is_above(anomaly, figures)
+                team_name=name,
+                anomaly=anomaly,
+                above_threshold=is_above_threshold(anomaly, figures),
             )
             for anomaly in anomalies
         ]

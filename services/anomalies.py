@@ -6,8 +6,8 @@ from decimal import Decimal
 
 import structlog
 
-from services.analysis.quiet import BY_ITSELF, PLAN, like_before
-from services.analysis.threshold import anomaly_id, judge
+from services.analysis.quiet import AUTOMATIC, BY_PLANNED_CHANGE, resolved_by_similarity
+from services.analysis.threshold import anomaly_id, evaluate_threshold
 from services.model import (
     AccountFigures,
     Anomaly,
@@ -32,7 +32,7 @@ class Anomalies:
     def __init__(self, store: AnomalyStore) -> None:
         self._store = store
 
-    async def judge(
+    async def record_threshold(
         self,
         source: SourceName,
         account_id: str,
@@ -48,12 +48,12 @@ class Anomalies:
         as expected, so that nobody is alerted, and what is like an answered one of those raised
         ``before`` with that answer.
         """
-        found = judge(source, account_id, figures, now)
+        found = evaluate_threshold(source, account_id, figures, now)
         known = await self._store.get(anomaly_id(source, account_id, figures))
         if found is None:
             await self._end(known, figures.data_through, now)
             return None
-        within = planned(found, figures, plan, now) or like_before(found, before, now)
+        within = planned(found, figures, plan, now) or resolved_by_similarity(found, before, now)
         if known is None:
             raised = within or found
             if await self._store.raise_once(raised):
@@ -152,7 +152,7 @@ def _answered_itself(anomaly: Anomaly) -> bool:
     return (
         anomaly.status not in {"open", "ended"}
         and anomaly.answer is not None
-        and anomaly.answer.by_id in BY_ITSELF
+        and anomaly.answer.by_id in AUTOMATIC
     )
 
 
@@ -196,7 +196,12 @@ def within_plan(
 
 def _as_expected(found: Anomaly, plan: PlannedChange, now: datetime) -> Anomaly:
     answer = Answer(
-        by=plan.by, by_id=PLAN, at=now, reason=plan.reason, excess=found.excess, until=plan.last
+        by=plan.by,
+        by_id=BY_PLANNED_CHANGE,
+        at=now,
+        reason=plan.reason,
+        excess=found.excess,
+        until=plan.last,
     )
     return found.model_copy(update={"status": "expected", "answer": answer})
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from services.analysis.quiet import above_threshold, listed
+from services.analysis.quiet import above_threshold, deduplicated
 from services.model import Anomaly, AnomalyLine, AnomalyStatus, SourceName, Team
 from services.ports import AnomalyStore
 from services.teams import Teams
@@ -35,7 +35,7 @@ class AnomalyList:
                 anomaly=one,
                 above_threshold=one.id in above,
             )
-            for one in (*listed(open_ones), *others)
+            for one in (*deduplicated(open_ones), *others)
         ]
 
     async def page(

@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta
 from services.analysis.detection.groups import grouped
 from services.analysis.detection.replay import Detected
 from services.analysis.detection.rules import Rules
-from services.analysis.quiet import like_before, under_floor
+from services.analysis.quiet import resolved_by_minimum, resolved_by_similarity
 from services.analysis.windows import expected_data_through, known_after
 from services.anomalies import Anomalies, within_plan
 from services.chunks import chunked
@@ -148,8 +148,8 @@ class Detections:
             anomaly = self._anomaly(measured, account.groups, run)
             within = (
                 within_plan(anomaly, measured.usage - event.excess, account.plan, run.now)
-                or under_floor(anomaly, account.floor, run.now)
-                or like_before(
+                or resolved_by_minimum(anomaly, account.floor, run.now)
+                or resolved_by_similarity(
                     anomaly, [one for one in account.known if one is not known], run.now
                 )
             )

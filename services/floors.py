@@ -10,7 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from services.analysis.quiet import COUNTED, floor_above, told
+from services.analysis.quiet import ALERTS_COUNTED, next_minimum, notified
 from services.audit import Audit, new_entry_id
 from services.config import Config
 from services.errors import ConflictError, InvalidError
@@ -47,11 +47,11 @@ class Floors:
     async def offer(self, anomaly: Anomaly, now: datetime) -> FloorOffer | None:
         """The next floor that would have kept an anomaly quiet; None when one does already."""
         current = await self._current(anomaly.account_id, now)
-        amount = floor_above(anomaly.excess, current)
+        amount = next_minimum(anomaly.excess, current)
         if amount is None:
             return None
         newest = await self._anomalies.newest(self._source, [anomaly.account_id], LOOKED_AT)
-        alerts = told(newest)[:COUNTED]
+        alerts = notified(newest)[:ALERTS_COUNTED]
         return FloorOffer(
             current=current,
             amount=amount,

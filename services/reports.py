@@ -9,8 +9,8 @@ from datetime import date, datetime
 
 from services.admin_outlooks import admin_outlook
 from services.analysis.figures import account_figures
-from services.analysis.quiet import LATE_DAYS, came_ended, listed
-from services.analysis.threshold import judge
+from services.analysis.quiet import RAISED_AFTER_END_WINDOW, deduplicated, raised_after_end
+from services.analysis.threshold import evaluate_threshold
 from services.analysis.track_record import track_record
 from services.analysis.windows import complete_at, expected_data_through
 from services.anomalies import planned
@@ -186,7 +186,7 @@ class ReportBuilder:
             last = await self._costs.last_days(self._source, [team.aws_account_id])
             figures = figures.model_copy(update={"last_day": last.get(team.aws_account_id)})
         listable = list(anomalies)
-        breach = judge(self._source, team.aws_account_id, figures, basis.made_at)
+        breach = evaluate_threshold(self._source, team.aws_account_id, figures, basis.made_at)
         if breach is not None and await self._is_unrecorded(
             breach, figures, planned_change, anomalies, basis.made_at
         ):
@@ -194,7 +194,7 @@ class ReportBuilder:
         return TeamReport(
             team=team,
             figures=figures,
-            anomalies=tuple(sorted(listed(listable), key=lambda anomaly: -anomaly.excess)),
+            anomalies=tuple(sorted(deduplicated(listable), key=lambda anomaly: -anomaly.excess)),
             restatement=restatement,
             planned_change=planned_change,
             expected_through=basis.expected_through,
@@ -226,7 +226,7 @@ class ReportBuilder:
         for anomaly in await self._anomalies.open_of(self._source, accounts):
             if not basis.past or _is_in_period(anomaly, basis):
                 by_account.setdefault(anomaly.account_id, []).append(anomaly)
-        return {account: listed(anomalies) for account, anomalies in by_account.items()}
+        return {account: deduplicated(anomalies) for account, anomalies in by_account.items()}
 
     async def _ended_anomalies(
         self, basis: Basis, accounts: Sequence[str]
@@ -235,8 +235,10 @@ class ReportBuilder:
         by_account: dict[str, list[Anomaly]] = {}
         if basis.past:
             return by_account
-        for anomaly in await self._anomalies.ended_of(self._source, basis.made_at - LATE_DAYS):
-            if anomaly.account_id in accounts and came_ended(anomaly):
+        for anomaly in await self._anomalies.ended_of(
+            self._source, basis.made_at - RAISED_AFTER_END_WINDOW
+        ):
+            if anomaly.account_id in accounts and raised_after_end(anomaly):
                 by_account.setdefault(anomaly.account_id, []).append(anomaly)
         return by_account
 

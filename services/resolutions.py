@@ -7,7 +7,7 @@ member cannot undo what only an admin may decide.
 
 from datetime import date, datetime, timedelta
 
-from services.analysis.quiet import FLOOR, PLAN, quiet_until
+from services.analysis.quiet import BY_MINIMUM, BY_PLANNED_CHANGE, suppressed_until
 from services.audit import Audit
 from services.errors import ConflictError, InvalidError, NotAllowedError, NotFoundError
 from services.model import Actor, Anomaly, AnomalyStatus, Answer, SourceName
@@ -87,7 +87,7 @@ class Resolutions:
                 by=by[0],
                 by_id=by[1],
                 at=now,
-                until=snoozed or quiet_until(anomaly, answer, now.date()),
+                until=snoozed or suppressed_until(anomaly, answer, now.date()),
                 reason=reason,
                 excess=anomaly.excess,
             )
@@ -160,4 +160,4 @@ def is_for_admins(anomaly: Anomaly) -> bool:
     if anomaly.status == "snoozed":
         longest = answer.at.date() + timedelta(days=SHORT_SNOOZE)
         return answer.until is not None and answer.until > longest
-    return anomaly.status in FOR_ADMINS or answer.by_id in {PLAN, FLOOR}
+    return anomaly.status in FOR_ADMINS or answer.by_id in {BY_PLANNED_CHANGE, BY_MINIMUM}

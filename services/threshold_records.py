@@ -44,7 +44,7 @@ class ThresholdRecorder:
         self, basis: Basis, report: TeamReport, earlier: Sequence[Anomaly]
     ) -> TeamReport:
         account = report.team.aws_account_id
-        await self._anomalies.judge(
+        await self._anomalies.record_threshold(
             self._source,
             account,
             report.figures,

@@ -1,4 +1,4 @@
-"""Numbers, days and names as people read them, in mails, cards and on the command line.
+"""Numbers, days and names as people read them, in emails, cards and on the command line.
 
 Minus is U+2212 and ranges have an en dash, except in ``plain_money``, which is for machines.
 """
@@ -9,24 +9,25 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 
-from services.model import cents as cents  # noqa: PLC0414 - words and analysis round alike
+from services.model import cents as cents  # noqa: PLC0414 - text and analysis round alike
 from services.model import moved as moved  # noqa: PLC0414
 
 MINUS = "−"
 SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£"}
-WHOLE_FROM = 100
-SPARKS = "▁▂▃▄▅▆▇█"
-RIGHTWARDS = "\u200e"
-"""A mark without width: what follows goes on from left to right."""
-_LEFTWARDS = "\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff"
-LEFTWARDS = re.compile(
-    f"([{_LEFTWARDS}](?:[^{_LEFTWARDS}0-9A-Za-z<>&;\n]*[{_LEFTWARDS}])*){RIGHTWARDS}?"
-)
-"""Words that are written from right to left, with what stands between them."""
+MIN_WHOLE = 100
+"""Amounts from here on are rounded to whole units in sentences."""
+SPARK_LEVELS = "▁▂▃▄▅▆▇█"
+LRM = "\u200e"
+"""LEFT-TO-RIGHT MARK, without width."""
+_RTL = "\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff"
+"""Letters of Hebrew, Arabic and other scripts that are written from right to left."""
+RTL_RUN = re.compile(f"([{_RTL}](?:[^{_RTL}0-9A-Za-z<>&;\n]*[{_RTL}])*){LRM}?")
+"""Words written from right to left, with what is between them."""
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+"""What spreadsheets take for a formula (OWASP, CSV injection), also in full width."""
 NEW_SPEND = "new spend"
 NO_CHANGE = "no change"
-UNDER = "under 0.1%"
+UNDER_ONE_TENTH = "under 0.1%"
 
 
 def money(amount: Decimal, currency: str) -> str:
@@ -35,8 +36,8 @@ def money(amount: Decimal, currency: str) -> str:
 
 
 def round_money(amount: Decimal, currency: str) -> str:
-    """As in sentences and subjects: whole units from 100 up."""
-    if abs(amount) < WHOLE_FROM:
+    """Without cents from 100 up, as in sentences and subjects: ``$2,263``."""
+    if abs(amount) < MIN_WHOLE:
         return money(amount, currency)
     return _signed(amount.quantize(Decimal(1), ROUND_HALF_UP), currency, ",.0f")
 
@@ -61,19 +62,19 @@ def plain_money(amount: Decimal) -> str:
 
 
 def percent(value: Decimal | None) -> str:
-    """``+23.8%``; "new spend" for None, "under 0.1%" for what is not zero and rounds to it."""
+    """``+23.8%``; "new spend" for None, "under 0.1%" for a change that rounds to zero."""
     if value is None:
         return NEW_SPEND
     rounded = one_decimal(value)
     if rounded == 0:
-        return UNDER if value else "±0.0%"
+        return UNDER_ONE_TENTH if value else "±0.0%"
     return f"{MINUS if rounded < 0 else '+'}{abs(rounded):,.1f}%"
 
 
 def bare_percent(value: Decimal) -> str:
     """Without a sign, as in "up 23.8%"."""
     if value and one_decimal(value) == 0:
-        return UNDER
+        return UNDER_ONE_TENTH
     return f"{abs(one_decimal(value)):,.1f}%"
 
 
@@ -85,20 +86,20 @@ def one_decimal(value: Decimal) -> Decimal:
 def percent_moved(current: Decimal, previous: Decimal) -> Decimal | None:
     """The change between two amounts as they are printed, in percent of the first.
 
-    None from zero: what was nothing has not grown by a percentage.
+    From the rounded amounts, so that readers get the same when they check. None from zero.
     """
-    now, before = cents(current), cents(previous)
-    if before == 0:
+    current, previous = cents(current), cents(previous)
+    if previous == 0:
         return None
-    return (now - before) / abs(before) * 100
+    return (current - previous) / abs(previous) * 100
 
 
 def percent_of(current: Decimal, previous: Decimal) -> str:
-    """That as ``percent`` says it; empty where no percentage means anything (from zero to less)."""
-    share = percent_moved(current, previous)
-    if share is None and moved(current, previous) <= 0:
+    """The same as text; empty where no percentage makes sense (from zero to less)."""
+    change_percent = percent_moved(current, previous)
+    if change_percent is None and moved(current, previous) <= 0:
         return "" if moved(current, previous) else percent(Decimal(0))
-    return percent(share)
+    return percent(change_percent)
 
 
 def change_line(current: Decimal, previous: Decimal, currency: str) -> str:
@@ -117,23 +118,23 @@ def threshold(value: float) -> str:
 
 
 def set_money(value: float, currency: str) -> str:
-    """An amount that somebody has set, which is stored as a float: ``$25.00``."""
+    """An amount that somebody has set, stored as a float: ``$25.00``."""
     return money(Decimal(repr(value)), currency)
 
 
 def set_amount(amount: Decimal, currency: str) -> str:
-    """An amount that somebody has set, without cents where it has none: ``$60``, ``$1.20``."""
-    whole = amount == amount.to_integral_value()
-    return _signed(amount, currency, ",.0f" if whole else ",.2f")
+    """An amount that somebody has set, without cents if it has none: ``$60``, ``$1.20``."""
+    is_whole = amount == amount.to_integral_value()
+    return _signed(amount, currency, ",.0f" if is_whole else ",.2f")
 
 
 def exact_number(value: float) -> str:
-    """Every digit of it, for forms and files: ``20``, ``12.345678``."""
+    """All digits, for forms and files: ``20``, ``12.345678``."""
     return f"{Decimal(repr(value)).normalize():f}"
 
 
 def plain_number(value: float) -> str:
-    """A number that somebody has set, as short as it can be told: ``20``, ``12.5``, ``1,000``."""
+    """A number that somebody has set, without trailing zeros: ``20``, ``12.5``, ``1,000``."""
     return f"{value:,.6f}".rstrip("0").rstrip(".")
 
 
@@ -174,7 +175,7 @@ def day_range(first: date, last: date, *, year: bool = False) -> str:
 
 
 def plural(number: int, one: str, many: str | None = None) -> str:
-    """``1 mail``, ``2 mails``."""
+    """``1 email``, ``2 emails``."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
@@ -186,38 +187,39 @@ def listed(names: Sequence[str]) -> str:
 
 
 def sparkline(amounts: Sequence[Decimal | None]) -> str:
-    """Bars of text for plain mails; a dot where there is no data."""
-    known = [amount for amount in amounts if amount is not None]
-    top = max([*known, Decimal(0)])
-    marks = []
+    """Bars of text for the plain text of emails; a dot where there is no data."""
+    top = max([*(amount for amount in amounts if amount is not None), Decimal(0)])
+    bars = []
     for amount in amounts:
         if amount is None:
-            marks.append("·")
+            bars.append("·")
         elif top <= 0 or amount <= 0:
-            marks.append(SPARKS[0])
+            bars.append(SPARK_LEVELS[0])
         else:
-            marks.append(SPARKS[min(int(amount / top * len(SPARKS)), len(SPARKS) - 1)])
-    return "".join(marks)
+            level = min(int(amount / top * len(SPARK_LEVELS)), len(SPARK_LEVELS) - 1)
+            bars.append(SPARK_LEVELS[level])
+    return "".join(bars)
 
 
-def neutral(text: str, longest: int = 200) -> str:
-    """Text from outside as one visible line: nothing invisible, no override of direction, cut."""
-    seen = text if text.isprintable() else "".join(map(_visible, text))
-    line = " ".join(seen.split())
-    return line if len(line) <= longest else f"{line[: longest - 1].rstrip()}…"
+def neutral(text: str, max_length: int = 200) -> str:
+    """Text from outside as one visible line: nothing invisible, no bidi override, cut off."""
+    visible = text if text.isprintable() else "".join(map(_visible, text))
+    line = " ".join(visible.split())
+    return line if len(line) <= max_length else f"{line[: max_length - 1].rstrip()}…"
 
 
-def kept_in_order(text: str) -> str:
-    """The same text, in which an amount stays behind a name that is written from right to left.
+def keep_order(text: str) -> str:
+    """Add a mark after right-to-left names, so that the amount behind a name stays there.
 
-    Without the mark ``EC2 66%, <name> 22%`` would be drawn as ``EC2 66%, 22 <name>%``.
+    Without it the bidirectional algorithm (Unicode UAX 9) draws ``EC2 66%, <name> 22%`` as
+    ``EC2 66%, 22 <name>%``.
     """
-    return text if text.isascii() else LEFTWARDS.sub(rf"\g<1>{RIGHTWARDS}", text)
+    return text if text.isascii() else RTL_RUN.sub(rf"\g<1>{LRM}", text)
 
 
 def _visible(c: str) -> str:
     kind = unicodedata.category(c)
-    if kind in {"Cf", "Cs"}:  # marks of direction and of no width, tags, lone surrogates
+    if kind in {"Cf", "Cs"}:  # bidi and zero-width marks, tags, lone surrogates
         return ""
     return " " if kind in {"Cc", "Zl", "Zp"} else c
 
@@ -225,8 +227,8 @@ def _visible(c: str) -> str:
 def safe_cell(text: str) -> str:
     """Text from outside as a CSV cell that no spreadsheet takes for a formula.
 
-    Text that looks as if it had been made safe already is made so once more, so that each text
-    comes back as it was.
+    Text that looks as if it were quoted already is quoted once more, so that ``from_safe_cell``
+    returns every text as it was.
     """
     return f"'{text}" if text.lstrip("'").startswith(FORMULA_STARTS) else text
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from services.analysis.quiet import LATE_DAYS, came_ended, covers
+from services.analysis.quiet import RAISED_AFTER_END_WINDOW, covers, raised_after_end
 from services.model import Anomaly, Conversation, SourceName
 from services.ports import AlertStore, AnomalyStore
 
@@ -24,8 +24,8 @@ class PendingAlerts:
         Open anomalies first, then those that had ended when they were raised.
         """
         open_anomalies = await self._deduplicated(await self._anomalies.open_of(self._source))
-        ended = await self._anomalies.ended_of(self._source, now - LATE_DAYS)
-        return [*open_anomalies, *(anomaly for anomaly in ended if came_ended(anomaly))]
+        ended = await self._anomalies.ended_of(self._source, now - RAISED_AFTER_END_WINDOW)
+        return [*open_anomalies, *(anomaly for anomaly in ended if raised_after_end(anomaly))]
 
     async def pending_for(
         self, conversation: Conversation, candidates: Sequence[Anomaly]

@@ -10,7 +10,7 @@ from services.alerts.news import (
     reopened_reply,
 )
 from services.alerts.posting import CardPoster
-from services.analysis.quiet import came_ended
+from services.analysis.quiet import raised_after_end
 from services.model import Alert, Anomaly, AnomalyContent, Conversation
 from services.ports import Notifier
 
@@ -34,7 +34,9 @@ class CardUpdates:
         content = self._content.anomaly_content(anomaly, context)
         if alert.message is not None:
             await self.update(conversation, alert, content, context.now)
-        elif alert.state == "pending" and anomaly.status != "open" and not came_ended(anomaly):
+        elif (
+            alert.state == "pending" and anomaly.status != "open" and not raised_after_end(anomaly)
+        ):
             await self._poster.change(
                 alert, context.now, state="failed", error="over before it was posted"
             )

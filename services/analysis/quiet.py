@@ -1,8 +1,8 @@
-"""What is kept without an alert, because of what people have said before.
+"""Which anomalies people hear of: suppression by earlier answers, and one alert per cost.
 
-An anomaly that lies below its account's floor, or is like an earlier one that was answered, is
-stored with that answer and told to nobody. It is open again as soon as that does not hold any
-more: it has grown, the day has come, or what was said has been taken back.
+An anomaly below its account's alert minimum, or similar to an earlier one that was answered, is
+stored with that answer and nobody is alerted. It reopens as soon as the reason no longer holds: it
+has grown, the last day has passed, or the answer was withdrawn.
 """
 
 from collections import defaultdict
@@ -12,100 +12,111 @@ from decimal import Decimal
 
 from services.model import AccountFigures, Anomaly, Answer, Floor
 
-PLAN, FLOOR, LIKE = "plan", "floor", "like"
-BY_ITSELF = {PLAN, FLOOR, LIKE}
-"""Who answers, when it is no person but what persons have said before."""
-QUIET_DAYS = {"expected": 35, "not_an_anomaly": 90}
-"""For so long nothing is told of what is alike; 35 days hold the next month's charge."""
-NORMAL_DAYS = 35
-"""The same for a crossed threshold that is accepted, until the months compared have both got it."""
-STEPS = tuple(Decimal(one) for one in ("1", "1.2", "1.5", "2", "2.5", "3", "4", "5", "6", "8"))
+BY_PLANNED_CHANGE, BY_MINIMUM, BY_SIMILARITY = "plan", "floor", "like"
+"""Stored as ``by_id`` of answers that no person has given."""
+AUTOMATIC = {BY_PLANNED_CHANGE, BY_MINIMUM, BY_SIMILARITY}
+SUPPRESSION_DAYS = {"expected": 35, "not_an_anomaly": 90}
+"""How long an answer suppresses similar anomalies; 35 days include the next month's charge."""
+ACCEPTED_THRESHOLD_DAYS = 35
+"""The same for an accepted threshold anomaly, until both compared months have the new level."""
+ROUND_STEPS = tuple(
+    Decimal(step) for step in ("1", "1.2", "1.5", "2", "2.5", "3", "4", "5", "6", "8")
+)
 """Round amounts, times any power of ten."""
-COUNTED = 5
-"""So many of the last alerts are looked at when a floor is offered."""
+ALERTS_COUNTED = 5
+"""How many of the last alerts are counted when a higher alert minimum is offered."""
+RAISED_AFTER_END_WINDOW = timedelta(days=7)
+"""How long after it was raised an anomaly that had already ended is still alerted."""
 
-LATE_DAYS = timedelta(days=7)
-"""For so long after it was raised an anomaly that was over by then is told."""
 
-
-def quiet_until(anomaly: Anomaly, answer: str, today: date) -> date | None:
-    """The last day on which nothing is told of what is like an anomaly with this answer."""
-    if answer in QUIET_DAYS:
-        return today + timedelta(days=QUIET_DAYS[answer])
+def suppressed_until(anomaly: Anomaly, answer: str, today: date) -> date | None:
+    """The last day on which this answer suppresses similar anomalies; None if it never does."""
+    if answer in SUPPRESSION_DAYS:
+        return today + timedelta(days=SUPPRESSION_DAYS[answer])
     if answer == "accepted" and anomaly.kind == "threshold":
-        return today + timedelta(days=NORMAL_DAYS)
+        return today + timedelta(days=ACCEPTED_THRESHOLD_DAYS)
     return None
 
 
-def quiet_up_to(anomaly: Anomaly) -> Decimal:
-    """The excess up to which nothing is told of what is like an answered anomaly."""
+def suppressed_up_to(anomaly: Anomaly) -> Decimal:
+    """The excess up to which an answered anomaly suppresses similar ones."""
     return max(anomaly.excess, anomaly.answer.excess if anomaly.answer else Decimal(0))
 
 
-def like_before(found: Anomaly, known: Iterable[Anomaly], now: datetime) -> Anomaly | None:
-    """The anomaly with the answer of an earlier one that it is like: the same driver, no larger.
+def resolved_by_similarity(
+    anomaly: Anomaly, earlier: Iterable[Anomaly], now: datetime
+) -> Anomaly | None:
+    """The anomaly with the answer of an earlier one: the same driver, and no larger.
 
-    ``known``: what was raised before in its account, newest first.
+    ``earlier``: what was raised before in its account, newest first. None when nothing applies.
     """
-    for one in known:
-        if one.id != found.id and _is_like(found, one, now.date()):
-            answer = one.answer
+    for candidate in earlier:
+        if candidate.id != anomaly.id and _is_similar(anomaly, candidate, now.date()):
+            answer = candidate.answer
             if answer is None:
-                raise AssertionError("what is like it was answered")
-            given = Answer(
+                raise AssertionError("a similar anomaly has an answer")
+            adopted = Answer(
                 by=answer.by,
-                by_id=LIKE,
+                by_id=BY_SIMILARITY,
                 at=now,
                 until=answer.until,
-                excess=found.excess,
-                like=one.start,
+                excess=anomaly.excess,
+                like=candidate.start,
             )
-            return found.model_copy(update={"status": one.status, "answer": given})
+            return anomaly.model_copy(update={"status": candidate.status, "answer": adopted})
     return None
 
 
-def _is_like(found: Anomaly, one: Anomaly, today: date) -> bool:
-    answer = one.answer
-    if answer is None or answer.by_id in BY_ITSELF or answer.until is None:
+def _is_similar(anomaly: Anomaly, earlier: Anomaly, today: date) -> bool:
+    answer = earlier.answer
+    # Only a person's own answer counts: one that was adopted would extend itself for ever.
+    if answer is None or answer.by_id in AUTOMATIC or answer.until is None:
         return False
-    said = one.status in QUIET_DAYS or (one.status == "accepted" and one.kind == "threshold")
+    is_suppressing = earlier.status in SUPPRESSION_DAYS or (
+        earlier.status == "accepted" and earlier.kind == "threshold"
+    )
     return (
-        said
+        is_suppressing
         and today <= answer.until
-        and one.service == found.service
-        and (one.kind == "threshold") == (found.kind == "threshold")
-        and found.excess <= quiet_up_to(one)
+        and earlier.service == anomaly.service
+        and (earlier.kind == "threshold") == (anomaly.kind == "threshold")
+        and anomaly.excess <= suppressed_up_to(earlier)
     )
 
 
-def under_floor(found: Anomaly, floor: Floor | None, now: datetime) -> Anomaly | None:
-    """The anomaly as too small, when it lies below its account's floor."""
-    if floor is None or found.excess >= floor.amount:
+def resolved_by_minimum(anomaly: Anomaly, minimum: Floor | None, now: datetime) -> Anomaly | None:
+    """The anomaly as too small; None when it is not below its account's alert minimum."""
+    if minimum is None or anomaly.excess >= minimum.amount:
         return None
-    given = Answer(by=floor.by, by_id=FLOOR, at=now, excess=found.excess, floor=floor.amount)
-    return found.model_copy(update={"status": "too_small", "answer": given})
+    answer = Answer(
+        by=minimum.by, by_id=BY_MINIMUM, at=now, excess=anomaly.excess, floor=minimum.amount
+    )
+    return anomaly.model_copy(update={"status": "too_small", "answer": answer})
 
 
-def floor_above(excess: Decimal, current: Decimal) -> Decimal | None:
-    """The next round amount above an excess; None when what holds now is above it already."""
+def next_minimum(excess: Decimal, current: Decimal) -> Decimal | None:
+    """The next round amount above an excess; None when the current minimum is above it."""
     if excess < current or excess <= 0:
         return None
     power = Decimal(10) ** excess.adjusted()
-    return next(step * power for step in (*STEPS, Decimal(10)) if step * power > excess)
+    steps = (*ROUND_STEPS, Decimal(10))
+    return next(step * power for step in steps if step * power > excess)
 
 
-def told(anomalies: Sequence[Anomaly]) -> list[Anomaly]:
-    """Those that people were told of: not what was quiet by itself, nor a crossed threshold that a
-    detected event stands for.
-    """
-    return [one for one in listed(anomalies) if not (one.answer and one.answer.by_id in BY_ITSELF)]
+def notified(anomalies: Sequence[Anomaly]) -> list[Anomaly]:
+    """Those that people were alerted about: neither suppressed nor covered by another alert."""
+    return [
+        anomaly
+        for anomaly in deduplicated(anomalies)
+        if anomaly.answer is None or anomaly.answer.by_id not in AUTOMATIC
+    ]
 
 
-def came_ended(anomaly: Anomaly) -> bool:
-    """Whether a detected event was over already when it was raised, as its costs came late or
-    were restated, and nothing said before keeps it quiet.
+def raised_after_end(anomaly: Anomaly) -> bool:
+    """Whether a detected event had ended when it was raised, and nothing suppresses it.
 
-    One that was open when it was raised has been changed since, when it ended.
+    That happens when costs arrive late or are restated. An event that was open when it was raised
+    has been changed since, when it ended: so equal timestamps tell them apart.
     """
     return (
         anomaly.status == "ended"
@@ -115,41 +126,41 @@ def came_ended(anomaly: Anomaly) -> bool:
     )
 
 
-def listed(anomalies: Sequence[Anomaly]) -> list[Anomaly]:
-    """Each money once: without the crossed thresholds that a detected event among these anomalies
-    stands for.
-    """
+def deduplicated(anomalies: Sequence[Anomaly]) -> list[Anomaly]:
+    """Count the same money once: leave out thresholds that one of the detected events covers."""
     covered = {breach.id for _, breach in _covered(anomalies)}
-    return [one for one in anomalies if one.id not in covered]
+    return [anomaly for anomaly in anomalies if anomaly.id not in covered]
 
 
 def above_threshold(anomalies: Sequence[Anomaly]) -> set[str]:
-    """The detected events, by id, that stand for a crossed threshold among these anomalies."""
+    """The detected events, by id, that cover a crossed threshold among these anomalies."""
     return {event.id for event, _ in _covered(anomalies)}
 
 
-def is_above(event: Anomaly, figures: AccountFigures | None) -> bool:
+def is_above_threshold(event: Anomaly, figures: AccountFigures | None) -> bool:
     """Whether an anomaly is a detected event in the days whose usage crosses the threshold."""
     if figures is None or figures.breach is None or event.kind == "threshold":
         return False
-    return _last(event) >= figures.window.current.first
+    return _last_day(event) >= figures.window.current.first
 
 
 def _covered(anomalies: Sequence[Anomaly]) -> Iterator[tuple[Anomaly, Anomaly]]:
-    """Detected events with the crossed thresholds that they stand for."""
+    """Detected events with the crossed thresholds that they cover."""
     events: dict[str, list[Anomaly]] = defaultdict(list)
-    for one in anomalies:
-        if one.kind != "threshold":
-            events[one.account_id].append(one)
-    for one in anomalies:
-        if one.kind == "threshold":
-            yield from ((event, one) for event in events[one.account_id] if covers(event, one))
+    for anomaly in anomalies:
+        if anomaly.kind != "threshold":
+            events[anomaly.account_id].append(anomaly)
+    for anomaly in anomalies:
+        if anomaly.kind == "threshold":
+            yield from (
+                (event, anomaly) for event in events[anomaly.account_id] if covers(event, anomaly)
+            )
 
 
 def covers(event: Anomaly, breach: Anomaly) -> bool:
     """Whether a detected event lies in the month of a crossed threshold, or later."""
-    return event.account_id == breach.account_id and _last(event) >= breach.start
+    return event.account_id == breach.account_id and _last_day(event) >= breach.start
 
 
-def _last(event: Anomaly) -> date:
+def _last_day(event: Anomaly) -> date:
     return event.end or event.last or event.start

@@ -10,7 +10,7 @@ def anomaly_id(source: SourceName, account_id: str, figures: AccountFigures) -> 
     return f"threshold-{source}-{account_id}-{figures.window.current.first:%Y-%m}"
 
 
-def judge(
+def evaluate_threshold(
     source: SourceName, account_id: str, figures: AccountFigures, now: datetime
 ) -> Anomaly | None:
     """The anomaly that the figures amount to; None when usage is within its threshold."""

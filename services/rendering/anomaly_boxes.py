@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from services.analysis.quiet import is_above
+from services.analysis.quiet import is_above_threshold
 from services.model import Anomaly, TeamReport
 from services.rendering.blocks import period_names
 from services.rendering.explanations import driver_words
@@ -73,7 +73,7 @@ def _open_sentences(report: TeamReport, anomaly: Anomaly) -> tuple[str, str]:
     excess = money(anomaly.excess, anomaly.currency)
     what = f"{_service(anomaly)}: {excess} more than expected since {weekday(anomaly.start)}."
     days = plural((report.figures.data_through - anomaly.start).days + 1, "day")
-    above = ", above the threshold" if is_above(anomaly, report.figures) else ""
+    above = ", above the threshold" if is_above_threshold(anomaly, report.figures) else ""
     return what, f"Open for {days}{above}. No one has answered yet."
 
 

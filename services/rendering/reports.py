@@ -13,7 +13,7 @@ from services.rendering.admin_csv import admin_csv
 from services.rendering.admin_view import admin_view
 from services.rendering.change_rows import Row
 from services.rendering.team_view import team_view
-from services.wording import MINUS, kept_in_order
+from services.wording import MINUS, keep_order
 
 TEMPLATES = Path(__file__).with_name("templates")
 UNBROKEN_AMOUNT = re.compile(rf"((?:{MINUS}?\b[A-Z]{{3}} (?=\d)|{MINUS})[^\s]*\d)")
@@ -95,7 +95,7 @@ def _rendered(
     return RenderedReport(
         subject=subject,
         preheader=preheader,
-        html=kept_in_order(_environment().get_template(f"{name}.html.j2").render(data)),
-        text=kept_in_order("\n".join(line.rstrip() for line in text.splitlines()) + "\n"),
+        html=keep_order(_environment().get_template(f"{name}.html.j2").render(data)),
+        text=keep_order("\n".join(line.rstrip() for line in text.splitlines()) + "\n"),
         attachments=attachments,
     )

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from cards import anomalies, costs, reports, teams
 from services.admin_reports import AdminReportBuilder
 from services.analysis.figures import account_figures
-from services.analysis.threshold import judge
+from services.analysis.threshold import evaluate_threshold
 from services.model import AccountFigures, AnomalyLine, Category, CostSeries, DaySpan, SpanDays
 from services.rendering.reports import render_admin, render_team
 from services.wording import cents, money, percent_of
@@ -134,7 +134,7 @@ def test_an_explanation_leads_from_the_total_before_to_the_total_now(
 @settings(max_examples=100, deadline=None)
 @given(random_figures())
 def test_an_alert_prints_the_difference_of_the_usage_it_prints(found: AccountFigures) -> None:
-    raised = judge("datadog", "012345678901", found, NOW)
+    raised = evaluate_threshold("datadog", "012345678901", found, NOW)
     if raised is None:
         return
     shown = read(anomalies.alert(news(ORDINARY, raised, figures=found)))

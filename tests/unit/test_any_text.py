@@ -22,7 +22,7 @@ from services.model import RenderedReport
 from services.rendering.message import build_message
 from services.rendering.reports import render_admin, render_team
 from services.team_import import parse_csv
-from services.wording import FORMULA_STARTS, RIGHTWARDS, neutral
+from services.wording import FORMULA_STARTS, LRM, neutral
 from tests.api.texts import ANY_TEXT
 from tests.cards.examples import ORDINARY, anomaly, news, team
 from tests.cards.markdown import seen, texts_of_blocks
@@ -80,7 +80,7 @@ def test_html_has_the_same_elements_whatever_the_name(typed: str) -> None:
         shown = Texts(rendered.html)
         assert [tag for tag, _ in shown.tags] == structure(kind)
         assert not any(attr.startswith("on") for _, attrs in shown.tags for attr in attrs)
-        assert neutral(name, 60) in shown.text.replace(RIGHTWARDS, "")
+        assert neutral(name, 60) in shown.text.replace(LRM, "")
 
 
 @IN_ITS_OWN_TIME
@@ -89,10 +89,10 @@ def test_text_and_subject_are_visible_lines(typed: str) -> None:
     name = taken(typed)
     for rendered in (mail(name), admin_mail(name)):
         for text in (rendered.subject, rendered.preheader, rendered.text.replace("\n", "")):
-            shown = text.replace(RIGHTWARDS, "")
+            shown = text.replace(LRM, "")
             assert not {unicodedata.category(c) for c in shown} & UNSEEN
     begin = "".join(neutral(name, 30).rstrip("…").split())
-    text = mail(name).text.replace(RIGHTWARDS, "")
+    text = mail(name).text.replace(LRM, "")
     assert begin in "".join(text.split())  # lines end where they must
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.analysis.figures import Totals, account_figures, change_percent
-from services.analysis.threshold import anomaly_id, judge
+from services.analysis.threshold import anomaly_id, evaluate_threshold
 from services.model import AccountFigures, Category, CostSeries, DaySpan
 from tests.makers import NAN, NOW, series
 
@@ -167,7 +167,7 @@ def test_the_driver_is_the_service_whose_usage_grew_most() -> None:
     )
     assert found.breach is not None
     assert found.breach.service == "RDS"
-    anomaly = judge("datadog", "1" * 12, found, NOW)
+    anomaly = evaluate_threshold("datadog", "1" * 12, found, NOW)
     assert anomaly is not None
     assert (anomaly.id, anomaly.excess) == (
         f"threshold-datadog-{'1' * 12}-2026-11",
@@ -181,7 +181,7 @@ def test_a_closed_month_is_an_anomaly_of_that_month() -> None:
     assert found.window.closed_months
     assert anomaly_id("datadog", "x", found) == "threshold-datadog-x-2026-10"
     quiet = figures(series([1.0] * 62), span=span)
-    assert judge("datadog", "x", quiet, NOW) is None
+    assert evaluate_threshold("datadog", "x", quiet, NOW) is None
 
 
 def test_the_last_week_against_the_week_before_with_its_gaps() -> None:

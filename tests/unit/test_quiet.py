@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.analysis.quiet import (
-    floor_above,
-    like_before,
-    quiet_until,
-    told,
-    under_floor,
+    next_minimum,
+    notified,
+    resolved_by_minimum,
+    resolved_by_similarity,
+    suppressed_until,
 )
 from services.model import Anomaly, Answer, Floor
 from tests.makers import NOW
@@ -47,7 +47,7 @@ def answered(status: str = "expected", by_id: str = "a", **more: Any) -> Anomaly
     st.decimals("0", "9999", places=2),
 )
 def test_a_floor_is_the_next_round_amount_above_an_excess(excess: Decimal, now: Decimal) -> None:
-    amount = floor_above(excess, now)
+    amount = next_minimum(excess, now)
     if amount is None:
         assert excess < now
         return
@@ -60,18 +60,18 @@ def test_a_floor_is_the_next_round_amount_above_an_excess(excess: Decimal, now: 
     [("52.10", "60"), ("25", "30"), ("100", "120"), ("99.99", "100"), ("0.5", "0.6")],
 )
 def test_floors_are_amounts_that_people_would_choose(excess: str, amount: str) -> None:
-    assert floor_above(Decimal(excess), Decimal(0)) == Decimal(amount)
+    assert next_minimum(Decimal(excess), Decimal(0)) == Decimal(amount)
 
 
 def test_below_the_floor_is_too_small_and_at_it_is_told() -> None:
     floor = Floor(
         account_id="1" * 12, source="datadog", amount=Decimal(100), by="Ana", at=NOW, entry="e"
     )
-    quiet = under_floor(anomaly(excess=Decimal("99.99")), floor, NOW)
+    quiet = resolved_by_minimum(anomaly(excess=Decimal("99.99")), floor, NOW)
     assert quiet is not None
     assert (quiet.status, quiet.answer and quiet.answer.floor) == ("too_small", Decimal(100))
-    assert under_floor(anomaly(excess=Decimal(100)), floor, NOW) is None
-    assert under_floor(anomaly(), None, NOW) is None
+    assert resolved_by_minimum(anomaly(excess=Decimal(100)), floor, NOW) is None
+    assert resolved_by_minimum(anomaly(), None, NOW) is None
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_below_the_floor_is_too_small_and_at_it_is_told() -> None:
 def test_what_is_like_an_answered_one(
     found: dict[str, Any], before: dict[str, Any], is_like: bool
 ) -> None:
-    quiet = like_before(anomaly(**found), [answered(**before)], NOW)
+    quiet = resolved_by_similarity(anomaly(**found), [answered(**before)], NOW)
     assert (quiet is not None) is is_like
     if quiet is not None:
         assert quiet.status == before.get("status", "expected")
@@ -109,18 +109,18 @@ def test_what_is_like_an_answered_one(
 
 
 def test_an_anomaly_is_not_like_itself() -> None:
-    assert like_before(answered(), [answered()], NOW) is None
+    assert resolved_by_similarity(answered(), [answered()], NOW) is None
 
 
 def test_an_accepted_level_is_quiet_by_itself_and_an_accepted_threshold_for_a_month() -> None:
-    assert quiet_until(anomaly(), "accepted", TODAY) is None
-    month = quiet_until(anomaly(kind="threshold"), "accepted", TODAY)
+    assert suppressed_until(anomaly(), "accepted", TODAY) is None
+    month = suppressed_until(anomaly(kind="threshold"), "accepted", TODAY)
     assert month == TODAY + timedelta(days=35)
-    assert quiet_until(anomaly(), "too_small", TODAY) is None
+    assert suppressed_until(anomaly(), "too_small", TODAY) is None
 
 
 def test_only_what_people_were_told_of_is_counted() -> None:
     covered = anomaly("t", kind="threshold", start=date(2026, 11, 1))
     alone = anomaly("u", kind="threshold", start=date(2026, 12, 1))
     listed = [anomaly(), answered(by_id="floor"), covered, alone]
-    assert [one.id for one in told(listed)] == ["new", "u"]
+    assert [one.id for one in notified(listed)] == ["new", "u"]

@@ -143,8 +143,8 @@ def test_text_from_outside_becomes_one_visible_line(text: str) -> None:
     ],
 )
 def test_what_follows_a_name_from_right_to_left_stays_behind_it(text: str, marked: str) -> None:
-    assert wording.kept_in_order(text) == marked
-    assert wording.kept_in_order(marked) == marked
+    assert wording.keep_order(text) == marked
+    assert wording.keep_order(marked) == marked
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", "\t=1", "＝1"])
