@@ -1,1 +1,1 @@
-"""Pure arithmetic on costs: no input, output, clock or settings."""
+"""Pure arithmetic on costs: no I/O, clock or settings."""

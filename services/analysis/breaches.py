@@ -1,4 +1,4 @@
-"""The threshold rule as of each day of the past, with every amount as it was known then."""
+"""The threshold rule on each day of the past, with every amount as it was known then."""
 
 import math
 from collections.abc import Sequence
@@ -13,14 +13,14 @@ from services.model import CENT, DaySpan, Window
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A threshold: ``percent`` of usage growth, and ``least`` in money."""
+    """A threshold: ``percent`` of usage growth, and at least ``least`` in money."""
 
     percent: float
     least: float
 
 
 def crosses(now: float, before: float, rule: Rule) -> bool:
-    """Whether usage is above a threshold: by more than the percentage, at least by the money."""
+    """Whether usage is above a threshold: by more than the percentage, and by at least the money."""
     excess = now - before
     if excess <= 0 or round(excess, 6) < rule.least:
         return False
@@ -28,7 +28,7 @@ def crosses(now: float, before: float, rule: Rule) -> bool:
 
 
 def needed_for(as_of: DaySpan) -> DaySpan:
-    """The days that the windows as of these days need."""
+    """The days that comparisons as of these days need."""
     first = comparison_window(as_of.first).previous.first
     return DaySpan(min(first, as_of.first - timedelta(days=62)), as_of.last)
 
@@ -41,17 +41,17 @@ class Breached:
     start: date
     """First day of the month that was compared."""
     end: date | None
-    """The last day as of which it was; None while it is."""
+    """The last day as of which it was above; None while it is."""
     judged: date
-    """The first day as of which it was."""
+    """The first day as of which it was above."""
     service: str
-    """The service that had grown most when it last was."""
+    """The service that had grown most when it last was above."""
     excess: Decimal
-    """Usage above that of the month before when it last was."""
+    """Usage above that of the month before, when it last was above."""
 
 
 def judgeable(history: History, as_of: DaySpan) -> DaySpan | None:
-    """The days as of which an account can be judged: its history reaches back far enough."""
+    """The days as of which an account can be evaluated: its history reaches back far enough."""
     begin = _Amounts(history).first_day()
     for day in as_of:
         if comparison_window(day).previous.first >= begin:
@@ -64,12 +64,12 @@ def breaches(
 ) -> list[Breached]:
     """The months of an account that would have been marked as of the days of ``as_of``.
 
-    A day is looked back from ``known_after`` its date, with the corrections known on that day.
-    Windows that begin before the account's first day are not compared: it may have begun then, or
+    A day is evaluated ``known_after`` its date, with the corrections known by then. Windows that
+    begin before the account's first day are not compared: the account may have started then, or
     its history may have been cut off.
     """
     amounts = _Amounts(history)
-    waiting = sorted(history.corrections, key=lambda one: one.known, reverse=True)
+    waiting = sorted(history.corrections, key=lambda correction: correction.known, reverse=True)
     begin = amounts.first_day()
     found: dict[date, Breached] = {}
     open_month: date | None = None
@@ -95,13 +95,13 @@ def breaches(
         elif open_month == month:
             open_month = None
     return [
-        replace(one, end=None) if month == open_month and one.end == as_of.last else one
-        for month, one in found.items()
+        replace(breach, end=None) if month == open_month and breach.end == as_of.last else breach
+        for month, breach in found.items()
     ]
 
 
 class _Amounts:
-    """Usage by service as it is known; NaN counts as nothing."""
+    """Usage by service as it is known; NaN counts as zero."""
 
     def __init__(self, history: History) -> None:
         self._span = history.span
@@ -113,13 +113,13 @@ class _Amounts:
         days = zip(self._span, self._totals, strict=False)
         return next((day for day, x in days if x), self._span.last + timedelta(days=1))
 
-    def correct(self, one: Correction) -> None:
-        """Takes another amount of a day."""
-        if one.day not in self._span:
+    def correct(self, correction: Correction) -> None:
+        """Replace the amount of a day."""
+        if correction.day not in self._span:
             return
-        i = self._span.index(one.day)
-        row = self._services[one.service]
-        row[i] = 0.0 if math.isnan(one.amount) else one.amount
+        i = self._span.index(correction.day)
+        row = self._services[correction.service]
+        row[i] = 0.0 if math.isnan(correction.amount) else correction.amount
         self._totals[i] = math.fsum(service[i] for service in self._services.values())
 
     def total(self, part: DaySpan) -> float:

@@ -1,6 +1,6 @@
 """The figures of one account, and of all accounts added up.
 
-Totals are net over all charge categories; thresholds judge usage alone.
+Totals are net over all charge categories; thresholds apply to usage alone.
 """
 
 import math
@@ -39,8 +39,7 @@ WEEK = 7
 def change_percent(current: Decimal, previous: Decimal) -> Decimal | None:
     """(current − previous) / |previous| × 100, unrounded.
 
-    None when there was nothing before and there is something now ("new spend"); zero when there
-    was and is nothing.
+    None from nothing to something ("new spend"); zero from nothing to nothing.
     """
     if previous == 0:
         return ZERO if current == 0 else None
@@ -48,10 +47,10 @@ def change_percent(current: Decimal, previous: Decimal) -> Decimal | None:
 
 
 def amount_over(amounts: "array[float]", begin: int, days: int) -> Decimal:
-    """The sum of some days, NaN counting as nothing.
+    """The sum of some days, with NaN as zero.
 
-    ``fsum`` rounds once, at 17 digits, however many days there are; adding Decimals day by day
-    says the same in the cents and costs ten times as much.
+    ``fsum`` rounds once, at 17 digits, however many days there are. Adding Decimals day by day
+    gives the same cents and takes ten times as long (measured).
     """
     return Decimal(
         repr(math.fsum(x for x in amounts[max(begin, 0) : begin + days] if x == x))  # noqa: PLR0124 - NaN
@@ -76,12 +75,10 @@ def account_figures(
     threshold: float,
     min_increase: float,
 ) -> AccountFigures:
-    """All figures of one account from its daily amounts over ``span``.
+    """Compute all figures of one account from its daily amounts over ``span``.
 
-    The forecast looks back over as much of the span as there is, all else at the days that reports
-    need; how forecasts have done is in ``track_record``.
-
-    ``threshold`` is in percent and ``min_increase`` in money; a threshold breach is usage that
+    The forecast looks back over as much of the span as there is, all else over the days that
+    reports need. ``threshold`` is in percent and ``min_increase`` in money: a breach is usage that
     grew by more than the one and by at least the other. ``data_through`` lies in the span.
     """
     window = comparison_window(data_through)
@@ -89,15 +86,15 @@ def account_figures(
     usages: dict[str, _Pair] = defaultdict(_Pair)
     categories: dict[Category, _Pair] = defaultdict(_Pair)
     sums: list[tuple[Category, str, Decimal, Decimal]] = []
-    for one in series:
-        current = _over(one, span, window.current)
-        previous = _over(one, span, window.previous)
-        category = one.category or Category.USAGE
-        sums.append((category, one.service, previous, current))
-        services[one.service].add(current, previous)
+    for entry in series:
+        current = _over(entry, span, window.current)
+        previous = _over(entry, span, window.previous)
+        category = entry.category or Category.USAGE
+        sums.append((category, entry.service, previous, current))
+        services[entry.service].add(current, previous)
         categories[category].add(current, previous)
         if category is Category.USAGE:
-            usages[one.service].add(current, previous)
+            usages[entry.service].add(current, previous)
     total, usage = _sum(services.values()), categories[Category.USAGE]
     recent = DaySpan(max(span.first, needed_span(data_through).first), span.last)
     daily = _daily_totals(span, series, span.index(recent.first))
@@ -126,7 +123,7 @@ def account_figures(
 
 
 def window_days(window: Window) -> WindowDays:
-    """A window in its stored form."""
+    """A window as it is stored and sent."""
     return WindowDays(
         current=SpanDays(first=window.current.first, last=window.current.last),
         previous=SpanDays(first=window.previous.first, last=window.previous.last),
@@ -146,10 +143,10 @@ def _sum(pairs: Iterable[_Pair]) -> _Pair:
 
 
 def _daily_totals(span: DaySpan, series: Sequence[CostSeries], begin: int = 0) -> "array[float]":
-    """Net amount of each day from a place of the span on; NaN where no series has data."""
+    """Net amount of each day of the span from an index on; NaN where no series has data."""
     totals = array("d", [math.nan]) * (len(span) - begin)
     for i in range(begin, len(span)):
-        amounts = [one.amounts[i] for one in series if not math.isnan(one.amounts[i])]
+        amounts = [entry.amounts[i] for entry in series if not math.isnan(entry.amounts[i])]
         if amounts:
             totals[i - begin] = math.fsum(amounts)
     return totals
@@ -205,7 +202,7 @@ def _service_changes(services: dict[str, _Pair]) -> tuple[ServiceChange, ...]:
         for name, pair in services.items()
         if pair.current or pair.previous
     ]
-    return tuple(sorted(changes, key=lambda one: (-abs(one.change), one.name)))
+    return tuple(sorted(changes, key=lambda entry: (-abs(entry.change), entry.name)))
 
 
 def _category_amounts(categories: dict[Category, _Pair]) -> tuple[CategoryAmounts, ...]:
@@ -223,7 +220,7 @@ def _category_amounts(categories: dict[Category, _Pair]) -> tuple[CategoryAmount
 
 @dataclass(slots=True)
 class Totals:
-    """Accounts added up one by one; keeps sums, not series."""
+    """Accounts added up one by one; keeps sums, not series, so that memory stays flat."""
 
     _total: _Pair = field(default_factory=_Pair)
     _usage: _Pair = field(default_factory=_Pair)
@@ -233,13 +230,13 @@ class Totals:
     _shared: SharedMoves = field(default_factory=SharedMoves)
 
     def add(self, figures: AccountFigures) -> None:
-        """One more account."""
+        """Add an account."""
         self._total.add(figures.current_total, figures.previous_total)
         self._usage.add(figures.usage_current, figures.usage_previous)
         for service in figures.services:
             self._services[service.name].add(service.current, service.previous)
-        for one in figures.categories:
-            self._categories[one.category].add(one.current, one.previous)
+        for entry in figures.categories:
+            self._categories[entry.category].add(entry.current, entry.previous)
         if figures.explanation is not None:
             self._shared.add(figures.explanation)
             for line in figures.explanation.lines:

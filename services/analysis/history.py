@@ -1,4 +1,4 @@
-"""Daily costs of an account as a history: days, weeks, the largest services."""
+"""An account's daily costs over a span: days, weeks, the largest services."""
 
 import math
 from array import array
@@ -10,7 +10,7 @@ from decimal import Decimal
 from services.analysis.figures import amount_over, change_percent
 from services.model import Category, CostRow, CostSeries, DayAmount, DaySpan, Team, WeekCost
 
-MOST_SERVICES = 2
+MAX_SERVICES = 2
 WEEK = 7
 
 Days = tuple[DayAmount, ...]
@@ -20,14 +20,14 @@ def daily(span: DaySpan, series: Sequence[CostSeries]) -> "array[float]":
     """Net amount of each day of the span; NaN where no series has data."""
     totals = array("d", [math.nan]) * len(span)
     for i in range(len(span)):
-        known = [one.amounts[i] for one in series if not math.isnan(one.amounts[i])]
+        known = [entry.amounts[i] for entry in series if not math.isnan(entry.amounts[i])]
         if known:
             totals[i] = math.fsum(known)
     return totals
 
 
 def day_amounts(span: DaySpan, totals: "array[float]") -> Days:
-    """The days as values."""
+    """The days with their amounts."""
     return tuple(
         DayAmount(day=day, amount=None if math.isnan(x) else Decimal(repr(x)))
         for day, x in zip(span, totals, strict=True)
@@ -37,16 +37,16 @@ def day_amounts(span: DaySpan, totals: "array[float]") -> Days:
 def largest_services(span: DaySpan, series: Sequence[CostSeries]) -> tuple[tuple[str, Days], ...]:
     """The services that cost most over the span, with their days."""
     by_service: dict[str, list[CostSeries]] = defaultdict(list)
-    for one in series:
-        by_service[one.service].append(one)
+    for entry in series:
+        by_service[entry.service].append(entry)
     days = {name: daily(span, ones) for name, ones in by_service.items()}
     sums = {name: amount_over(totals, 0, len(span)) for name, totals in days.items()}
-    names = sorted(sums, key=lambda name: (-sums[name], name))[:MOST_SERVICES]
+    names = sorted(sums, key=lambda name: (-sums[name], name))[:MAX_SERVICES]
     return tuple((name, day_amounts(span, days[name])) for name in names if sums[name] > 0)
 
 
 def weeks(span: DaySpan, totals: "array[float]") -> tuple[WeekCost, ...]:
-    """Weeks from the first day on; the last may be shorter, and is then not compared."""
+    """Weeks from the first day on; a last one that is shorter is not compared."""
     found: list[WeekCost] = []
     before: Decimal | None = None
     for begin in range(0, len(span), WEEK):
@@ -80,18 +80,18 @@ def cost_rows(
     *,
     sample: bool,
 ) -> list[CostRow]:
-    """A row for each account and day with data, newest day first, then by account.
+    """List a row for each account and day with data, newest day first, then by account.
 
     ``teams`` by account; series of other accounts are left out.
     """
     by_account: dict[str, list[CostSeries]] = defaultdict(list)
-    for one in series:
-        by_account[one.account_id].append(one)
+    for entry in series:
+        by_account[entry.account_id].append(entry)
     rows = []
     for day in reversed(list(span)):
         for account in sorted(by_account.keys() & teams.keys()):
             at = span.index(day)
-            known = [one for one in by_account[account] if not math.isnan(one.amounts[at])]
+            known = [entry for entry in by_account[account] if not math.isnan(entry.amounts[at])]
             if known:
                 rows.append(_cost_row(teams[account], day, at, known, currency, sample=sample))
     return rows
@@ -101,15 +101,15 @@ def _cost_row(
     team: Team, day: date, at: int, known: Sequence[CostSeries], currency: str, *, sample: bool
 ) -> CostRow:
     services: dict[str, list[float]] = defaultdict(list)
-    for one in known:
-        services[one.service].append(one.amounts[at])
-    usage = [one.amounts[at] for one in known if one.category is Category.USAGE]
+    for entry in known:
+        services[entry.service].append(entry.amounts[at])
+    usage = [entry.amounts[at] for entry in known if entry.category is Category.USAGE]
     return CostRow(
         team_id=team.id,
         aws_account_id=team.aws_account_id,
         day=day,
         currency=currency,
-        total=_exact([one.amounts[at] for one in known]),
+        total=_exact([entry.amounts[at] for entry in known]),
         usage=_exact(usage),
         services=tuple((name, _exact(amounts)) for name, amounts in sorted(services.items())),
         sample=sample,

@@ -1,7 +1,7 @@
-"""Tables of daily costs: joined, cut, and held against their totals.
+"""Tables of daily costs: joined, cut, and checked against their totals.
 
-Two sums are the same when they differ by less than what people could read: half a cent on a day,
-and half a cent over all days together.
+Two sums are equal when they differ by less than people could see: half a cent on a day, and half
+a cent over all days together.
 """
 
 import math
@@ -14,7 +14,7 @@ from services.model import CostSeries, CostTable, DaySpan
 
 HALF_A_CENT = 0.005
 RELATIVE = 1e-9
-"""Beside it, for what floating point loses in very large sums."""
+"""In addition, for what floating point loses in very large sums."""
 
 
 def last_day(total: CostTable) -> date | None:
@@ -29,19 +29,19 @@ def last_day(total: CostTable) -> date | None:
 
 
 def cut(table: CostTable, span: DaySpan) -> CostTable:
-    """The part of a table that lies in a span with the same first day."""
+    """The part of a table within a span with the same first day."""
     series = [
-        CostSeries(one.account_id, one.service, one.category, one.amounts[: len(span)])
-        for one in table.series
+        CostSeries(entry.account_id, entry.service, entry.category, entry.amounts[: len(span)])
+        for entry in table.series
     ]
     return replace(table, span=span, series=series)
 
 
 def joined(before: CostTable, after: CostTable) -> CostTable:
-    """Two tables of adjoining spans as one."""
+    """Join two tables of adjoining spans."""
     gap_before, gap_after = ([math.nan] * len(table.span) for table in (before, after))
-    early = {one.account_id: one.amounts for one in before.series}
-    late = {one.account_id: one.amounts for one in after.series}
+    early = {entry.account_id: entry.amounts for entry in before.series}
+    late = {entry.account_id: entry.amounts for entry in after.series}
     series = [
         CostSeries(
             account,
@@ -55,8 +55,8 @@ def joined(before: CostTable, after: CostTable) -> CostTable:
 
 
 def with_silent(table: CostTable, accounts: Iterable[str]) -> CostTable:
-    """The table with a series without any data for each of ``accounts`` that it does not hold."""
-    held = {one.account_id for one in table.series}
+    """Add a series without data for each of ``accounts`` that the table lacks."""
+    held = {entry.account_id for entry in table.series}
     silent = [
         CostSeries(account, "", None, array("d", [math.nan]) * len(table.span))
         for account in sorted(set(accounts) - held)
@@ -65,35 +65,35 @@ def with_silent(table: CostTable, accounts: Iterable[str]) -> CostTable:
 
 
 def only(table: CostTable, accounts: Container[str]) -> CostTable:
-    """The table without other accounts."""
-    return replace(table, series=[one for one in table.series if one.account_id in accounts])
+    """Keep only these accounts."""
+    return replace(table, series=[entry for entry in table.series if entry.account_id in accounts])
 
 
 def spending(table: CostTable) -> set[str]:
     """Accounts with costs on any day."""
     return {
-        one.account_id
-        for one in table.series
-        if any(x != 0 and not math.isnan(x) for x in one.amounts)
+        entry.account_id
+        for entry in table.series
+        if any(x != 0 and not math.isnan(x) for x in entry.amounts)
     }
 
 
 def off_by(table: CostTable, total: CostTable) -> str | None:
-    """How the groups miss the ungrouped total; None when they add up, each day to the cent."""
-    sums = _daily_sum([one.amounts for one in table.series], len(table.span))
-    totals = _daily_sum([one.amounts for one in total.series], len(table.span))
+    """Say how the groups miss the ungrouped total; None when each day adds up to the cent."""
+    sums = _daily_sum([entry.amounts for entry in table.series], len(table.span))
+    totals = _daily_sum([entry.amounts for entry in total.series], len(table.span))
     return _mismatch("the groups", table, sums, totals)
 
 
 def details_off_by(
     table: CostTable, totals: dict[str, CostSeries], accounts: Sequence[str]
 ) -> str | None:
-    """How the services of one of ``accounts`` miss its total; None when all add up."""
+    """Say how the services of one of ``accounts`` miss its total; None when all add up."""
     days = len(table.span)
     by_account: dict[str, list[array[float]]] = {account: [] for account in accounts}
     for series in table.series:
         if series.account_id not in by_account:
-            return f"The answer holds account {series.account_id}, which was not asked for."
+            return f"The cost data contains account {series.account_id}, which was not requested."
         by_account[series.account_id].append(series.amounts)
     for account, rows in by_account.items():
         wanted = _daily_sum([totals[account].amounts] if account in totals else [], days)
@@ -114,18 +114,19 @@ def _same(a: float, b: float) -> bool:
 def _mismatch(
     what: str, table: CostTable, sums: Sequence[float], totals: Sequence[float]
 ) -> str | None:
-    """A sentence about the first day whose sum is not its total, or about all days together."""
-    span, ending = table.span, "No report was made. Costs may be being restated: try again later."
+    """Name the first day whose sum is not its total, or else all days together."""
+    span = table.span
+    ending = "No report was created. The source may be restating costs: try again later."
     for day, found, wanted in zip(span, sums, totals, strict=True):
         if not _same(found, wanted):
             return (
-                f"The cost answers are incomplete: on {day} {what} add up to {found:,.2f} "
-                f"{table.currency}, the total is {wanted:,.2f}. {ending}"
+                f"The cost data is incomplete: on {day} {what} add up to {found:,.2f} "
+                f"{table.currency}, but the total is {wanted:,.2f}. {ending}"
             )
     found, wanted = math.fsum(sums), math.fsum(totals)
     if _same(found, wanted):
         return None
     return (
-        f"The cost answers are incomplete: from {span.first} to {span.last} {what} add up to "
-        f"{found:,.4f} {table.currency}, the total is {wanted:,.4f}. {ending}"
+        f"The cost data is incomplete: from {span.first} to {span.last} {what} add up to "
+        f"{found:,.4f} {table.currency}, but the total is {wanted:,.4f}. {ending}"
     )

@@ -1,4 +1,4 @@
-"""The threshold rule as an anomaly: at most one per account and calendar month."""
+"""A crossed threshold as an anomaly: at most one per account and calendar month."""
 
 from datetime import datetime
 
@@ -6,14 +6,14 @@ from services.model import AccountFigures, Anomaly, SourceName
 
 
 def anomaly_id(source: SourceName, account_id: str, figures: AccountFigures) -> str:
-    """The identity of a threshold anomaly, fixed by the month that is compared."""
+    """The id of a threshold anomaly, fixed by the month that is compared."""
     return f"threshold-{source}-{account_id}-{figures.window.current.first:%Y-%m}"
 
 
 def evaluate_threshold(
     source: SourceName, account_id: str, figures: AccountFigures, now: datetime
 ) -> Anomaly | None:
-    """The anomaly that the figures amount to; None when usage is within its threshold."""
+    """The anomaly of a breach; None when usage is within the threshold."""
     if figures.breach is None:
         return None
     return Anomaly(

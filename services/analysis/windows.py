@@ -1,16 +1,16 @@
-"""Which days are complete, and which are compared with which."""
+"""Which days are complete, and which days are compared."""
 
 from datetime import UTC, date, datetime, time, timedelta
 
 from services.model import DaySpan, Month, Window
 
-FEWEST_DAYS = 3
+MIN_COMPARED_DAYS = 3
 """A month with fewer complete days is not compared yet; the closed month is."""
 TWO_WEEKS = 14
 
 
 def expected_data_through(now: datetime, complete_after_hours: int) -> date:
-    """The newest UTC day that ended at least so many hours ago.
+    """The last UTC day that ended at least so many hours ago.
 
     23 November 17:00 UTC with 48 hours gives 20 November.
     """
@@ -24,7 +24,7 @@ def complete_at(day: date, complete_after_hours: int) -> datetime:
 
 
 def known_after(complete_after_hours: int) -> timedelta:
-    """So many days after its date a day is complete, and judged.
+    """How many days after its date a day is complete, and evaluated.
 
     36 hours: the day of 18 November is complete at noon of the 20th, two days later.
     """
@@ -32,13 +32,13 @@ def known_after(complete_after_hours: int) -> timedelta:
 
 
 def comparison_window(data_through: date) -> Window:
-    """Days 1..d of the month of ``data_through`` against days 1..d of the month before.
+    """Compare days 1..d of the month of ``data_through`` with days 1..d of the month before.
 
     d is at most the length of the month before. With fewer than three complete days the last
     closed month is compared with the one before it, both in full.
     """
     month = Month.of(data_through)
-    if data_through.day < FEWEST_DAYS:
+    if data_through.day < MIN_COMPARED_DAYS:
         closed = month.before
         return Window(closed.span, closed.before.span, closed_months=True)
     before = month.before.span
@@ -51,7 +51,7 @@ def _first_days(span: DaySpan, days: int) -> DaySpan:
 
 
 def needed_span(data_through: date) -> DaySpan:
-    """The days that reports as of ``data_through`` read.
+    """The days that reports as of ``data_through`` need.
 
     From the earliest of: the start of the previous window, the first day of the month before
     (which may be restated), and two weeks back; to ``data_through``.
