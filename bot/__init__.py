@@ -1,1 +1,1 @@
-"""The Teams door: the only package that may import the Bot Framework SDK."""
+"""The Teams interface: the only package that may import the Bot Framework SDK."""

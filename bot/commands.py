@@ -47,7 +47,7 @@ COMMANDS: tuple[Command, ...] = (
         teams.show_team, ("show", "show team"), menu="everywhere",
     ),
     Command(
-        "preview", "preview <team>, preview admin", "the report as a card, before it is mailed",
+        "preview", "preview <team>, preview admin", "the report as a card, before it is emailed",
         "viewer", reports.preview, menu="everywhere",
     ),
     Command(
@@ -63,11 +63,11 @@ COMMANDS: tuple[Command, ...] = (
         anomalies.list_anomalies, ("anomaly",), menu="everywhere",
     ),
     Command(
-        "status", "status", "health, data, runs, failed mails", "viewer", general.show_status,
+        "status", "status", "health, data, runs, failed emails", "viewer", general.show_status,
         ("health",), menu="everywhere",
     ),
     Command(
-        "whoami", "whoami", "who you are for the agent", "viewer", people.whoami,
+        "whoami", "whoami", "who you are to the agent", "viewer", people.whoami,
     ),
     Command(
         "add team", 'add team, add team "Name" 012345678901 mail@x [admin@x …]',
@@ -95,11 +95,11 @@ COMMANDS: tuple[Command, ...] = (
         thresholds.show_threshold, ("thresholds", "set threshold"), menu="everywhere", group="Setting up",
     ),
     Command(
-        "send", "send <team>", "mail a team's report; asks first", "admin", reports.send,
+        "send", "send <team>", "email a team's report; asks first", "admin", reports.send,
         ("send report",), group="Admins",
     ),
     Command(
-        "run report", "run report", "mail the week's reports to everybody; asks first", "admin",
+        "run report", "run report", "email the week's reports to everyone; asks first", "admin",
         reports.run_report, ("run weekly report", "send all"), group="Admins",
     ),
     Command(

@@ -66,7 +66,7 @@ async def _status(chat: Chat, now: datetime) -> settings.StatusFacts:
     last = next((run for run in weekly if run.kind is RunKind.WEEKLY), None)
     retry, failed = await _retryable(chat, weekly[:5])
     if failed:
-        problems.append(f"{plural(failed, 'mail')} of {retry.period if retry else ''} failed.")
+        problems.append(f"{plural(failed, 'email')} of {retry.period if retry else ''} failed.")
     if last is not None and last.last_error:
         problems.append(f"{last.period}: {last.last_error}")
     if (
