@@ -5,7 +5,10 @@ from typing import Any
 from bot.adapter import card_message
 from bot.connector import Connector, ConnectorError
 from bot.turn import Card
-from cards import anomalies, general
+from cards import general
+from cards.alerts import alert_card
+from cards.anomaly_lists import anomaly_digest
+from cards.runs import run_trouble
 from services.errors import (
     AgentError,
     ConversationGoneError,
@@ -96,10 +99,10 @@ class TeamsNotifier:
 def card_of(content: AlertContent) -> Card:
     """The card of an alert."""
     if isinstance(content, AnomalyContent):
-        return anomalies.alert(content)
+        return alert_card(content)
     if isinstance(content, DigestContent):
-        return anomalies.digest(content)
-    return anomalies.run_trouble(content)
+        return anomaly_digest(content)
+    return run_trouble(content)
 
 
 def _translated(error: ConnectorError) -> AgentError:

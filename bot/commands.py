@@ -13,13 +13,13 @@ from bot.handlers import (
     thresholds,
 )
 from bot.turn import Command, Reply, Turn
-from cards import general as cards
+from cards.general import help_card
 from services.model import Role
 
 
 async def show_help(chat: Chat, turn: Turn, argument: str) -> Reply:
     """The commands that the writer may give."""
-    return Reply(cards.help_card(help_lines(turn.role), turn.role, chat.sample))
+    return Reply(help_card(help_lines(turn.role), turn.role, chat.sample))
 
 
 def help_lines(role: Role) -> list[tuple[str, list[tuple[str, str]]]]:

@@ -180,7 +180,7 @@ class CostBot(TeamsActivityHandler):  # type: ignore[misc] # the SDK ships no ty
         parsed = parse(text, self._commands)
         if parsed.command is None:
             if not turn.files or text:
-                return Reply(general.unknown(text, parsed.closest))
+                return Reply(general.unknown_command(text, parsed.closest))
             # A file without a word is meant to be imported.
             parsed = parse("import teams", self._commands)
         if parsed.command is None:
@@ -202,7 +202,7 @@ class CostBot(TeamsActivityHandler):  # type: ignore[misc] # the SDK ships no ty
 
     async def _denied(self, command: Command) -> Card:
         action = command.name if command.role == "admin" else f"change the {command.name}"
-        return general.denied(action, await self._services.roles.names())
+        return general.permission_denied(action, await self._services.roles.names())
 
     async def _guarded(self, turn: Turn, work: Awaitable[Reply]) -> Reply:
         """The one place of this interface where errors become sentences."""

@@ -1,1 +1,1 @@
-"""Adaptive Cards as pure functions: each module has ``build(model)`` and returns a dict."""
+"""Adaptive Cards as pure functions from values to dicts, one module for each kind of card."""

@@ -1,8 +1,9 @@
-"""Cards about costs: the daily history, and why costs changed."""
+"""Cards of costs: the daily history, and why costs changed."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 
-from cards.days import chart, day_words
+from cards.daily_costs import cost_chart, daily_amounts
 from cards.elements import (
     Cell,
     Element,
@@ -16,7 +17,7 @@ from cards.elements import (
     table,
     text,
 )
-from cards.general import late, sample_notice
+from cards.notices import late_data_notice, sample_notice
 from services.model import ChangeLine, CostHistory, DayAmount, Explanation, TeamReport, WeekCost
 from services.rendering.blocks import days_line, period_names, window_line
 from services.rendering.change_rows import ROUNDING, change_row, remainder
@@ -32,16 +33,16 @@ from services.wording import (
     plural,
 )
 
-MOST_LINES = 10
-WEEK = 7
+MAX_LINES = 10
+WEEK_DAYS = 7
 
 
-def history(found: CostHistory, span: str) -> Element:
+def cost_history(history: CostHistory, span: str) -> Element:
     """Daily costs as a chart and, week by week, as a table."""
-    team, currency = found.team, found.currency
-    label = day_range(found.span.first, found.span.last, year=True)
+    team, currency = history.team, history.currency
+    label = day_range(history.span.first, history.span.last, year=True)
     head: list[Element | None] = [
-        sample_notice(found.sample),
+        sample_notice(history.sample),
         note(f"{plain(team.team_name, 80)} · AWS account {team.aws_account_id}"),
         heading(label),
     ]
@@ -50,128 +51,132 @@ def history(found: CostHistory, span: str) -> Element:
         execute(other[0], "costs", {"team": team.id, "span": other[1]}),
         execute("Explain", "explain", {"team": team.id}),
     ]
-    if all(one.amount is None for one in found.days):
+    if all(d.amount is None for d in history.days):
         return card([*head, text("No AWS cost data.")], actions)
-    series = [("All services", found.days)]
-    series += [(plain(name, 60), days) for name, days in found.services]
+    series = [("All services", history.days)]
+    series += [(plain(name, 60), days) for name, days in history.services]
     columns = [("Week", 4, False), ("Cost", 4, True), ("Change", 3, True)]
     return card(
         [
             *head,
-            figure(money(found.total, currency)),
-            note(f"data through {day(found.data_through)} (UTC) · {currency}, net"),
-            chart(f"Cost per day, {label}", series),
-            table(columns, _week_rows(found), bold_last=True),
+            figure(money(history.total, currency)),
+            note(f"data through {day(history.data_through)} (UTC) · {currency}, net"),
+            cost_chart(f"Cost per day, {label}", series),
+            table(columns, _week_rows(history), bold_last=True),
         ],
-        [*actions, show_card("Daily numbers", _numbers(series, currency))],
+        [*actions, show_card("Daily costs", _daily_costs(series, currency))],
     )
 
 
-def _numbers(series: list[tuple[str, tuple[DayAmount, ...]]], currency: str) -> list[Element]:
-    """What the chart draws, as words."""
-    found = []
+def _daily_costs(
+    series: Sequence[tuple[str, Sequence[DayAmount]]], currency: str
+) -> list[Element]:
+    """The numbers of the chart as text."""
+    elements = []
     for name, days in series:
-        found.append(text(name, weight="Bolder"))
-        found += [note(words, isSubtle=False) for words in day_words(days, currency)]
-    return found
+        elements.append(text(name, weight="Bolder"))
+        elements += [note(line, isSubtle=False) for line in daily_amounts(days, currency)]
+    return elements
 
 
-def _week_rows(found: CostHistory) -> list[list[Cell]]:
-    """Weeks that add up to the printed total; a shorter last one is not compared."""
+def _week_rows(history: CostHistory) -> list[list[Cell]]:
+    """Weeks that add up to the printed total: the last one closes the gap left by rounding.
+
+    A shorter week has no change, as there is nothing to compare it with.
+    """
     rows: list[list[Cell]] = []
-    before: Decimal | None = None
-    left = cents(found.total)
-    known = [week for week in found.weeks if _has_data(found, week)]
-    for week in found.weeks:
+    previous: Decimal | None = None
+    remaining = cents(history.total)
+    weeks_with_data = [week for week in history.weeks if _has_data(history, week)]
+    for week in history.weeks:
         label = day_range(week.first, week.last)
-        if week not in known:
+        if week not in weeks_with_data:
             rows.append([label, "no data", ""])
-            before = None
+            previous = None
             continue
-        amount = left if week == known[-1] else cents(week.amount)
-        left -= amount
+        amount = remaining if week == weeks_with_data[-1] else cents(week.amount)
+        remaining -= amount
         step: Cell = ""
-        if before is not None and (week.last - week.first).days + 1 == WEEK:
-            step = (change(amount - before, found.currency), percent_of(amount, before))
-        rows.append([label, money(amount, found.currency), step])
-        before = amount
-    rows.append(["Total", money(found.total, found.currency), ""])
+        if previous is not None and (week.last - week.first).days + 1 == WEEK_DAYS:
+            step = (change(amount - previous, history.currency), percent_of(amount, previous))
+        rows.append([label, money(amount, history.currency), step])
+        previous = amount
+    rows.append(["Total", money(history.total, history.currency), ""])
     return rows
 
 
-def _has_data(found: CostHistory, week: WeekCost) -> bool:
-    days = (one for one in found.days if week.first <= one.day <= week.last)
-    return any(one.amount is not None for one in days)
+def _has_data(history: CostHistory, week: WeekCost) -> bool:
+    days = (d for d in history.days if week.first <= d.day <= week.last)
+    return any(d.amount is not None for d in days)
 
 
-def explain(report: TeamReport) -> Element:
+def cost_explanation(report: TeamReport) -> Element:
     """From the total before to the total now, service by service, adding up exactly."""
-    figures, currency = report.figures, report.figures.currency
-    team = report.team
-    names = period_names(figures.window)
+    figures, currency, team = report.figures, report.figures.currency, report.team
     actions = [
         execute("Costs", "costs", {"team": team.id, "span": "month"}),
         execute("Preview", "preview", {"team": team.id}),
     ]
     head: list[Element | None] = [
         sample_notice(report.sample),
-        late(figures.data_through, report.expected_through),
+        late_data_notice(figures.data_through, report.expected_through),
         note(f"{plain(team.team_name, 80)} · AWS account {team.aws_account_id}"),
     ]
     if figures.silent:
         return card([*head, heading("No AWS cost data to explain")], actions)
-    why = figures.explanation
-    if why is None:
-        raise AssertionError("a report that is not silent has its change taken apart")
+    explanation = figures.explanation
+    if explanation is None:
+        raise AssertionError("figures with data always have an explanation")
     current, previous = cents(figures.current_total), cents(figures.previous_total)
-    step = change(current - previous, currency)
-    same = current == previous
+    total_change = change(current - previous, currency)
+    unchanged = current == previous
+    period, previous_period = period_names(figures.window)
+    columns = [("Line", 5, False), ("Change", 4, True), ("Running total", 4, True)]
+    rows: list[list[Cell]] = [
+        [previous_period, "", money(previous, currency)],
+        *_steps(explanation, current, previous, currency),
+        [period, total_change, money(current, currency)],
+    ]
     return card(
         [
             *head,
-            heading("No change in total" if same else f"Why costs changed: {step}"),
+            heading("No change in total" if unchanged else f"Why costs changed: {total_change}"),
             note(window_line(figures.window, previous, currency)),
             note(days_line(figures.window, figures.data_through, currency)),
-            *[text(words) for words in reasons(why, currency)],
-            table(
-                [("Line", 5, False), ("Change", 4, True), ("Running", 4, True)],
-                [
-                    [names[1], "", money(previous, currency)],
-                    *_steps(why, current, previous, currency),
-                    [names[0], step, money(current, currency)],
-                ],
-                bold_last=True,
-            ),
+            *[text(words) for words in reasons(explanation, currency)],
+            table(columns, rows, bold_last=True),
         ],
         actions,
     )
 
 
 def _steps(
-    why: Explanation, current: Decimal, previous: Decimal, currency: str
+    explanation: Explanation, current: Decimal, previous: Decimal, currency: str
 ) -> list[list[Cell]]:
-    """A line for each large change, and one for all others; each with the sum so far."""
-    lines = [one for one in why.lines if moved(one.current, one.previous)]
-    shown = lines[:MOST_LINES]
+    """A row for each large change and one for all others, each with the running total."""
+    lines = [line for line in explanation.lines if moved(line.current, line.previous)]
+    shown = lines[:MAX_LINES]
     running = previous
     rows: list[list[Cell]] = []
-    for one in shown:
-        step = moved(one.current, one.previous)
+    for line in shown:
+        step = moved(line.current, line.previous)
         running += step
-        name = (plain(line_name(one), 60), _mark(one))
+        name = (plain(line_name(line), 60), _mark(line))
         rows.append([name, change(step, currency), money(running, currency)])
-    rest = remainder((current, previous), ((one.current, one.previous) for one in shown))
+    rest = remainder((current, previous), ((line.current, line.previous) for line in shown))
     others = len(lines) - len(shown)
     if others or rest[0] != rest[1]:
         row = change_row("", *rest, currency)
-        name = (plural(others, "other") if others else ROUNDING, "")
-        rows.append([name, row.change, money(current, currency)])
+        rows.append(
+            [plural(others, "other") if others else ROUNDING, row.change, money(current, currency)]
+        )
     return rows
 
 
 def _mark(line: ChangeLine) -> str:
+    """Whether a service has costs only now or only before."""
     if line.one_off:
         return ""
     if cents(line.previous) == 0:
         return "new"
-    return "gone" if cents(line.current) == 0 else ""
+    return "no cost now" if cents(line.current) == 0 else ""

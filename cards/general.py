@@ -1,63 +1,57 @@
-"""Cards of every conversation: welcome, help, what went wrong, and which of several."""
+"""Cards of every conversation: welcome, help, errors, and the choice between several teams."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date
 from typing import Any, Literal
 
 from cards.elements import (
     Element,
-    below_each_other,
     bold,
     card,
     choice_input,
     execute,
     heading,
     note,
-    notice,
     plain,
     section,
+    stacked,
     text,
 )
+from cards.notices import sample_notice
 from services.model import Role
-from services.rendering.blocks import SAMPLE_NOTICE, late_notice
 
-MOST_BUTTONS = 5
-LONGEST_TITLE = 38
-"""Letters of a button that a phone shows."""
-MOST_CHOICES = 50
-MOST_NAMES = 10
+MAX_CHOICE_BUTTONS = 5
+MAX_BUTTON_TITLE = 38
+"""Characters of a title that a button shows on a phone."""
+MAX_CHOICES = 50
+MAX_NAMES = 10
 Choice = tuple[str, str, Mapping[str, Any]]
+"""Name, verb and data of a button."""
 HelpLine = tuple[str, str]
-"""How a command is written, in all its forms, and what it does."""
-
-
-def sample_notice(sample: bool) -> Element | None:
-    """The notice that stands first on every card made from sample costs."""
-    return notice(SAMPLE_NOTICE) if sample else None
-
-
-def late(data_through: date, expected: date) -> Element | None:
-    """The notice of a card whose data is late."""
-    words = late_notice(data_through, expected)
-    return notice(words) if words else None
+"""A command in all its forms, and what it does."""
 
 
 def welcome(
     kind: Literal["personal", "group", "channel"], source_title: str, sample: bool
 ) -> Element:
     """The first card in a conversation."""
-    here = "" if kind == "personal" else " Mention me before each command."
-    where = "in a channel, write " if kind == "personal" else "in this conversation, write "
-    there = " there." if kind == "personal" else "."
+    mention = "" if kind == "personal" else " Mention me before each command."
+    if kind == "personal":
+        alerts = text(
+            "To get anomaly alerts in a channel, write ", bold("alerts here"), " in that channel."
+        )
+    else:
+        alerts = text(
+            "To get anomaly alerts in this conversation, write ", bold("alerts here"), "."
+        )
     return card(
         [
             sample_notice(sample),
             heading("AWS costs, checked daily, reported weekly"),
             text(
-                f"I read what your AWS accounts cost from {source_title}, mail every "
-                f"team its weekly report, and say when something grows that should not.{here}"
+                f"I read your AWS costs from {source_title}, email each team a weekly report, and "
+                f"flag costs that grow more than expected.{mention}"
             ),
-            text(f"To get anomaly alerts {where}", bold("alerts here"), there),
+            alerts,
         ],
         [
             execute("See teams", "teams"),
@@ -70,11 +64,12 @@ def welcome(
 def help_card(
     groups: Sequence[tuple[str, Sequence[HelpLine]]], role: Role, sample: bool
 ) -> Element:
-    """What the reader may do, a line each, under the headings of their groups."""
+    """The commands that the reader may use, in groups (title, lines)."""
+    is_admin = role == "admin"
     body: list[Element | None] = [
         sample_notice(sample),
-        heading("What you can write"),
-        note("You are an admin." if role == "admin" else "You are a viewer; admins can do more."),
+        heading("Commands"),
+        note("You are an admin." if is_admin else "You are a viewer. Admins can do more."),
     ]
     for title, lines in groups:
         if lines:
@@ -90,16 +85,16 @@ def help_card(
     )
 
 
-def _help_line(usage: str, does: str) -> Element:
+def _help_line(usage: str, description: str) -> Element:
     forms = usage.split(", ")
-    run = {"type": "TextRun", "text": f"  {does}", "isSubtle": True}
+    run = {"type": "TextRun", "text": f"  {description}", "isSubtle": True}
     return text(bold(forms[0]), *(f", {form}" for form in forms[1:]), run, spacing="Small")
 
 
-def unknown(typed: str, closest: str | None) -> Element:
-    """No command fits; the closest one is offered."""
-    said = f"I do not know “{plain(typed, 60)}”." if typed else "What can I do for you?"
-    body = [text(said, weight="Bolder")]
+def unknown_command(typed: str, closest: str | None) -> Element:
+    """No command matches; the closest one is offered."""
+    words = f"I don't recognize “{plain(typed, 60)}”." if typed else "How can I help?"
+    body = [text(words, weight="Bolder")]
     actions = [execute("Help", "help"), execute("See teams", "teams")]
     if closest:
         body.append(text("Did you mean ", bold(closest), "?"))
@@ -107,53 +102,62 @@ def unknown(typed: str, closest: str | None) -> Element:
     return card(body, actions)
 
 
-def denied(what: str, admins: Sequence[str]) -> Element:
-    """Only admins can do this; who they are."""
-    names = [plain(name, 40) for name in admins[:MOST_NAMES]]
+def permission_denied(action: str, admins: Sequence[str]) -> Element:
+    """Only admins can do this ("import teams"), and who they are."""
+    names = [plain(name, 40) for name in admins[:MAX_NAMES]]
     if more := len(admins) - len(names):
         names.append(f"{more:,} more")
     who = f" Admins: {', '.join(names)}." if names else ""
-    return card([text(f"Only admins can do this: {what}.{who}")])
+    return card([text(f"Only admins can do this: {action}.{who}")])
 
 
 def error(words: str, reference: str = "") -> Element:
-    """What happened, what was not done, the next step."""
+    """What happened, what was not done, and the next step."""
     ref = note(f"Ref {reference}") if reference else None
     return card([text(plain(words, 600)), ref], [execute("Status", "status")])
 
 
 def working(words: str) -> Element:
-    """An answer is on its way."""
+    """Acknowledges a command whose reply takes longer."""
     return card([text(words, isSubtle=True)])
 
 
 def closed(words: str, actions: Sequence[Element] = ()) -> Element:
-    """An answered question or a finished form: a sentence in its place."""
+    """A sentence in place of an answered question or a finished form."""
     return card([text(plain(words, 600))], actions)
 
 
-def _choice(name: str, verb: str, data: Mapping[str, Any]) -> list[Element]:
-    """A button; a name that it would cut off stands above it."""
-    shown = plain(name, 80)
-    if len(shown) <= LONGEST_TITLE:
-        return below_each_other([execute(shown, verb, data)])
-    return [text(shown), *below_each_other([execute("Choose this one", verb, data)])]
+def setting_saved(words: str, by: str, entry: str | None) -> Element:
+    """A setting was changed; Undo while its audit entry can be undone."""
+    return card(
+        [text(f"{plain(words, 300)} Saved by {plain(by, 60)}.")],
+        [execute("Undo", "undo", {"entry": entry})] if entry else [],
+    )
 
 
-def which(typed: str, choices: Sequence[Choice]) -> Element:
-    """Several fit: buttons, or a list to choose from when there are many."""
+def team_choice(typed: str, choices: Sequence[Choice]) -> Element:
+    """Several teams match: buttons, or a list to choose from if there are many."""
     if not choices:
-        said = f"No team fits “{plain(typed, 60)}”." if typed else "Say which team."
-        return card([text(said)], [execute("See teams", "teams")])
-    title = f"“{plain(typed, 60)}” fits {len(choices):,} teams:" if typed else "Which team?"
-    if len(choices) <= MOST_BUTTONS:
-        return card([text(title), *(one for choice in choices for one in _choice(*choice))])
+        words = f"No team matches “{plain(typed, 60)}”." if typed else "No teams yet."
+        return card([text(words)], [execute("See teams", "teams")])
+    title = f"“{plain(typed, 60)}” matches {len(choices):,} teams:" if typed else "Which team?"
+    if len(choices) <= MAX_CHOICE_BUTTONS:
+        buttons = (element for choice in choices for element in _choice_button(*choice))
+        return card([text(title), *buttons])
     _, verb, first = choices[0]
-    shown = choices[:MOST_CHOICES]
+    shown = choices[:MAX_CHOICES]
     listing = choice_input(
         "team", "Team", [(plain(name, 80), str(data["team"])) for name, _, data in shown]
     )
-    kept = {key: value for key, value in first.items() if key != "team"}
+    data = {key: value for key, value in first.items() if key != "team"}
     more = len(choices) - len(shown)
-    cut = note(f"and {more:,} more; write more of the name to see them") if more else None
-    return card([text(title), listing, cut], [execute("Show", verb, kept, inputs=True)])
+    rest = note(f"and {more:,} more. Type more of the name to narrow the list.") if more else None
+    return card([text(title), listing, rest], [execute("Show", verb, data, inputs=True)])
+
+
+def _choice_button(name: str, verb: str, data: Mapping[str, Any]) -> list[Element]:
+    """A button; a name that it would cut off is shown above it."""
+    shown = plain(name, 80)
+    if len(shown) <= MAX_BUTTON_TITLE:
+        return stacked([execute(shown, verb, data)])
+    return [text(shown), *stacked([execute("Choose this team", verb, data)])]

@@ -1,9 +1,9 @@
-"""Cards about teams: list, one team, form, import."""
+"""Cards of teams: the list, one team, the form, and what was stored or removed."""
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
-from cards.days import week_chart
+from cards.daily_costs import week_chart
 from cards.elements import (
     Cell,
     Element,
@@ -19,28 +19,17 @@ from cards.elements import (
     plain,
     problem,
     section,
-    size_of,
     table,
     text,
     text_input,
 )
-from cards.general import late, sample_notice
+from cards.field_names import TEAM_FIELDS, team_errors
+from cards.notices import late_data_notice, sample_notice
 from services.model import Role, Team, TeamReport
 from services.rendering.blocks import crossing as crossing_words
 from services.rendering.blocks import days_line, week_line, window_line
-from services.wording import change_line, day, listed, money, plural, threshold
+from services.wording import change_line, day, money, plural, threshold
 
-LABELS = {
-    "team_name": "Name",
-    "aws_account_id": "AWS account id",
-    "team_email": "Mail",
-    "admin_emails": "Admins' mails",
-    "anomaly_threshold": "Threshold",
-}
-MOST_PROBLEMS = 8
-MOST_KEPT_BYTES = 12_000
-"""Of pasted text that a form shows again; a longer one would make the card too large to send."""
-MOST_COPIED = 20_000
 ONE_DAY = timedelta(days=1)
 
 
@@ -53,7 +42,7 @@ def team_list(
     role: Role,
     sample: bool,
 ) -> Element:
-    """A page of teams; each opens with its name."""
+    """A page of teams that match what was typed; one can be opened."""
     if not total:
         return _no_teams(typed, role, sample)
     rows: list[list[Cell]] = [
@@ -63,7 +52,7 @@ def team_list(
         ]
         for team in teams
     ]
-    fits = f" {'fits' if total == 1 else 'fit'} “{plain(typed, 40)}”" if typed else ""
+    matches = f" {'matches' if total == 1 else 'match'} “{plain(typed, 40)}”" if typed else ""
     actions = [execute("Open", "team", inputs=True)]
     if page < pages:
         actions.append(execute("Next", "teams", {"text": typed, "page": str(page + 1)}))
@@ -72,21 +61,21 @@ def team_list(
     if role == "admin":
         actions.append(execute("Add team", "team.form"))
         actions.append(execute("Import", "import.form"))
-    choices = [(f"{plain(one.team_name, 60)}, {one.aws_account_id}", one.id) for one in teams]
+    choices = [(f"{plain(t.team_name, 60)}, {t.aws_account_id}", t.id) for t in teams]
     return card(
         [
             sample_notice(sample),
-            heading(f"{plural(total, 'team')}{fits}"),
-            table([("Team, AWS account", 4, False), ("Mail", 5, False)], rows),
+            heading(f"{plural(total, 'team')}{matches}"),
+            table([("Team, AWS account", 4, False), ("Email", 5, False)], rows),
             note(f"Page {page:,} of {pages:,}") if pages > 1 else None,
-            choice_input("team", "Which one?", choices, value=teams[0].id),
+            choice_input("team", "Team", choices, value=teams[0].id),
         ],
         actions,
     )
 
 
 def _no_teams(typed: str, role: Role, sample: bool) -> Element:
-    words = f"No team fits “{plain(typed, 40)}”." if typed else "No teams yet."
+    words = f"No team matches “{plain(typed, 40)}”." if typed else "No teams yet."
     actions = [execute("See teams", "teams")] if typed else []
     if role == "admin":
         actions += [execute("Add team", "team.form"), execute("Import", "import.form")]
@@ -109,7 +98,7 @@ def team_card(report: TeamReport, role: Role) -> Element:
     return card(
         [
             sample_notice(report.sample),
-            late(figures.data_through, report.expected_through),
+            late_data_notice(figures.data_through, report.expected_through),
             heading(plain(team.team_name, 80)),
             note(f"AWS account {team.aws_account_id}"),
             *_figures(report),
@@ -120,13 +109,13 @@ def team_card(report: TeamReport, role: Role) -> Element:
 
 
 def _figures(report: TeamReport) -> list[Element | None]:
-    """The mail's own words."""
+    """The figures in the words of the email."""
     figures = report.figures
     if figures.silent:
         since = f" since {day(figures.last_day + ONE_DAY)}" if figures.last_day else ""
         return [text(f"No AWS cost data{since}.", weight="Bolder")]
     current, previous, currency = figures.current_total, figures.previous_total, figures.currency
-    open_ones = len(report.anomalies)
+    anomalies = len(report.anomalies)
     crossed = crossing_words(figures, "the")
     return [
         figure(money(current, currency)),
@@ -134,24 +123,21 @@ def _figures(report: TeamReport) -> list[Element | None]:
         crossing(crossed) if crossed else None,
         note(window_line(figures.window, previous, currency)),
         note(days_line(figures.window, figures.data_through, currency)),
-        text(plural(open_ones, "open anomaly", "open anomalies")) if open_ones else None,
+        text(plural(anomalies, "open anomaly", "open anomalies")) if anomalies else None,
         section(week_line(figures.week, currency)) if figures.week else None,
         *(week_chart(figures.week, currency) if figures.week else []),
     ]
 
 
 def _contacts(team: Team, limit: float) -> list[tuple[str, str]]:
-    own = "" if team.anomaly_threshold is not None else " (for all teams)"
+    scope = "" if team.anomaly_threshold is not None else " (default for all teams)"
     pairs = [
-        ("Threshold", f"{threshold(limit)}{own}"),
-        ("Mail", plain(team.team_email, 100)),
+        ("Threshold", f"{threshold(limit)}{scope}"),
+        ("Email", plain(team.team_email, 100)),
     ]
     if team.admin_emails:
         pairs.append(("Admins", plain(", ".join(team.admin_emails), 300)))
     return pairs
-
-
-# Forms
 
 
 def team_form(
@@ -160,70 +146,62 @@ def team_form(
     team_id: str | None,
     global_threshold: float,
 ) -> Element:
-    """Add or change a team; what was typed is kept when something is wrong."""
-    limit = threshold(global_threshold)
+    """Adds or edits a team; after errors (field, reason) it keeps what was typed."""
+    data = {"team": team_id} if team_id else {}
     return card(
         [
-            heading("Change a team" if team_id else "Add a team"),
-            problem(problems_of(problems)) if problems else None,
-            text_input("name", "Name", value=values.get("name", ""), required=True),
-            text_input(
-                "account",
-                "AWS account id",
-                value=values.get("account", ""),
-                required=True,
-                error="12 digits, with leading zeros.",
-                longest=20,
-                hint="012345678901",
-            ),
-            text_input(
-                "mail",
-                "Mail",
-                value=values.get("mail", ""),
-                required=True,
-                error="The address that gets the weekly report.",
-            ),
-            text_input(
-                "admins",
-                "Admins' mails (they get the report too)",
-                value=values.get("admins", ""),
-                error="Addresses, separated by commas.",
-                longest=2000,
-                hint="a@example.com, b@example.com",
-            ),
-            text_input(
-                "threshold",
-                f"Threshold in percent (empty: {limit})",
-                value=values.get("threshold", ""),
-                error="A number above 0, or nothing.",
-                longest=12,
-            ),
+            heading("Edit team" if team_id else "Add team"),
+            problem(team_errors(problems)) if problems else None,
+            *_team_inputs(values, threshold(global_threshold)),
         ],
         [
-            execute(
-                "Save",
-                "team.save",
-                {"team": team_id} if team_id else {},
-                style="positive",
-                inputs=True,
-            ),
+            execute("Save", "team.save", data, style="positive", inputs=True),
             execute("Cancel", "cancel"),
         ],
     )
 
 
-def problems_of(problems: Sequence[tuple[str, str]]) -> list[str]:
-    """What is wrong with a team, each field named as the form names it."""
+def _team_inputs(values: Mapping[str, str], default_threshold: str) -> list[Element]:
     return [
-        f"{LABELS.get(field, field)} {plain(reason, 200)}".strip()
-        for field, reason in problems[:MOST_PROBLEMS]
+        text_input("name", TEAM_FIELDS["team_name"], value=values.get("name", ""), required=True),
+        text_input(
+            "account",
+            TEAM_FIELDS["aws_account_id"],
+            value=values.get("account", ""),
+            required=True,
+            error="Enter 12 digits, including leading zeros.",
+            max_length=20,
+            placeholder="012345678901",
+        ),
+        text_input(
+            "mail",
+            TEAM_FIELDS["team_email"],
+            value=values.get("mail", ""),
+            required=True,
+            error="Enter the address that gets the weekly report.",
+        ),
+        text_input(
+            "admins",
+            f"{TEAM_FIELDS['admin_emails']} (they get the report too)",
+            value=values.get("admins", ""),
+            error="Separate addresses with commas.",
+            max_length=2000,
+            placeholder="a@example.com, b@example.com",
+        ),
+        text_input(
+            "threshold",
+            f"{TEAM_FIELDS['anomaly_threshold']} in percent (leave empty for {default_threshold})",
+            value=values.get("threshold", ""),
+            error="Enter a number above 0, or leave it empty.",
+            max_length=12,
+        ),
     ]
 
 
 def team_stored(
-    team: Team, what: str, by: str, entry: str | None, global_threshold: float
+    team: Team, outcome: str, by: str, entry: str | None, global_threshold: float
 ) -> Element:
-    """A team was added, changed or restored: its facts and the way back."""
+    """A team "was added", changed or restored; Undo while its audit entry can be undone."""
     limit = team.anomaly_threshold or global_threshold
     actions = [execute("Undo", "undo", {"entry": entry})] if entry else []
     actions += [
@@ -232,7 +210,7 @@ def team_stored(
     ]
     return card(
         [
-            text(bold(plain(team.team_name, 80)), f" {what} by {plain(by, 60)}."),
+            text(bold(plain(team.team_name, 80)), f" {outcome} by {plain(by, 60)}."),
             facts([("AWS account", team.aws_account_id), *_contacts(team, limit)]),
         ],
         actions,
@@ -240,14 +218,14 @@ def team_stored(
 
 
 def remove_question(team: Team) -> Element:
-    """Asks before a team is removed, and says what is kept."""
+    """Asks before a team is removed, and says what stays stored."""
     return card(
         [
             heading(f"Remove {plain(team.team_name, 60)}?"),
             text(
-                f"AWS account {team.aws_account_id} then gets no report. Its costs, reports and "
-                "history are kept, and it is listed to the admins as an account without a team. "
-                "This can be undone."
+                "The team will get no more reports. Admins will see AWS account "
+                f"{team.aws_account_id} as an account without a team. Its costs, reports and "
+                "history stay stored. You can undo this."
             ),
         ],
         [
@@ -258,101 +236,8 @@ def remove_question(team: Team) -> Element:
 
 
 def team_removed(team: Team, by: str, entry: str) -> Element:
-    """A team was removed; the way back."""
+    """Confirms that a team was removed and offers to undo it."""
     return card(
         [text(bold(plain(team.team_name, 80)), f" was removed by {plain(by, 60)}.")],
         [execute("Undo", "undo", {"entry": entry})],
-    )
-
-
-# Import
-
-
-def import_form(typed: str, wrong: str) -> Element:
-    """CSV or JSON is pasted here."""
-    problems = [plain(wrong, 300)] if wrong else []
-    if size_of({"": typed}) > MOST_KEPT_BYTES:
-        problems.append("Your text is too long to stand here again. Mend it and paste it anew.")
-        typed = ""
-    return card(
-        [
-            heading("Import teams"),
-            problem(problems) if problems else None,
-            text(
-                "CSV with the columns team_name, aws_account_id, team_email and, if you like, "
-                "admin_emails (separated by ;) and anomaly_threshold; or a JSON list of objects "
-                "with these fields. Nothing is stored before you confirm."
-            ),
-            text_input(
-                "text",
-                "CSV or JSON",
-                value=typed,
-                required=True,
-                error="Paste the teams here.",
-                longest=20_000,
-                lines=True,
-                hint="team_name,aws_account_id,team_email",
-            ),
-        ],
-        [
-            execute("Check", "import.check", style="positive", inputs=True),
-            execute("Cancel", "cancel"),
-        ],
-    )
-
-
-def import_question(
-    new: int,
-    changed: int,
-    same: int,
-    problems: Sequence[tuple[int, str, str]],
-    changes: Sequence[str],
-    pending: str,
-) -> Element:
-    """What an import would do, row by row where it matters."""
-    counts = [f"{new:,} new", f"{changed:,} changed", f"{same:,} the same"]
-    if problems:
-        counts.append(plural(len(problems), "error"))
-    body = [heading(listed(counts))]
-    if problems:
-        lines = [
-            f"Row {line:,}: {LABELS.get(field, field)} {plain(reason, 160)}"
-            for line, field, reason in problems[:MOST_PROBLEMS]
-        ]
-        left = len(problems) - len(lines)
-        body.append(problem([*lines, f"and {left:,} more"] if left else lines))
-        body.append(note("Rows with errors are left out."))
-    body += [text(plain(line, 200), spacing="Small") for line in changes[:MOST_PROBLEMS]]
-    if len(changes) > MOST_PROBLEMS:
-        body.append(note(f"and {len(changes) - MOST_PROBLEMS:,} more"))
-    number = new + changed
-    actions = []
-    if number:
-        title = f"Confirm {number:,}"
-        actions.append(execute(title, "import.apply", {"pending": pending}, style="positive"))
-    actions.append(execute("Cancel", "cancel"))
-    return card(body, actions)
-
-
-def import_done(created: int, updated: int, unchanged: int, failed: int, by: str) -> Element:
-    """What an import did."""
-    counts = [f"{created:,} added", f"{updated:,} changed", f"{unchanged:,} the same"]
-    if failed:
-        counts.append(f"{failed:,} with errors left out")
-    return card(
-        [text(f"{listed(counts)}. Imported by {plain(by, 60)}.")],
-        [execute("See teams", "teams")],
-    )
-
-
-def export(csv_text: str, total: int, page: int, pages: int) -> Element:
-    """Teams as the CSV that the import takes; in parts where there are many."""
-    part = f", part {page} of {pages}" if pages > 1 else ""
-    actions = [execute("Next part", "export", {"page": str(page + 1)})] if page < pages else []
-    copied = text_input(
-        "text", "CSV", value=csv_text, longest=MOST_COPIED, lines=True, error="Copy it."
-    )
-    return card(
-        [heading(f"{plural(total, 'team')} as CSV{part}"), note("Copy it into a file."), copied],
-        actions,
     )

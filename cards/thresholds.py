@@ -1,4 +1,4 @@
-"""Cards about thresholds."""
+"""Cards of thresholds: the current ones, and what others would have flagged."""
 
 from collections.abc import Sequence
 
@@ -16,86 +16,94 @@ from cards.elements import (
     text,
     text_input,
 )
-from cards.general import sample_notice
+from cards.notices import sample_notice
 from services.model import Role, StoredConfig, Team, WhatIf, WhatIfEvent
 from services.wording import day, exact_number, money, plural, set_money, threshold
 
-MOST_EVENTS = 6
-MOST_OWN = 15
+MAX_EVENTS = 6
+MAX_TEAMS = 15
 
 
-def thresholds(config: StoredConfig, own: Sequence[Team], currency: str, role: Role) -> Element:
-    """The threshold for all teams, and the teams that have their own."""
-    least = set_money(config.min_increase, currency)
-    rows = [
+def thresholds_card(
+    config: StoredConfig, teams: Sequence[Team], currency: str, role: Role
+) -> Element:
+    """The threshold for all teams, and the ``teams`` that have one of their own."""
+    default = threshold(config.anomaly_threshold)
+    min_increase = set_money(config.min_increase, currency)
+    rows: list[list[Cell]] = [
         [plain(team.team_name, 60), threshold(team.anomaly_threshold or 0)]
-        for team in own[:MOST_OWN]
+        for team in teams[:MAX_TEAMS]
     ]
-    form = [
-        text_input(
-            "value",
-            f"New threshold in percent (empty: {threshold(config.anomaly_threshold)})",
-            error="A number above 0, or nothing.",
-            longest=12,
-        ),
-        text_input(
-            "min",
-            f"New smallest increase (empty: {least})",
-            error="A number, or nothing.",
-            longest=12,
-        ),
-    ]
+    more = len(teams) - len(rows)
+    is_admin = role == "admin"
     return card(
         [
-            heading(f"Usage up more than {threshold(config.anomaly_threshold)} is marked"),
-            text(f"and by at least {least}, against the same days of the month before."),
-            section("Teams with their own") if rows else None,
+            heading(f"Threshold: {default}"),
+            text(
+                f"Usage is flagged when it is up more than {default}, and by at least "
+                f"{min_increase}, compared with the same days of the month before."
+            ),
+            section("Teams with their own threshold") if rows else None,
             table([("Team", 5, False), ("Threshold", 2, True)], rows) if rows else None,
-            note(f"and {len(own) - MOST_OWN:,} more") if len(own) > MOST_OWN else None,
-            *(form if role == "admin" else []),
+            note(f"and {more:,} more") if more else None,
+            *(_inputs(default, min_increase) if is_admin else []),
         ],
-        [execute("What if?", "threshold.what_if", inputs=True)] if role == "admin" else [],
+        [execute("What if?", "threshold.what_if", inputs=True)] if is_admin else [],
     )
 
 
-def what_if(found: WhatIf, team: Team | None, role: Role, sample: bool) -> Element:
-    """What another threshold would have marked, before it is saved."""
-    before, after = threshold(found.threshold), threshold(found.candidate)
+def _inputs(default: str, min_increase: str) -> list[Element]:
+    return [
+        text_input(
+            "value",
+            f"New threshold in percent (leave empty for {default})",
+            error="Enter a number above 0, or leave it empty.",
+            max_length=12,
+        ),
+        text_input(
+            "min",
+            f"New minimum increase (leave empty for {min_increase})",
+            error="Enter a number, or leave it empty.",
+            max_length=12,
+        ),
+    ]
+
+
+def what_if_card(what_if: WhatIf, team: Team | None, role: Role, sample: bool) -> Element:
+    """What another threshold would have flagged, before it is saved."""
+    before, after = threshold(what_if.threshold), threshold(what_if.candidate)
     whom = f" for {plain(team.team_name, 60)}" if team else ""
-    parts = [f"{before} to {after}"] if found.candidate != found.threshold else []
-    data = {"value": exact_number(found.candidate)} if parts else {}
-    if found.candidate_min_increase != found.min_increase:
-        least = set_money(found.min_increase, found.currency)
-        new_least = set_money(found.candidate_min_increase, found.currency)
-        parts.append(f"smallest increase {least} to {new_least}")
-        data["min"] = exact_number(found.candidate_min_increase)
-    days = (found.span.last - found.span.first).days + 1
+    changes = [f"{before} to {after}"] if what_if.candidate != what_if.threshold else []
+    data = {"value": exact_number(what_if.candidate)} if changes else {}
+    save = f"Save {after}" if changes else "Save"
+    if what_if.candidate_min_increase != what_if.min_increase:
+        current = set_money(what_if.min_increase, what_if.currency)
+        candidate = set_money(what_if.candidate_min_increase, what_if.currency)
+        changes.append(f"minimum increase {current} to {candidate}")
+        data["min"] = exact_number(what_if.candidate_min_increase)
+    if team:
+        data["team"] = team.id
+    days = (what_if.span.last - what_if.span.first).days + 1
+    actions = [
+        execute(save, "threshold.save", data, style="positive"),
+        execute("Cancel", "cancel"),
+    ]
     return card(
         [
             sample_notice(sample),
-            heading(f"Threshold{whom}: {', '.join(parts) or f'stays {before}'}"),
+            heading(f"Threshold{whom}: {', '.join(changes) or f'unchanged at {before}'}"),
             text(
                 f"Last {plural(days, 'day')}: ",
-                bold(plural(found.marked, "alert")),
-                "; it would have been ",
-                bold(f"{found.candidate_marked:,}"),
+                bold(plural(what_if.marked, "alert")),
+                "; with this change, ",
+                bold(f"{what_if.candidate_marked:,}"),
                 ".",
             ),
-            note("At most one for each account and month."),
-            *_events("Would miss", found.missed, found.currency),
-            *_events("Would add", found.added, found.currency),
+            note("At most one per account and month."),
+            *_events("Would miss", what_if.missed, what_if.currency),
+            *_events("Would add", what_if.added, what_if.currency),
         ],
-        [
-            execute(
-                f"Save {after}" if found.candidate != found.threshold else "Save",
-                "threshold.save",
-                {**data, **({"team": team.id} if team else {})},
-                style="positive",
-            ),
-            execute("Cancel", "cancel"),
-        ]
-        if role == "admin"
-        else [],
+        actions if role == "admin" else [],
     )
 
 
@@ -104,23 +112,13 @@ def _events(title: str, events: Sequence[WhatIfEvent], currency: str) -> list[El
         return []
     rows: list[list[Cell]] = [
         [
-            plain(one.team_name, 60),
-            (plain(one.service, 60), day(one.day)),
-            money(one.excess, currency),
+            plain(event.team_name, 60),
+            (plain(event.service, 60), day(event.day)),
+            money(event.excess, currency),
         ]
-        for one in events[:MOST_EVENTS]
+        for event in events[:MAX_EVENTS]
     ]
-    more = len(events) - MOST_EVENTS
-    found = [
-        section(title),
-        table([("Team", 4, False), ("Driver, since", 4, False), ("Excess", 3, True)], rows),
-    ]
-    return [*found, note(f"and {more:,} more")] if more > 0 else found
-
-
-def threshold_saved(words: str, by: str, entry: str | None) -> Element:
-    """A threshold was changed; the way back."""
-    return card(
-        [text(f"{plain(words, 200)} Saved by {plain(by, 60)}.")],
-        [execute("Undo", "undo", {"entry": entry})] if entry else [],
-    )
+    columns = [("Team", 4, False), ("Driver, since", 4, False), ("Excess", 3, True)]
+    more = len(events) - MAX_EVENTS
+    rest = [note(f"and {more:,} more")] if more > 0 else []
+    return [section(title), table(columns, rows), *rest]

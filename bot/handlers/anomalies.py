@@ -9,7 +9,9 @@ from bot.chat import Chat
 from bot.handlers.common import page_of, pick_team
 from bot.payloads import Number, Payload, Text, to_text
 from bot.turn import Card, Reply, Turn
-from cards import anomalies as cards
+from cards.alert_buttons import Audience
+from cards.alerts import alert_card
+from cards.anomaly_lists import anomaly_list
 from services.model import Anomaly, Team
 from services.resolutions import SHORT_SNOOZE
 
@@ -71,7 +73,7 @@ async def _page(chat: Chat, team: Team | None, page: int) -> Card:
     lines = await chat.anomalies.list(team)
     page, pages, shown = page_of(len(lines), page)
     label = (team.id, team.team_name) if team else None
-    return cards.anomaly_list(lines[shown], len(lines), page, pages, label, chat.sample)
+    return anomaly_list(lines[shown], len(lines), page, pages, label, chat.sample)
 
 
 async def open_anomaly(chat: Chat, turn: Turn, payload: AnomalyPayload) -> Reply:
@@ -88,14 +90,14 @@ async def _card(chat: Chat, turn: Turn, anomaly: Anomaly) -> Card:
     """
     was_alerted = await chat.resolutions.was_told_in(anomaly, turn.conversation.id)
     is_shared = turn.conversation.kind != "personal"
-    may: cards.May = "nobody"
+    may: Audience = "nobody"
     if was_alerted and is_shared:
         may = "everybody"
     elif turn.is_admin:
         may = "elsewhere" if is_shared else "admin"
     elif was_alerted:
         may = "member"
-    return cards.alert(await chat.alerts.content_of(anomaly, turn.now), may)
+    return alert_card(await chat.alerts.content_of(anomaly, turn.now), may)
 
 
 async def answer(chat: Chat, turn: Turn, payload: AnswerPayload) -> Reply:

@@ -47,7 +47,7 @@ async def pick_team(chat: Chat, text: str, verb: str, **data: str) -> Team:
         (f"{team.team_name}, {team.aws_account_id}", verb, {**data, "team": team.id})
         for team in teams
     ]
-    raise ChooseError(general.which(wanted, choices))
+    raise ChooseError(general.team_choice(wanted, choices))
 
 
 async def split_team(

@@ -10,9 +10,9 @@ from bot.handlers.common import parse_day, parse_number, pick_team, split_team
 from bot.payloads import Payload, Text
 from bot.periods import USAGE, parse_period
 from bot.turn import Reply, Turn
-from cards import costs as cards
 from cards import general
-from cards.plans import planned
+from cards.costs import cost_explanation, cost_history
+from cards.planned_changes import planned_change_added
 from services.errors import InvalidError
 from services.histories import Span
 from services.model import DaySpan, Team
@@ -78,7 +78,7 @@ async def press_costs(chat: Chat, turn: Turn, payload: CostsPayload) -> Reply:
 
 
 async def _costs(chat: Chat, turn: Turn, team: Team, span: Span) -> Reply:
-    return Reply(cards.history(await chat.histories.of(team, span, turn.now), span))
+    return Reply(cost_history(await chat.histories.of(team, span, turn.now), span))
 
 
 async def explain(chat: Chat, turn: Turn, argument: str) -> Reply:
@@ -90,14 +90,14 @@ async def explain(chat: Chat, turn: Turn, argument: str) -> Reply:
     )
     team = await pick_team(chat, name, "explain", **({"period": period} if period else {}))
     report = await chat.previews.team_report(team, turn.now, period)
-    return Reply(cards.explain(report))
+    return Reply(cost_explanation(report))
 
 
 async def press_explain(chat: Chat, turn: Turn, payload: ExplainPayload) -> Reply:
     """The same, from a button."""
     team = await chat.teams.get(payload.team)
     report = await chat.previews.team_report(team, turn.now, payload.period or None)
-    return Reply(cards.explain(report), is_new_message=True)
+    return Reply(cost_explanation(report), is_new_message=True)
 
 
 async def expect(chat: Chat, turn: Turn, argument: str) -> Reply:
@@ -123,7 +123,7 @@ async def expect(chat: Chat, turn: Turn, argument: str) -> Reply:
         turn.now,
         plan_id=turn.id,
     )
-    return Reply(planned(plan, team))
+    return Reply(planned_change_added(plan, team))
 
 
 async def cancel_plan(chat: Chat, turn: Turn, payload: CancelPlanPayload) -> Reply:

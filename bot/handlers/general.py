@@ -8,7 +8,9 @@ from bot.chat import Chat
 from bot.handlers.common import PAGE_SIZE, pick_team, role_in
 from bot.payloads import Number, Payload, Text
 from bot.turn import Reply, Turn
-from cards import general, settings
+from cards import general
+from cards.audit_trail import AuditLine, audit_trail
+from cards.status import StatusFacts, status_card
 from services.changes import can_undo
 from services.model import AuditEntry, DeliveryState, Run, RunKind, RunState, Team
 from services.run_values import RETRYABLE
@@ -47,7 +49,7 @@ async def cancel(chat: Chat, turn: Turn, payload: Payload) -> Reply:
 
 async def show_status(chat: Chat, turn: Turn, argument: str) -> Reply:
     """Health, cost source, runs; problems first."""
-    return Reply(settings.status(await _status(chat, turn.now), role_in(turn)))
+    return Reply(status_card(await _status(chat, turn.now), role_in(turn)))
 
 
 async def refresh_status(chat: Chat, turn: Turn, payload: StatusPayload) -> Reply:
@@ -56,7 +58,7 @@ async def refresh_status(chat: Chat, turn: Turn, payload: StatusPayload) -> Repl
     return Reply(reply.card, is_new_message=payload.choice != "refresh")
 
 
-async def _status(chat: Chat, now: datetime) -> settings.StatusFacts:
+async def _status(chat: Chat, now: datetime) -> StatusFacts:
     state = await chat.costs.state()
     config = await chat.config.stored(now)
     problems = list((await chat.health.check(now)).failing)
@@ -88,9 +90,9 @@ async def _status(chat: Chat, now: datetime) -> settings.StatusFacts:
     slots = await chat.runs.upcoming(now, 1)
     upcoming = slots[0].astimezone(zone) if slots else None
     outlook = await chat.runs.outlook(RunKind.WEEKLY, now)
-    return settings.StatusFacts(
+    return StatusFacts(
         problems=problems,
-        looked_at=exact_time(now),
+        checked_at=exact_time(now),
         source=chat.source.title,
         metric=state.metric or "",
         data_through=f"{weekday(state.data_through)} (UTC)" if state.data_through else "not yet",
@@ -98,7 +100,7 @@ async def _status(chat: Chat, now: datetime) -> settings.StatusFacts:
         next_run=f"{weekday(upcoming.date())} {upcoming:%H:%M} {config.schedule_timezone}"
         if upcoming
         else "none",
-        mail="outbox of this machine" if outlook.transport == "outbox" else outlook.transport,
+        email="outbox of this machine" if outlook.transport == "outbox" else outlook.transport,
         teams=len(await chat.teams.list()),
         anomalies=sum(line.anomaly.status == "open" for line in await chat.anomalies.list()),
         alerts_to=len(channels),
@@ -150,10 +152,8 @@ async def _history(chat: Chat, team: Team | None, page: int) -> dict[str, object
     names |= {one.aws_account_id: one.team_name for one in teams}
     entries = await _entries(chat, team)
     shown = entries[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]
-    lines = [
-        settings.HistoryLine(entry, _subject(entry, names), can_undo(entry)) for entry in shown
-    ]
-    return settings.history(
+    lines = [AuditLine(entry, _subject(entry, names), can_undo(entry)) for entry in shown]
+    return audit_trail(
         lines,
         page,
         len(entries) > page * PAGE_SIZE,

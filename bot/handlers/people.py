@@ -5,7 +5,7 @@ from bot.payloads import Payload, Text
 from bot.turn import Reply, Turn
 from bot.words import unquote
 from cards import general
-from cards import settings as cards
+from cards.roles import admin_list, whoami_card
 from services.errors import InvalidError
 from services.model import Person
 
@@ -18,13 +18,13 @@ class RevokePayload(Payload):
 
 async def whoami(chat: Chat, turn: Turn, argument: str) -> Reply:
     """Who the writer is, and in which role."""
-    return Reply(cards.whoami(turn.person, turn.role))
+    return Reply(whoami_card(turn.person, turn.role))
 
 
 async def admins(chat: Chat, turn: Turn, argument: str) -> Reply:
     """Who is an admin."""
     return Reply(
-        cards.admins(await chat.roles.admins(), chat.roles.configured, chat.roles.everybody)
+        admin_list(await chat.roles.admins(), chat.roles.configured, chat.roles.everybody)
     )
 
 

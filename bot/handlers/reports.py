@@ -6,7 +6,8 @@ from bot.chat import Chat
 from bot.handlers.common import pick_team, role_in
 from bot.payloads import Number, Payload, TeamPayload, Text
 from bot.turn import Reply, Turn
-from cards import reports as cards
+from cards.previews import admin_preview, email_text, team_preview
+from cards.runs import run_details, run_progress, run_result, send_question
 from services.errors import AgentError, InvalidError
 from services.model import RunKind, RunState, Team
 from services.recipients import admin_recipients, team_recipients
@@ -47,7 +48,7 @@ async def preview(chat: Chat, turn: Turn, argument: str) -> Reply:
     if argument.casefold() == ADMIN or (not argument and turn.is_admin):
         _only_admins(turn)
         report = await chat.previews.admin_report(turn.now)
-        return Reply(await asyncio.to_thread(cards.admin_preview, report, role_in(turn)))
+        return Reply(await asyncio.to_thread(admin_preview, report, role_in(turn)))
     return await _team_preview(chat, turn, await pick_team(chat, argument, "preview"))
 
 
@@ -62,7 +63,7 @@ async def press_preview(chat: Chat, turn: Turn, payload: TeamPayload) -> Reply:
 
 async def _team_preview(chat: Chat, turn: Turn, team: Team) -> Reply:
     report = await chat.previews.team_report(team, turn.now)
-    return Reply(cards.team_preview(report, role_in(turn)))
+    return Reply(team_preview(report, role_in(turn)))
 
 
 async def open_email(chat: Chat, turn: Turn, payload: TeamPayload) -> Reply:
@@ -71,10 +72,10 @@ async def open_email(chat: Chat, turn: Turn, payload: TeamPayload) -> Reply:
         _only_admins(turn)
         rendered = await chat.previews.rendered_admin(await chat.previews.admin_report(turn.now))
         config = await chat.config.stored(turn.now)
-        return Reply(cards.mail_text(rendered, config.global_admin_emails), is_new_message=True)
+        return Reply(email_text(rendered, config.global_admin_emails), is_new_message=True)
     team = await chat.teams.get(payload.team)
     rendered = await chat.previews.rendered_team(await chat.previews.team_report(team, turn.now))
-    return Reply(cards.mail_text(rendered, team_recipients(team)), is_new_message=True)
+    return Reply(email_text(rendered, team_recipients(team)), is_new_message=True)
 
 
 # Sending
@@ -96,7 +97,7 @@ async def run_report(chat: Chat, turn: Turn, argument: str) -> Reply:
     emails = sum(len(team_recipients(team)) for team in teams)
     data = {"team": WEEKLY, "period": outlook.period, "value": str(outlook.repeat)}
     return Reply(
-        cards.send_question(
+        send_question(
             outlook.period,
             emails,
             admins,
@@ -124,7 +125,7 @@ async def _team_question(chat: Chat, turn: Turn, team: Team) -> Reply:
     addresses = team_recipients(team)
     data = {"team": team.id, "period": outlook.period, "value": str(outlook.repeat)}
     return Reply(
-        cards.send_question(
+        send_question(
             outlook.period,
             len(addresses),
             0,
@@ -161,9 +162,9 @@ def run_card(view: RunView) -> dict[str, object]:
     run = view.run
     asked_by = run.requested_by.name or run.requested_by.door
     if run.state is RunState.OPEN:
-        return cards.progress(run, view.counts, asked_by)
+        return run_progress(run, view.counts, asked_by)
     failed = [delivery for delivery in view.deliveries if delivery.state in RETRYABLE]
-    return cards.done(run, view.counts, failed, asked_by)
+    return run_result(run, view.counts, failed, asked_by)
 
 
 async def retry_run(chat: Chat, turn: Turn, payload: RunPayload) -> Reply:
@@ -180,4 +181,4 @@ async def show_run(chat: Chat, turn: Turn, payload: RunPayload) -> Reply:
     """The details of a run."""
     view = await chat.runs.unsettled(payload.run)
     failed = [delivery for delivery in view.deliveries if delivery.error]
-    return Reply(cards.run_details(view.run, view.counts, failed), is_new_message=True)
+    return Reply(run_details(view.run, view.counts, failed), is_new_message=True)

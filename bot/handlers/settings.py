@@ -9,7 +9,10 @@ from bot.payloads import Payload, Text
 from bot.turn import Reply, Turn
 from bot.words import split_words
 from cards import general
-from cards import settings as cards
+from cards.conversations import alert_conversations, alerts_on
+from cards.field_names import setting_errors
+from cards.recipients import recipients_card
+from cards.schedule import schedule_card, schedule_saved
 from services.audit import new_entry_id
 from services.errors import InvalidError
 from services.model import StoredConfig
@@ -42,7 +45,7 @@ async def show_schedule(chat: Chat, turn: Turn, argument: str) -> Reply:
     if argument:
         return await _save_schedule(chat, turn, *_typed(argument))
     config = await chat.config.stored(turn.now)
-    return Reply(cards.schedule(config, await chat.runs.upcoming(turn.now), role_in(turn)))
+    return Reply(schedule_card(config, await chat.runs.upcoming(turn.now), role_in(turn)))
 
 
 def _typed(argument: str) -> tuple[str, str, str]:
@@ -62,7 +65,7 @@ async def save_schedule(chat: Chat, turn: Turn, payload: SchedulePayload) -> Rep
     except InvalidError as error:
         config = await chat.config.stored(turn.now)
         slots = await chat.runs.upcoming(turn.now)
-        return Reply(cards.schedule(config, slots, role_in(turn), chosen, [str(error)]))
+        return Reply(schedule_card(config, slots, role_in(turn), chosen, [str(error)]))
 
 
 async def _save_schedule(chat: Chat, turn: Turn, day: str, hour: str, zone: str) -> Reply:
@@ -77,9 +80,7 @@ async def _save_schedule(chat: Chat, turn: Turn, day: str, hour: str, zone: str)
     config = await chat.config.stored(turn.now)
     slots = await chat.runs.upcoming(turn.now)
     is_changed = await chat.audit.get(entry) is not None
-    return Reply(
-        cards.schedule_saved(config, slots, turn.actor.name, entry if is_changed else None)
-    )
+    return Reply(schedule_saved(config, slots, turn.actor.name, entry if is_changed else None))
 
 
 def _weekday(text: str) -> str:
@@ -98,7 +99,7 @@ async def _change(
     try:
         await chat.config.change(body, turn.actor, turn.now, entry_id=entry)
     except InvalidError as error:
-        reasons = cards.problems_of(error.errors)
+        reasons = setting_errors(error.errors)
         if not reasons:
             raise
         raise InvalidError(f"Nothing was changed: {'; '.join(reasons)}.") from error
@@ -111,7 +112,7 @@ async def show_recipients(chat: Chat, turn: Turn, argument: str) -> Reply:
     """Who gets the consolidated report, or the change of it."""
     config = await chat.config.stored(turn.now)
     if not argument:
-        return Reply(cards.recipients(config, role_in(turn)))
+        return Reply(recipients_card(config, role_in(turn)))
     verb, _, address = argument.partition(" ")
     address = address.strip().strip("<>").removeprefix("mailto:")
     if verb.casefold() == "add" and address:
@@ -135,7 +136,7 @@ async def save_recipients(chat: Chat, turn: Turn, payload: RecipientsPayload) ->
         return await _save_recipients(chat, turn, lambda _: addresses)
     except InvalidError as error:
         config = await chat.config.stored(turn.now)
-        return Reply(cards.recipients(config, role_in(turn), payload.mails, [str(error)]))
+        return Reply(recipients_card(config, role_in(turn), payload.mails, [str(error)]))
 
 
 async def _save_recipients(
@@ -154,7 +155,7 @@ async def _save_recipients(
     stored = (await chat.config.stored(turn.now)).global_admin_emails
     text = f"The admins' report goes to {', '.join(stored) or 'nobody'}."
     is_changed = await chat.audit.get(entry) is not None
-    return Reply(cards.saved(text, turn.actor.name, entry if is_changed else None))
+    return Reply(general.setting_saved(text, turn.actor.name, entry if is_changed else None))
 
 
 # Alerts
@@ -163,14 +164,14 @@ async def _save_recipients(
 async def show_channels(chat: Chat, turn: Turn, argument: str) -> Reply:
     """The conversations that get alerts."""
     registered = await chat.conversations.with_alerts()
-    return Reply(cards.channels(registered, turn.conversation, role_in(turn)))
+    return Reply(alert_conversations(registered, turn.conversation, role_in(turn)))
 
 
 async def alerts_here(chat: Chat, turn: Turn, argument: str) -> Reply:
     """Send alerts to this conversation from now on."""
     conversation = await chat.conversations.register(turn.conversation, turn.actor, turn.now)
     chat.notify()
-    return Reply(cards.channel(conversation))
+    return Reply(alerts_on(conversation))
 
 
 async def press_alerts_here(chat: Chat, turn: Turn, payload: Payload) -> Reply:

@@ -11,7 +11,7 @@ from bot.handlers.common import page_of
 from bot.payloads import Number, Payload, Text, TextPayload
 from bot.turn import Card, Reply, Turn
 from cards import general
-from cards import teams as cards
+from cards.team_import import import_done, import_form, import_question, team_export
 from services.errors import AgentError, InvalidError, NotFoundError
 from services.model import PendingImport, Team
 from services.team_import import (
@@ -51,12 +51,12 @@ async def import_teams(chat: Chat, turn: Turn, argument: str) -> Reply:
         return await _check(chat, turn, text)
     if argument:
         return await _check(chat, turn, turn.raw_argument or argument)
-    return Reply(cards.import_form("", ""))
+    return Reply(import_form("", ""))
 
 
 async def open_import(chat: Chat, turn: Turn, payload: Payload) -> Reply:
     """The form, from a button."""
-    return Reply(cards.import_form("", ""), is_new_message=True)
+    return Reply(import_form("", ""), is_new_message=True)
 
 
 async def check_import(chat: Chat, turn: Turn, payload: TextPayload) -> Reply:
@@ -64,7 +64,7 @@ async def check_import(chat: Chat, turn: Turn, payload: TextPayload) -> Reply:
     try:
         return await _check(chat, turn, payload.text)
     except InvalidError as error:
-        return Reply(cards.import_form(payload.text, str(error)))
+        return Reply(import_form(payload.text, str(error)))
 
 
 async def _check(chat: Chat, turn: Turn, text: str) -> Reply:
@@ -75,7 +75,7 @@ async def _check(chat: Chat, turn: Turn, text: str) -> Reply:
         await chat.pending.put(pending)
     failed = _problems(problems, result)
     return Reply(
-        cards.import_question(
+        import_question(
             result.created,
             result.updated,
             result.unchanged,
@@ -118,9 +118,7 @@ async def apply_import(chat: Chat, turn: Turn, payload: ImportPayload) -> Reply:
         raise
     failed = len(_problems(problems, result))
     return Reply(
-        cards.import_done(
-            result.created, result.updated, result.unchanged, failed, turn.actor.name
-        )
+        import_done(result.created, result.updated, result.unchanged, failed, turn.actor.name)
     )
 
 
@@ -140,7 +138,7 @@ async def _export(chat: Chat, page: int) -> Card:
         return general.closed("No teams yet.")
     parts = csv_parts(teams)
     page, pages, _ = page_of(len(parts), page, 1)
-    return cards.export(parts[page - 1], len(teams), page, pages)
+    return team_export(parts[page - 1], len(teams), page, pages)
 
 
 def csv_parts(teams: Sequence[Team]) -> list[str]:

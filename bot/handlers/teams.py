@@ -9,7 +9,8 @@ from bot.handlers.common import page_of, pick_team, role_in
 from bot.payloads import Number, Payload, TeamPayload, Text
 from bot.turn import Card, Reply, Turn
 from bot.words import split_words
-from cards import teams as cards
+from cards.field_names import team_errors
+from cards.teams import remove_question, team_card, team_form, team_list, team_removed, team_stored
 from services.audit import new_entry_id
 from services.errors import ConflictError, InvalidError
 from services.model import Team
@@ -63,7 +64,7 @@ async def _page(chat: Chat, turn: Turn, text: str, page: int) -> Card:
     wanted = text.strip().casefold()
     teams = [team for team in await chat.teams.list() if _fits(team, wanted)]
     page, pages, shown = page_of(len(teams), page, PAGE_SIZE)
-    return cards.team_list(
+    return team_list(
         teams[shown], len(teams), page, pages, text.strip(), role_in(turn), chat.sample
     )
 
@@ -90,7 +91,7 @@ async def open_team(chat: Chat, turn: Turn, payload: TeamPayload) -> Reply:
 
 async def _team(chat: Chat, turn: Turn, team: Team) -> Reply:
     report = await chat.previews.team_report(team, turn.now)
-    return Reply(cards.team_card(report, role_in(turn)))
+    return Reply(team_card(report, role_in(turn)))
 
 
 # Adding and changing
@@ -118,7 +119,7 @@ async def add_team(chat: Chat, turn: Turn, argument: str) -> Reply:
     try:
         return await _stored(chat, turn, body, None)
     except InvalidError as error:
-        problems = "; ".join(cards.problems_of(error.errors))
+        problems = "; ".join(team_errors(error.errors))
         if not problems:
             raise
         raise InvalidError(f"The team was not stored: {problems}.") from error
@@ -175,7 +176,7 @@ async def _form(
     problems: list[tuple[str, str]] | None = None,
 ) -> Reply:
     config = await chat.config.stored(turn.now)
-    return Reply(cards.team_form(values, problems or [], team_id, config.anomaly_threshold))
+    return Reply(team_form(values, problems or [], team_id, config.anomaly_threshold))
 
 
 async def save_form(chat: Chat, turn: Turn, payload: TeamFormPayload) -> Reply:
@@ -222,7 +223,7 @@ async def _stored(chat: Chat, turn: Turn, body: dict[str, Any], team_id: str | N
         change = "was changed" if team != before else "was left as it is"
     is_changed = await chat.audit.get(entry) is not None
     config = await chat.config.stored(turn.now)
-    card = cards.team_stored(
+    card = team_stored(
         team, change, turn.actor.name, entry if is_changed else None, config.anomaly_threshold
     )
     return Reply(card)
@@ -230,16 +231,16 @@ async def _stored(chat: Chat, turn: Turn, body: dict[str, Any], team_id: str | N
 
 async def ask_to_remove(chat: Chat, turn: Turn, argument: str) -> Reply:
     """Ask before a team is removed."""
-    return Reply(cards.remove_question(await pick_team(chat, argument, "team.remove")))
+    return Reply(remove_question(await pick_team(chat, argument, "team.remove")))
 
 
 async def press_remove(chat: Chat, turn: Turn, payload: TeamPayload) -> Reply:
     """The same question, from a button."""
-    return Reply(cards.remove_question(await chat.teams.get(payload.team)), is_new_message=True)
+    return Reply(remove_question(await chat.teams.get(payload.team)), is_new_message=True)
 
 
 async def remove_team(chat: Chat, turn: Turn, payload: TeamPayload) -> Reply:
     """Remove a team."""
     entry = new_entry_id()
     team = await chat.teams.remove(payload.team, turn.actor, turn.now, entry_id=entry)
-    return Reply(cards.team_removed(team, turn.actor.name, entry))
+    return Reply(team_removed(team, turn.actor.name, entry))

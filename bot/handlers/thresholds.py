@@ -6,7 +6,8 @@ from bot.chat import Chat
 from bot.handlers.common import parse_number, pick_team, role_in
 from bot.payloads import Payload, Text
 from bot.turn import Reply, Turn
-from cards import thresholds as cards
+from cards import general
+from cards.thresholds import thresholds_card, what_if_card
 from services.audit import new_entry_id
 from services.errors import InvalidError
 from services.model import Team
@@ -36,7 +37,7 @@ async def show_threshold(chat: Chat, turn: Turn, argument: str) -> Reply:
         config = await chat.config.stored(turn.now)
         own = [team for team in await chat.teams.list() if team.anomaly_threshold is not None]
         currency = (await chat.costs.state()).currency
-        return Reply(cards.thresholds(config, own, currency, role_in(turn)))
+        return Reply(thresholds_card(config, own, currency, role_in(turn)))
     typed = TYPED.fullmatch(argument.strip())
     if typed is None or not any(typed.groups()):
         raise InvalidError(
@@ -64,7 +65,7 @@ async def _what_if(chat: Chat, turn: Turn, value: str, minimum: str, team: Team 
     if team is not None and min_increase is not None:
         raise InvalidError("The smallest increase is the same for all teams. Leave out the team.")
     result = await chat.what_ifs.ask(turn.now, percent=percent, least=min_increase, team=team)
-    return Reply(cards.what_if(result, team, role_in(turn), chat.sample))
+    return Reply(what_if_card(result, team, role_in(turn), chat.sample))
 
 
 def _percent(text: str) -> float:
@@ -103,4 +104,4 @@ async def save_threshold(chat: Chat, turn: Turn, payload: ThresholdPayload) -> R
             f"smallest increase {set_money(config.min_increase, currency)}."
         )
     is_changed = await chat.audit.get(entry) is not None
-    return Reply(cards.threshold_saved(text, turn.actor.name, entry if is_changed else None))
+    return Reply(general.setting_saved(text, turn.actor.name, entry if is_changed else None))

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from bot.actions import BUTTONS, read_press
 from bot.payloads import MAX_TEXT
-from cards import general, settings, thresholds
+from cards import general
+from cards.audit_trail import audit_trail
+from cards.thresholds import what_if_card
 from services.errors import InvalidError
 from services.model import SpanDays, WhatIf
 from tests.cards.examples import HOSTILE, LARGEST, ORDINARY, every
@@ -49,9 +51,9 @@ def cards() -> Iterator[tuple[str, Data]]:
     for verb, data in asking.items():
         for number in (2, 20):
             choices = [(f"Team {i}", verb, {**data, "team": f"t{i}"}) for i in range(number)]
-            yield f"which team, {verb}", general.which("Team", choices)
-    yield "history of a team", settings.history([], 2, True, " of Search", "t1")
-    yield "what if, a larger increase", thresholds.what_if(LARGER_INCREASE, None, "admin", False)
+            yield f"which team, {verb}", general.team_choice("Team", choices)
+    yield "history of a team", audit_trail([], 2, True, " of Search", "t1")
+    yield "what if, a larger increase", what_if_card(LARGER_INCREASE, None, "admin", False)
 
 
 def sent() -> Iterator[tuple[str, Data]]:

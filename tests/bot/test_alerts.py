@@ -113,7 +113,7 @@ async def test_many_at_once_are_eight_cards_and_one_digest(mongo_url: str, tmp_p
             clock.move(minutes=5)
             await here.tick()
         assert len(cards(here)) == 8
-        assert len(here.messages("channel", "Together in one message")) == 1
+        assert len(here.messages("channel", "Grouped in one message")) == 1
         clock.move(minutes=50)
         await here.tick()
         assert len(cards(here)) == 11

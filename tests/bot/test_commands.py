@@ -25,7 +25,7 @@ THREE_SLOTS = f"Next: {SLOT}, {SLOT} and {SLOT}"
 EXAMPLES: tuple[tuple[str, str, str, str, str], ...] = (
     ("help", "help", "You are an admin", "You are a viewer", ""),
     ("teams [text]", "teams", "7 teams", "7 teams", ""),
-    ("teams [text]", "teams check", "2 teams fit “check”", "2 teams fit", ""),
+    ("teams [text]", "teams check", "2 teams match “check”", "2 teams match", ""),
     ("team <team>", "team search", r"Search\nAWS account \d{12}", r"Search\nAWS account", ""),
     ("preview <team>", "preview search", "What changed", "What changed", ""),
     ("preview admin", "preview admin", "All teams", "Only admins see the consolidated", ""),
@@ -70,10 +70,10 @@ EXAMPLES: tuple[tuple[str, str, str, str, str], ...] = (
         "",
     ),
     ("anomalies [team]", "anomalies", "No anomalies", "No anomalies", ""),
-    ("anomalies [team]", "anomalies search", "of Search", "of Search", ""),
+    ("anomalies [team]", "anomalies search", "for Search", "for Search", ""),
     ("status", "status", "Data through", "Data through", ""),
     ("whoami", "whoami", "You are an admin", "You are a viewer", ""),
-    ("add team", "add team", "Add a team", DENIED, ""),
+    ("add team", "add team", "Add team", DENIED, ""),
     (
         'add team "Name" 012345678901 mail@x [admin@x …]',
         'add team "Data {n}" 00000000000{n} d{n}@example.org a@example.org',
@@ -81,16 +81,16 @@ EXAMPLES: tuple[tuple[str, str, str, str, str], ...] = (
         DENIED,
         "team.add",
     ),
-    ("edit team <team>", "edit team search", "Change a team", DENIED, ""),
+    ("edit team <team>", "edit team search", "Edit team", DENIED, ""),
     ("remove team <team>", "remove team search", "Remove Search[?]", DENIED, ""),
     ("import teams", "import teams", "Import teams", DENIED, ""),
     ("export teams", "export teams", "team_name,aws_account_id", DENIED, ""),
-    ("threshold", "threshold", "more than 20% is marked", "more than 20% is marked", ""),
+    ("threshold", "threshold", "up more than 20%", "up more than 20%", ""),
     ("threshold 25", "threshold 25", "20% to 25%", "20% to 25%", ""),
     ("threshold 35 for <team>", "threshold 35 for search", "for Search", "for Search", ""),
     ("threshold min 50", "threshold min 50", r"\$25.00 to \$50.00", r"\$25.00 to \$50.00", ""),
-    ("send <team>", "send search", "1 mail to Search", DENIED, ""),
-    ("run report", "run report", "mails to", DENIED, ""),
+    ("send <team>", "send search", "1 email to Search", DENIED, ""),
+    ("run report", "run report", "emails to", DENIED, ""),
     (
         "expect <team> +30% from <day> to <day> because …",
         "expect search +30% from 3 Nov to 20 Nov because migration {n}",
@@ -98,8 +98,8 @@ EXAMPLES: tuple[tuple[str, str, str, str, str], ...] = (
         DENIED,
         "plan.add",
     ),
-    ("alerts", "alerts", "Where alerts go", DENIED, ""),
-    ("alerts here", "alerts here", "Alerts come here", DENIED, "alerts.on"),
+    ("alerts", "alerts", "Where alerts are sent", DENIED, ""),
+    ("alerts here", "alerts here", "Alerts are sent here", DENIED, "alerts.on"),
     ("alerts off", "alerts off", "No more alerts come here", DENIED, "alerts.off"),
     ("schedule", "schedule", THREE_SLOTS, THREE_SLOTS, ""),
     (
@@ -109,7 +109,7 @@ EXAMPLES: tuple[tuple[str, str, str, str, str], ...] = (
         DENIED,
         "config.change",
     ),
-    ("recipients", "recipients", "the admins' report", DENIED, ""),
+    ("recipients", "recipients", "The admin report", DENIED, ""),
     (
         "recipients add mail@x",
         "recipients add fin{n}@example.org",
@@ -188,7 +188,7 @@ async def test_an_admin_is_answered_and_each_change_stands_in_the_trail(
             assert newest["action"] == example[4]
             assert newest["actor"] == {"door": "chat", "name": "Ana", "id": ANA.object_id}
             history = await here.says("history")
-            assert "Ana, card" in history.text
+            assert "Ana, Teams" in history.text
     here.database["teams"].delete_many({"team_name": {"$regex": r"^Data \d"}})
 
 

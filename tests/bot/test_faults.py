@@ -67,7 +67,7 @@ async def test_an_answer_that_is_refused_for_good_is_no_error_and_the_next_one_w
 ) -> None:
     here.sim.faults.append(Fault(status=413, code="MessageSizeTooBig", path=WORDS))
     assert (await here.sim.say("help")).status == 201
-    assert "What you can write" in (await here.says("help")).text
+    assert "Everyday" in (await here.says("help")).text
 
 
 async def test_slow_answers_of_teams_hold_no_request_up(here: World) -> None:
@@ -80,7 +80,7 @@ async def test_slow_answers_of_teams_hold_no_request_up(here: World) -> None:
     assert (await first).status == 201  # while Teams still holds the reply back
     assert len(here.sim.messages) == before + 1
     held.set()
-    await here.sim.until(lambda: "What you can write" in here.sim.newest.text)
+    await here.sim.until(lambda: "Everyday" in here.sim.newest.text)
 
 
 async def test_a_press_is_answered_though_the_card_cannot_be_replaced_now(here: World) -> None:
@@ -115,7 +115,7 @@ async def test_a_run_goes_on_and_its_card_is_finished_whatever_happens_to_update
     sent = here.database["deliveries"].count_documents({"state": "sent"})
     fault = Fault(status=500, code="ServiceError", times=10_000, method="PUT")
     here.sim.faults.append(fault)
-    turn = await here.sim.press(question, "Send 1 mail")
+    turn = await here.sim.press(question, "Send 1 email")
     assert "2026-W48" in said(turn)
     await here.quiet()
     assert here.database["deliveries"].count_documents({"state": "sent"}) == sent + 1
@@ -128,7 +128,7 @@ async def test_a_run_whose_card_teams_does_not_take_for_a_while_is_shown_to_its_
     question = await here.says("send checkout", ANA, "channel")
     fault = Fault(status=503, times=10_000, method="PUT")
     here.sim.faults.append(fault)
-    await here.sim.press(question, "Send 1 mail")
+    await here.sim.press(question, "Send 1 email")
     await here.quiet()
     assert "1 of 1 sent" not in question.text
     fault.times = 0

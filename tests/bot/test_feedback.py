@@ -112,15 +112,19 @@ async def test_too_small_offers_a_floor_that_hides_what_it_said_and_undo_tells_i
         (_,) = await here.judged(D0)
         (small,) = await here.judged(D0 + timedelta(days=8))
         said = await here.press(small, r"Too small \(admins\)")
-        offered = "Raise the floor from $25 to $150? It would have hidden 1 of the last 2 alerts"
+        offered = (
+            "Raise the alert minimum from $25 to $150? It would have hidden 1 of the last 2 alerts"
+        )
         assert offered in said
         assert offered in small.text
-        refused = await here.here.press(small, "Raise floor to .*", BOB)
+        refused = await here.here.press(small, "Raise the minimum to .*", BOB)
         assert "Only admins can do this" in refused
         old = small.as_it_was(-1)
-        said = await here.press(small, "Raise floor to .*")
-        assert "Floor of this account: $150, by Ana" in said
-        assert "Floor of this account: $150, by Ana" in await here.press(old, "Raise floor to .*")
+        said = await here.press(small, "Raise the minimum to .*")
+        assert "Alert minimum for this account: $150, set by Ana" in said
+        assert "Alert minimum for this account: $150, set by Ana" in await here.press(
+            old, "Raise the minimum to .*"
+        )
         assert here.here.database["audit"].count_documents({"action": "floor.change"}) == 1
 
         assert await here.judged(third) == []
@@ -129,7 +133,7 @@ async def test_too_small_offers_a_floor_that_hides_what_it_said_and_undo_tells_i
         assert "too small" in listed.text
 
         history = await here.here.says("history checkout", ANA)
-        assert "Checkout: floor none > 150" in history.text
+        assert "Checkout: alert minimum none → 150" in history.text
         entry = here.here.database["audit"].find_one({"action": "floor.change"})
         undone = await here.here.press(history, "Undo", ANA, {"entry": entry["_id"]})
         assert "The floor is as it was before" in undone
@@ -151,13 +155,13 @@ async def test_a_floor_tells_what_grows_past_it_and_a_stale_offer_is_refused_in_
         (small,) = await here.judged(D0)
         await here.press(small, r"Too small \(admins\)")
         old = small.as_it_was(-1)
-        await here.press(small, "Raise floor to .*")
+        await here.press(small, "Raise the minimum to .*")
         anomaly = here.here.database["anomalies"].find_one({"status": "too_small"})
         higher = {"verb": "floor.raise", "anomaly": anomaly["_id"], "value": "200"}
         await here.here.sim.press_raw(small, higher, ANA)
         await here.here.quiet()
         assert "Ana has set the floor to $200.00 already" in await here.press(
-            old, "Raise floor to .*"
+            old, "Raise the minimum to .*"
         )
         assert await here.judged(second) == []
         (told,) = await here.passed()
@@ -180,7 +184,7 @@ async def test_what_is_like_an_answered_one_is_not_told_and_more_than_that_is(
         (message,) = await here.judged(D0)
         said = await here.press(message, title)
         until = (here.clock.now + timedelta(days=quiet_days)).date()
-        assert f"Until {until.day} {until:%b %Y} none of" in said
+        assert f"alerts for this account are muted until {until.day} {until:%b %Y}, up to" in said
         assert await here.judged(again) == []
         assert here.statuses() == [status, status]
         (told,) = await here.judged(more)
@@ -227,7 +231,7 @@ async def test_an_accepted_level_is_told_no_more_and_a_rise_above_it_is(
         (message,) = await here.judged(D0)
         await here.passed(2)
         said = await here.press(message, r"Accept as new normal \(admins\)")
-        assert "This level is normal from now on" in said
+        assert "This level is now treated as normal" in said
         assert await here.judged(more - timedelta(days=1)) == []
         (told,) = await here.judged(more)
         assert "NEW ANOMALY" in told.text

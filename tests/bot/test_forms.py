@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from cards.elements import MOST_BYTES, size_of
+from cards.elements import MAX_BYTES, size_of
 from tests.bot.agent import World, world
 from tests.servers.teams import ANA, BOB, Message
 
@@ -58,7 +58,7 @@ async def test_very_long_input_does_not_come_back_in_a_card_that_is_too_large(
         form, "Change", ANA, {"day": "x" * 9_000, "hour": "7", "zone": "y" * 9_000}
     )
     assert "Nothing was changed" in form.text
-    assert size_of(form.card) <= MOST_BYTES
+    assert size_of(form.card) <= MAX_BYTES
     assert "y" * 100 not in str(form.card)
 
 
@@ -94,7 +94,7 @@ async def test_a_refusal_names_what_is_for_admins(here: World) -> None:
 async def test_the_history_tells_runs_answers_and_settings_in_words(here: World) -> None:
     (team,) = await here.add_teams("Told")
     question = await here.says(f"send {team.team_name}", ANA)
-    await here.sim.press(question, "Send 1 mail", ANA)
+    await here.sim.press(question, "Send 1 email", ANA)
     await here.sim.until(lambda: "1 of 1 sent" in question.text)
     await here.says("recipients add told@example.org", ANA)
     _, alert = await here.alert(team)

@@ -97,14 +97,14 @@ async def too_small(here: World) -> Made:
     _, message = await here.alert(made)
     await here.press(message, r"Too small \(admins\)")
     await here.quiet()
-    return message, r"Raise floor to \$600 .*"
+    return message, r"Raise the minimum to \$600 .*"
 
 
 async def raised_floor(here: World) -> Made:
     message, title = await too_small(here)
     await here.press(message, title)
     await here.quiet()
-    return message, "Undo floor .*"
+    return message, "Undo the minimum .*"
 
 
 async def list_of_anomalies(here: World) -> Made:
@@ -114,7 +114,7 @@ async def list_of_anomalies(here: World) -> Made:
 
 async def sent_question(here: World) -> Made:
     (made,) = await here.add_teams(f"Sent {next(NUMBERS)}")
-    return await here.says(f"send {made.team_name}", ANA, "channel"), "Send 1 mail"
+    return await here.says(f"send {made.team_name}", ANA, "channel"), "Send 1 email"
 
 
 async def finished_run(here: World) -> Made:
@@ -156,21 +156,29 @@ CASES: dict[str, Case] = {
         Case("preview", typed("team search", "Preview"), "Search", "Search", fresh=True),
         Case(
             "email",
-            typed("preview search", "Open e-mail"),
+            typed("preview search", "Open email"),
             "Report 2026-W48",
             "Report 2026-W48",
             fresh=True,
         ),
-        Case("run.details", finished_run, "one team's report", "one team's report", fresh=True),
+        Case("run.details", finished_run, "team report", "team report", fresh=True),
         Case("anomalies", typed("help", "Anomalies"), "anomal", "anomal", fresh=True),
         Case("anomaly.open", list_of_anomalies, "more than expected", "more than", fresh=True),
         Case("anomaly.answer", an_alert, "EXPECTED.* by Ana", "EXPECTED.* by Ana", True),
-        Case("floor.raise", too_small, "account: .600, by Ana", "account: .600, by Ana", True),
-        Case("floor.undo", raised_floor, "Raise the floor from", "was undone already", True),
+        Case(
+            "floor.raise",
+            too_small,
+            "account: .600, set by Ana",
+            "account: .600, set by Ana",
+            True,
+        ),
+        Case(
+            "floor.undo", raised_floor, "Raise the alert minimum from", "was undone already", True
+        ),
         Case("cancel", typed("add team", "Cancel"), "Cancelled by Ana", "Cancelled by Ana"),
         Case("undo", new_team, "was removed again. Undone by Ana", "was undone already", True),
         Case("history", typed("history", "Older"), "Changes", "Changes"),
-        Case("team.form", typed("team search", "Edit"), "Change a team", "Change", fresh=True),
+        Case("team.form", typed("team search", "Edit"), "Edit team", "Edit", fresh=True),
         Case("team.save", typed("add team", "Save"), "was added by Ana", "already", True),
         Case("team.remove", typed("team search", "Remove"), "Remove Search", "Remove", fresh=True),
         Case("team.remove.yes", removal, "removed by Ana", "no team with this id", True),
@@ -192,11 +200,13 @@ CASES: dict[str, Case] = {
             "cancelled already",
             True,
         ),
-        Case("send", typed("preview search", "Send"), "1 mail to Search", "1 mail to", fresh=True),
+        Case(
+            "send", typed("preview search", "Send"), "1 email to Search", "1 email to", fresh=True
+        ),
         Case("send.yes", sent_question, "2026-W48", "2026-W48", True),
         Case("schedule.save", typed("schedule", "Change"), "Saved by Ana", "Saved by Ana", True),
         Case("recipients.save", typed("recipients", "Save"), "Saved by Ana", "Saved", True),
-        Case("alerts.here", alerts_off, "Alerts come here", "Alerts come here", True),
+        Case("alerts.here", alerts_off, "Alerts are sent here", "Alerts are sent here", True),
         Case("alerts.off", alerts_on, "Turned off by Ana", "No alerts are sent", True),
         Case("alerts.test", alerts_on, "alerts reach this", "test message was posted"),
         Case("roles.revoke", granted, "Revoked by Ana", "not an admin who was granted", True),

@@ -123,7 +123,7 @@ async def test_a_team_is_added_by_form_with_what_was_typed_kept_and_taken_back(
     assert "was removed again. Undone by Ana" in await press(here, form, "Undo")
     assert await team(here, "Payments") is None
     (entry,) = [line for line in await whole_history(here) if "Payments added" in line]
-    assert "Ana, card" in entry
+    assert "Ana, Teams" in entry
     assert "(undone)" in entry
 
 
@@ -183,7 +183,7 @@ async def test_a_team_is_added_typed_changed_and_removed_and_each_is_taken_back(
     assert stored.team_email == "t@example.org"
 
     question = await here.says("remove team typed one")
-    assert "Its costs, reports and history are kept" in question.text
+    assert "Its costs, reports and history stay stored" in question.text
     assert "removed by Ana" in await press(here, question, "Remove")
     assert await team(here, "Typed One") is None
     assert "is back" in await press(here, question, "Undo")
@@ -220,7 +220,7 @@ async def imported(here: World, question: Message) -> None:
     assert await team(here, "Imported A") is None
     text = await press(here, question, "Confirm 3")
     assert "2 added, 1 changed" in text
-    assert "2 with errors left out. Imported by Ana" in text
+    assert "2 skipped because of errors. Imported by Ana" in text
     stored = await team(here, "Imported, B")
     assert stored is not None
     assert stored.aws_account_id == "888800000002"
@@ -546,19 +546,19 @@ async def test_a_teams_report_is_asked_for_and_sent_once_however_often_it_is_pre
     question = await here.says("send search", ANA, "channel")
     found = await team(here, "Search")
     assert found is not None
-    assert "1 mail to Search" in question.text
+    assert "1 email to Search" in question.text
     assert found.team_email in question.text.replace("\\", "")
-    assert "0 sent before" in question.text
-    await asyncio.gather(*(here.sim.press(question.as_it_was(), "Send 1 mail") for _ in range(3)))
+    assert "None sent before" in question.text
+    await asyncio.gather(*(here.sim.press(question.as_it_was(), "Send 1 email") for _ in range(3)))
     await here.sim.until(lambda: "1 of 1 sent" in question.text)
     await here.quiet()
-    await here.sim.press(question.as_it_was(), "Send 1 mail")
+    await here.sim.press(question.as_it_was(), "Send 1 email")
     await here.quiet()
     assert [mail.recipient for mail in smtp.mails] == [found.team_email]
     assert "by Ana" in question.text
     again = await here.says("send search")
-    assert "1 sent before" in again.text
-    await here.sim.press(again, "Send 1 mail")
+    assert "1 already sent" in again.text
+    await here.sim.press(again, "Send 1 email")
     await here.sim.until(lambda: "1 of 1 sent" in again.text)
     await here.quiet()
     assert len(smtp.mails) == 2
@@ -572,9 +572,9 @@ async def test_the_weeks_reports_go_out_with_progress_and_what_failed_is_retried
     here, smtp = mailing
     smtp.mails.clear()
     question = await here.says("run report", ANA, "channel")
-    assert "6 mails to 6 teams" in question.text
+    assert "6 emails to 6 teams" in question.text
     assert "1 to admins" in question.text
-    await here.sim.press(question, "Send 7 mails")
+    await here.sim.press(question, "Send 7 emails")
     await here.sim.until(lambda: "6 of 7 sent" in question.text)
     await here.quiet()
     assert "550 mailbox full" in question.text
@@ -617,11 +617,11 @@ async def test_a_question_of_another_week_sends_nothing(here: World) -> None:
 async def test_the_preview_leads_to_the_mail_itself(here: World) -> None:
     (team,) = [one for one in await here.agent.wired.teams.list() if one.team_name == "Search"]
     preview = await here.says("preview search")
-    mail = await pressed_for_new(here, preview, "Open e-mail")
+    mail = await pressed_for_new(here, preview, "Open email")
     assert "SAMPLE DATA" in mail.text
     assert f"To {team.team_email}" in mail.text
     admin = await here.says("preview admin")
-    whole = await pressed_for_new(here, admin, "Open e-mail")
+    whole = await pressed_for_new(here, admin, "Open email")
     assert "AWS costs" in whole.text
 
 
@@ -713,10 +713,10 @@ async def test_the_command_that_was_meant_is_a_button_with_the_rights_of_whoever
 
 async def test_a_refreshed_status_says_when_it_was_looked_at(here: World) -> None:
     status = await here.says("status")
-    assert "Looked at 24 Nov 09:00:00 UTC." in status.text
+    assert "Checked 24 Nov 09:00:00 UTC." in status.text
     await here.press(status, "Refresh")
     await here.quiet()
-    assert "Looked at 24 Nov 09:00:00 UTC." in status.text
+    assert "Checked 24 Nov 09:00:00 UTC." in status.text
     assert status.version == 2
 
 
@@ -736,9 +736,9 @@ async def test_history_undoes_a_change_of_the_past_and_says_so(here: World) -> N
 
 async def test_alerts_are_turned_on_tested_and_off(here: World) -> None:
     on = await here.says("alerts here", ANA, "channel")
-    assert "Alerts come here" in on.text
+    assert "Alerts are sent here" in on.text
     again = await here.says("alerts here", ANA, "channel")
-    assert "Alerts come here" in again.text
+    assert "Alerts are sent here" in again.text
     known = set(here.sim.messages)
     assert "A test message was posted" in await press(here, on, "Test")
     (test,) = [one for name, one in here.sim.messages.items() if name not in known]

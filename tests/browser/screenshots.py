@@ -74,7 +74,7 @@ async def take(page: Page, team: str, folder: Path) -> None:
     """An alert in a channel, before and after somebody has answered; a report in a chat."""
     await page.chat(CHANNEL)
     await page.say("alerts here")
-    await page.see("Alerts come here")
+    await page.see("Alerts are sent here")
     await page.see(team, "Expected")
     await page.screen(folder / "teams-alert.png", *DESKTOP)
     await page.screen(folder / "teams-alert-phone.png", *PHONE)

@@ -73,14 +73,14 @@ async def welcomed(page: Page) -> None:
 
 async def adds_a_team_by_form(page: Page) -> None:
     await page.say("add team")
-    await page.see("Add a team")
-    await page.fill(Name="Checkout", AWS_account_id="1234", Mail="checkout@example.org")
+    await page.see("Add team")
+    await page.fill(Name="Checkout", AWS_account_ID="1234", Email="checkout@example.org")
     await page.press("Save")
-    await page.see("Add a team", "has 4 digits, needs 12")
+    await page.see("Add team", "has 4 digits, needs 12")
     assert await page.value("Name") == "Checkout"
-    assert await page.value("AWS account id") == "1234"
+    assert await page.value("AWS account ID") == "1234"
     await page.shot("form-with-a-mistake")
-    await page.fill(AWS_account_id=CHECKOUT)
+    await page.fill(AWS_account_ID=CHECKOUT)
     await page.press("Save")
     stored = await page.see(f"by {ME}", CHECKOUT)
     assert "checkout@example.org" in stored
@@ -106,7 +106,7 @@ async def previews(page: Page) -> None:
     preview = await page.see("Checkout", CHECKOUT, "What changed", "Last 7 days")
     assert await page.charts() > 0
     assert "data through" in preview
-    assert {"Send", "Open e-mail", "Explain"} <= set(await page.buttons())
+    assert {"Send", "Open email", "Explain"} <= set(await page.buttons())
     await page.shot("preview")
 
 
@@ -123,12 +123,12 @@ async def changes_the_threshold(page: Page) -> None:
 
 async def sends(page: Page, smtp: FakeSmtp) -> None:
     await page.say("run report")
-    asked = await page.see("4 mails", "4 teams")
+    asked = await page.see("4 emails", "4 teams")
     assert smtp.mails == []
     assert re.search(r"\d{4}-W\d\d", asked)
-    assert "Nobody gets the admins' report" in asked
+    assert "The admin report has no recipients" in asked
     await page.shot("send-asked")
-    await page.press("Send 4 mails")
+    await page.press("Send 4 emails")
     await page.see("4 of 4 sent", f"by {ME}")
     await page.shot("sent")
     assert smtp.by_recipient == {
@@ -139,7 +139,7 @@ async def sends(page: Page, smtp: FakeSmtp) -> None:
 async def asks_for_alerts(page: Page) -> None:
     await page.chat(CHANNEL)
     await page.say("alerts here")
-    await page.see("Alerts come here", ME)
+    await page.see("Alerts are sent here", ME)
     await page.shot("alerts-here")
 
 

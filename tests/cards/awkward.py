@@ -7,8 +7,13 @@ from datetime import date
 from decimal import Decimal
 from functools import cache
 
-from cards import anomalies, costs, reports, settings, teams
+from cards.alerts import alert_card
+from cards.anomaly_lists import anomaly_list
+from cards.audit_trail import audit_trail
+from cards.costs import cost_explanation
 from cards.elements import Element
+from cards.previews import admin_preview, team_preview
+from cards.teams import team_card, team_list
 from services.admin_reports import AdminReportBuilder
 from services.analysis.figures import account_figures
 from services.model import (
@@ -65,6 +70,13 @@ def millions(texts: Texts, currency: str = "USD") -> AccountFigures:
     return _figures(currency, *usage, credit)
 
 
+def tens_of_millions(texts: Texts, currency: str) -> AccountFigures:
+    """The longest amounts that a phone must show whole, above zero and below."""
+    usage = _grown(texts.service(0), 18_797.0, 617_283.945, Category.USAGE)
+    credit = _grown("Credits", -399_731.28, -1_234_567.89, Category.CREDIT)
+    return _figures(currency, usage, credit)
+
+
 def less_than_nothing(texts: Texts) -> AccountFigures:
     """Credits that are worth more than what was used."""
     usage = _grown(texts.service(0), 18_797.0, 19_339.6, Category.USAGE)
@@ -77,19 +89,23 @@ def every_awkward() -> dict[str, Element]:
     found = dict(_figured(ORDINARY, "millions"))
     found.update(_figured(LEFTWARDS, "right to left"))
     francs = report(ORDINARY, millions(ORDINARY, "CHF"))
-    found["francs: preview"] = reports.team_preview(francs, "viewer")
-    found["francs: explain"] = costs.explain(francs)
+    found["francs: preview"] = team_preview(francs, "viewer")
+    found["francs: explain"] = cost_explanation(francs)
+    for currency in ("USD", "CHF"):
+        whole = report(ORDINARY, tens_of_millions(ORDINARY, currency))
+        found[f"tens of millions: preview, {currency}"] = team_preview(whole, "viewer")
+        found[f"tens of millions: explain, {currency}"] = cost_explanation(whole)
     below = report(ORDINARY, less_than_nothing(ORDINARY))
-    found["less than nothing: preview"] = reports.team_preview(below, "viewer")
-    found["less than nothing: team"] = teams.team_card(below, "viewer")
-    found["less than nothing: explain"] = costs.explain(below)
-    found["right to left: teams"] = teams.team_list(
+    found["less than nothing: preview"] = team_preview(below, "viewer")
+    found["less than nothing: team"] = team_card(below, "viewer")
+    found["less than nothing: explain"] = cost_explanation(below)
+    found["right to left: teams"] = team_list(
         [team(LEFTWARDS, i) for i in range(4)], 4, 1, 1, "", "viewer", sample=False
     )
-    found["right to left: history"] = settings.history(
+    found["right to left: history"] = audit_trail(
         history_lines(LEFTWARDS), 1, more=False, whose="", team_id=""
     )
-    found["millions: admin preview"] = reports.admin_preview(of_all_teams(ORDINARY), "admin")
+    found["millions: admin preview"] = admin_preview(of_all_teams(ORDINARY), "admin")
     return found
 
 
@@ -104,17 +120,17 @@ def _figured(texts: Texts, name: str) -> Named:
     )
     raised = (threshold_anomaly(figures, texts), event)
     whole = report(texts, figures, anomalies=(event,))
-    yield f"{name}: preview", reports.team_preview(whole, "admin")
-    yield f"{name}: explain", costs.explain(whole)
+    yield f"{name}: preview", team_preview(whole, "admin")
+    yield f"{name}: explain", cost_explanation(whole)
     for kind, one in zip(("threshold", "event"), raised, strict=True):
-        yield f"{name}: alert, {kind}", anomalies.alert(news(texts, one, figures=figures))
+        yield f"{name}: alert, {kind}", alert_card(news(texts, one, figures=figures))
     lines = [
         AnomalyLine(team_name=texts.name(i), anomaly=event.model_copy(update={"id": str(i)}))
         for i in range(3)
     ]
     yield (
         f"{name}: anomalies",
-        anomalies.anomaly_list(lines, 3, 1, 1, None, sample=False),
+        anomaly_list(lines, 3, 1, 1, None, sample=False),
     )
 
 

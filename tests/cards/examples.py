@@ -14,8 +14,25 @@ from typing import Any
 
 from bot.commands import help_lines
 from bot.handlers.team_files import csv_parts
-from cards import anomalies, costs, general, plans, reports, settings, teams, thresholds
+from cards import general
+from cards.alert_buttons import Audience
+from cards.alerts import alert_card
+from cards.anomaly_lists import anomaly_digest, anomaly_list
+from cards.audit_trail import AuditLine, audit_trail
+from cards.conversations import alert_conversations, alerts_on
+from cards.costs import cost_explanation, cost_history
 from cards.elements import Element
+from cards.field_names import setting_errors
+from cards.planned_changes import planned_change_added
+from cards.previews import admin_preview, email_text, team_preview
+from cards.recipients import recipients_card
+from cards.roles import admin_list, whoami_card
+from cards.runs import run_details, run_progress, run_result, run_trouble, send_question
+from cards.schedule import schedule_card, schedule_saved
+from cards.status import StatusFacts, status_card
+from cards.team_import import import_done, import_form, import_question, team_export
+from cards.teams import remove_question, team_card, team_form, team_list, team_removed, team_stored
+from cards.thresholds import thresholds_card, what_if_card
 from services.admin_reports import AdminReportBuilder
 from services.analysis.figures import account_figures
 from services.analysis.history import daily, day_amounts, largest_services, total, weeks
@@ -395,7 +412,7 @@ def entry(texts: Texts, i: int, action: str, **more: Any) -> AuditEntry:
     return AuditEntry(**{**values, **more})
 
 
-def history_lines(texts: Texts) -> list[settings.HistoryLine]:
+def history_lines(texts: Texts) -> list[AuditLine]:
     entries = [
         (
             entry(
@@ -447,7 +464,7 @@ def history_lines(texts: Texts) -> list[settings.HistoryLine]:
         ),
     ]
     return [
-        settings.HistoryLine(one, subject, one.action.startswith(("team", "config")))
+        AuditLine(one, subject, one.action.startswith(("team", "config")))
         for one, subject in entries
     ]
 
@@ -503,12 +520,15 @@ def _general(texts: Texts) -> Named:
     yield "welcome in a channel", general.welcome("channel", "Datadog", sample=False)
     yield "help of a viewer", general.help_card(help_lines("viewer"), "viewer", sample=True)
     yield "help of an admin", general.help_card(help_lines("admin"), "admin", sample=False)
-    yield "unknown command", general.unknown(texts.typed, "teams")
-    yield "unknown, nothing close", general.unknown(texts.typed, None)
-    yield "nothing said", general.unknown("", None)
-    yield "denied", general.denied("change thresholds", [texts.person, "Kim Ito"])
-    yield "denied, nobody is an admin", general.denied("change thresholds", [])
-    yield "denied, many admins", general.denied("change thresholds", [texts.person] * 40)
+    yield "unknown command", general.unknown_command(texts.typed, "teams")
+    yield "unknown, nothing close", general.unknown_command(texts.typed, None)
+    yield "nothing said", general.unknown_command("", None)
+    yield "denied", general.permission_denied("change thresholds", [texts.person, "Kim Ito"])
+    yield "denied, nobody is an admin", general.permission_denied("change thresholds", [])
+    yield (
+        "denied, many admins",
+        general.permission_denied("change thresholds", [texts.person] * 40),
+    )
     yield "error", general.error(texts.says(REFUSED), "7f3a")
     yield "working", general.working("Reading costs…")
     yield "closed", general.closed(f"Cancelled by {texts.person}. Nothing was changed.")
@@ -516,20 +536,20 @@ def _general(texts: Texts) -> Named:
         (f"{one.team_name}, {one.aws_account_id}", "explain", {"team": one.id, "period": "x"})
         for one in (team(texts, i) for i in range(84 * texts.scale))
     ]
-    yield "which of none", general.which(texts.typed, [])
-    yield "which, no name", general.which("", [])
-    yield "which of three", general.which(texts.typed, some[:3])
-    yield "which of many", general.which(texts.typed, some)
+    yield "which of none", general.team_choice(texts.typed, [])
+    yield "which, no name", general.team_choice("", [])
+    yield "which of three", general.team_choice(texts.typed, some[:3])
+    yield "which of many", general.team_choice(texts.typed, some)
 
 
 def _teams(texts: Texts) -> Named:
     found = [team(texts, i) for i in range(12)]
-    yield "no teams", teams.team_list([], 0, 1, 1, "", "admin", sample=False)
-    yield "no team fits", teams.team_list([], 0, 1, 1, texts.typed, "viewer", sample=False)
-    yield "teams of a viewer", teams.team_list(found[:3], 3, 1, 1, "", "viewer", sample=True)
+    yield "no teams", team_list([], 0, 1, 1, "", "admin", sample=False)
+    yield "no team fits", team_list([], 0, 1, 1, texts.typed, "viewer", sample=False)
+    yield "teams of a viewer", team_list(found[:3], 3, 1, 1, "", "viewer", sample=True)
     yield (
         "teams in the middle",
-        teams.team_list(found, 84 * texts.scale, 2, 7 * texts.scale, texts.typed, "admin", True),
+        team_list(found, 84 * texts.scale, 2, 7 * texts.scale, texts.typed, "admin", True),
     )
     plan = PlannedChange(
         id="p",
@@ -542,12 +562,12 @@ def _teams(texts: Texts) -> Named:
         at=NOW,
     )
     raised = (anomaly(texts), anomaly(texts, 1))
-    yield "team up", teams.team_card(report(texts, up(texts), anomalies=raised), "admin")
-    yield "team quiet, for a viewer", teams.team_card(report(texts, quiet(texts)), "viewer")
-    yield "team silent", teams.team_card(report(texts, silent(), sample=True), "admin")
+    yield "team up", team_card(report(texts, up(texts), anomalies=raised), "admin")
+    yield "team quiet, for a viewer", team_card(report(texts, quiet(texts)), "viewer")
+    yield "team silent", team_card(report(texts, silent(), sample=True), "admin")
     late = {"expected_through": SPAN.last + timedelta(days=4), "sample": True}
-    yield "team late", teams.team_card(report(texts, down(texts), **late), "viewer")
-    yield "planned change", plans.planned(plan, team(texts))
+    yield "team late", team_card(report(texts, down(texts), **late), "viewer")
+    yield "planned change", planned_change_added(plan, team(texts))
     values = {
         "name": texts.name()[:60],
         "account": "12345",
@@ -560,18 +580,21 @@ def _teams(texts: Texts) -> Named:
         ("admin_emails", f"“{texts.typed}” is no mail address"),
         ("anomaly_threshold", "must be above 0"),
     ]
-    yield "form for a new team", teams.team_form({}, [], None, 20.0)
-    yield "form with problems", teams.team_form(values, wrong, "t1", 20.0)
-    yield "team stored", teams.team_stored(team(texts), "was added", texts.person, "e1", 20.0)
+    yield "form for a new team", team_form({}, [], None, 20.0)
+    yield "form with problems", team_form(values, wrong, "t1", 20.0)
+    yield "team stored", team_stored(team(texts), "was added", texts.person, "e1", 20.0)
     own = team(texts, anomaly_threshold=12.5)
-    yield "team left as it is", teams.team_stored(own, "was left as it is", texts.person, None, 20)
-    yield "remove?", teams.remove_question(team(texts))
-    yield "team removed", teams.team_removed(team(texts), texts.person, "e1")
+    yield (
+        "team left as it is",
+        team_stored(own, "was left as it is", texts.person, None, 20),
+    )
+    yield "remove?", remove_question(team(texts))
+    yield "team removed", team_removed(team(texts), texts.person, "e1")
     pasted = f"team_name,aws_account_id\n{texts.name()},{texts.mail}\n" * 5 * texts.scale**2
-    yield "import form", teams.import_form("", "")
+    yield "import form", import_form("", "")
     yield (
         "import form, wrong",
-        teams.import_form(pasted, f"The header lacks {texts.says('team_email')}."),
+        import_form(pasted, f"The header lacks {texts.says('team_email')}."),
     )
     typed = "1234" if texts.ordinary else texts.typed
     problems = [(14 + i, "aws_account_id", f"{typed} has 4 digits, needs 12") for i in range(12)]
@@ -579,11 +602,14 @@ def _teams(texts: Texts) -> Named:
         f"{texts.name(i)}: mail {texts.mails[i % len(texts.mails)]}"
         for i in range(5 * texts.scale)
     ]
-    yield "import?", teams.import_question(3, 2, 79, problems[:1], changes, "pending")
-    yield "import with many errors", teams.import_question(0, 0, 79, problems, [], "pending")
-    yield "import done", teams.import_done(3, 2, 79, 1, texts.person)
+    yield "import?", import_question(3, 2, 79, problems[:1], changes, "pending")
+    yield (
+        "import with many errors",
+        import_question(0, 0, 79, problems, [], "pending"),
+    )
+    yield "import done", import_done(3, 2, 79, 1, texts.person)
     parts = csv_parts([team(texts, i) for i in range(20 * texts.scale)])
-    yield "export", teams.export(parts[0], 20 * texts.scale, 1, len(parts))
+    yield "export", team_export(parts[0], 20 * texts.scale, 1, len(parts))
 
 
 def _costs(texts: Texts) -> Named:
@@ -593,24 +619,24 @@ def _costs(texts: Texts) -> Named:
     named = [_series(texts.service(0), 271.31, 3.1), _series(texts.service(2), 84.2)]
     yield (
         "costs of a month",
-        costs.history(history(texts, month, *(_cut(one, month) for one in named)), "month"),
+        cost_history(history(texts, month, *(_cut(one, month) for one in named)), "month"),
     )
     gaps = [_cut(one, thirty, gap=True) for one in named]
-    yield "costs with gaps", costs.history(history(texts, thirty, *gaps), "30 days")
-    yield "costs, none", costs.history(history(texts, month), "month")
-    yield "explain up", costs.explain(report(texts, up(texts)))
+    yield "costs with gaps", cost_history(history(texts, thirty, *gaps), "30 days")
+    yield "costs, none", cost_history(history(texts, month), "month")
+    yield "explain up", cost_explanation(report(texts, up(texts)))
     yield (
         "explain down, late",
-        costs.explain(
+        cost_explanation(
             report(texts, down(texts), expected_through=SPAN.last + timedelta(days=4), sample=True)
         ),
     )
-    yield "explain new spend", costs.explain(report(texts, fresh(texts)))
-    yield "explain closed months", costs.explain(report(texts, closed_months(texts)))
-    yield "explain silent", costs.explain(report(texts, silent()))
+    yield "explain new spend", cost_explanation(report(texts, fresh(texts)))
+    yield "explain closed months", cost_explanation(report(texts, closed_months(texts)))
+    yield "explain silent", cost_explanation(report(texts, silent()))
     yield (
         "explain, no change",
-        costs.explain(
+        cost_explanation(
             report(texts, figures(makers.series([5.0] * len(SPAN), service=texts.service())))
         ),
     )
@@ -619,33 +645,36 @@ def _costs(texts: Texts) -> Named:
 def _alerts(texts: Texts) -> Named:
     grown = up(texts)
     crossed = threshold_anomaly(grown, texts)
-    yield "alert", anomalies.alert(news(texts, anomaly(texts), sample=True))
-    yield "alert above threshold", anomalies.alert(news(texts, crossed))
+    yield "alert", alert_card(news(texts, anomaly(texts), sample=True))
+    yield "alert above threshold", alert_card(news(texts, crossed))
     detected = anomaly(
         texts,
         usage=Decimal("3812.904"),
         last=date(2026, 11, 20),
         shares=tuple((texts.service(i), Decimal(1500) / 3**i) for i in range(4)),
     )
-    yield "alert with all", anomalies.alert(news(texts, detected))
-    yield "alert with all, within", anomalies.alert(news(texts, detected, figures=quiet(texts)))
+    yield "alert with all", alert_card(news(texts, detected))
+    yield (
+        "alert with all, within",
+        alert_card(news(texts, detected, figures=quiet(texts))),
+    )
     yield (
         "alert grown",
-        anomalies.alert(news(texts, anomaly(texts), grown_from=Decimal("1004.5"), sample=True)),
+        alert_card(news(texts, anomaly(texts), grown_from=Decimal("1004.5"), sample=True)),
     )
     new_spend = fresh(texts)
     yield (
         "alert of new spend",
-        anomalies.alert(news(texts, threshold_anomaly(new_spend, texts), figures=new_spend)),
+        alert_card(news(texts, threshold_anomaly(new_spend, texts), figures=new_spend)),
     )
     past = threshold_anomaly(grown, texts, start=date(2026, 10, 1))
     yield (
         "alert without team and costs",
-        anomalies.alert(news(texts, past, team=None, figures=None)),
+        alert_card(news(texts, past, team=None, figures=None)),
     )
     over = anomaly(texts, status="ended", end=date(2026, 11, 20))
-    yield "alert ended", anomalies.alert(news(texts, over))
-    yield "alert open again", anomalies.alert(news(texts, anomaly(texts), has_reopened=True))
+    yield "alert ended", alert_card(news(texts, over))
+    yield "alert open again", alert_card(news(texts, anomaly(texts), has_reopened=True))
 
 
 def _answers(texts: Texts) -> Named:
@@ -658,42 +687,48 @@ def _answers(texts: Texts) -> Named:
         ("accepted", {}),
     ]
     for status, more in states:
-        yield f"alert {status}", anomalies.alert(news(texts, answered(texts, status, **more)))
+        yield (
+            f"alert {status}",
+            alert_card(news(texts, answered(texts, status, **more))),
+        )
     yield from _quiet(texts)
     plan = Answer(
         by=texts.person, by_id="plan", at=NOW, reason=texts.reason, until=date(2026, 11, 20)
     )
     yield (
         "alert planned",
-        anomalies.alert(
+        alert_card(
             news(texts, threshold_anomaly(up(texts), texts, status="expected", answer=plan))
         ),
     )
     yield (
-        "alert answered by nobody known",
-        anomalies.alert(news(texts, anomaly(texts, status="accepted"))),
+        "alert answered by somebody unknown",
+        alert_card(news(texts, anomaly(texts, status="accepted"))),
     )
 
 
 def _lists(texts: Texts) -> Named:
     """Many anomalies at once, and runs that did not go out."""
     ten = lines(texts, 10)
-    yield "anomalies", anomalies.anomaly_list(ten, 23, 1, 3, None, sample=True)
+    yield "anomalies", anomaly_list(ten, 23, 1, 3, None, sample=True)
     yield (
         "anomalies in the middle",
-        anomalies.anomaly_list(ten, 23, 2, 3, ("t1", texts.name()), sample=False),
+        anomaly_list(ten, 23, 2, 3, ("t1", texts.name()), sample=False),
     )
-    yield "anomalies at the end", anomalies.anomaly_list(ten[:3], 23, 3, 3, None, sample=False)
-    yield "one anomaly", anomalies.anomaly_list(ten[:1], 1, 1, 1, None, sample=False)
-    yield "no anomalies", anomalies.anomaly_list([], 0, 1, 1, ("t1", texts.name()), sample=False)
+    yield "anomalies at the end", anomaly_list(ten[:3], 23, 3, 3, None, sample=False)
+    yield "one anomaly", anomaly_list(ten[:1], 1, 1, 1, None, sample=False)
+    yield (
+        "no anomalies",
+        anomaly_list([], 0, 1, 1, ("t1", texts.name()), sample=False),
+    )
     many = tuple(lines(texts, 13 * texts.scale))
-    yield "digest", anomalies.digest(DigestContent(lines=many, sample=True))
-    yield "digest of one event", anomalies.digest(DigestContent(lines=many, together=True))
+    yield "digest", anomaly_digest(DigestContent(lines=many, sample=True))
+    yield "digest of one event", anomaly_digest(DigestContent(lines=many, together=True))
     reasons = tuple(
         (texts.mails[i % len(texts.mails)], texts.error) for i in range(2 * texts.scale)
     )
     states_of_runs: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
-        ("with failed mails", {"state": RunState.DONE}, {"sent": 84, "failed": reasons}),
+        ("with failed emails", {"state": RunState.DONE}, {"sent": 84, "failed": reasons}),
         ("that went out after all", {"state": RunState.DONE}, {}),
         (
             "that waits",
@@ -704,7 +739,7 @@ def _lists(texts: Texts) -> Named:
         ("that is tried again", {"kind": RunKind.DAILY}, {}),
     ]
     for name, of_run, of_news in states_of_runs:
-        yield f"run {name}", anomalies.run_trouble(RunContent(run=run(texts, **of_run), **of_news))
+        yield f"run {name}", run_trouble(RunContent(run=run(texts, **of_run), **of_news))
 
 
 def _quiet(texts: Texts) -> Named:
@@ -720,10 +755,10 @@ def _quiet(texts: Texts) -> Named:
         at=NOW,
         entry="e1",
     )
-    yield "alert too small, with an offer", anomalies.alert(news(texts, small, offer=offer))
-    yield "alert too small, floor raised", anomalies.alert(news(texts, small, floor=floor))
+    yield "alert too small, with an offer", alert_card(news(texts, small, offer=offer))
+    yield "alert too small, minimum raised", alert_card(news(texts, small, floor=floor))
     by_itself: list[tuple[str, str, dict[str, Any]]] = [
-        ("below the floor", "too_small", {"by_id": "floor", "floor": Decimal(60)}),
+        ("below the minimum", "too_small", {"by_id": "floor", "floor": Decimal(60)}),
         (
             "like an earlier one",
             "expected",
@@ -735,15 +770,18 @@ def _quiet(texts: Texts) -> Named:
         kept = floor if status == "too_small" else None
         about = anomaly(texts, status=status, answer=answer)
         about = small.model_copy(update={"answer": answer}) if kept else about
-        yield f"alert {name}", anomalies.alert(news(texts, about, floor=kept))
+        yield f"alert {name}", alert_card(news(texts, about, floor=kept))
     level = answered(texts, "accepted").model_copy(
         update={"usage": Decimal("5560.00"), "last": date(2026, 11, 20)}
     )
-    yield "alert accepted, with its level", anomalies.alert(news(texts, level))
-    may: tuple[anomalies.May, ...] = ("admin", "elsewhere", "member", "nobody")
+    yield "alert accepted, with its level", alert_card(news(texts, level))
+    may: tuple[Audience, ...] = ("admin", "elsewhere", "member", "nobody")
     for who in may:
-        yield f"alert for {who}", anomalies.alert(news(texts, anomaly(texts)), who)
-        yield f"alert answered, for {who}", anomalies.alert(news(texts, small, offer=offer), who)
+        yield f"alert for {who}", alert_card(news(texts, anomaly(texts)), who)
+        yield (
+            f"alert answered, for {who}",
+            alert_card(news(texts, small, offer=offer), who),
+        )
 
 
 def _reports(texts: Texts) -> Named:
@@ -772,87 +810,87 @@ def _reports(texts: Texts) -> Named:
         grown,
         anomalies=raised,
         restatement=restated,
-        plan=plan,
+        planned_change=plan,
         sample=True,
         expected_through=SPAN.last + timedelta(days=4),
     )
-    yield "preview up", reports.team_preview(report(texts, grown, anomalies=crossed), "admin")
-    yield "preview with all", reports.team_preview(whole, "admin")
+    yield "preview up", team_preview(report(texts, grown, anomalies=crossed), "admin")
+    yield "preview with all", team_preview(whole, "admin")
     yield (
         "preview quiet, for a viewer",
-        reports.team_preview(report(texts, quiet(texts)), "viewer"),
+        team_preview(report(texts, quiet(texts)), "viewer"),
     )
-    yield "preview down", reports.team_preview(report(texts, down(texts)), "viewer")
-    yield "preview new spend", reports.team_preview(report(texts, fresh(texts)), "viewer")
-    yield "preview silent", reports.team_preview(report(texts, silent()), "admin")
+    yield "preview down", team_preview(report(texts, down(texts)), "viewer")
+    yield "preview new spend", team_preview(report(texts, fresh(texts)), "viewer")
+    yield "preview silent", team_preview(report(texts, silent()), "admin")
     yield (
         "preview closed months",
-        reports.team_preview(report(texts, closed_months(texts)), "admin"),
+        team_preview(report(texts, closed_months(texts)), "admin"),
     )
-    yield "admin preview", reports.admin_preview(admin_report(texts), "admin")
-    yield "admin preview, calm", reports.admin_preview(admin_report(texts, calm=True), "admin")
+    yield "admin preview", admin_preview(admin_report(texts), "admin")
+    yield "admin preview, calm", admin_preview(admin_report(texts, calm=True), "admin")
     mail = render_team(whole, teams_app=True)
-    yield "mail of a team", reports.mail_text(mail, addresses(texts, 12))
-    yield "mail of the admins", reports.mail_text(render_admin(admin_report(texts)), [])
+    yield "email of a team", email_text(mail, addresses(texts, 12))
+    yield "email of the admins", email_text(render_admin(admin_report(texts)), [])
 
 
 def _sending(texts: Texts) -> Named:
     data = {"team": "t1", "period": "2026-W48", "value": "1"}
     yield (
         "send, but to no admins?",
-        reports.send_question("2026-W48", 3, 0, 0, texts.name(), "smtp", data, no_admins=True),
+        send_question("2026-W48", 3, 0, 0, texts.name(), "smtp", data, no_admins=True),
     )
     yield (
         "send one?",
-        reports.send_question(
+        send_question(
             "2026-W48", 3, 0, 0, texts.name(), "smtp", data, addresses=addresses(texts, 3)
         ),
     )
     weekly = {**data, "team": "weekly"}
     yield (
         "send all?",
-        reports.send_question("2026-W48", 84, 2, 0, "84 teams", "outbox", weekly, sample=True),
+        send_question("2026-W48", 84, 2, 0, "84 teams", "outbox", weekly, sample=True),
     )
     counts = {DeliveryState.SENT: 31, DeliveryState.PENDING: 53, DeliveryState.FAILED: 2}
-    yield "reading costs", reports.progress(run(texts, planned=False), {}, texts.person)
+    yield "reading costs", run_progress(run(texts, planned=False), {}, texts.person)
     sample = run(texts, source="sample", last_error=texts.says("421 4.3.2 too many connections"))
-    yield "progress", reports.progress(sample, counts, texts.person)
+    yield "progress", run_progress(sample, counts, texts.person)
     over = run(texts, state=RunState.DONE, finished_at=NOW)
     sent = {DeliveryState.SENT: 86}
-    yield "all sent", reports.done(over, sent, [], texts.person)
+    yield "all sent", run_result(over, sent, [], texts.person)
     outbox = over.model_copy(update={"transport": "outbox", "source": "sample"})
-    yield "all in the outbox", reports.done(outbox, sent, [], texts.person)
+    yield "all in the outbox", run_result(outbox, sent, [], texts.person)
     some = {DeliveryState.SENT: 85, DeliveryState.FAILED: 1}
-    yield "one failed", reports.done(over, some, failed(texts, 1), texts.person)
+    yield "one failed", run_result(over, some, failed(texts, 1), texts.person)
     all_failed = {DeliveryState.FAILED: 86 * texts.scale}
     yield (
         "all failed",
-        reports.done(over, all_failed, failed(texts, 86 * texts.scale), texts.person),
+        run_result(over, all_failed, failed(texts, 86 * texts.scale), texts.person),
     )
     why = texts.says(REFUSED)
     broken = run(texts, state=RunState.FAILED, last_error=why, planned=False)
-    yield "nothing sent", reports.done(broken, {}, [], texts.person)
-    yield "details of a run", reports.run_details(broken, all_failed, failed(texts, 30))
+    yield "nothing sent", run_result(broken, {}, [], texts.person)
+    yield "details of a run", run_details(broken, all_failed, failed(texts, 30))
 
 
 def _settings(texts: Texts) -> Named:
     config = StoredConfig(schedule_timezone="Europe/Berlin")
     slots = next_slots(config, NOW)
-    yield "schedule", settings.schedule(config, slots, "admin")
-    yield "schedule for a viewer", settings.schedule(config, slots, "viewer")
-    yield "schedule saved", settings.schedule_saved(config, slots, texts.person, "e1")
-    why = settings.problems_of(
+    yield "schedule", schedule_card(config, slots, "admin")
+    yield "schedule for a viewer", schedule_card(config, slots, "viewer")
+    yield "schedule saved", schedule_saved(config, slots, texts.person, "e1")
+    why = setting_errors(
         [("schedule_timezone", texts.says("must be an IANA time zone such as Europe/Berlin"))]
     )
     not_taken = [f"Nothing was changed: {one}." for one in why]
     typed = ("friday", "7", "Mars/Olympus" if texts.ordinary else texts.name())
     yield (
         "schedule not taken",
-        settings.schedule(config, slots, "admin", typed, not_taken),
+        schedule_card(config, slots, "admin", typed, not_taken),
     )
     yield (
         "recipients not taken",
-        settings.recipients(
+        recipients_card(
             config,
             "admin",
             texts.says("checkout@example"),
@@ -861,27 +899,30 @@ def _settings(texts: Texts) -> Named:
     )
     for words, number in (("no", 0), ("some", 3), ("many", 60 * texts.scale)):
         stored = config.model_copy(update={"global_admin_emails": addresses(texts, number)})
-        yield f"{words} recipients", settings.recipients(stored, "admin")
+        yield f"{words} recipients", recipients_card(stored, "admin")
     yield (
         "recipients for a viewer",
-        settings.recipients(
+        recipients_card(
             config.model_copy(update={"global_admin_emails": addresses(texts, 40)}), "viewer"
         ),
     )
     yield (
         "recipients saved",
-        settings.saved(f"The admins' report goes to {texts.mail}.", "Ana", "e"),
+        general.setting_saved(f"The admins' report goes to {texts.mail}.", "Ana", "e"),
     )
     here = conversation(texts)
-    yield "alerts come here", settings.channel(here)
+    yield "alerts come here", alerts_on(here)
     others = [conversation(texts, i) for i in range(1, 3 * texts.scale)]
     gone = conversation(texts, 99, state="uninstalled")
-    yield "alerts go nowhere", settings.channels([], here, "admin")
-    yield "alerts go to many", settings.channels([here, gone, *others], here, "admin")
+    yield "alerts go nowhere", alert_conversations([], here, "admin")
+    yield (
+        "alerts go to many",
+        alert_conversations([here, gone, *others], here, "admin"),
+    )
     person = Person(
         object_id="1b2c3d4e-0000-4000-8000-000000000001", tenant_id="", name=texts.person
     )
-    yield "whoami", settings.whoami(person, "admin")
+    yield "whoami", whoami_card(person, "admin")
     granted = [
         AdminEntry(
             object_id=f"{i:036d}", tenant_id="t", name=texts.person, since=NOW, by="Kim Ito"
@@ -890,27 +931,27 @@ def _settings(texts: Texts) -> Named:
     ]
     yield (
         "admins",
-        settings.admins(granted, ["3b1d6a52-0000-4000-8000-0000000000ff"], local_for_all=False),
+        admin_list(granted, ["3b1d6a52-0000-4000-8000-0000000000ff"], local_for_all=False),
     )
-    yield "everybody is an admin", settings.admins([], [], local_for_all=True)
+    yield "everybody is an admin", admin_list([], [], local_for_all=True)
     facts: dict[str, Any] = {
         "problems": [],
-        "looked_at": "23 Nov 14:02:07 UTC",
+        "checked_at": "23 Nov 14:02:07 UTC",
         "source": "Datadog",
         "metric": "aws.cost.net.amortized",
         "data_through": "Fri 20 Nov (UTC)",
         "last_run": "2026-W48, 85 of 86 sent, done, 23 Nov 08:00 UTC",
         "next_run": "Mon 30 Nov 09:00 Europe/Berlin",
-        "mail": "smtp",
+        "email": "smtp",
         "teams": 84,
         "anomalies": 23,
         "alerts_to": 1,
     }
-    yield "status", settings.status(settings.StatusFacts(**facts), "viewer")
-    sample = {"source": "sample data", "metric": "sample", "sample": True, "mail": "outbox"}
+    yield "status", status_card(StatusFacts(**facts), "viewer")
+    sample = {"source": "sample data", "metric": "sample", "sample": True, "email": "outbox"}
     yield (
         "status of the sample",
-        settings.status(settings.StatusFacts(**{**facts, **sample}), "admin"),
+        status_card(StatusFacts(**{**facts, **sample}), "admin"),
     )
     ill = {
         "problems": ["1 mail of 2026-W48 failed.", texts.says(REFUSED)] * texts.scale,
@@ -922,22 +963,22 @@ def _settings(texts: Texts) -> Named:
     }
     yield (
         "status with problems",
-        settings.status(settings.StatusFacts(**{**facts, **ill}), "admin"),
+        status_card(StatusFacts(**{**facts, **ill}), "admin"),
     )
     changed = history_lines(texts)
-    yield "history", settings.history(changed, 2, True, "", "")
+    yield "history", audit_trail(changed, 2, True, "", "")
     yield (
         "history of a team",
-        settings.history(changed[1:2], 1, False, f" of {texts.name()}", "t1"),
+        audit_trail(changed[1:2], 1, False, f" of {texts.name()}", "t1"),
     )
-    yield "no history", settings.history([], 1, False, f" of {texts.name()}", "t1")
+    yield "no history", audit_trail([], 1, False, f" of {texts.name()}", "t1")
 
 
 def _thresholds(texts: Texts) -> Named:
     config = StoredConfig()
     own = [team(texts, i, anomaly_threshold=12.5 + i) for i in range(2 * texts.scale)]
-    yield "thresholds", thresholds.thresholds(config, own, "USD", "admin")
-    yield "thresholds for a viewer", thresholds.thresholds(config, [], "CHF", "viewer")
+    yield "thresholds", thresholds_card(config, own, "USD", "admin")
+    yield "thresholds for a viewer", thresholds_card(config, [], "CHF", "viewer")
     events = tuple(
         WhatIfEvent(
             team_name=texts.name(i),
@@ -959,13 +1000,16 @@ def _thresholds(texts: Texts) -> Named:
         candidate_marked=11,
         missed=events,
     )
-    yield "what if, higher", thresholds.what_if(found, None, "admin", sample=True)
+    yield "what if, higher", what_if_card(found, None, "admin", sample=True)
     lower = {"candidate": 20.0, "candidate_min_increase": 10.5, "missed": (), "added": events}
     yield (
         "what if, a smaller increase",
-        thresholds.what_if(found.model_copy(update=lower), None, "viewer", sample=False),
+        what_if_card(found.model_copy(update=lower), None, "viewer", sample=False),
     )
     one = found.model_copy(update={"missed": events[:1]})
-    yield "what if for a team", thresholds.what_if(one, team(texts), "admin", sample=False)
+    yield (
+        "what if for a team",
+        what_if_card(one, team(texts), "admin", sample=False),
+    )
     words = f"Threshold for {texts.name()}: 25%."
-    yield "threshold saved", thresholds.threshold_saved(words, texts.person, "e1")
+    yield "threshold saved", general.setting_saved(words, texts.person, "e1")

@@ -133,7 +133,7 @@ function drawInto(selector, name, width, config) {
   const broken = seen.flatMap((one) => {
     const found = [], texts = document.createTreeWalker(one, NodeFilter.SHOW_TEXT);
     while (texts.nextNode()) {
-      for (const amount of texts.currentNode.data.matchAll(/\+?(?:[$€£]|[A-Z]{3} )\d[\d,.]*/g)) {
+      for (const amount of texts.currentNode.data.matchAll(/\+?(?:[$€£]|[A-Z]{3}\s)\d[\d,.]*/g)) {
         const place = document.createRange();
         place.setStart(texts.currentNode, amount.index);
         place.setEnd(texts.currentNode, amount.index + amount[0].length);

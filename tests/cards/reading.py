@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from typing import Any
 
-from cards.elements import UNSEEN as OF_CARDS
+from cards.elements import INVISIBLE
 
 Json = dict[str, Any]
-UNSEEN = {**OF_CARDS, ord("\u00a0"): " "}
+UNSEEN = {**INVISIBLE, ord("\u00a0"): " "}
 """What says only where lines end and in which order words are drawn."""
 
 

@@ -9,7 +9,11 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cards import anomalies, costs, reports, teams
+from cards.alerts import alert_card
+from cards.anomaly_lists import anomaly_list
+from cards.costs import cost_explanation, cost_history
+from cards.previews import admin_preview, team_preview
+from cards.teams import team_card
 from services.admin_reports import AdminReportBuilder
 from services.analysis.figures import account_figures
 from services.analysis.threshold import evaluate_threshold
@@ -74,9 +78,9 @@ def step(cell: str) -> Decimal:
 def test_cards_and_mail_print_the_same_figures(found: AccountFigures) -> None:
     report = examples.report(ORDINARY, found)
     mail = render_team(report, teams_app=False)
-    team = lines_of(read(teams.team_card(report, "viewer")))
-    preview = lines_of(read(reports.team_preview(report, "viewer")))
-    why = read(costs.explain(report))
+    team = lines_of(read(team_card(report, "viewer")))
+    preview = lines_of(read(team_preview(report, "viewer")))
+    why = read(cost_explanation(report))
     figure, change = team[2], team[3]
     for place in (preview, lines_of(mail.text.replace(f"{figure}, ", f"{figure}\n"))):
         assert figure in place
@@ -107,7 +111,7 @@ def test_cards_and_mail_print_the_same_figures(found: AccountFigures) -> None:
 @given(random_figures())
 def test_columns_add_up_to_the_printed_total(found: AccountFigures) -> None:
     report = examples.report(ORDINARY, found)
-    shown = table(read(reports.team_preview(report, "viewer")), "Service | Change")
+    shown = table(read(team_preview(report, "viewer")), "Service | Change")
     for row in shown:
         now, before = amounts_in(row[2])
         assert step(row[1]) == now - before
@@ -122,7 +126,7 @@ def test_columns_add_up_to_the_printed_total(found: AccountFigures) -> None:
 def test_an_explanation_leads_from_the_total_before_to_the_total_now(
     found: AccountFigures,
 ) -> None:
-    first, *steps, last = table(read(costs.explain(examples.report(ORDINARY, found))), "Line |")
+    first, *steps, last = table(read(cost_explanation(examples.report(ORDINARY, found))), "Line |")
     running = amounts_in(first[2])[0]
     assert running == cents(found.previous_total)
     for row in steps:
@@ -137,14 +141,14 @@ def test_an_alert_prints_the_difference_of_the_usage_it_prints(found: AccountFig
     raised = evaluate_threshold("datadog", "012345678901", found, NOW)
     if raised is None:
         return
-    shown = read(anomalies.alert(news(ORDINARY, raised, figures=found)))
+    shown = read(alert_card(news(ORDINARY, raised, figures=found)))
     excess = amounts_in(next(line for line in lines_of(shown) if line.startswith("Usage ")))[0]
     now, before = (
         amounts_in(line)[0] for line in lines_of(shown) if re.match(r"1–20 \w+: .* usage$", line)
     )
     assert excess == now - before == cents(raised.excess) == raised.excess
     listed = AnomalyLine(team_name="Checkout", anomaly=raised)
-    page = read(anomalies.anomaly_list([listed], 1, 1, 1, None, sample=False))
+    page = read(anomaly_list([listed], 1, 1, 1, None, sample=False))
     assert money(excess, "USD") in page
 
 
@@ -155,7 +159,7 @@ def test_the_weeks_of_a_history_add_up(days: list[float | None]) -> None:
     series = makers.series([makers.NAN if one is None else one for one in days])
     found = examples.history(ORDINARY, span, series)
     assert found.span == SpanDays(first=span.first, last=span.last)
-    shown = read(costs.history(found, "30 days"))
+    shown = read(cost_history(found, "30 days"))
     if all(one is None for one in days):
         assert "No AWS cost data." in shown
         assert "$0.00" not in shown
@@ -167,7 +171,7 @@ def test_the_weeks_of_a_history_add_up(days: list[float | None]) -> None:
         if change:
             assert step(change) == amounts_in(now)[0] - amounts_in(before)[0]
     # The chart's numbers stand in the card inside, each day once.
-    words = [line.partition(": ")[2] for line in lines_of(shown) if "Daily numbers > " in line]
+    words = [line.partition(": ")[2] for line in lines_of(shown) if "Daily costs > " in line]
     told = [part for line in words for part in line.split(", ") if part]
     expected = ["no data" if one is None else money(D(repr(one)), "USD") for one in days]
     assert told[: len(days)] == expected
@@ -182,7 +186,7 @@ def test_the_admins_preview_prints_the_mails_figures_and_adds_up(
     for i, one in enumerate(found):
         builder.add_team(examples.report(ORDINARY, one, team=examples.team(ORDINARY, i)))
     report = builder.build(None)
-    shown = read(reports.admin_preview(report, "viewer"))
+    shown = read(admin_preview(report, "viewer"))
     mail = render_admin(report)
     figure, change = lines_of(shown)[2:4]
     assert f"{figure}, {change}" in mail.text

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cards import anomalies, general, settings, teams
+from cards import general
+from cards.alerts import alert_card
+from cards.audit_trail import AuditLine, audit_trail
 from cards.elements import (
     bold,
     card,
@@ -26,6 +28,7 @@ from cards.elements import (
     table,
     text,
 )
+from cards.teams import team_stored
 from services.wording import neutral
 from tests.cards.examples import HOSTILE, LARGEST, ORDINARY, anomaly, entry, every, news, team
 from tests.cards.markdown import seen, texts_of_blocks
@@ -135,18 +138,18 @@ def test_a_mail_keeps_its_own_line_ends(typed: str) -> None:
 @given(typed=NASTY)
 def test_cards_name_teams_and_people_as_they_are_called(typed: str) -> None:
     name = plain(typed, 60) or "x"
-    shown = read(teams.team_stored(team(ORDINARY, team_name=name), "was added", name, None, 20.0))
+    shown = read(team_stored(team(ORDINARY, team_name=name), "was added", name, None, 20.0))
     assert shown.startswith(f"{name} was added by {name}.")
     two = [(name, "team", {"team": "1"}), (name, "team", {"team": "2"})]
-    begin = "" if len(name) > general.LONGEST_TITLE else "["
-    assert f"fits 2 teams:\n{begin}{name}" in read(general.which(typed, two)) or not plain(
-        typed, 60
-    )
-    assert read(general.denied("this", [name])).endswith(f"Admins: {plain(name, 40)}.")
-    alert = anomalies.alert(news(ORDINARY, anomaly(ORDINARY, service=name)))
+    begin = "" if len(name) > general.MAX_BUTTON_TITLE else "["
+    assert f"matches 2 teams:\n{begin}{name}" in read(
+        general.team_choice(typed, two)
+    ) or not plain(typed, 60)
+    assert read(general.permission_denied("this", [name])).endswith(f"Admins: {plain(name, 40)}.")
+    alert = alert_card(news(ORDINARY, anomaly(ORDINARY, service=name)))
     assert f"Checkout 012345678901: {name}" in read(alert)
     assert f"Changes of {name}" in read(
-        settings.history([settings.HistoryLine(CHANGE, name, False)], 1, False, f" of {name}", "")
+        audit_trail([AuditLine(CHANGE, name, False)], 1, False, f" of {name}", "")
     )
     assert name in general.closed(name)["fallbackText"]
 

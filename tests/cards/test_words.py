@@ -6,8 +6,28 @@ from decimal import Decimal
 import pytest
 
 from bot.handlers.team_files import MAX_EXPORT_BYTES, csv_parts
-from cards import anomalies, costs, general, reports, settings, teams, thresholds
-from cards.elements import bold, card, execute, heading, note, sentence, table, text, words_of
+from cards import general
+from cards.alerts import alert_card
+from cards.anomaly_lists import anomaly_list
+from cards.costs import cost_explanation
+from cards.elements import (
+    bold,
+    card,
+    execute,
+    facts,
+    heading,
+    note,
+    sentence,
+    table,
+    text,
+    words_of,
+)
+from cards.previews import email_text
+from cards.recipients import recipients_card
+from cards.runs import run_result
+from cards.team_import import import_form
+from cards.teams import team_card, team_form
+from cards.thresholds import what_if_card
 from services.model import (
     DeliveryState,
     FloorOffer,
@@ -18,8 +38,10 @@ from services.model import (
     WhatIf,
 )
 from services.team_import import parse_csv
+from services.wording import LRM
 from tests import makers
 from tests.cards import examples
+from tests.cards.awkward import LEFTWARDS
 from tests.cards.examples import HOSTILE, LARGEST, ORDINARY, every, news, team
 from tests.cards.reading import read
 from tests.cards.strict import walk
@@ -31,14 +53,14 @@ from tests.cards.strict import walk
 )
 def test_a_page_of_anomalies_says_which_of_all_it_shows(shown: int, page: int, words: str) -> None:
     lines = examples.lines(ORDINARY, shown)
-    made = read(anomalies.anomaly_list(lines, 23, page, 3, None, sample=False))
+    made = read(anomaly_list(lines, 23, page, 3, None, sample=False))
     assert words in made
     assert ("[Next]" in made) == (page < 3)
     assert ("[Back]" in made) == (page > 1)
 
 
 def test_a_list_of_one_page_counts_no_places() -> None:
-    made = read(anomalies.anomaly_list(examples.lines(ORDINARY, 4), 4, 1, 1, None, sample=False))
+    made = read(anomaly_list(examples.lines(ORDINARY, 4), 4, 1, 1, None, sample=False))
     assert " of 4" not in made
     assert "4 anomalies" in made
 
@@ -56,7 +78,7 @@ def test_an_answered_alert_says_who_and_when_and_offers_the_way_back() -> None:
         assert "[Expected]" not in made
     for name in ("expected", "not_an_anomaly", "too_small", "accepted"):
         assert "23 Nov 14:02 UTC" in read(every()[f"alert {name}"]).split("\n")[0]
-    assert "or doubled" in read(every()["alert snoozed"])
+    assert "or until it doubles" in read(every()["alert snoozed"])
     assert "load test until Friday" in read(every()["alert expected"])
     assert "[Reopen]" not in read(every()["alert ended"])
 
@@ -65,13 +87,13 @@ def test_an_answered_alert_says_who_and_when_and_offers_the_way_back() -> None:
     ("hidden", "alerts", "words"),
     [(1, 1, "the last alert"), (1, 2, "1 of the last 2 alerts"), (2, 2, "2 of the last 2 alerts")],
 )
-def test_an_offered_floor_says_what_it_would_have_hidden(
+def test_an_offered_alert_minimum_says_what_it_would_have_hidden(
     hidden: int, alerts: int, words: str
 ) -> None:
     small = examples.answered(ORDINARY, "too_small")
     offer = FloorOffer(current=Decimal(25), amount=Decimal(60), hidden=hidden, alerts=alerts)
-    made = read(anomalies.alert(news(ORDINARY, small, offer=offer)))
-    assert f"It would have hidden {words} of this account." in made
+    made = read(alert_card(news(ORDINARY, small, offer=offer)))
+    assert f"It would have hidden {words} for this account." in made
 
 
 def test_only_what_crossed_a_threshold_or_failed_is_red() -> None:
@@ -90,26 +112,26 @@ def test_no_data_is_said_and_no_zero_is_printed() -> None:
 
 def test_a_form_keeps_what_was_typed() -> None:
     typed = {"name": HOSTILE.name(), "account": "1", "mail": "x", "admins": "y", "threshold": "z"}
-    made = teams.team_form(typed, [("team_email", "is no mail address")], None, 20.0)
+    made = team_form(typed, [("team_email", "is no mail address")], None, 20.0)
     assert {one["id"]: one["value"] for one in walk(made) if one["type"] == "Input.Text"} == typed
-    assert "Mail is no mail address" in read(made)
+    assert "Email is no mail address" in read(made)
     assert "[Save] [Cancel]" in read(made)
 
 
 def test_pasted_text_is_kept_unless_the_card_could_not_be_sent() -> None:
-    kept = teams.import_form("x" * 9_000, "It is wrong.")
+    kept = import_form("x" * 9_000, "It is wrong.")
     assert "x" * 9_000 in read(kept)
-    dropped = read(teams.import_form("界" * 9_000, "It is wrong."))
-    assert "too long to stand here again" in dropped
+    dropped = read(import_form("界" * 9_000, "It is wrong."))
+    assert "too long to show here again" in dropped
     assert "界" not in dropped
 
 
 def test_addresses_that_a_form_cannot_hold_are_not_lost_by_saving_it() -> None:
     many = StoredConfig(global_admin_emails=tuple(f"{i}@example.org" for i in range(400)))
-    made = settings.recipients(many, "admin")
+    made = recipients_card(many, "admin")
     assert not [one for one in walk(made) if one["type"].startswith("Input.")]
     assert "and 370 more" in read(made)
-    assert "recipients remove mail@x" in read(made)
+    assert "recipients remove name@example.com" in read(made)
 
 
 def test_every_part_of_an_export_can_be_imported() -> None:
@@ -143,26 +165,26 @@ def test_a_button_saves_the_very_threshold_that_was_looked_at() -> None:
         marked=1,
         candidate_marked=2,
     )
-    made = thresholds.what_if(what_if, None, "admin", sample=False)
+    made = what_if_card(what_if, None, "admin", sample=False)
     assert made["actions"][0]["data"] == {
         "verb": "threshold.save",
         "value": "12.345678",
         "min": "1234567.5",
     }
-    assert "Threshold: 20% to 12.345678%, smallest increase €25.00 to €1,234,567.50" in read(made)
+    assert "Threshold: 20% to 12.345678%, minimum increase €25.00 to €1,234,567.50" in read(made)
 
 
 def test_a_run_that_sent_something_does_not_say_that_it_sent_nothing() -> None:
     broken = examples.run(ORDINARY, state=RunState.FAILED, last_error="Datadog is away.")
-    assert "No mail was sent. Datadog is away." in read(reports.done(broken, {}, [], "Ana"))
+    assert "No email was sent. Datadog is away." in read(run_result(broken, {}, [], "Ana"))
     sent = {DeliveryState.SENT: 3, DeliveryState.FAILED: 1}
-    assert "3 of 4 sent. Datadog is away." in read(reports.done(broken, sent, [], "Ana"))
+    assert "3 of 4 sent. Datadog is away." in read(run_result(broken, sent, [], "Ana"))
 
 
 def test_a_month_that_is_past_is_named_and_not_compared_with_this_one() -> None:
     made = read(every()["alert without team and costs"])
     assert "Usage in October 2026: $3,326.14 above the month before" in made
-    assert "No team has this account" in made
+    assert "No team owns this account" in made
     assert "[Explain]" not in made
 
 
@@ -170,7 +192,7 @@ def test_growth_just_past_a_threshold_does_not_read_as_if_it_were_within() -> No
     def usage(before: float, now: float) -> str:
         days = [before / 20] * 20 + [0.0] * 11 + [now / 20] * 20
         found = examples.figures(makers.series(days, service="EC2"))
-        return read(teams.team_card(examples.report(ORDINARY, found), "viewer"))
+        return read(team_card(examples.report(ORDINARY, found), "viewer"))
 
     assert "Usage up by just over the 20% threshold" in usage(1000, 1200.3)
     assert "Usage up 20.1%, above the 20% threshold" in usage(1000, 1200.6)
@@ -179,10 +201,10 @@ def test_growth_just_past_a_threshold_does_not_read_as_if_it_were_within() -> No
 
 def test_the_menu_of_choices_is_cut_and_says_so() -> None:
     choices = [(f"Team {i}", "team", {"team": str(i)}) for i in range(120)]
-    made = general.which("team", choices)
+    made = general.team_choice("team", choices)
     (listing,) = (one for one in walk(made) if one["type"] == "Input.ChoiceSet")
     assert len(listing["choices"]) == 50
-    assert "“team” fits 120 teams:" in read(made)
+    assert "“team” matches 120 teams:" in read(made)
     assert "and 70 more" in read(made)
 
 
@@ -202,13 +224,30 @@ def test_columns_make_room_for_amounts_that_a_phone_would_break() -> None:
     def widths(amount: str) -> list[int]:
         columns = [("Service", 5, False), ("Change", 4, True), ("1–20 Nov", 4, True)]
         made = table(columns, [["EC2", (amount, "+1.0%"), ("$1.00", "was $1.00")]])
-        return [one["width"] for one in made["columns"]]
+        return [column["width"] for column in made["columns"]]
 
-    assert widths("+$1,234.56") == [5, 4, 4]
-    name, change, current = widths("+$12,345,678.90")
-    assert change > current
-    assert name + change + current <= 325
-    assert widths("+XYZ 123,456,789,012,345.67")[0] >= 70
+    assert widths("+$1,234.56") == [18, 12, 12]
+    assert widths("+$12,345,678.90") == [15, 15, 12]
+    assert widths("+XYZ 123,456,789,012,345.67") == [8, 27, 12]
+
+
+def test_only_amounts_widen_a_column_as_words_may_go_on_below() -> None:
+    columns = [("Team: driver", 5, False), ("Excess", 4, True), ("Since, status", 4, True)]
+    state = ("17 Nov", "not an anomaly, above threshold")
+    made = table(columns, [[("Checkout", "EC2"), "$1.00", state]])
+    assert [column["width"] for column in made["columns"]] == [18, 12, 12]
+
+
+def test_addresses_and_names_are_copied_without_invisible_characters() -> None:
+    address = "first_last.name@example.org"
+    (row,) = facts([("Email", address)])["rows"]
+    (run,) = row["cells"][1]["items"][0]["inlines"]
+    assert run["text"] == address
+    (bold_run, _) = text(bold(address), " was removed by Ana.")["inlines"]
+    assert bold_run["text"] == address
+    name = LEFTWARDS.name()
+    assert text(name)["text"] == name
+    assert f"{name}{LRM} 22%" in text(f"{name} 22%")["text"]
 
 
 def test_buttons_that_would_not_fit_a_phone_go_behind_the_menu() -> None:
@@ -225,8 +264,8 @@ def test_buttons_that_would_not_fit_a_phone_go_behind_the_menu() -> None:
 def test_a_name_that_a_button_would_cut_off_stands_above_it() -> None:
     long, short = "W" * 60, "Checkout, 012345678901"
     choices = [(name, "team", {"team": name}) for name in (long, short)]
-    made = read(general.which("x", choices))
-    assert f"{long}\n[Choose this one]\n[{short}]" in made
+    made = read(general.team_choice("x", choices))
+    assert f"{long}\n[Choose this team]\n[{short}]" in made
 
 
 def test_a_currency_stays_with_its_amount_which_can_be_copied_as_it_is() -> None:
@@ -249,7 +288,7 @@ EC2
     +$1.00  +1.0%
 """
     rendered = RenderedReport(subject="x", preheader="x", html="x", text=mail)
-    shown = reports.mail_text(rendered, [])["body"][-1]["inlines"][0]["text"]
+    shown = email_text(rendered, [])["body"][-1]["inlines"][0]["text"]
     assert shown.split("\n") == [
         "Data is late: complete through 20 Nov, normally 24 Nov. Comparisons stop there.",
         "",
@@ -262,7 +301,7 @@ EC2
 
 def test_a_reason_from_outside_ends_before_the_next_sentence_begins() -> None:
     waits = read(every()["run that waits"])
-    assert "421 4.3.2 too many connections. No mail has gone out" in waits
+    assert "421 4.3.2 too many connections. No email has been sent" in waits
     assert sentence("Datadog is away.") == "Datadog is away."
     assert sentence("") == ""
 
@@ -282,7 +321,9 @@ def test_the_chart_leaves_out_days_without_data() -> None:
 
 def test_numbers_are_rounded_as_everywhere() -> None:
     excess = Decimal("0.005")
-    made = anomalies.alert(news(ORDINARY, examples.anomaly(ORDINARY, excess=excess)))
+    made = alert_card(news(ORDINARY, examples.anomaly(ORDINARY, excess=excess)))
     assert "$0.01 more than expected since Tue 17 Nov" in read(made)
     assert "No change in total" in read(every()["explain, no change"])
-    assert words_of(costs.explain(examples.report(ORDINARY, examples.fresh(ORDINARY)))["body"][1])
+    assert words_of(
+        cost_explanation(examples.report(ORDINARY, examples.fresh(ORDINARY)))["body"][1]
+    )

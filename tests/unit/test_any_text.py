@@ -15,7 +15,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from api.inputs import WireName
 from bot.handlers.team_files import csv_parts
-from cards import anomalies, teams
+from cards.alerts import alert_card
+from cards.teams import team_stored
 from services.adapters.logs import Masking
 from services.admin_reports import AdminReportBuilder
 from services.model import RenderedReport
@@ -131,8 +132,8 @@ def _ordinary() -> bytes:
 def test_cards_show_the_name_and_obey_nothing(typed: str) -> None:
     name = taken(typed)
     named = team(ORDINARY, team_name=name)
-    stored = teams.team_stored(named, "was added", name, None, 20.0)
-    alert = anomalies.alert(news(ORDINARY, anomaly(ORDINARY)).model_copy(update={"team": named}))
+    stored = team_stored(named, "was added", name, None, 20.0)
+    alert = alert_card(news(ORDINARY, anomaly(ORDINARY)).model_copy(update={"team": named}))
     for card in (stored, alert):
         for block in texts_of_blocks(card):
             assert seen(block) == {block}

@@ -1,0 +1,128 @@
+"""Several anomalies on a card: the list, and the digest of many alerts."""
+
+from collections.abc import Sequence
+
+from cards.elements import (
+    Element,
+    box,
+    card,
+    choice_input,
+    crossing,
+    execute,
+    heading,
+    note,
+    plain,
+    table,
+    text,
+)
+from cards.notices import sample_notice
+from services.model import AnomalyLine, DigestContent
+from services.wording import day, money, plural
+
+MAX_DIGEST_LINES = 10
+STATUS_WORDS = {
+    "open": "open",
+    "ended": "ended",
+    "expected": "expected",
+    "not_an_anomaly": "not an anomaly",
+    "too_small": "too small",
+    "snoozed": "snoozed",
+    "accepted": "new normal",
+}
+
+
+def anomaly_list(
+    lines: Sequence[AnomalyLine],
+    total: int,
+    page: int,
+    pages: int,
+    team: tuple[str, str] | None,
+    sample: bool,
+) -> Element:
+    """A page of anomalies, open ones first, of one team (id, name) or of all; one can be opened.
+
+    All pages but the last are equally long, so the last one's numbers are counted from the end.
+    """
+    whose = f" for {plain(team[1], 60)}" if team else ""
+    if not lines:
+        return card([sample_notice(sample), text(f"No anomalies{whose}.")])
+    choices = [
+        (
+            f"{plain(line.team_name, 50)}: {plain(line.anomaly.service, 40)}, {_excess(line)}",
+            line.anomaly.id,
+        )
+        for line in lines
+    ]
+    data = {"team": team[0]} if team else {}
+    actions = [execute("Open", "anomaly.open", inputs=True)]
+    if page < pages:
+        actions.append(execute("Next", "anomalies", {**data, "page": str(page + 1)}))
+    if page > 1:
+        actions.append(execute("Back", "anomalies", {**data, "page": str(page - 1)}))
+    last = page * len(lines) if page < pages else total
+    first = last - len(lines) + 1
+    return card(
+        [
+            sample_notice(sample),
+            heading(f"{plural(total, 'anomaly', 'anomalies')}{whose}"),
+            _table(lines),
+            note(f"{first:,}–{last:,} of {total:,}") if pages > 1 else None,
+            choice_input("anomaly", "Anomaly", choices, value=lines[0].anomaly.id),
+        ],
+        actions,
+    )
+
+
+def anomaly_digest(news: DigestContent) -> Element:
+    """Anomalies that get no card of their own this hour."""
+    shown = news.lines[:MAX_DIGEST_LINES]
+    more = len(news.lines) - len(shown)
+    return card(
+        [
+            sample_notice(news.sample),
+            *_digest_head(news),
+            _table(shown),
+            note(f"and {more:,} more") if more > 0 else None,
+        ],
+        [execute("See all", "anomalies")],
+    )
+
+
+def _digest_head(news: DigestContent) -> list[Element]:
+    if not news.together:
+        return [
+            heading(plural(len(news.lines), "more anomaly", "more anomalies")),
+            note("Grouped in one message because there were many at once."),
+        ]
+    first = min(news.lines, key=lambda line: line.anomaly.start).anomaly
+    return [
+        box([crossing("NEW ANOMALY")], "attention"),
+        heading(
+            f"{len(news.lines):,} accounts at once: {plain(first.service, 60)} "
+            f"since {day(first.start)}"
+        ),
+        note("Often a price change, or something that the accounts share."),
+    ]
+
+
+def _table(lines: Sequence[AnomalyLine]) -> Element:
+    rows = [
+        [
+            (plain(line.team_name, 60), plain(line.anomaly.service, 60)),
+            _excess(line),
+            (day(line.anomaly.start), _status(line)),
+        ]
+        for line in lines
+    ]
+    return table(
+        [("Team: driver", 5, False), ("Excess", 4, True), ("Since, status", 4, True)], rows
+    )
+
+
+def _status(line: AnomalyLine) -> str:
+    above = ", above threshold" if line.above_threshold else ""
+    return f"{STATUS_WORDS[line.anomaly.status]}{above}"
+
+
+def _excess(line: AnomalyLine) -> str:
+    return money(line.anomaly.excess, line.anomaly.currency)

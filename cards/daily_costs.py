@@ -1,0 +1,45 @@
+"""Daily costs as a chart, and the same numbers as text for clients that draw no charts."""
+
+from collections.abc import Sequence
+
+from cards.elements import Element, line_chart, note
+from services.model import DayAmount, WeekFigures
+from services.wording import day_range, money, sparkline
+
+DAYS_PER_LINE = 7
+
+
+def week_chart(week: WeekFigures, currency: str) -> list[Element]:
+    """The last two weeks, day by day."""
+    days = (*week.days_before, *week.days)
+    title = f"Cost per day, {day_range(days[0].day, days[-1].day)}"
+    return [
+        cost_chart(title, [("Cost", days)]),
+        *(note(line) for line in daily_amounts(days, currency)),
+    ]
+
+
+def cost_chart(title: str, series: Sequence[tuple[str, Sequence[DayAmount]]]) -> Element:
+    """A line for each (legend, days).
+
+    A day without data has no point, as a zero would look like a day without costs.
+    """
+    points = [
+        (
+            name,
+            [(d.day.isoformat(), float(d.amount)) for d in days if d.amount is not None],
+        )
+        for name, days in series
+    ]
+    spark = sparkline([d.amount for d in series[0][1]])
+    return line_chart(title, points, f"{title}: {spark}")
+
+
+def daily_amounts(days: Sequence[DayAmount], currency: str) -> list[str]:
+    """``14–20 Nov: $1,290.40, $1,301.22, …``, a line for each week from the first day on."""
+    lines = []
+    for begin in range(0, len(days), DAYS_PER_LINE):
+        week = days[begin : begin + DAYS_PER_LINE]
+        amounts = ["no data" if d.amount is None else money(d.amount, currency) for d in week]
+        lines.append(f"{day_range(week[0].day, week[-1].day)}: {', '.join(amounts)}")
+    return lines

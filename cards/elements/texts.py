@@ -1,0 +1,153 @@
+"""Text on cards: literal words, never Markdown.
+
+Clients disagree about what Markdown is (docs/decisions/0007-literal-words.md). A text in which any
+of them would see markup is therefore drawn as runs, which none of them parses; all other texts are
+ordinary text blocks.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
+
+from services.wording import LRM, keep_order, neutral
+
+Element = dict[str, Any]
+Words = str | Element
+"""A text, or a run of it that looks different (``bold``)."""
+Style = Literal["default", "emphasis", "good", "attention", "warning", "accent"]
+
+MARKUP = re.compile(
+    r"[\\`*_\[\]<>&~|#{}^\n\r\t]|==|://|www\.|^\s|\s$"
+    # Starts of lists, of headings and of rules; phones look for them after a parenthesis, too.
+    r"|(?:^|\))(?:[-+]|\d+[.)])(?:\s|$)|^[-=]"
+)
+"""What at least one client would not show as it is."""
+MACRO_PART = re.compile(r"(?<=\{)(?=\{)|(?<=<)(?=/?at\b)", re.IGNORECASE)
+"""Inside ``{{DATE(…)}}`` and ``<at>``, which clients replace even in runs."""
+MAX_WHOLE_WORD = 30
+"""Characters of a word that fit the line of a phone."""
+LINE_BREAK = "\u200b"
+"""A place where a line may end; it has no width, but is copied with the text around it."""
+WORD_PART = re.compile(r"[^@./_-]{1,12}[@./_-]?|.")
+"""A broken word ends its lines behind these characters, or after twelve others."""
+CURRENCY = re.compile(r"\b([A-Z]{3}) (?=\d)")
+SPACES = re.compile(r"^ +| {2,}", re.MULTILINE)
+INVISIBLE = str.maketrans("", "", LINE_BREAK + LRM)
+BLOCK_KEYS = ("spacing", "horizontalAlignment", "separator", "targetWidth", "id", "isVisible")
+
+
+def plain(words: str, max_length: int = 200) -> str:
+    """Text from outside as one visible line. Every element shows it as it is."""
+    return neutral(words, max_length)
+
+
+def sentence(words: str, max_length: int = 400) -> str:
+    """The same with a full stop at its end, so that another sentence can follow."""
+    line = plain(words, max_length)
+    return line if not line or line.endswith((".", "…", "!", "?")) else f"{line}."
+
+
+def has_markup(words: str) -> bool:
+    """Whether some client would show anything but these very words."""
+    return MARKUP.search(words) is not None
+
+
+def bold(words: str) -> Element:
+    """Words that stand out within a text."""
+    return {"type": "TextRun", "text": words, "weight": "Bolder"}
+
+
+def display_text(words: str) -> str:
+    """The words as they are drawn: a currency code stays on the line of its amount, and an amount
+    stays behind a name that is written from right to left.
+
+    A name alone needs no mark for that, and is copied as it is.
+    """
+    return keep_order(CURRENCY.sub("\\1\u00a0", words)).removesuffix(LRM)
+
+
+def text(*words: Words, **look: Any) -> Element:
+    """A paragraph that shows its words literally."""
+    joined = "".join(part for part in words if isinstance(part, str))
+    if all(isinstance(part, str) for part in words) and not has_markup(joined):
+        return {"type": "TextBlock", "text": display_text(joined), "wrap": True, **look}
+    block_look = {key: value for key, value in look.items() if key in BLOCK_KEYS}
+    run_look = {k: v for k, v in look.items() if k not in BLOCK_KEYS and k != "style"}
+    paragraph = {
+        "type": "RichTextBlock",
+        "inlines": [run for part in words for run in _runs(part, run_look)],
+        **block_look,
+    }
+    return break_long_words(paragraph, MAX_WHOLE_WORD)
+
+
+def _runs(words: Words, look: Mapping[str, Any]) -> Iterator[Element]:
+    """One run, or several where a client would replace part of the whole."""
+    run = {"type": "TextRun", "text": words} if isinstance(words, str) else words
+    for part in MACRO_PART.split(display_text(run["text"])):
+        if part:
+            yield {**run, "text": part, **{key: look[key] for key in look if key not in run}}
+
+
+def break_long_words(element: Element, max_length: int) -> Element:
+    """The element, with places to end a line inside words that are longer than this.
+
+    Text blocks break words by themselves. Runs do not: Microsoft's renderer for browsers draws such
+    a word beyond the edge of the card, where it is cut off. Everywhere else words stay as they are,
+    as they are copied.
+    """
+    if "inlines" not in element:
+        return element
+    long_word = re.compile(rf"[^\s{LINE_BREAK}]{{{max_length + 1},}}")
+    inlines = [
+        {**run, "text": long_word.sub(_with_line_breaks, run["text"])}
+        for run in element["inlines"]
+    ]
+    return {**element, "inlines": inlines}
+
+
+def _with_line_breaks(word: re.Match[str]) -> str:
+    return LINE_BREAK.join(WORD_PART.findall(word[0]))
+
+
+def heading(*words: Words) -> Element:
+    """The headline of a card."""
+    return text(*words, size="Large", weight="Bolder", style="heading")
+
+
+def figure(words: str) -> Element:
+    """The one large number of a card."""
+    return text(words, size="ExtraLarge", weight="Bolder", spacing="Small")
+
+
+def section(*words: Words) -> Element:
+    """The heading of a section."""
+    return text(*words, size="Medium", weight="Bolder", spacing="Large")
+
+
+def note(*words: Words, **look: Any) -> Element:
+    """Small print."""
+    return text(*words, **{"size": "Small", "isSubtle": True, "spacing": "Small", **look})
+
+
+def crossing(words: str, **look: Any) -> Element:
+    """What is above a threshold, or wrong: the only red text."""
+    return text(words, color="Attention", weight="Bolder", **look)
+
+
+def monospace(words: str) -> Element:
+    """Text with its own line ends, such as an email."""
+    look = {"fontType": "Monospace", "size": "Small"}
+    # Browsers collapse several spaces into one.
+    indented = SPACES.sub(lambda spaces: "\u00a0" * len(spaces[0]), words)
+    paragraph = {"type": "RichTextBlock", "inlines": list(_runs(indented, look))}
+    return break_long_words(paragraph, MAX_WHOLE_WORD)
+
+
+def words_of(element: Element) -> str:
+    """The words of an element as people see them, without its look."""
+    if "inlines" in element:
+        return "".join(run["text"] for run in element["inlines"]).translate(INVISIBLE)
+    if "items" in element:
+        return " ".join(words_of(item) for item in element["items"])
+    return str(element.get("text", "")).translate(INVISIBLE)
