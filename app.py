@@ -44,48 +44,48 @@ from cli.wired import Wired
 from services.adapters.background import Background
 from services.adapters.datadog import HOW_TO_CONNECT, DatadogSource
 from services.adapters.disk import Disk
-from services.adapters.embedded import start_embedded
+from services.adapters.embedded_mongo.server import start_embedded
 from services.adapters.entra_tokens import EntraSignIn
 from services.adapters.graph import GraphTransport
 from services.adapters.logs import configure_logging
-from services.adapters.mail import SmtpTransport, Timeouts
 from services.adapters.metrics import Metrics
 from services.adapters.outbox import OutboxTransport
-from services.adapters.processes import is_worker_dead, worker_name
 from services.adapters.sample import SampleSource, sample_teams
 from services.adapters.secrets import FernetBox
+from services.adapters.smtp import SmtpTransport, Timeouts
 from services.adapters.store import MongoStore
 from services.adapters.ticker import Ticker
+from services.adapters.worker_identity import is_worker_dead, worker_name
+from services.administration.api_keys import ApiKeys
+from services.administration.audit_trail import Audit
+from services.administration.config import Config
+from services.administration.conversations import Conversations
+from services.administration.roles import Roles
 from services.alerts import Alerts
-from services.anomaly_list import AnomalyList
-from services.api_keys import ApiKeys
-from services.audit import Audit
-from services.backtests import Backtests
-from services.changes import Changes
-from services.check import Check
-from services.clockwork import Scheduler
-from services.config import Config
-from services.conversations import Conversations
-from services.cost_rows import CostRows
-from services.delivery_outcomes import SenderSettings
-from services.engine import Process, Reading, build_engine
-from services.errors import AgentError, StoreUnavailableError
-from services.health import Health
-from services.histories import Histories
-from services.model import Anomaly
-from services.notices import Notices
+from services.alerts.run_trouble import RunTrouble
+from services.anomalies.backtest import Backtests
+from services.anomalies.listing import AnomalyList
+from services.anomalies.resolutions import Resolutions
+from services.anomalies.what_if import WhatIfs
+from services.application.build import Process, Reading, build_engine
+from services.costs.history import Histories
+from services.costs.rows import CostRows
+from services.domain import Anomaly
+from services.domain.errors import AgentError, StoreUnavailableError
+from services.mailing.delivery_outcomes import SenderSettings
+from services.mailing.notices import Notices
+from services.mailing.transports import Transports
+from services.operations.after_restore import Restoring
+from services.operations.diagnostics import Check
+from services.operations.erasure import Privacy
+from services.operations.health import Health
+from services.operations.metrics_snapshot import Watch
+from services.operations.undo import Changes
 from services.ports import Clock, CostSource, Meter
-from services.privacy import Privacy
-from services.resolutions import Resolutions
-from services.restoring import Restoring
-from services.roles import Roles
+from services.runs.scheduler import Scheduler
+from services.runtime.shutdown import Shutdown
+from services.runtime.timeouts import PRODUCTION, Timing
 from services.settings import Settings, load_settings
-from services.stopping import Shutdown
-from services.timing import PRODUCTION, Timing
-from services.transports import Transports
-from services.watch import Watch
-from services.watchdog import RunTrouble
-from services.what_if import WhatIfs
 
 VERSION = "0.1.0"
 

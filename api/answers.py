@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
-from services.model import Actor, AnomalyStatus, DeliveryState, RunKind, RunState, SourceName
-from services.wording import plain_money
+from services.domain import Actor, AnomalyStatus, DeliveryState, RunKind, RunState, SourceName
+from services.domain.formatting import plain_money
 
 Money = Annotated[
     Decimal,

@@ -6,7 +6,7 @@ from typing import Any
 from aiohttp import web
 from aiohttp.http import HttpProcessingError
 
-from services.errors import AgentError
+from services.domain.errors import AgentError
 
 MOST_BYTES = 256 * 1024
 """Of a body that is one thing; a list of teams may be longer."""

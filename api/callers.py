@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from services.model import SCOPES, Actor, Scope
+from services.domain import SCOPES, Actor, Scope
 
 
 @dataclass(frozen=True, slots=True)

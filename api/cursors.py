@@ -10,7 +10,7 @@ import json
 from datetime import UTC, date, datetime
 from typing import Any
 
-from services.errors import NotFoundError
+from services.domain.errors import NotFoundError
 
 LONGEST = 600
 

@@ -17,8 +17,8 @@ from api.bodies import JSON_TYPE, MOST_BYTES, must_be, parse_json, read_body
 from api.callers import CALLER, Caller
 from api.inputs import Query
 from api.wired import SERVICES, ApiServices
-from services.errors import InvalidError, NotFoundError
-from services.validation import problems_of
+from services.domain.errors import InvalidError, NotFoundError
+from services.domain.validation import problems_of
 
 Method = Literal["get", "post", "put", "patch", "delete"]
 Tag = Literal["Health", "Teams", "Settings", "Costs", "Reports", "Runs", "Documents"]

@@ -12,11 +12,11 @@ import aiohttp
 import structlog
 
 from api.callers import Caller
-from services.model import SCOPES
+from services.administration.access_tokens import SigningKeys, TokenRefusedError, verify_token
+from services.domain import SCOPES
+from services.domain.formatting import neutral
 from services.ports import Clock
 from services.settings import TeamsAppSettings
-from services.signed_tokens import SigningKeys, TokenRefusedError, verify_token
-from services.wording import neutral
 
 log = structlog.get_logger()
 

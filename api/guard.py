@@ -16,11 +16,11 @@ from api.callers import ANYBODY, CALLER, LOCAL, Caller
 from api.entra import EntraTokens
 from api.guesses import Guesses
 from api.problems import MESSAGES, RefusedError
-from services.api_keys import PREFIX, ApiKeys
-from services.errors import StoreUnavailableError
-from services.model import Scope
+from services.administration.access_tokens import TokenRefusedError
+from services.administration.api_keys import PREFIX, ApiKeys
+from services.domain import Scope
+from services.domain.errors import StoreUnavailableError
 from services.ports import Clock
-from services.signed_tokens import TokenRefusedError
 
 log = structlog.get_logger()
 

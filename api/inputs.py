@@ -20,7 +20,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from services.config import (
+from services.administration.config import (
     LAST_PORT,
     LATEST_HOUR,
     LONGEST_TEXT,
@@ -36,10 +36,9 @@ from services.config import (
     Weekday,
     Zone,
 )
-from services.model import AnomalyStatus, RunKind
-from services.schedule import WEEKDAYS
-from services.teams import TeamInput
-from services.validation import (
+from services.domain import AnomalyStatus, RunKind
+from services.domain.schedule import WEEKDAYS
+from services.domain.validation import (
     LONGEST_NAME,
     MOST_ADDRESSES,
     MOST_PERCENT,
@@ -50,6 +49,7 @@ from services.validation import (
     Name,
     Percent,
 )
+from services.teams.teams import TeamInput
 
 MOST_ROWS = 1000
 LONGEST_ADDRESS = 254

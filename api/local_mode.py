@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from services.settings import is_loopback
+from services.domain.addresses import is_loopback
 
 FORWARDED = {
     "forwarded",

@@ -7,7 +7,7 @@ from aiohttp import web
 
 from api.pages import MAIL_POLICY, html_page, html_response
 from api.wired import OUTBOX
-from services.wording import plural
+from services.domain.formatting import plural
 
 pages = web.RouteTableDef()
 WIDTHS = {"700": 700, "375": 375}

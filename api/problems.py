@@ -12,7 +12,8 @@ from aiohttp.typedefs import Handler, Middleware
 
 from api.bodies import BadBodyError
 from api.callers import CALLER, REQUEST_ID
-from services.errors import (
+from services.administration.access_tokens import KeysUnavailableError
+from services.domain.errors import (
     AgentError,
     ConflictError,
     CostSourceError,
@@ -23,7 +24,6 @@ from services.errors import (
     StoreUnavailableError,
 )
 from services.ports import Meter
-from services.signed_tokens import KeysUnavailableError
 
 log = structlog.get_logger()
 

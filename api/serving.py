@@ -8,7 +8,7 @@ import structlog
 from aiohttp import web
 from aiohttp.http import HttpProcessingError
 
-from services.errors import SettingsError
+from services.domain.errors import SettingsError
 from services.settings import ServerSettings
 
 log = structlog.get_logger()

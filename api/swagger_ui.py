@@ -6,7 +6,7 @@ from pathlib import Path
 from aiohttp import web
 
 from api.pages import html_response
-from services.errors import NotFoundError
+from services.domain.errors import NotFoundError
 
 routes = web.RouteTableDef()
 

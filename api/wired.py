@@ -6,17 +6,17 @@ from typing import Any, Protocol
 
 from aiohttp import web
 
-from services.anomaly_list import AnomalyList
-from services.config import Config
-from services.cost_rows import CostRows
-from services.health import Health
-from services.model import Anomaly, Facts, SourceName
+from services.administration.config import Config
+from services.anomalies.listing import AnomalyList
+from services.anomalies.resolutions import Resolutions
+from services.costs.rows import CostRows
+from services.domain import Anomaly, Facts, SourceName
+from services.operations.health import Health
+from services.operations.metrics_snapshot import Watch
 from services.ports import Clock
-from services.previews import Previews
-from services.resolutions import Resolutions
-from services.runs import Runs
-from services.teams import Teams
-from services.watch import Watch
+from services.reports.previews import Previews
+from services.runs.requests import Runs
+from services.teams.teams import Teams
 
 
 class Outbox(Protocol):

@@ -22,8 +22,8 @@ from bot.handlers import (
 from bot.parser import parse
 from bot.payloads import Payload, TeamPayload, TextPayload
 from bot.turn import Reply, Turn
-from services.errors import InvalidError
-from services.model import Role
+from services.domain import Role
+from services.domain.errors import InvalidError
 
 MAX_NAMES = 10
 P = TypeVar("P", bound=Payload)

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from bot.authenticator import tenant_of
-from services.model import Conversation
+from services.domain import Conversation
 
 FILE = "application/vnd.microsoft.teams.file.download.info"
 MAX_TITLE = 100

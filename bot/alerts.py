@@ -9,15 +9,21 @@ from cards import general
 from cards.alerts import alert_card
 from cards.anomaly_lists import anomaly_digest
 from cards.runs import run_trouble
-from services.errors import (
+from services.domain import (
+    AlertContent,
+    AnomalyContent,
+    Conversation,
+    DigestContent,
+    PostedMessage,
+)
+from services.domain.errors import (
     AgentError,
     ConversationGoneError,
     MessageFateUnknownError,
     MessageRefusedError,
     NotFoundError,
 )
-from services.model import AlertContent, AnomalyContent, Conversation, DigestContent, PostedMessage
-from services.wording import neutral
+from services.domain.formatting import neutral
 
 DELETED = {"ActivityNotFoundInConversation", "ConversationNotFound"}
 """Error codes for a message, or the thread that it began, that somebody has deleted."""

@@ -13,14 +13,15 @@ from typing import Any
 
 import aiohttp
 
-from services.ports import Clock
-from services.settings import TeamsAppSettings, is_loopback
-from services.signed_tokens import (
+from services.administration.access_tokens import (
     KeysUnavailableError,
     SigningKeys,
     TokenRefusedError,
     verify_token,
 )
+from services.domain.addresses import is_loopback
+from services.ports import Clock
+from services.settings import TeamsAppSettings
 
 LEEWAY_SECONDS = 300
 TIMEOUT = aiohttp.ClientTimeout(total=10)

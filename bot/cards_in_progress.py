@@ -19,10 +19,10 @@ from bot.connector import Connector, ConnectorError
 from bot.handlers.reports import run_card
 from bot.turn import Card, Turn
 from cards import general
-from services.errors import AgentError, NotFoundError
-from services.model import CardInProgress, RunState
+from services.domain import CardInProgress, RunState
+from services.domain.errors import AgentError, NotFoundError
 from services.ports import CardInProgressStore, Clock, IsWorkerDead, Start
-from services.runs import Runs
+from services.runs.requests import Runs
 
 log = structlog.get_logger()
 

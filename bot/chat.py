@@ -6,25 +6,25 @@ from typing import Any, Protocol
 
 from bot.files import Files
 from bot.people import People
+from services.administration.audit_trail import Audit
+from services.administration.config import Config
+from services.administration.conversations import Conversations
+from services.administration.roles import Roles
 from services.alerts import Alerts
-from services.anomaly_list import AnomalyList
-from services.audit import Audit
-from services.changes import Changes
-from services.config import Config
-from services.conversations import Conversations
+from services.anomalies.alert_minimums import Floors
+from services.anomalies.listing import AnomalyList
+from services.anomalies.planned_changes import Plans
+from services.anomalies.resolutions import Resolutions
+from services.anomalies.what_if import WhatIfs
 from services.costs import Costs
-from services.floors import Floors
-from services.health import Health
-from services.histories import Histories
-from services.model import Conversation, SourceDescription
-from services.plans import Plans
+from services.costs.history import Histories
+from services.domain import Conversation, SourceDescription
+from services.operations.health import Health
+from services.operations.undo import Changes
 from services.ports import PendingImportStore
-from services.previews import Previews
-from services.resolutions import Resolutions
-from services.roles import Roles
-from services.runs import Runs
-from services.teams import Teams
-from services.what_if import WhatIfs
+from services.reports.previews import Previews
+from services.runs.requests import Runs
+from services.teams.teams import Teams
 
 
 class TestPoster(Protocol):

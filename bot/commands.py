@@ -14,7 +14,7 @@ from bot.handlers import (
 )
 from bot.turn import Command, Reply, Turn
 from cards.general import help_card
-from services.model import Role
+from services.domain import Role
 
 
 async def show_help(chat: Chat, turn: Turn, argument: str) -> Reply:

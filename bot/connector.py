@@ -18,7 +18,7 @@ from urllib.parse import quote
 import aiohttp
 import stamina
 
-from services.errors import AgentError
+from services.domain.errors import AgentError
 from services.ports import AccessTokens
 
 RETRIED = frozenset({412, 429, 502, 503, 504})

@@ -17,7 +17,7 @@ from aiohttp.http import HttpProcessingError
 
 from bot.adapter import Callback, TeamsAdapter
 from bot.authenticator import Authenticator, ForbiddenError, UnauthenticatedError
-from services.errors import AgentError
+from services.domain.errors import AgentError
 from services.ports import Start
 
 log = structlog.get_logger()

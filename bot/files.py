@@ -4,9 +4,9 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from services.errors import AgentError, InvalidError
-from services.settings import is_loopback
-from services.team_import import MOST_BYTES
+from services.domain.addresses import is_loopback
+from services.domain.errors import AgentError, InvalidError
+from services.teams.csv_import import MOST_BYTES
 
 TEAMS_FILE_HOSTS = (
     ".sharepoint.com",

@@ -10,8 +10,8 @@ import structlog
 
 from bot.authenticator import tenant_of
 from bot.connector import Connector, ConnectorError
-from services.errors import AgentError
-from services.model import Conversation, Person
+from services.domain import Conversation, Person
+from services.domain.errors import AgentError
 from services.ports import Clock
 
 log = structlog.get_logger()

@@ -3,8 +3,8 @@
 import re
 from datetime import date, timedelta
 
-from services.model import Month
-from services.schedule import month_of, period_label
+from services.domain import Month
+from services.domain.schedule import month_of, period_label
 
 MONTHS = (
     *("january", "february", "march", "april", "may", "june", "july"),

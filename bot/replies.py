@@ -8,7 +8,7 @@ from typing import Any
 from bot.cards_in_progress import CardsInProgress, Outcome
 from bot.turn import Card, Reply, Turn
 from cards import general
-from services.model import CardInProgress
+from services.domain import CardInProgress
 from services.ports import Start
 
 ACK_SECONDS = 0.8

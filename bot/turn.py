@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from bot.chat import Chat
-from services.model import Actor, Conversation, Person, Role
+from services.domain import Actor, Conversation, Person, Role
 
 Card = dict[str, Any]
 Menu = Literal["", "personal", "shared", "everywhere"]

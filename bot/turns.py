@@ -28,11 +28,11 @@ from bot.replies import Replies
 from bot.turn import Card, ChooseError, Command, Reply, Turn
 from bot.words import mentioned_people, raw_text_to_bot, skip_words, text_to_bot
 from cards import general
-from services.conversations import Conversations
-from services.errors import AgentError
-from services.model import SourceDescription
+from services.administration.conversations import Conversations
+from services.administration.roles import Roles
+from services.domain import SourceDescription
+from services.domain.errors import AgentError
 from services.ports import Clock
-from services.roles import Roles
 
 log = structlog.get_logger()
 

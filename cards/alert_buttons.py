@@ -3,9 +3,9 @@
 from typing import Literal
 
 from cards.elements import Element, execute, show_card, text
-from services.model import Anomaly, AnomalyContent
-from services.resolutions import is_for_admins
-from services.wording import set_amount
+from services.anomalies.resolutions import is_for_admins
+from services.domain import Anomaly, AnomalyContent
+from services.domain.formatting import set_amount
 
 Audience = Literal["everybody", "admin", "elsewhere", "member", "nobody"]
 """Who sees the card and what they may press.

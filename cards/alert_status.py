@@ -4,8 +4,8 @@ from decimal import Decimal
 
 from cards.elements import Element, bold, box, crossing, note, plain, text
 from services.analysis.quiet import BY_MINIMUM, BY_PLANNED_CHANGE, BY_SIMILARITY, suppressed_up_to
-from services.model import Anomaly, AnomalyContent, Answer
-from services.wording import clock_time, day, money, plural, round_money, set_amount
+from services.domain import Anomaly, AnomalyContent, Answer
+from services.domain.formatting import clock_time, day, money, plural, round_money, set_amount
 
 MARKS = {
     "expected": "EXPECTED",

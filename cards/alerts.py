@@ -7,12 +7,8 @@ from cards.alert_status import alert_status
 from cards.daily_costs import week_chart
 from cards.elements import Element, bold, card, crossing, facts, heading, note, plain, text
 from cards.notices import sample_notice
-from services.model import AnomalyContent
-from services.rendering.blocks import crossing as crossing_words
-from services.rendering.blocks import period_names
-from services.rendering.explanations import driver_words
-from services.rendering.hints import hint
-from services.wording import (
+from services.domain import AnomalyContent
+from services.domain.formatting import (
     cents,
     clock_time,
     day_range,
@@ -22,6 +18,10 @@ from services.wording import (
     threshold,
     weekday,
 )
+from services.presentation.explanations import driver_words
+from services.presentation.hints import hint
+from services.presentation.phrases import crossing as crossing_words
+from services.presentation.phrases import period_names
 
 READ_ONLY_NOTES = {
     "nobody": (

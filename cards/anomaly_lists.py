@@ -16,8 +16,8 @@ from cards.elements import (
     text,
 )
 from cards.notices import sample_notice
-from services.model import AnomalyLine, DigestContent
-from services.wording import day, money, plural
+from services.domain import AnomalyLine, DigestContent
+from services.domain.formatting import day, money, plural
 
 MAX_DIGEST_LINES = 10
 STATUS_WORDS = {

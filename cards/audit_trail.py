@@ -15,8 +15,8 @@ from cards.elements import (
     text,
 )
 from cards.field_names import AUDITED_FIELDS
-from services.model import Actor, AuditEntry
-from services.wording import clock_time, plain_number, threshold
+from services.domain import Actor, AuditEntry
+from services.domain.formatting import clock_time, plain_number, threshold
 
 MAX_LIST_VALUES = 5
 """Of a changed list of addresses."""

@@ -15,8 +15,8 @@ from cards.elements import (
     table,
     text,
 )
-from services.model import Conversation, Role
-from services.wording import day
+from services.domain import Conversation, Role
+from services.domain.formatting import day
 
 MAX_ROWS = 20
 

@@ -18,11 +18,8 @@ from cards.elements import (
     text,
 )
 from cards.notices import late_data_notice, sample_notice
-from services.model import ChangeLine, CostHistory, DayAmount, Explanation, TeamReport, WeekCost
-from services.rendering.blocks import days_line, period_names, window_line
-from services.rendering.change_rows import ROUNDING, change_row, remainder
-from services.rendering.explanations import line_name, reasons
-from services.wording import (
+from services.domain import ChangeLine, CostHistory, DayAmount, Explanation, TeamReport, WeekCost
+from services.domain.formatting import (
     cents,
     change,
     day,
@@ -32,6 +29,9 @@ from services.wording import (
     percent_of,
     plural,
 )
+from services.presentation.change_rows import ROUNDING, change_row, remainder
+from services.presentation.explanations import line_name, reasons
+from services.presentation.phrases import days_line, period_names, window_line
 
 MAX_LINES = 10
 WEEK_DAYS = 7

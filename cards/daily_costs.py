@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from cards.elements import Element, line_chart, note
-from services.model import DayAmount, WeekFigures
-from services.wording import day_range, money, sparkline
+from services.domain import DayAmount, WeekFigures
+from services.domain.formatting import day_range, money, sparkline
 
 DAYS_PER_LINE = 7
 

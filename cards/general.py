@@ -17,7 +17,7 @@ from cards.elements import (
     text,
 )
 from cards.notices import sample_notice
-from services.model import Role
+from services.domain import Role
 
 MAX_CHOICE_BUTTONS = 5
 MAX_BUTTON_TITLE = 38

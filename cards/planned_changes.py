@@ -1,8 +1,8 @@
 """The card of a planned change."""
 
 from cards.elements import Element, bold, card, execute, plain, text
-from services.model import PlannedChange, Team
-from services.wording import day_range, percent
+from services.domain import PlannedChange, Team
+from services.domain.formatting import day_range, percent
 
 
 def planned_change_added(change: PlannedChange, team: Team) -> Element:

@@ -21,11 +21,11 @@ from cards.elements import (
     table,
     text,
 )
-from services.model import AdminReport, RenderedReport, Role, TeamReport
-from services.rendering.admin_view import AdminView, admin_view
-from services.rendering.change_rows import Row
-from services.rendering.team_view import TeamView, team_view
-from services.wording import listed
+from services.domain import AdminReport, RenderedReport, Role, TeamReport
+from services.domain.formatting import listed
+from services.presentation.admin_report import AdminView, admin_view
+from services.presentation.change_rows import Row
+from services.presentation.team_report import TeamView, team_view
 
 MAX_MOVERS = 5
 MAX_ADDRESSES = 10

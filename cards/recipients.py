@@ -13,8 +13,8 @@ from cards.elements import (
     text,
     text_input,
 )
-from services.model import Role, StoredConfig
-from services.wording import plural
+from services.domain import Role, StoredConfig
+from services.domain.formatting import plural
 
 MAX_SHOWN = 30
 MAX_FORM = 5000

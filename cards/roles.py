@@ -14,8 +14,8 @@ from cards.elements import (
     table,
     text,
 )
-from services.model import AdminEntry, Person, Role
-from services.wording import day
+from services.domain import AdminEntry, Person, Role
+from services.domain.formatting import day
 
 MAX_ROWS = 20
 

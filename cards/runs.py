@@ -18,8 +18,8 @@ from cards.elements import (
 )
 from cards.notices import sample_notice
 from cards.previews import address_list
-from services.model import Delivery, DeliveryState, Run, RunContent, RunKind, RunState
-from services.wording import clock_time, day, plural
+from services.domain import Delivery, DeliveryState, Run, RunContent, RunKind, RunState
+from services.domain.formatting import clock_time, day, plural
 
 MAX_FAILURES = 5
 MAX_DETAILED_FAILURES = 20

@@ -16,8 +16,8 @@ from cards.elements import (
     text,
     text_input,
 )
-from services.model import Role, StoredConfig
-from services.wording import listed, weekday
+from services.domain import Role, StoredConfig
+from services.domain.formatting import listed, weekday
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 MAX_HOUR = 20

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from cards.elements import Element, card, crossing, execute, facts, heading, note, plain
 from cards.notices import sample_notice
-from services.model import Role, Run
-from services.wording import plural
+from services.domain import Role, Run
+from services.domain.formatting import plural
 
 MAX_PROBLEMS = 20
 

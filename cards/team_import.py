@@ -15,7 +15,7 @@ from cards.elements import (
     text_input,
 )
 from cards.field_names import MAX_ERRORS, TEAM_FIELDS
-from services.wording import listed, plural
+from services.domain.formatting import listed, plural
 
 MAX_TYPED_BYTES = 12_000
 """Of pasted text that a form shows again; more would make the card too large to send."""

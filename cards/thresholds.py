@@ -17,8 +17,8 @@ from cards.elements import (
     text_input,
 )
 from cards.notices import sample_notice
-from services.model import Role, StoredConfig, Team, WhatIf, WhatIfEvent
-from services.wording import day, exact_number, money, plural, set_money, threshold
+from services.domain import Role, StoredConfig, Team, WhatIf, WhatIfEvent
+from services.domain.formatting import day, exact_number, money, plural, set_money, threshold
 
 MAX_EVENTS = 6
 MAX_TEAMS = 15

@@ -1,8 +1,8 @@
 """``after-restore``: a restored database is made safe to start on."""
 
 from cli.wired import Wired
-from services.model import Actor
-from services.wording import plural
+from services.domain import Actor
+from services.domain.formatting import plural
 
 ACTOR = Actor(door="cli", name="after-restore")
 

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from cli.wired import Wired
-from services.model import Actor, ApiKey
+from services.domain import Actor, ApiKey
 
 ACTOR = Actor(door="cli", name="api-key")
 

@@ -10,9 +10,9 @@ from rich.console import Console
 from cli.progress import RunProgress
 from cli.wired import Wired
 from services.analysis.detection.groups import Group
-from services.backtests import Backtest, BacktestLine
-from services.rendering.blocks import SAMPLE_NOTICE
-from services.wording import cents, day_range, money, neutral, plural, round_money
+from services.anomalies.backtest import Backtest, BacktestLine
+from services.domain.formatting import cents, day_range, money, neutral, plural, round_money
+from services.presentation.phrases import SAMPLE_NOTICE
 
 MOST_LINES = 100
 HEADINGS = ("Told", "Account", "Service", "Kind", "Days", "Excess")

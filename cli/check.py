@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from cli.wired import Wired
-from services.check import Finding
-from services.errors import StoreUnavailableError
+from services.domain.errors import StoreUnavailableError
+from services.operations.diagnostics import Finding
 
 
 async def check(wired: Wired) -> int:

@@ -5,9 +5,9 @@ import sys
 from collections.abc import Sequence
 
 from cli.wired import Wired
-from services.errors import ConflictError
-from services.model import Actor
-from services.privacy import Traces
+from services.domain import Actor
+from services.domain.errors import ConflictError
+from services.operations.erasure import Traces
 
 ACTOR = Actor(door="cli", name="forget")
 WORDS = {

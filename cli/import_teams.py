@@ -4,9 +4,9 @@ import asyncio
 from pathlib import Path
 
 from cli.wired import Wired
-from services.errors import InvalidError
-from services.model import Actor
-from services.team_import import parse_csv
+from services.domain import Actor
+from services.domain.errors import InvalidError
+from services.teams.csv_import import parse_csv
 
 ACTOR = Actor(door="cli", name="import-teams")
 

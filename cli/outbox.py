@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 from cli.serve import Site
 from cli.signals import told_to_stop
-from services.errors import SettingsError
-from services.settings import is_loopback
+from services.domain.addresses import is_loopback
+from services.domain.errors import SettingsError
 
 
 async def outbox(

@@ -7,11 +7,11 @@ from rich.console import Console
 
 from cli.progress import RunProgress
 from cli.wired import Wired
-from services.errors import InvalidError
-from services.model import Actor, DeliveryState, Run, RunKind, RunState, RunSummary, Team
-from services.progress import Progress, no_progress
-from services.run_values import RunView
-from services.wording import day_range, money, percent_of, plural
+from services.domain import Actor, DeliveryState, Run, RunKind, RunState, RunSummary, Team
+from services.domain.errors import InvalidError
+from services.domain.formatting import day_range, money, percent_of, plural
+from services.domain.run_states import RunView
+from services.runs.progress import Progress, no_progress
 
 PATIENCE = timedelta(minutes=10)
 """How long a command waits for another worker's lease and for retries."""

@@ -14,10 +14,11 @@ import structlog
 from cli.run_report import run_report
 from cli.signals import told_to_stop
 from cli.wired import Wired
-from services.errors import SettingsError
-from services.model import Actor, RunKind, RunState
-from services.roles import Roles
-from services.settings import Settings, is_loopback
+from services.administration.roles import Roles
+from services.domain import Actor, RunKind, RunState
+from services.domain.addresses import is_loopback
+from services.domain.errors import SettingsError
+from services.settings import Settings
 
 log = structlog.get_logger()
 

@@ -2,19 +2,19 @@
 
 from dataclasses import dataclass
 
-from services.api_keys import ApiKeys
-from services.backtests import Backtests
-from services.check import Check
-from services.model import SourceName
-from services.planning import Planner
+from services.administration.api_keys import ApiKeys
+from services.anomalies.backtest import Backtests
+from services.domain import SourceName
+from services.mailing.sender import Sender
+from services.mailing.transports import Transports
+from services.operations.after_restore import Restoring
+from services.operations.diagnostics import Check
+from services.operations.erasure import Privacy
 from services.ports import Clock
-from services.privacy import Privacy
-from services.restoring import Restoring
-from services.runs import Runs
-from services.sending import Sender
-from services.teams import Teams
-from services.transports import Transports
-from services.worker import Worker
+from services.runs.planner import Planner
+from services.runs.requests import Runs
+from services.runs.worker import Worker
+from services.teams.teams import Teams
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ from typing import Any, Protocol
 
 from app import Agent, log_as_set, open_agent
 from cli.run_report import all_sent, work_on_report
-from services.errors import InvalidError, SettingsError
-from services.model import Actor
+from services.domain import Actor
+from services.domain.errors import InvalidError, SettingsError
 from services.settings import load_settings
 
 ACTOR = Actor(door="clock", name="EventBridge")

@@ -9,7 +9,7 @@ from app import VERSION
 from bot.commands import COMMANDS
 from manifest.build import manifest, package
 from manifest.icons import FOLDER, ICONS
-from services.errors import SettingsError
+from services.domain.errors import SettingsError
 from services.settings import ManifestSettings, load_manifest_settings
 
 PLACEHOLDER = """\

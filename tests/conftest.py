@@ -19,7 +19,7 @@ import stamina
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
-from services.adapters.embedded import start_embedded
+from services.adapters.embedded_mongo.server import start_embedded
 from services.adapters.store import MongoStore
 from services.settings import setting_fields
 from tests.servers.agents import AgentStarter

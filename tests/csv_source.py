@@ -13,8 +13,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from services.errors import CostSourceError
-from services.model import (
+from services.domain import (
     UNATTRIBUTED,
     Category,
     CostSeries,
@@ -22,6 +21,7 @@ from services.model import (
     DaySpan,
     SourceDescription,
 )
+from services.domain.errors import CostSourceError
 
 COLUMNS = ("day", "account", "service", "category", "amount")
 METRIC = "invoice"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from services.model import (
+from services.domain import (
     Actor,
     Category,
     CostSeries,

@@ -16,21 +16,21 @@ from pydantic import SecretStr
 
 from services.adapters.background import Background
 from services.adapters.secrets import FernetBox
-from services.audit import Audit
-from services.clockwork import Scheduler
-from services.config import Config
-from services.delivery_outcomes import SenderSettings
-from services.engine import Process, Reading, build_engine
-from services.model import Actor, DaySpan, Run, RunKind, Team
+from services.administration.audit_trail import Audit
+from services.administration.config import Config
+from services.application.build import Process, Reading, build_engine
+from services.domain import Actor, DaySpan, Run, RunKind, Team
+from services.mailing.delivery_outcomes import SenderSettings
+from services.mailing.sender import Sender
+from services.mailing.transports import Transports
 from services.ports import Store
-from services.runs import Runs
-from services.sending import Sender
+from services.runs.requests import Runs
+from services.runs.scheduler import Scheduler
+from services.runs.worker import Worker
+from services.runtime.shutdown import Shutdown
+from services.runtime.timeouts import PRODUCTION, Timing
 from services.settings import SmtpSettings
-from services.stopping import Shutdown
-from services.teams import Teams
-from services.timing import PRODUCTION, Timing
-from services.transports import Transports
-from services.worker import Worker
+from services.teams.teams import Teams
 from tests.fakes.costs import FakeCosts
 from tests.fakes.mail import MemoryTransport
 from tests.fakes.store import MemoryStore

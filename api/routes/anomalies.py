@@ -4,8 +4,8 @@ from api import answers, cursors
 from api.endpoints import Call, Endpoints, Reply
 from api.inputs import AnomaliesQuery, ResolutionBody, SnoozeBody
 from api.paging import page
-from services.model import Anomaly, Team
-from services.resolutions import SHORT_SNOOZE
+from services.anomalies.resolutions import SHORT_SNOOZE
+from services.domain import Anomaly, Team
 
 endpoints = Endpoints("Costs")
 CURSOR = "anomalies"

@@ -4,8 +4,8 @@ from api import answers, cursors
 from api.endpoints import Call, Endpoints, Reply
 from api.inputs import HistoryQuery
 from api.paging import page
-from services.errors import InvalidError
-from services.model import CostRow
+from services.domain import CostRow
+from services.domain.errors import InvalidError
 
 endpoints = Endpoints("Costs")
 CURSOR = "costs"

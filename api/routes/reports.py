@@ -5,7 +5,7 @@ from aiohttp import web
 from api import answers
 from api.endpoints import HTML_TYPE, Call, Endpoints, wants_html
 from api.pages import MAIL_POLICY, html_response
-from services.previews import Preview
+from services.reports.previews import Preview
 
 endpoints = Endpoints("Reports")
 PAGE = {HTML_TYPE: {"type": "string"}}

@@ -6,8 +6,8 @@ from api import answers, cursors
 from api.endpoints import Call, Endpoints, Reply
 from api.inputs import RunsQuery, TriggerQuery
 from api.paging import page
-from services.model import Run, RunKind, RunState
-from services.run_values import RunView
+from services.domain import Run, RunKind, RunState
+from services.domain.run_states import RunView
 
 endpoints = Endpoints("Runs")
 CURSOR = "runs"

@@ -3,7 +3,7 @@
 from api import answers
 from api.endpoints import Call, Endpoints
 from api.inputs import ConfigBody
-from services.errors import InvalidError
+from services.domain.errors import InvalidError
 
 endpoints = Endpoints("Settings")
 READ_ONLY = "smtp_password_set"

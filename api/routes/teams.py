@@ -17,9 +17,10 @@ from api.inputs import (
     WireName,
 )
 from api.paging import page
-from services.errors import InvalidError
-from services.model import Team
-from services.team_import import (
+from services.domain import Team
+from services.domain.errors import InvalidError
+from services.domain.validation import Input
+from services.teams.csv_import import (
     ImportChange,
     ImportResult,
     ImportRow,
@@ -27,7 +28,6 @@ from services.team_import import (
     parse_csv,
     rows_of_list,
 )
-from services.validation import Input
 
 endpoints = Endpoints("Teams")
 BULK_BYTES = 6_000_000

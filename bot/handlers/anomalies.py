@@ -12,8 +12,8 @@ from bot.turn import Card, Reply, Turn
 from cards.alert_buttons import Audience
 from cards.alerts import alert_card
 from cards.anomaly_lists import anomaly_list
-from services.model import Anomaly, Team
-from services.resolutions import SHORT_SNOOZE
+from services.anomalies.resolutions import SHORT_SNOOZE
+from services.domain import Anomaly, Team
 
 MAX_DIGITS = 15
 Amount = Annotated[

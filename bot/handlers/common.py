@@ -8,8 +8,8 @@ from bot.chat import Chat
 from bot.turn import ChooseError, Turn
 from bot.words import unquote
 from cards import general
-from services.errors import InvalidError
-from services.model import Role, Team
+from services.domain import Role, Team
+from services.domain.errors import InvalidError
 
 PAGE_SIZE = 10
 MAX_TRAILING_WORDS = 4

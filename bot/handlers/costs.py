@@ -13,10 +13,10 @@ from bot.turn import Reply, Turn
 from cards import general
 from cards.costs import cost_explanation, cost_history
 from cards.planned_changes import planned_change_added
-from services.errors import InvalidError
-from services.histories import Span
-from services.model import DaySpan, Team
-from services.wording import clock_time
+from services.costs.history import Span
+from services.domain import DaySpan, Team
+from services.domain.errors import InvalidError
+from services.domain.formatting import clock_time
 
 SPANS: dict[str, Span] = {
     "last 30 days": "30 days",

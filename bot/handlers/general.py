@@ -11,10 +11,10 @@ from bot.turn import Reply, Turn
 from cards import general
 from cards.audit_trail import AuditLine, audit_trail
 from cards.status import StatusFacts, status_card
-from services.changes import can_undo
-from services.model import AuditEntry, DeliveryState, Run, RunKind, RunState, Team
-from services.run_values import RETRYABLE
-from services.wording import clock_time, day, exact_time, plural, weekday
+from services.domain import AuditEntry, DeliveryState, Run, RunKind, RunState, Team
+from services.domain.formatting import clock_time, day, exact_time, plural, weekday
+from services.domain.run_states import RETRYABLE
+from services.operations.undo import can_undo
 
 MAX_HISTORY = 500
 """Entries of the audit trail that the history goes back."""

@@ -6,8 +6,8 @@ from bot.turn import Reply, Turn
 from bot.words import unquote
 from cards import general
 from cards.roles import admin_list, whoami_card
-from services.errors import InvalidError
-from services.model import Person
+from services.domain import Person
+from services.domain.errors import InvalidError
 
 
 class RevokePayload(Payload):

@@ -8,11 +8,11 @@ from bot.payloads import Number, Payload, TeamPayload, Text
 from bot.turn import Reply, Turn
 from cards.previews import admin_preview, email_text, team_preview
 from cards.runs import run_details, run_progress, run_result, send_question
-from services.errors import AgentError, InvalidError
-from services.model import RunKind, RunState, Team
-from services.recipients import admin_recipients, team_recipients
-from services.run_values import RETRYABLE, RunView
-from services.wording import plural
+from services.domain import RunKind, RunState, Team
+from services.domain.errors import AgentError, InvalidError
+from services.domain.formatting import plural
+from services.domain.run_states import RETRYABLE, RunView
+from services.reports.recipients import admin_recipients, team_recipients
 
 ADMIN, WEEKLY = "admin", "weekly"
 """In the place of a team's ID: the consolidated report, and the reports of all teams."""

@@ -13,10 +13,10 @@ from cards.conversations import alert_conversations, alerts_on
 from cards.field_names import setting_errors
 from cards.recipients import recipients_card
 from cards.schedule import schedule_card, schedule_saved
-from services.audit import new_entry_id
-from services.errors import InvalidError
-from services.model import StoredConfig
-from services.schedule import WEEKDAYS
+from services.administration.audit_trail import new_entry_id
+from services.domain import StoredConfig
+from services.domain.errors import InvalidError
+from services.domain.schedule import WEEKDAYS
 
 HOUR = re.compile(r"(\d{1,2})(?::00)?(?:h)?", re.ASCII)
 MIN_DAY = 3

@@ -12,9 +12,10 @@ from bot.payloads import Number, Payload, Text, TextPayload
 from bot.turn import Card, Reply, Turn
 from cards import general
 from cards.team_import import import_done, import_form, import_question, team_export
-from services.errors import AgentError, InvalidError, NotFoundError
-from services.model import PendingImport, Team
-from services.team_import import (
+from services.domain import PendingImport, Team
+from services.domain.errors import AgentError, InvalidError, NotFoundError
+from services.domain.formatting import exact_number, safe_cell
+from services.teams.csv_import import (
     OPTIONAL,
     REQUIRED,
     ImportResult,
@@ -24,7 +25,6 @@ from services.team_import import (
     parse_csv,
     rows_of_list,
 )
-from services.wording import exact_number, safe_cell
 
 MAX_EXPORT_BYTES = 15_000
 """Of one part of the export, so that its card stays below what Teams takes: 28 KB for any client."""

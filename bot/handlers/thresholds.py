@@ -8,11 +8,11 @@ from bot.payloads import Payload, Text
 from bot.turn import Reply, Turn
 from cards import general
 from cards.thresholds import thresholds_card, what_if_card
-from services.audit import new_entry_id
-from services.errors import InvalidError
-from services.model import Team
-from services.wording import set_money
-from services.wording import threshold as threshold_text
+from services.administration.audit_trail import new_entry_id
+from services.domain import Team
+from services.domain.errors import InvalidError
+from services.domain.formatting import set_money
+from services.domain.formatting import threshold as threshold_text
 
 TYPED = re.compile(
     r"(?:(?P<percent>[+-]?[\d.,]+)\s*%?)?\s*(?:min(?:imum)?\s+(?P<min>[+-]?[\d.,]+))?\s*"

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from cards.elements.buttons import VERSION, with_overflow
 from cards.elements.texts import Element, words_of
-from services.wording import neutral
+from services.domain.formatting import neutral
 
 SCHEMA = "http://adaptivecards.io/schemas/adaptive-card.json"
 WIDE = ("Table", "Chart.Line")

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
-from services.wording import LRM, keep_order, neutral
+from services.domain.formatting import LRM, keep_order, neutral
 
 Element = dict[str, Any]
 Words = str | Element

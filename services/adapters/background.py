@@ -6,7 +6,7 @@ from typing import Any
 
 import structlog
 
-from services.errors import AgentError
+from services.domain.errors import AgentError
 
 log = structlog.get_logger()
 

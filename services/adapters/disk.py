@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from services.errors import SettingsError
+from services.domain.errors import SettingsError
 
 
 class Disk:

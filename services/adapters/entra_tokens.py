@@ -15,7 +15,7 @@ from typing import Literal
 import httpx
 import stamina
 
-from services.errors import AgentError, BotSignInError, MailConnectError
+from services.domain.errors import AgentError, BotSignInError, MailConnectError
 from services.ports import UNMEASURED, AccessTokens, Clock, Meter
 from services.settings import SmtpSettings, TeamsAppSettings
 

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import httpx
 
-from services.errors import MailConnectError, MailError, MailFateUnknownError, SettingsError
+from services.domain.errors import MailConnectError, MailError, MailFateUnknownError, SettingsError
 from services.ports import AccessTokens
 from services.settings import SmtpSettings
 

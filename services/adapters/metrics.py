@@ -17,7 +17,7 @@ from prometheus_client import (
     generate_latest,
 )
 
-from services.model import Facts, RunKind
+from services.domain import Facts, RunKind
 
 SPACE = "costagent"
 QUICK = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)

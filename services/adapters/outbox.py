@@ -16,7 +16,7 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import cast
 
-from services.errors import MailConnectError, NotFoundError
+from services.domain.errors import MailConnectError, NotFoundError
 
 SAFE_NAME = re.compile(r"[0-9]{8}T[0-9]{6}-[0-9a-f]{20}", re.ASCII)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from cryptography.fernet import Fernet, InvalidToken
 from pydantic import SecretStr
 
-from services.errors import SettingsError
+from services.domain.errors import SettingsError
 
 KEY_FILE = "secret.key"
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from services.alerts.news import AlertContext, ContentBuilder
+from services.alerts.content import AlertContext, ContentBuilder
 from services.alerts.posting import CardPoster
 from services.analysis.quiet import above_threshold
-from services.model import Alert, Anomaly, Conversation, SourceName
+from services.domain import Alert, Anomaly, Conversation, SourceName
 from services.ports import AlertStore, AnomalyStore
 
 DIGEST = "digest:"

@@ -8,8 +8,9 @@ from decimal import Decimal
 
 import structlog
 
-from services.alerts.news import content_fingerprint, conversation_name
-from services.errors import (
+from services.alerts.content import content_fingerprint, conversation_name
+from services.domain import Alert, AlertContent, AnomalyContent, Conversation, SourceName
+from services.domain.errors import (
     AgentError,
     LostLeaseError,
     MessageFateUnknownError,
@@ -17,11 +18,10 @@ from services.errors import (
     NotFoundError,
     StoreUnavailableError,
 )
-from services.model import Alert, AlertContent, AnomalyContent, Conversation, SourceName
-from services.notices import Notices
+from services.domain.formatting import neutral, plural
+from services.mailing.notices import Notices
 from services.ports import AlertStore, Notifier
-from services.timing import Timing
-from services.wording import neutral, plural
+from services.runtime.timeouts import Timing
 
 log = structlog.get_logger()
 

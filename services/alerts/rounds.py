@@ -15,8 +15,8 @@ from typing import Literal
 
 import structlog
 
-from services.alerts.digests import DIGEST, Digests
-from services.alerts.news import (
+from services.administration.config import Config
+from services.alerts.content import (
     UNPOSTED_STATES,
     AlertContext,
     ContentBuilder,
@@ -24,25 +24,25 @@ from services.alerts.news import (
     groups_of,
     needs_update,
 )
+from services.alerts.digests import DIGEST, Digests
+from services.alerts.pending import PendingAlerts
 from services.alerts.posting import CardPoster
-from services.alerts.runs import RUN, RunCards
-from services.alerts.untold import PendingAlerts
+from services.alerts.run_cards import RUN, RunCards
+from services.alerts.run_trouble import RunTrouble
 from services.alerts.updates import CardUpdates
-from services.config import Config
-from services.errors import (
+from services.anomalies.alert_minimums import Floors
+from services.domain import Alert, Anomaly, AnomalyContent, Conversation, RunContent, SourceName
+from services.domain.errors import (
     AgentError,
     ConversationGoneError,
     LostLeaseError,
     StoreUnavailableError,
 )
-from services.floors import Floors
-from services.model import Alert, Anomaly, AnomalyContent, Conversation, RunContent, SourceName
-from services.notices import Notices
+from services.mailing.notices import Notices
 from services.ports import AlertStore, AnomalyStore, ConversationStore, Notifier
-from services.reports import ReportBuilder
-from services.teams import Teams
-from services.timing import PRODUCTION, Timing
-from services.watchdog import RunTrouble
+from services.reports.builder import ReportBuilder
+from services.runtime.timeouts import PRODUCTION, Timing
+from services.teams.teams import Teams
 
 log = structlog.get_logger()
 

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from services.alerts.news import (
+from services.alerts.content import (
     AlertContext,
     ContentBuilder,
     fingerprint_of,
@@ -11,7 +11,7 @@ from services.alerts.news import (
 )
 from services.alerts.posting import CardPoster
 from services.analysis.quiet import raised_after_end
-from services.model import Alert, Anomaly, AnomalyContent, Conversation
+from services.domain import Alert, Anomaly, AnomalyContent, Conversation
 from services.ports import Notifier
 
 GROWTH_FACTOR = 2

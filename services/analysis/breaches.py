@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from services.analysis.detection.replay import Correction, History
 from services.analysis.windows import comparison_window
-from services.model import CENT, DaySpan, Window
+from services.domain import CENT, DaySpan, Window
 
 
 @dataclass(frozen=True, slots=True)

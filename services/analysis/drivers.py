@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from services.model import Category, ChangeLine, Explanation, SharedMove, whole_percent
+from services.domain import Category, ChangeLine, Explanation, SharedMove, whole_percent
 
 ZERO = Decimal(0)
 MIN_SHARED_ACCOUNTS = 5

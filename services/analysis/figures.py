@@ -14,7 +14,7 @@ from decimal import Decimal
 from services.analysis.drivers import SharedMoves, explained
 from services.analysis.forecast import month_end
 from services.analysis.windows import comparison_window, needed_span
-from services.model import (
+from services.domain import (
     AccountFigures,
     Breach,
     Category,

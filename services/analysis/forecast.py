@@ -13,7 +13,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from services.analysis.detection.baseline import in_a_long_run, median
-from services.model import Category, CostSeries, DaySpan, Forecast, Month
+from services.domain import Category, CostSeries, DaySpan, Forecast, Month
 
 WEEK = 7
 DAYS_BACK = 63

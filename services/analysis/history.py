@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from services.analysis.figures import amount_over, change_percent
-from services.model import Category, CostRow, CostSeries, DayAmount, DaySpan, Team, WeekCost
+from services.domain import Category, CostRow, CostSeries, DayAmount, DaySpan, Team, WeekCost
 
 MAX_SERVICES = 2
 WEEK = 7

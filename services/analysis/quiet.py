@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
-from services.model import AccountFigures, Anomaly, Answer, Floor
+from services.domain import AccountFigures, Anomaly, Answer, Floor
 
 BY_PLANNED_CHANGE, BY_MINIMUM, BY_SIMILARITY = "plan", "floor", "like"
 """Stored as ``by_id`` of answers that no person has given."""

@@ -10,7 +10,7 @@ from collections.abc import Container, Iterable, Sequence
 from dataclasses import replace
 from datetime import date
 
-from services.model import CostSeries, CostTable, DaySpan
+from services.domain import CostSeries, CostTable, DaySpan
 
 HALF_A_CENT = 0.005
 RELATIVE = 1e-9

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from services.model import AccountFigures, Anomaly, SourceName
+from services.domain import AccountFigures, Anomaly, SourceName
 
 
 def anomaly_id(source: SourceName, account_id: str, figures: AccountFigures) -> str:

@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from services.analysis.figures import amount_over
 from services.analysis.forecast import DAYS_BACK, month_end
-from services.model import CostSeries, DaySpan, Forecast, Month, MonthForecast, TrackRecord
+from services.domain import CostSeries, DaySpan, Forecast, Month, MonthForecast, TrackRecord
 
 MONTHS = 6
 HISTORY = timedelta(days=MONTHS * 31 + DAYS_BACK + 31)

@@ -2,7 +2,7 @@
 
 from datetime import UTC, date, datetime, time, timedelta
 
-from services.model import DaySpan, Month, Window
+from services.domain import DaySpan, Month, Window
 
 MIN_COMPARED_DAYS = 3
 """A month with fewer complete days is not compared yet; the closed month is."""

@@ -8,8 +8,8 @@ import structlog
 from services.analysis.tables import only, spending, with_silent
 from services.analysis.windows import expected_data_through, needed_span
 from services.costs.reader import CostReader
-from services.errors import CostHistoryEndsError
-from services.model import UNATTRIBUTED, Month
+from services.domain import UNATTRIBUTED, Month
+from services.domain.errors import CostHistoryEndsError
 
 log = structlog.get_logger()
 

@@ -9,8 +9,8 @@ from services.analysis.tables import cut, last_day, with_silent
 from services.analysis.windows import expected_data_through, needed_span
 from services.costs.backfill import Backfill
 from services.costs.reader import CostReader
-from services.errors import CostSourceError
-from services.model import UNATTRIBUTED, CostTable, DaySpan, SourceState
+from services.domain import UNATTRIBUTED, CostTable, DaySpan, SourceState
+from services.domain.errors import CostSourceError
 from services.ports import CostSource, CostStore
 
 log = structlog.get_logger()

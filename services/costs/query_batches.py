@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import structlog
 
-from services.errors import CostSourceError
+from services.domain.errors import CostSourceError
 
 log = structlog.get_logger()
 

@@ -12,8 +12,7 @@ from datetime import datetime, timedelta
 
 from services.analysis.tables import cut, details_off_by, joined, off_by, with_silent
 from services.costs.query_batches import QueryBatches
-from services.errors import AnswerTooLargeError, IncompleteCostsError
-from services.model import (
+from services.domain import (
     UNATTRIBUTED,
     Category,
     CostSeries,
@@ -22,6 +21,7 @@ from services.model import (
     SourceDescription,
     SourceState,
 )
+from services.domain.errors import AnswerTooLargeError, IncompleteCostsError
 from services.ports import CostSource, CostStore
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
-from services.model import Alert, Anomaly, AnomalyStatus, Floor, SourceName
+from services.domain import Alert, Anomaly, AnomalyStatus, Floor, SourceName
 
 
 class AnomalyStore(Protocol):

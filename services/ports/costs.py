@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Protocol
 
-from services.model import (
+from services.domain import (
     CostChange,
     CostTable,
     DaySpan,

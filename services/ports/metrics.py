@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from services.model import RunKind
+from services.domain import RunKind
 
 
 class Meter(Protocol):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal, Protocol
 
-from services.model import (
+from services.domain import (
     AdminEntry,
     CardInProgress,
     Conversation,

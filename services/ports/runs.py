@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from services.model import (
+from services.domain import (
     Actor,
     Delivery,
     DeliveryPhase,

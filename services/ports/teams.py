@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
-from services.model import ApiKey, AuditEntry, StoredConfig, Team
+from services.domain import ApiKey, AuditEntry, StoredConfig, Team
 
 
 class TeamStore(Protocol):

@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from services.model import AlertContent, Conversation, PostedMessage
+from services.domain import AlertContent, Conversation, PostedMessage
 
 
 class Notifier(Protocol):

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from services.errors import AgentError
+from services.domain.errors import AgentError
 
 MAX_ATTEMPTS = 5
 Result = TypeVar("Result")

@@ -6,7 +6,6 @@ that holds the value of ``NAME``.
 """
 
 from services.settings.costs import CostSettings, DatadogSettings
-from services.settings.kinds import is_loopback, mail_address
 from services.settings.loading import (
     Settings,
     load_manifest_settings,
@@ -26,9 +25,7 @@ __all__ = [
     "Settings",
     "SmtpSettings",
     "TeamsAppSettings",
-    "is_loopback",
     "load_manifest_settings",
     "load_settings",
-    "mail_address",
     "setting_fields",
 ]

@@ -1,40 +1,16 @@
 """Kinds of values that settings have: addresses of several sorts, ids, lists."""
 
-from ipaddress import ip_address
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, BeforeValidator, Field
+
+from services.domain.addresses import is_loopback
 
 PUBLIC_LOGIN = "https://login.microsoftonline.com"
 GUID = r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
 TENANT = r"^[0-9A-Za-z][0-9A-Za-z.-]{0,253}$"
 """A tenant's id or one of its domains."""
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host name or address can only mean this machine."""
-    name = host.strip("[]").lower()
-    if name == "localhost":
-        return True
-    try:
-        return ip_address(name).is_loopback
-    except ValueError:
-        return False
-
-
-def mail_address(text: str) -> str:
-    """A mail address in its normal form; ValueError with a reason when it is not one.
-
-    The domain is lower-cased and turned into its ASCII form; a local part beyond ASCII is
-    refused, as most mail servers cannot deliver to it.
-    """
-    try:
-        found = validate_email(text.strip(), check_deliverability=False, allow_smtputf8=False)
-    except EmailNotValidError as error:
-        raise ValueError(f"is not a mail address: {str(error).rstrip('.')}") from error
-    return f"{found.local_part}@{found.ascii_domain}"
 
 
 def _https_or_loopback(url: str) -> str:

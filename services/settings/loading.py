@@ -8,7 +8,7 @@ from typing import Any
 from dotenv import dotenv_values
 from pydantic import SecretStr, ValidationError
 
-from services.errors import SettingsError
+from services.domain.errors import SettingsError
 from services.settings.costs import CostSettings, DatadogSettings
 from services.settings.group import Group
 from services.settings.mail import SmtpSettings

@@ -4,8 +4,9 @@ from typing import Literal, Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
+from services.domain.addresses import email_address, is_loopback
 from services.settings.group import Group
-from services.settings.kinds import PUBLIC_LOGIN, TENANT, WebAddress, is_loopback, mail_address
+from services.settings.kinds import PUBLIC_LOGIN, TENANT, WebAddress
 
 
 class SmtpSettings(Group):
@@ -88,7 +89,7 @@ class SmtpSettings(Group):
     @field_validator("sender")
     @classmethod
     def _address(cls, sender: str | None) -> str | None:
-        return None if sender is None else mail_address(sender)
+        return None if sender is None else email_address(sender)
 
     @model_validator(mode="after")
     def _signs_in_whole(self) -> Self:

@@ -18,7 +18,7 @@ from api.openapi import document
 from api.serving import server_logger
 from app import Agent, open_agent
 from services.adapters.store import MongoStore
-from services.model import Actor, DaySpan
+from services.domain import Actor, DaySpan
 from services.settings import Settings, load_settings
 from tests.makers import NOW
 from tests.servers.datadog import FakeDatadog, account_ids, random_costs

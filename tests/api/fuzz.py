@@ -19,9 +19,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from app import open_agent
-from services.adapters.embedded import start_embedded
+from services.adapters.embedded_mongo.server import start_embedded
 from services.adapters.sample import sample_teams
-from services.model import Actor, RunKind
+from services.domain import Actor, RunKind
 from services.settings import load_settings
 from tests.conftest import ROOT, AgentProcess
 from tests.e2e.test_serve import serving

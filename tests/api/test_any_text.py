@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from services.errors import InvalidError
-from services.wording import neutral
+from services.domain.errors import InvalidError
+from services.domain.formatting import neutral
 from tests.api.conftest import ACCOUNTS, ACTOR, World
 from tests.api.test_lists import anomaly, raised
 from tests.api.texts import ANY_TEXT

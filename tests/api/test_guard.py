@@ -12,7 +12,7 @@ from api.app import ALL
 from api.endpoints import Endpoint
 from api.guesses import Guesses
 from api.local_mode import refusal
-from services.model import ApiKey
+from services.domain import ApiKey
 from tests.api.conftest import ACTOR, World
 from tests.makers import NOW, later
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from services.model import Anomaly, DaySpan, RunKind
-from services.wording import plain_money
+from services.domain import Anomaly, DaySpan, RunKind
+from services.domain.formatting import plain_money
 from tests.api.conftest import ACCOUNTS, ACTOR, World
 from tests.makers import NOW, later
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from services.model import RunState
+from services.domain import RunState
 from tests.api.conftest import ACCOUNTS, World
 from tests.makers import later, run
 from tests.servers.datadog import once

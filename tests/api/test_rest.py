@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from services.model import DaySpan
-from services.wording import plain_money
+from services.domain import DaySpan
+from services.domain.formatting import plain_money
 from tests.api.conftest import ACCOUNTS, MovingClock, World, opened, settled
 from tests.makers import NOW
 from tests.servers.datadog import once

@@ -9,7 +9,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from api.app import ALL
-from services.validation import HALF, OTHER_WORDS, WORDS, problems_of
+from services.domain.validation import HALF, OTHER_WORDS, WORDS, problems_of
 from tests.api.conftest import ACCOUNTS, World
 from tests.api.test_bodies import JSON, team
 

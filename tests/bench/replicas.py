@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from services.adapters.embedded import start_embedded
-from services.model import DaySpan
+from services.adapters.embedded_mongo.server import start_embedded
+from services.domain import DaySpan
 from tests.bench.weekly_run import ROOT
 from tests.servers.datadog import FakeDatadog, account_ids, random_costs
 from tests.servers.smtp import FakeSmtp

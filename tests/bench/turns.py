@@ -26,7 +26,7 @@ import aiohttp
 import trustme
 from aiohttp import web
 
-from services.adapters.embedded import start_embedded
+from services.adapters.embedded_mongo.server import start_embedded
 from tests.servers.teams import TeamsSim
 
 ROOT = Path(__file__).parent.parent.parent

@@ -15,7 +15,7 @@ from pymongo import MongoClient
 from app import Agent, make_source, open_agent
 from bot.connector import Pace
 from services.adapters.store.client import plain
-from services.model import Actor, Anomaly, Team
+from services.domain import Actor, Anomaly, Team
 from services.ports import CostSource, Meter
 from services.settings import Settings, load_settings
 from tests.makers import NOW

@@ -13,8 +13,8 @@ from bot.payloads import MAX_TEXT
 from cards import general
 from cards.audit_trail import audit_trail
 from cards.thresholds import what_if_card
-from services.errors import InvalidError
-from services.model import SpanDays, WhatIf
+from services.domain import SpanDays, WhatIf
+from services.domain.errors import InvalidError
 from tests.cards.examples import HOSTILE, LARGEST, ORDINARY, every
 from tests.cards.strict import walk
 

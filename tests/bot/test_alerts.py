@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from services.model import Team
+from services.domain import Team
 from tests.bot.agent import NAMES, Moving, World, serving, world
 from tests.servers.smtp import FakeSmtp, Faults
 from tests.servers.teams import ANA, BOB, CHANNEL_ID, Fault, Message, Where, actions_of

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from services.model import Actor, DaySpan
+from services.domain import Actor, DaySpan
 from tests.bot.agent import Moving, World, world
 from tests.makers import NOW
 from tests.servers.datadog import Cost, FakeDatadog

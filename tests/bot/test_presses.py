@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 
 from bot.actions import BUTTONS
-from services.model import Team
+from services.domain import Team
 from tests.bot.agent import WORKING, World, said, world
 from tests.servers.teams import ANA, BOB, CARA, DAN, GUEST, Message, Person
 

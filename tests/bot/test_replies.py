@@ -12,7 +12,7 @@ from bot.cards_in_progress import DONE
 from bot.replies import ACK_SECONDS, Replies
 from bot.turn import Reply, Turn
 from cards import general
-from services.model import Conversation, Person
+from services.domain import Conversation, Person
 from tests.bot.agent import WORKING, World, world
 from tests.makers import NOW
 from tests.servers.teams import ANA, BOT, TENANT, Fault, Message

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from services.model import Actor, Team
+from services.domain import Actor, Team
 from tests.bot.agent import World, said, world
 from tests.cards.reading import words
 from tests.makers import NOW

@@ -2,7 +2,7 @@
 
 from datetime import UTC, date, datetime, timedelta
 
-from services.model import DaySpan
+from services.domain import DaySpan
 from tests.servers.datadog import Cost
 
 CHECKOUT, SEARCH, PAYMENTS, WAREHOUSE = (

@@ -14,9 +14,8 @@ from cards.costs import cost_explanation
 from cards.elements import Element
 from cards.previews import admin_preview, team_preview
 from cards.teams import team_card, team_list
-from services.admin_reports import AdminReportBuilder
 from services.analysis.figures import account_figures
-from services.model import (
+from services.domain import (
     AccountFigures,
     AdminReport,
     AnomalyLine,
@@ -24,6 +23,7 @@ from services.model import (
     CostSeries,
     DeliveryRecap,
 )
+from services.reports.admin import AdminReportBuilder
 from tests import makers
 from tests.cards.examples import (
     ORDINARY,

@@ -33,10 +33,9 @@ from cards.status import StatusFacts, status_card
 from cards.team_import import import_done, import_form, import_question, team_export
 from cards.teams import remove_question, team_card, team_form, team_list, team_removed, team_stored
 from cards.thresholds import thresholds_card, what_if_card
-from services.admin_reports import AdminReportBuilder
 from services.analysis.figures import account_figures
 from services.analysis.history import daily, day_amounts, largest_services, total, weeks
-from services.model import (
+from services.domain import (
     AccountFigures,
     Actor,
     AdminEntry,
@@ -76,9 +75,10 @@ from services.model import (
     WhatIf,
     WhatIfEvent,
 )
-from services.rendering.reports import render_admin, render_team
-from services.report_basis import AdminOutlook
-from services.schedule import next_slots
+from services.domain.schedule import next_slots
+from services.mailing.rendering import render_admin, render_team
+from services.reports.admin import AdminReportBuilder
+from services.reports.basis import AdminOutlook
 from tests import makers
 from tests.unit.basis import basis_of
 

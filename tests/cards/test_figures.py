@@ -14,12 +14,12 @@ from cards.anomaly_lists import anomaly_list
 from cards.costs import cost_explanation, cost_history
 from cards.previews import admin_preview, team_preview
 from cards.teams import team_card
-from services.admin_reports import AdminReportBuilder
 from services.analysis.figures import account_figures
 from services.analysis.threshold import evaluate_threshold
-from services.model import AccountFigures, AnomalyLine, Category, CostSeries, DaySpan, SpanDays
-from services.rendering.reports import render_admin, render_team
-from services.wording import cents, money, percent_of
+from services.domain import AccountFigures, AnomalyLine, Category, CostSeries, DaySpan, SpanDays
+from services.domain.formatting import cents, money, percent_of
+from services.mailing.rendering import render_admin, render_team
+from services.reports.admin import AdminReportBuilder
 from tests import makers
 from tests.cards import examples
 from tests.cards.examples import NOW, ORDINARY, SPAN, news

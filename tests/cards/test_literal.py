@@ -29,7 +29,7 @@ from cards.elements import (
     text,
 )
 from cards.teams import team_stored
-from services.wording import neutral
+from services.domain.formatting import neutral
 from tests.cards.examples import HOSTILE, LARGEST, ORDINARY, anomaly, entry, every, news, team
 from tests.cards.markdown import seen, texts_of_blocks
 from tests.cards.reading import read, words

@@ -16,7 +16,7 @@ import cards as cards_package
 from bot.actions import BUTTONS
 from cards import general
 from cards.elements import MAX_BYTES, Element, size_of
-from services.wording import money
+from services.domain.formatting import money
 from tests.cards import examples
 from tests.cards.examples import HOSTILE, LARGEST, ORDINARY, every
 from tests.cards.reading import read

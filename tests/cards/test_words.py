@@ -28,7 +28,7 @@ from cards.runs import run_result
 from cards.team_import import import_form
 from cards.teams import team_card, team_form
 from cards.thresholds import what_if_card
-from services.model import (
+from services.domain import (
     DeliveryState,
     FloorOffer,
     RenderedReport,
@@ -37,8 +37,8 @@ from services.model import (
     StoredConfig,
     WhatIf,
 )
-from services.team_import import parse_csv
-from services.wording import LRM
+from services.domain.formatting import LRM
+from services.teams.csv_import import parse_csv
 from tests import makers
 from tests.cards import examples
 from tests.cards.awkward import LEFTWARDS

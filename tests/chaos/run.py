@@ -23,7 +23,7 @@ from pymongo import MongoClient
 
 from app import Agent, open_agent
 from services.adapters.store import MongoStore
-from services.model import Actor, Conversation, DaySpan
+from services.domain import Actor, Conversation, DaySpan
 from services.settings import load_settings
 from tests.chaos.faults import ChaoticTeams, Odds, smtp_faults, trouble_datadog
 from tests.chaos.worker import PAST_LEASES, SKEW

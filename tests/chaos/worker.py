@@ -11,9 +11,9 @@ from datetime import UTC, datetime, timedelta
 
 from app import log_as_set, open_agent
 from bot.connector import Pace
-from services.adapters.mail import Timeouts
+from services.adapters.smtp import Timeouts
+from services.runtime.timeouts import Timing
 from services.settings import load_settings
-from services.timing import Timing
 
 TIMING = Timing(
     run_lease=4.0,

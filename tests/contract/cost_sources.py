@@ -8,7 +8,7 @@ from pathlib import Path
 
 from services.adapters.datadog import DatadogSource
 from services.adapters.sample import SampleSource
-from services.model import Category, DaySpan
+from services.domain import Category, DaySpan
 from services.ports import CostSource
 from tests.csv_source import CsvSource, Line, write_csv
 from tests.fakes.costs import CATEGORIES, FakeCosts

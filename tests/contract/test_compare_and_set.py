@@ -9,16 +9,16 @@ from pathlib import Path
 import pytest
 
 from services.adapters.secrets import FernetBox
-from services.audit import Audit
-from services.config import Config
-from services.errors import ConflictError
-from services.model import Actor, Anomaly, Identity
+from services.administration.audit_trail import Audit
+from services.administration.config import Config
+from services.anomalies.resolutions import Resolutions
+from services.domain import Actor, Anomaly, Identity
+from services.domain.errors import ConflictError
+from services.operations.after_restore import Restoring
 from services.ports import Store
-from services.resolutions import Resolutions
-from services.restoring import Restoring
 from services.runtime.compare_and_set import MAX_ATTEMPTS, compare_and_set
 from services.settings import SmtpSettings
-from services.teams import Teams
+from services.teams.teams import Teams
 from tests.makers import NAN, NOW, cells, later, series, table, team
 
 ROUNDS = 12

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from services.model import UNATTRIBUTED, Category, CostTable, DaySpan
+from services.domain import UNATTRIBUTED, Category, CostTable, DaySpan
 from services.ports import CostSource
 from tests.contract.cost_sources import ACCOUNTS, SOURCES, WINDOW, SourceCase
 from tests.makers import cells

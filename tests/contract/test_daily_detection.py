@@ -9,22 +9,15 @@ from decimal import Decimal
 
 import pytest
 
+from services.administration.audit_trail import Audit
 from services.analysis.detection.replay import Detected, histories, replay
 from services.analysis.detection.rules import Rules
 from services.analysis.windows import expected_data_through
-from services.anomalies import Anomalies
-from services.audit import Audit
-from services.detections import Detections
-from services.history_replay import HISTORY
-from services.model import (
-    Anomaly,
-    Answer,
-    Category,
-    CostSeries,
-    CostTable,
-    DaySpan,
-)
-from services.plans import Plans
+from services.anomalies.daily_detection import Detections
+from services.anomalies.history_replay import HISTORY
+from services.anomalies.lifecycle import Anomalies
+from services.anomalies.planned_changes import Plans
+from services.domain import Anomaly, Answer, Category, CostSeries, CostTable, DaySpan
 from services.ports import CostStore, Store
 from tests.bench.detection.worlds import World, make_world
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from services.adapters.entra_tokens import EntraSignIn
-from services.errors import AgentError, BotSignInError, MailConnectError
+from services.domain.errors import AgentError, BotSignInError, MailConnectError
 from services.ports import AccessTokens
 from services.settings import TeamsAppSettings
 from tests.makers import NOW

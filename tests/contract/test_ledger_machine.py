@@ -27,8 +27,8 @@ from hypothesis.stateful import (
 )
 
 from services.adapters.store import MongoStore
-from services.delivery_outcomes import MAX_AMBIGUOUS
-from services.model import Delivery, DeliveryPhase, DeliveryState
+from services.domain import Delivery, DeliveryPhase, DeliveryState
+from services.mailing.delivery_outcomes import MAX_AMBIGUOUS
 from services.ports import DeliveryLedger, RateBudget
 from tests.fakes.store import MemoryDeliveries, MemoryRates
 from tests.makers import NOW, delivery

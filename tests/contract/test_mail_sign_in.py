@@ -11,14 +11,14 @@ from pydantic import SecretStr, ValidationError
 
 from services.adapters.entra_tokens import EntraSignIn
 from services.adapters.graph import GraphTransport
-from services.adapters.mail import SmtpTransport, Timeouts
 from services.adapters.outbox import OutboxTransport
 from services.adapters.secrets import FernetBox
-from services.audit import Audit
-from services.config import Config
-from services.errors import MailConnectError, MailError, MailFateUnknownError
+from services.adapters.smtp import SmtpTransport, Timeouts
+from services.administration.audit_trail import Audit
+from services.administration.config import Config
+from services.domain.errors import MailConnectError, MailError, MailFateUnknownError
+from services.mailing.transports import Transports
 from services.settings import SmtpSettings, load_settings
-from services.transports import Transports
 from tests.contract.test_mail_transport import mail_to
 from tests.fakes.store import MemoryStore
 from tests.makers import NOW

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 import trustme
 
-from services.adapters.mail import SmtpTransport, Timeouts
 from services.adapters.outbox import OutboxTransport
-from services.errors import MailConnectError, MailError, MailFateUnknownError, SettingsError
-from services.model import RenderedReport
+from services.adapters.smtp import SmtpTransport, Timeouts
+from services.domain import RenderedReport
+from services.domain.errors import MailConnectError, MailError, MailFateUnknownError, SettingsError
+from services.mailing.mime import build_message
 from services.ports import MailTransport
-from services.rendering.message import build_message
 from services.settings import SmtpSettings
 from tests.fakes.mail import MemoryTransport
 from tests.makers import NOW

@@ -9,8 +9,8 @@ import pytest
 from services.adapters.store import MongoStore
 from services.adapters.store.client import Database, plain
 from services.adapters.store.migrations import STEPS, migrate
-from services.errors import SettingsError
-from services.model import Alert
+from services.domain import Alert
+from services.domain.errors import SettingsError
 from tests.makers import NOW, run
 
 

@@ -5,8 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from services.errors import ConflictError
-from services.model import Actor, Anomaly, ApiKey, Month
+from services.domain import Actor, Anomaly, ApiKey, Month
+from services.domain.errors import ConflictError
 from services.ports import Store
 from tests.makers import NOW, later, run, series, table
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from services.model import DeliveryPhase, DeliveryState, RunKind, RunState
+from services.domain import DeliveryPhase, DeliveryState, RunKind, RunState
 from services.ports import Store
 from tests.makers import NOW, delivery, later, run
 

@@ -7,8 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from services.errors import ConflictError
-from services.model import (
+from services.domain import (
     Actor,
     AdminEntry,
     Alert,
@@ -32,6 +31,7 @@ from services.model import (
     SpanDays,
     WindowDays,
 )
+from services.domain.errors import ConflictError
 from services.ports import Store
 from tests.makers import (
     NAN,

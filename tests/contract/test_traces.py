@@ -3,7 +3,7 @@
 from datetime import date
 from decimal import Decimal
 
-from services.model import (
+from services.domain import (
     Actor,
     AdminEntry,
     Alert,

@@ -3,7 +3,7 @@
 import math
 from datetime import date, timedelta
 
-from services.model import Category, DaySpan
+from services.domain import Category, DaySpan
 from services.ports import Store
 from tests.contract.test_rest_stores import anomaly
 from tests.makers import NOW, later, series, table

@@ -24,7 +24,7 @@ import aiohttp
 from bson import json_util
 from pymongo import MongoClient
 
-from services.model import DaySpan
+from services.domain import DaySpan
 from tests.servers.datadog import Cost, FakeDatadog, account_ids, random_costs
 from tests.servers.mongo import Mongod, free_ports
 from tests.servers.smtp import FakeSmtp, Faults, Mail

@@ -25,8 +25,8 @@ from pymongo import MongoClient
 
 from cli.run_report import work_on_report
 from services.adapters.store.migrations import FIRST, STEPS
-from services.check import Finding
-from services.model import RunState
+from services.domain import RunState
+from services.operations.diagnostics import Finding
 from tests.bot.agent import Moving, World, serving
 from tests.conftest import ROOT, AgentProcess
 from tests.data.record import (

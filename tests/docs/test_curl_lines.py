@@ -17,9 +17,9 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from services.adapters.store import MongoStore
-from services.api_keys import ApiKeys
-from services.audit import Audit
-from services.model import Actor
+from services.administration.api_keys import ApiKeys
+from services.administration.audit_trail import Audit
+from services.domain import Actor
 from tests.conftest import ROOT, AgentProcess
 from tests.e2e.test_serve import free_port, serving
 

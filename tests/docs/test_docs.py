@@ -11,7 +11,7 @@ from api.app import ALL
 from app import VERSION
 from bot.commands import COMMANDS
 from cli.parser import build_parser
-from services.config import ConfigPatch
+from services.administration.config import ConfigPatch
 from services.settings import setting_fields
 from tests.conftest import ROOT
 from tests.docs.tables import DOCUMENTS, made

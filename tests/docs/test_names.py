@@ -14,7 +14,7 @@ from api.app import ALL
 from api.outbox import pages
 from cli.parser import build_parser
 from services.adapters.store.traces import NAMELESS, OWN
-from services.config import ConfigPatch
+from services.administration.config import ConfigPatch
 from services.settings import setting_fields
 from tests.conftest import ROOT
 from tests.docs.test_docs import commands_of, text

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from services.adapters.metrics import Metrics
-from services.model import Facts, RunKind
+from services.domain import Facts, RunKind
 from tests.conftest import ROOT
 
 PAGE = (ROOT / "docs" / "operations.md").read_text("utf-8")

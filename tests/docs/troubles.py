@@ -18,11 +18,16 @@ from pymongo.errors import OperationFailure, ServerSelectionTimeoutError
 from services.adapters.datadog.errors import explain
 from services.adapters.disk import Disk
 from services.adapters.entra_tokens import FIXES, EntraSignIn
-from services.adapters.mail import SmtpTransport, Timeouts
 from services.adapters.secrets import FernetBox
+from services.adapters.smtp import SmtpTransport, Timeouts
 from services.adapters.store.client import explained, too_old
-from services.check import MIN_FREE_BYTES_EMBEDDED, clock_finding, disk_finding, teams_text
-from services.errors import AgentError
+from services.domain.errors import AgentError
+from services.operations.diagnostics import (
+    MIN_FREE_BYTES_EMBEDDED,
+    clock_finding,
+    disk_finding,
+    teams_text,
+)
 from services.settings import DatadogSettings
 from tests.makers import NOW
 from tests.servers.entra import FakeEntra

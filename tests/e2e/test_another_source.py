@@ -15,8 +15,8 @@ import pytest
 
 from cli.commands import COMMANDS_OF_THE_LINE
 from cli.parser import build_parser
-from services.model import Category, DaySpan
-from services.wording import money
+from services.domain import Category, DaySpan
+from services.domain.formatting import money
 from tests.bot.agent import World, world
 from tests.csv_source import CsvSource, Line, write_csv
 from tests.makers import NOW

@@ -13,8 +13,13 @@ from pathlib import Path
 import pytest
 from pymongo import MongoClient
 
-from services.adapters.embedded import find_mongod, socket_path, start_embedded, try_binary
-from services.errors import SettingsError
+from services.adapters.embedded_mongo.server import (
+    find_mongod,
+    socket_path,
+    start_embedded,
+    try_binary,
+)
+from services.domain.errors import SettingsError
 from tests.conftest import ROOT
 
 USER = """
@@ -58,7 +63,7 @@ class User:
 
 
 def processes(folder: Path, program: str) -> list[int]:
-    """The ids of the processes of a folder that run "mongod" or "embedded_guardian.py"."""
+    """The ids of the processes of a folder that run "mongod" or "guardian.py"."""
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
@@ -96,11 +101,7 @@ def test_two_processes_share_it_and_the_last_one_ends_it(tmp_path: Path) -> None
     first.leave()
     assert written(second.said) == 2
     second.leave()
-    until(
-        lambda: (
-            not processes(tmp_path, "mongod") and not processes(tmp_path, "embedded_guardian.py")
-        )
-    )
+    until(lambda: not processes(tmp_path, "mongod") and not processes(tmp_path, "guardian.py"))
     third = User(tmp_path)
     assert written(third.said) == 3
     third.leave()
@@ -130,7 +131,7 @@ def test_a_start_right_after_a_kill_waits_for_the_old_one(tmp_path: Path) -> Non
 def test_a_killed_guardian_leaves_no_orphan_and_its_place_is_taken(tmp_path: Path) -> None:
     user = User(tmp_path)
     written(user.said)
-    (guardian,) = processes(tmp_path, "embedded_guardian.py")
+    (guardian,) = processes(tmp_path, "guardian.py")
     os.kill(guardian, signal.SIGKILL)
     again = User(tmp_path)
     assert written(again.said) == 2

@@ -14,9 +14,9 @@ from pymongo import MongoClient
 from cli.forget import forget
 from cli.run_report import work_on_report
 from services.adapters.store.traces import Cleaner
-from services.errors import ConflictError, InvalidError
-from services.model import Actor, Identity, Person, RunState
-from services.privacy import identity_of
+from services.domain import Actor, Identity, Person, RunState
+from services.domain.errors import ConflictError, InvalidError
+from services.operations.erasure import identity_of
 from tests.conftest import AgentProcess
 from tests.data.record import SECRET_KEY
 from tests.data.test_stored_data import Upgraded, recording, upgraded

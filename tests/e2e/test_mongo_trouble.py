@@ -17,8 +17,8 @@ from aiohttp.test_utils import TestClient, TestServer
 from pymongo import MongoClient
 
 from app import Agent, open_agent
-from services.errors import SettingsError, StoreUnavailableError
-from services.model import Actor
+from services.domain import Actor
+from services.domain.errors import SettingsError, StoreUnavailableError
 from services.settings import load_settings
 from tests.conftest import ROOT
 from tests.e2e.test_weekly_run import costs_of

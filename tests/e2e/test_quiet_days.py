@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 
 from services.adapters.store import MongoStore
-from services.model import Anomaly, DaySpan, RunKind, RunState
+from services.domain import Anomaly, DaySpan, RunKind, RunState
 from tests.fakes.costs import FakeCosts
 from tests.servers.datadog import Cost
 from tests.unit.usage import usage

@@ -10,8 +10,8 @@ import pytest
 
 from cli.after_restore import after_restore
 from cli.run_report import work_on_report
-from services.model import DeliveryState, RunState
-from services.schedule import due_periods
+from services.domain import DeliveryState, RunState
+from services.domain.schedule import due_periods
 from tests.conftest import AgentProcess
 from tests.data.record import HANDED_OVER, WAITING
 from tests.data.test_stored_data import Upgraded, recording, upgraded

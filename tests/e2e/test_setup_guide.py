@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
 from pathlib import Path
 
-from services.model import DaySpan
+from services.domain import DaySpan
 from tests.conftest import ROOT
 from tests.servers.datadog import FakeDatadog, random_costs
 from tests.servers.entra import FakeEntra

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from services.model import DaySpan
+from services.domain import DaySpan
 from tests.conftest import AgentProcess
 from tests.servers.datadog import Cost, FakeDatadog, account_ids, random_costs
 from tests.servers.smtp import FakeSmtp, Faults

@@ -6,8 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from services.errors import AnswerTooLargeError, CostHistoryEndsError
-from services.model import (
+from services.domain import (
     UNATTRIBUTED,
     Category,
     CostSeries,
@@ -15,6 +14,7 @@ from services.model import (
     DaySpan,
     SourceDescription,
 )
+from services.domain.errors import AnswerTooLargeError, CostHistoryEndsError
 from tests.servers.datadog import Cost
 
 CATEGORIES = {"purchase": Category.FEE, "adjustment": Category.REFUND}

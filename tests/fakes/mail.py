@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from email import message_from_bytes
 from email.policy import default
 
-from services.errors import MailConnectError, MailError, MailFateUnknownError
+from services.domain.errors import MailConnectError, MailError, MailFateUnknownError
 
 
 @dataclass

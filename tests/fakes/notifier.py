@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from services.model import AlertContent, Conversation, PostedMessage
+from services.domain import AlertContent, Conversation, PostedMessage
 
 
 @dataclass

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Literal
 
-from services.errors import ConflictError
-from services.model import (
+from services.domain import (
     Actor,
     AdminEntry,
     Alert,
@@ -41,6 +40,7 @@ from services.model import (
     Team,
     UsageHistory,
 )
+from services.domain.errors import ConflictError
 from services.ports import ServerInfo
 from tests.fakes.traces import MemoryTraces
 

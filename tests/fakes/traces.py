@@ -5,8 +5,8 @@ import secrets
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from services.model import Delivery, DeliveryState, Identity
-from services.model.base import Value
+from services.domain import Delivery, DeliveryState, Identity
+from services.domain.base import Value
 
 REMOVED = "removed"
 OWNERS = {

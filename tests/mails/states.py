@@ -4,8 +4,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 
-from services.admin_reports import AdminReportBuilder
-from services.model import (
+from services.domain import (
     AdminReport,
     DeliveryRecap,
     Explanation,
@@ -15,7 +14,8 @@ from services.model import (
     SharedMove,
     TeamReport,
 )
-from services.rendering.reports import render_admin, render_notice, render_team
+from services.mailing.rendering import render_admin, render_notice, render_team
+from services.reports.admin import AdminReportBuilder
 from tests.cards.awkward import LEFTWARDS, less_than_nothing, millions, of_all_teams
 from tests.cards.examples import (
     HOSTILE,

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from services.model import RenderedReport
+from services.domain import RenderedReport
 from tests.mails.looking import DESKTOP, PHONE, lacks, looked_at
 from tests.mails.states import every
 

@@ -23,7 +23,7 @@ from typing import Any, Self
 
 from aiohttp import web
 
-from services.model import DaySpan
+from services.domain import DaySpan
 from services.settings import DatadogSettings
 
 DAY_MS = 86_400_000

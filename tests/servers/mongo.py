@@ -20,7 +20,7 @@ from typing import Any, Self
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
-from services.adapters.embedded import find_mongod
+from services.adapters.embedded_mongo.server import find_mongod
 
 ELECTION_MS = 2000
 HEARTBEAT_MS = 500

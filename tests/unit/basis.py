@@ -2,8 +2,8 @@
 
 from datetime import date
 
-from services.model import SourceState, StoredConfig
-from services.report_basis import Basis
+from services.domain import SourceState, StoredConfig
+from services.reports.basis import Basis
 from tests.makers import NOW
 
 

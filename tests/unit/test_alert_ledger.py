@@ -11,18 +11,13 @@ import pytest
 from pydantic import SecretStr
 
 from services.adapters.secrets import FernetBox
+from services.administration.audit_trail import Audit
+from services.administration.config import Config
 from services.alerts import GIVE_UP_AFTER, UNREACHABLE_AFTER, Alerts
-from services.audit import Audit
-from services.config import Config
-from services.errors import (
-    AgentError,
-    ConversationGoneError,
-    MessageFateUnknownError,
-    MessageRefusedError,
-    StoreUnavailableError,
-)
-from services.floors import Floors
-from services.model import (
+from services.alerts.run_trouble import RunTrouble
+from services.anomalies.alert_minimums import Floors
+from services.anomalies.planned_changes import Plans
+from services.domain import (
     Alert,
     Anomaly,
     AnomalyContent,
@@ -32,14 +27,19 @@ from services.model import (
     RunKind,
     RunState,
 )
-from services.notices import Notices
-from services.plans import Plans
-from services.reports import ReportBuilder
+from services.domain.errors import (
+    AgentError,
+    ConversationGoneError,
+    MessageFateUnknownError,
+    MessageRefusedError,
+    StoreUnavailableError,
+)
+from services.mailing.notices import Notices
+from services.mailing.transports import Transports
+from services.reports.builder import ReportBuilder
+from services.runtime.timeouts import Timing
 from services.settings import SmtpSettings
-from services.teams import Teams
-from services.timing import Timing
-from services.transports import Transports
-from services.watchdog import RunTrouble
+from services.teams.teams import Teams
 from tests.fakes.costs import FakeCosts
 from tests.fakes.mail import MemoryTransport
 from tests.fakes.notifier import MemoryNotifier

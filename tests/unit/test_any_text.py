@@ -18,12 +18,12 @@ from bot.handlers.team_files import csv_parts
 from cards.alerts import alert_card
 from cards.teams import team_stored
 from services.adapters.logs import Masking
-from services.admin_reports import AdminReportBuilder
-from services.model import RenderedReport
-from services.rendering.message import build_message
-from services.rendering.reports import render_admin, render_team
-from services.team_import import parse_csv
-from services.wording import FORMULA_STARTS, LRM, neutral
+from services.domain import RenderedReport
+from services.domain.formatting import FORMULA_STARTS, LRM, neutral
+from services.mailing.mime import build_message
+from services.mailing.rendering import render_admin, render_team
+from services.reports.admin import AdminReportBuilder
+from services.teams.csv_import import parse_csv
 from tests.api.texts import ANY_TEXT
 from tests.cards.examples import ORDINARY, anomaly, news, team
 from tests.cards.markdown import seen, texts_of_blocks

@@ -12,14 +12,14 @@ from pydantic import SecretStr
 
 from cli.backtest import json_line, show
 from services.adapters.secrets import FernetBox
-from services.audit import Audit
-from services.backtests import Backtest, Backtests
-from services.config import Config
+from services.administration.audit_trail import Audit
+from services.administration.config import Config
+from services.anomalies.backtest import Backtest, Backtests
 from services.costs import Costs
-from services.errors import InvalidError
-from services.model import UNATTRIBUTED, Category, CostSeries, CostTable, DaySpan, SourceState
+from services.domain import UNATTRIBUTED, Category, CostSeries, CostTable, DaySpan, SourceState
+from services.domain.errors import InvalidError
 from services.settings import SmtpSettings
-from services.teams import Teams
+from services.teams.teams import Teams
 from tests.fakes.costs import FakeCosts
 from tests.fakes.store import MemoryStore
 from tests.makers import NAN, NOW, team

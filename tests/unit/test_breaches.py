@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from services.analysis.breaches import Breached, Rule, breaches
 from services.analysis.detection.replay import Correction, History
-from services.model import DaySpan
+from services.domain import DaySpan
 
 SPAN = DaySpan(date(2026, 8, 1), date(2026, 11, 20))
 ACCOUNT = "012345678901"

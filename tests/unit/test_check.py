@@ -8,8 +8,11 @@ import pytest
 from services.adapters.disk import Disk
 from services.adapters.sample import SampleSource
 from services.adapters.secrets import FernetBox
-from services.audit import Audit
-from services.check import (
+from services.administration.audit_trail import Audit
+from services.administration.config import Config
+from services.domain.errors import SettingsError
+from services.mailing.transports import Transports
+from services.operations.diagnostics import (
     MIN_FREE_BYTES,
     MIN_FREE_BYTES_EMBEDDED,
     Check,
@@ -18,11 +21,8 @@ from services.check import (
     mongodb_finding,
     teams_text,
 )
-from services.config import Config
-from services.errors import SettingsError
 from services.ports import ServerInfo
 from services.settings import SmtpSettings
-from services.transports import Transports
 from tests.docs.troubles import Trouble, troubles
 from tests.fakes.mail import MemoryTransport
 from tests.fakes.store import MemoryStore

@@ -9,8 +9,8 @@ from decimal import Decimal
 import pytest
 
 from services.costs import Costs
-from services.errors import CostSourceError, IncompleteCostsError
-from services.model import UNATTRIBUTED, CostTable, DaySpan
+from services.domain import UNATTRIBUTED, CostTable, DaySpan
+from services.domain.errors import CostSourceError, IncompleteCostsError
 from tests.fakes.costs import FakeCosts
 from tests.fakes.store import MemoryStore
 from tests.makers import NOW, cells, cells_known, later

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from services.model import DeliveryState, RunState
+from services.domain import DeliveryState, RunState
 from tests.fakes.mail import MemoryConnection
 from tests.fakes.store import MemoryStore
 from tests.workers import Workers

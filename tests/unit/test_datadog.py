@@ -11,8 +11,8 @@ import pytest
 from aiohttp import web
 
 from services.adapters.datadog import DatadogSource
-from services.errors import AnswerTooLargeError, CostHistoryEndsError, CostSourceError
-from services.model import UNATTRIBUTED, Category, DaySpan
+from services.domain import UNATTRIBUTED, Category, DaySpan
+from services.domain.errors import AnswerTooLargeError, CostHistoryEndsError, CostSourceError
 from tests.makers import cells
 from tests.servers.datadog import (
     Cost,

@@ -15,7 +15,7 @@ from services.analysis.detection.event import ACCOUNT, Event
 from services.analysis.detection.groups import STARTS_WITHIN, grouped
 from services.analysis.detection.replay import Correction, Detected, History, replay
 from services.analysis.detection.rules import LEARNING_DAYS, Rules
-from services.model import Category, CostChange, CostSeries, CostTable, DaySpan
+from services.domain import Category, CostChange, CostSeries, CostTable, DaySpan
 from tests.bench.detection.ours import histories
 from tests.bench.detection.worlds import make_world
 from tests.unit.usage import (

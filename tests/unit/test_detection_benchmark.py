@@ -6,7 +6,7 @@ from datetime import date, timedelta
 import pytest
 
 from services.analysis.detection.rules import Rules
-from services.model import DaySpan
+from services.domain import DaySpan
 from tests.bench.detection import ours
 from tests.bench.detection.fourth_worlds import make_fourth_world
 from tests.bench.detection.other_worlds import make_other_world

@@ -8,10 +8,11 @@ from decimal import Decimal
 
 import pytest
 
-from services.anomalies import Anomalies
-from services.audit import Audit
-from services.detections import Detections
-from services.model import (
+from services.administration.audit_trail import Audit
+from services.anomalies.daily_detection import Detections
+from services.anomalies.lifecycle import Anomalies
+from services.anomalies.planned_changes import Plans
+from services.domain import (
     Actor,
     Anomaly,
     AnomalyContent,
@@ -23,7 +24,6 @@ from services.model import (
     DaySpan,
     DigestContent,
 )
-from services.plans import Plans
 from services.ports import UsageStore
 from tests.fakes.store import MemoryStore
 from tests.makers import team

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from services.analysis.drivers import SharedMoves, excess_lines
 from services.analysis.figures import Totals, account_figures
-from services.model import (
+from services.domain import (
     AccountFigures,
     Category,
     CostSeries,

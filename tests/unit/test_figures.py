@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from services.analysis.figures import Totals, account_figures, change_percent
 from services.analysis.threshold import anomaly_id, evaluate_threshold
-from services.model import AccountFigures, Category, CostSeries, DaySpan
+from services.domain import AccountFigures, Category, CostSeries, DaySpan
 from tests.makers import NAN, NOW, series
 
 FIRST = date(2026, 10, 1)

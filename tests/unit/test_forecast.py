@@ -8,7 +8,7 @@ import pytest
 
 from services.analysis.forecast import month_end
 from services.analysis.track_record import track_record
-from services.model import Category, CostSeries, DaySpan, Forecast, Month, TrackRecord
+from services.domain import Category, CostSeries, DaySpan, Forecast, Month, TrackRecord
 from tests.bench.detection.worlds import World, make_world
 from tests.makers import NAN
 from tests.unit.usage import weekly

@@ -9,8 +9,8 @@ from decimal import Decimal
 from math import ceil, nan
 
 from services.analysis.detection.rules import Rules
-from services.history_replay import ACCOUNTS_PER_BATCH, HISTORY, ReplayDay, replay_batch
-from services.model import Category, CostChange, DaySpan, SourceName, UsageHistory
+from services.anomalies.history_replay import ACCOUNTS_PER_BATCH, HISTORY, ReplayDay, replay_batch
+from services.domain import Category, CostChange, DaySpan, SourceName, UsageHistory
 from services.ports import UsageStore
 from tests.makers import NOW
 from tests.unit.test_detections import ACCOUNT, JUMP, Days, jump

@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from services.errors import LostLeaseError, StoreUnavailableError
-from services.leases import hold_lease
-from services.timing import Timing
+from services.domain.errors import LostLeaseError, StoreUnavailableError
+from services.runs.leases import hold_lease
+from services.runtime.timeouts import Timing
 from tests.fakes.store import MemoryRuns
 from tests.makers import NOW, run
 

@@ -11,9 +11,8 @@ from typing import Any
 
 import pytest
 
-from services.admin_reports import AdminReportBuilder
 from services.analysis.figures import account_figures
-from services.model import (
+from services.domain import (
     AccountFigures,
     Anomaly,
     AnomalyLine,
@@ -24,8 +23,9 @@ from services.model import (
     Restatement,
     TeamReport,
 )
-from services.rendering.reports import render_admin, render_team
-from services.wording import cents, money
+from services.domain.formatting import cents, money
+from services.mailing.rendering import render_admin, render_team
+from services.reports.admin import AdminReportBuilder
 from tests.makers import NAN, NOW, series, team
 from tests.unit.basis import basis_of
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.errors import AgentError
-from services.model import Attachment, RenderedReport
-from services.rendering.message import build_message, message_id_for
+from services.domain import Attachment, RenderedReport
+from services.domain.errors import AgentError
+from services.mailing.mime import build_message, message_id_for
 from tests.makers import NOW
 
 NASTY = st.one_of(

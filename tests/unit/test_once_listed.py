@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from services.anomaly_list import AnomalyList
-from services.audit import Audit
-from services.model import Anomaly, Answer, DigestContent
-from services.teams import Teams
+from services.administration.audit_trail import Audit
+from services.anomalies.listing import AnomalyList
+from services.domain import Anomaly, Answer, DigestContent
+from services.teams.teams import Teams
 from tests.fakes.costs import FakeCosts
 from tests.fakes.store import MemoryStore
 from tests.makers import NOW

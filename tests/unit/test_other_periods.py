@@ -5,8 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from services.errors import CostSourceError
-from services.model import Anomaly, DaySpan, Run, RunKind, RunState
+from services.domain import Anomaly, DaySpan, Run, RunKind, RunState
+from services.domain.errors import CostSourceError
 from tests.fakes.costs import FakeCosts
 from tests.makers import NOW
 from tests.servers.datadog import Cost

@@ -6,11 +6,10 @@ from typing import Any
 
 import pytest
 
-from services.admin_outlooks import alert_record
-from services.admin_reports import AdminReportBuilder
+from services.administration.audit_trail import Audit
 from services.analysis.drivers import explained
-from services.audit import Audit
-from services.model import (
+from services.anomalies.planned_changes import Plans
+from services.domain import (
     AccountFigures,
     Anomaly,
     AnomalyStatus,
@@ -20,12 +19,13 @@ from services.model import (
     MonthForecast,
     TrackRecord,
 )
-from services.plans import Plans
-from services.rendering.blocks import record_line
-from services.rendering.explanations import reasons
-from services.rendering.reports import render_admin, render_team
-from services.report_basis import Basis
-from services.reports import ReportBuilder
+from services.mailing.rendering import render_admin, render_team
+from services.presentation.explanations import reasons
+from services.presentation.phrases import record_line
+from services.reports.admin import AdminReportBuilder
+from services.reports.admin_outlooks import alert_record
+from services.reports.basis import Basis
+from services.reports.builder import ReportBuilder
 from tests.fakes.costs import FakeCosts
 from tests.fakes.store import MemoryStore
 from tests.makers import NAN, NOW, series, table, team

@@ -8,17 +8,17 @@ import pytest
 from pydantic import SecretStr
 
 from services.adapters.secrets import FernetBox
-from services.audit import Audit
-from services.config import Config
+from services.administration.audit_trail import Audit
+from services.administration.config import Config
+from services.anomalies.planned_changes import Plans
 from services.costs import Costs
-from services.errors import InvalidError
-from services.model import Actor, DeliveryState, Floor, SourceState, Team
-from services.plans import Plans
-from services.previews import Previews
-from services.reports import ReportBuilder
-from services.restatements import Restatements
+from services.domain import Actor, DeliveryState, Floor, SourceState, Team
+from services.domain.errors import InvalidError
+from services.reports.builder import ReportBuilder
+from services.reports.previews import Previews
+from services.reports.restatements import Restatements
 from services.settings import SmtpSettings
-from services.teams import Teams
+from services.teams.teams import Teams
 from tests.fakes.costs import FakeCosts
 from tests.fakes.store import MemoryStore
 from tests.makers import NOW, delivery, frozen, run, series, table

@@ -15,7 +15,7 @@ from services.analysis.quiet import (
     resolved_by_similarity,
     suppressed_until,
 )
-from services.model import Anomaly, Answer, Floor
+from services.domain import Anomaly, Answer, Floor
 from tests.makers import NOW
 
 TODAY = NOW.date()

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from services.model import Run, RunKind
-from services.restatements import Restatements
-from services.run_values import weekly_run_before
+from services.domain import Run, RunKind
+from services.domain.run_states import weekly_run_before
+from services.reports.restatements import Restatements
 from tests.fakes.store import MemoryStore
 from tests.makers import NAN, NOW, frozen, later, run, series, table, team
 from tests.unit.basis import basis_of

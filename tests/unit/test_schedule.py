@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.errors import InvalidError
-from services.model import StoredConfig
-from services.schedule import (
+from services.domain import StoredConfig
+from services.domain.errors import InvalidError
+from services.domain.schedule import (
     CATCH_UP,
     WEEKDAYS,
     due_periods,

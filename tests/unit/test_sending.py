@@ -10,12 +10,12 @@ from typing import Any, Literal
 
 import pytest
 
-from services.delivery_outcomes import Backoff, SenderSettings
-from services.errors import LostLeaseError, MailConnectError, StoreUnavailableError
-from services.model import Delivery, DeliveryState, FrozenReport
-from services.sending import Sender
-from services.stopping import Shutdown
-from services.timing import PRODUCTION
+from services.domain import Delivery, DeliveryState, FrozenReport
+from services.domain.errors import LostLeaseError, MailConnectError, StoreUnavailableError
+from services.mailing.delivery_outcomes import Backoff, SenderSettings
+from services.mailing.sender import Sender
+from services.runtime.shutdown import Shutdown
+from services.runtime.timeouts import PRODUCTION
 from tests.fakes.mail import (
     MemoryTransport,
     cut_off,

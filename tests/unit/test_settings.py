@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from services.errors import SettingsError
+from services.domain.errors import SettingsError
 from services.settings import load_settings, setting_fields
 
 KEYS = {"DATADOG_API_KEY": "a" * 32, "DATADOG_APP_KEY": "b" * 40}

@@ -9,8 +9,8 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from services.administration.access_tokens import KeysUnavailableError, SigningKeys
 from services.ports import Clock
-from services.signed_tokens import KeysUnavailableError, SigningKeys
 
 NOW = datetime(2026, 11, 25, 9, tzinfo=UTC)
 METADATA, KEYS = "https://issuer.example/metadata", "https://issuer.example/keys"

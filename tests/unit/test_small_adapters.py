@@ -12,10 +12,10 @@ import pytest
 from pydantic import SecretStr
 
 from services.adapters.background import Background
-from services.adapters.processes import is_worker_dead, worker_name
 from services.adapters.secrets import FernetBox
 from services.adapters.ticker import Ticker
-from services.errors import SettingsError
+from services.adapters.worker_identity import is_worker_dead, worker_name
+from services.domain.errors import SettingsError
 from tests.makers import NOW
 
 

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from services.adapters.datadog import DatadogSource
 from services.adapters.sample import SampleSource
-from services.model import SourceDescription
+from services.domain import SourceDescription
 from services.settings import DatadogSettings, load_settings
 
 

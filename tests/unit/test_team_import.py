@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.audit import Audit
-from services.errors import AgentError, InvalidError, StoreUnavailableError
-from services.model import Actor, Team
-from services.team_import import ImportResult, parse_csv, rows_of_list
-from services.teams import Teams
+from services.administration.audit_trail import Audit
+from services.domain import Actor, Team
+from services.domain.errors import AgentError, InvalidError, StoreUnavailableError
+from services.teams.csv_import import ImportResult, parse_csv, rows_of_list
+from services.teams.teams import Teams
 from tests.fakes.store import MemoryStore, MemoryTeams
 from tests.makers import NOW
 

@@ -6,8 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from services.errors import AgentError
-from services.model import Anomaly, AnomalyContent, Answer, Floor
+from services.domain import Anomaly, AnomalyContent, Answer, Floor
+from services.domain.errors import AgentError
 from tests.makers import NOW
 from tests.unit.test_alert_ledger import World
 from tests.unit.test_detections import ACCOUNT, JUMP, Days, channel, days_from, now_of

@@ -6,14 +6,14 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from services.adapters.secrets import FernetBox
-from services.audit import Audit
-from services.backtests import Backtest
-from services.config import Config
+from services.administration.audit_trail import Audit
+from services.administration.config import Config
+from services.anomalies.backtest import Backtest
+from services.anomalies.what_if import WhatIfs
 from services.costs import Costs
-from services.model import WhatIf
+from services.domain import WhatIf
 from services.settings import SmtpSettings
-from services.teams import Teams
-from services.what_if import WhatIfs
+from services.teams.teams import Teams
 from tests.fakes.store import MemoryStore
 from tests.makers import NOW, team
 from tests.unit.test_backtests import ACCOUNT, DAYS, NOBODY, backtests, stored

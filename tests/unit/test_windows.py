@@ -12,7 +12,7 @@ from services.analysis.windows import (
     known_after,
     needed_span,
 )
-from services.model import DaySpan, Month
+from services.domain import DaySpan, Month
 
 
 def span(first: str, last: str) -> DaySpan:

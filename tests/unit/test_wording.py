@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services import wording
-from services.wording import safe_cell
+from services.domain import formatting as wording
+from services.domain.formatting import safe_cell
 
 D = Decimal
 

@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 
-from services.errors import (
+from services.alerts.run_trouble import RunTrouble
+from services.domain import Actor, DeliveryState, RunKind, RunState
+from services.domain.errors import (
     ConflictError,
     CostSourceError,
     MailConnectError,
     SettingsError,
     StoreUnavailableError,
 )
-from services.model import Actor, DeliveryState, RunKind, RunState
-from services.stopping import Shutdown
-from services.watchdog import RunTrouble
+from services.runtime.shutdown import Shutdown
 from tests.fakes.mail import unknown_mailbox
 from tests.fakes.store import MemoryStore
 from tests.makers import delivery

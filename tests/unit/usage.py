@@ -7,7 +7,7 @@ from datetime import date, timedelta
 
 from services.analysis.detection.replay import Correction, Detected, History, replay
 from services.analysis.detection.rules import Rules
-from services.model import DaySpan
+from services.domain import DaySpan
 
 FIRST = date(2026, 1, 5)
 """A Monday."""

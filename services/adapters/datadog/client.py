@@ -14,8 +14,8 @@ import structlog
 from services.adapters.datadog.errors import explain, too_large
 from services.adapters.datadog.guidance import ADDRESS
 from services.adapters.datadog.wire import Answer, request_body
-from services.errors import AnswerTooLargeError, CostSourceError
-from services.model import DaySpan
+from services.domain import DaySpan
+from services.domain.errors import AnswerTooLargeError, CostSourceError
 from services.ports import Meter
 from services.settings import DatadogSettings
 

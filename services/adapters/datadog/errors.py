@@ -8,9 +8,9 @@ import httpx
 
 from services.adapters.datadog.guidance import ADDRESS, SCOPES
 from services.adapters.datadog.wire import error_texts
-from services.errors import AnswerTooLargeError, CostHistoryEndsError, CostSourceError
+from services.domain.errors import AnswerTooLargeError, CostHistoryEndsError, CostSourceError
+from services.domain.formatting import plural
 from services.settings import DatadogSettings
-from services.wording import plural
 
 BAD_QUERY = {400, 422}
 PERMANENT = {400, 401, 403, 404, 405, 413, 415, 422}

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from services.errors import CostSourceError
+from services.domain.errors import CostSourceError
 
 CURRENCIES = {
     "dollar": "USD",

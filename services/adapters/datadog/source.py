@@ -19,8 +19,8 @@ from services.adapters.datadog.wire import (
     query_text,
     tag,
 )
-from services.errors import CostSourceError
-from services.model import CostTable, DaySpan, SourceDescription
+from services.domain import CostTable, DaySpan, SourceDescription
+from services.domain.errors import CostSourceError
 from services.ports import UNMEASURED, Meter
 from services.settings import DatadogSettings
 

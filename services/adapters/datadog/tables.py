@@ -5,7 +5,7 @@ from array import array
 from collections.abc import Mapping
 
 from services.adapters.datadog.wire import ACCOUNT, ACCOUNT_ID, CHARGE, COST_TYPE, SERVICE, tag
-from services.model import UNATTRIBUTED, Category, CostSeries, CostTable, DaySpan
+from services.domain import UNATTRIBUTED, Category, CostSeries, CostTable, DaySpan
 
 NO_SERVICE = "Other"
 CHARGES = {

@@ -16,8 +16,8 @@ import msgspec
 
 from services.adapters.datadog.guidance import ONE_CURRENCY
 from services.adapters.datadog.money import Unit, currency_of, scale_of
-from services.errors import CostSourceError
-from services.model import DaySpan
+from services.domain import DaySpan
+from services.domain.errors import CostSourceError
 
 ACCOUNT = "aws_member_account_id"
 """The account that used the service. ``aws_management_account_id`` is the one that pays."""

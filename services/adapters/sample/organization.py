@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 from functools import cache
 from typing import Literal
 
-from services.model import Month, Team
+from services.domain import Month, Team
 
 Kind = Literal["spike", "shift", "drop"]
 

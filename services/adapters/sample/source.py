@@ -21,7 +21,7 @@ from services.adapters.sample.organization import (
     chance,
     sample_events,
 )
-from services.model import (
+from services.domain import (
     SAMPLE,
     Category,
     CostSeries,

@@ -8,7 +8,7 @@ from pymongo import ASCENDING, DESCENDING
 from pymongo.errors import DuplicateKeyError
 
 from services.adapters.store.client import Database, behind, guarded, plain
-from services.model import (
+from services.domain import (
     Alert,
     Anomaly,
     AnomalyStatus,

@@ -7,8 +7,8 @@ from pymongo import ASCENDING
 from pymongo.errors import DuplicateKeyError
 
 from services.adapters.store.client import Database, guarded, plain
-from services.errors import ConflictError
-from services.model import ApiKey
+from services.domain import ApiKey
+from services.domain.errors import ConflictError
 
 
 class MongoApiKeys:

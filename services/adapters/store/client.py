@@ -17,7 +17,7 @@ from pymongo.errors import (
 )
 from pymongo.read_concern import ReadConcern
 
-from services.errors import SettingsError, StoreUnavailableError
+from services.domain.errors import SettingsError, StoreUnavailableError
 
 Database = AsyncIOMotorDatabase[dict[str, Any]]
 DUPLICATE_KEY = 11000

@@ -6,7 +6,7 @@ from typing import Any
 from pymongo import DESCENDING, ReturnDocument
 
 from services.adapters.store.client import Database, guarded, plain
-from services.model import AuditEntry, StoredConfig
+from services.domain import AuditEntry, StoredConfig
 
 CONFIG_ID = "config"
 

@@ -27,9 +27,7 @@ from services.adapters.store.packing import (
     unpack,
 )
 from services.adapters.store.usage import LoadedUsage
-from services.chunks import chunked
-from services.errors import StoreUnavailableError
-from services.model import (
+from services.domain import (
     Category,
     CostChange,
     CostSeries,
@@ -40,6 +38,8 @@ from services.model import (
     SourceState,
     UsageHistory,
 )
+from services.domain.errors import StoreUnavailableError
+from services.runtime.batches import chunked
 from services.runtime.compare_and_set import compare_and_set
 
 MAX_ATTEMPTS = 8

@@ -7,7 +7,7 @@ from typing import Any
 from pymongo import ASCENDING, DESCENDING, ReturnDocument, UpdateOne
 
 from services.adapters.store.client import Database, guarded, plain
-from services.model import Delivery, DeliveryPhase, DeliveryState
+from services.domain import Delivery, DeliveryPhase, DeliveryState
 
 SENDING = DeliveryState.SENDING.value
 PENDING = DeliveryState.PENDING.value

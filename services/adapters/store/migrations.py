@@ -11,7 +11,7 @@ import structlog
 from pymongo import ReturnDocument
 
 from services.adapters.store.client import Database
-from services.errors import SettingsError
+from services.domain.errors import SettingsError
 
 log = structlog.get_logger()
 

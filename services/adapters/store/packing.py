@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from services.model import Category, Month
+from services.domain import Category, Month
 
 NAN = math.nan
 SAME_WITHIN = 1e-9

@@ -6,7 +6,7 @@ from typing import Any, Literal
 from pymongo import ASCENDING, ReturnDocument
 
 from services.adapters.store.client import Database, guarded, plain
-from services.model import AdminEntry, CardInProgress, Conversation, PendingImport
+from services.domain import AdminEntry, CardInProgress, Conversation, PendingImport
 
 KEPT_WHEN_SEEN = {"state", "welcomed", "alerts_since", "alerts_by"}
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from services.adapters.store.client import Database, guarded
 from services.adapters.store.runs import NOT_PART_OF_RUN, run_of
-from services.model import DeliveryState, RunKind, RunState
+from services.domain import DeliveryState, RunKind, RunState
 
 UNDECIDED = [DeliveryState.PENDING.value, DeliveryState.SENDING.value]
 

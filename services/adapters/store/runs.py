@@ -8,7 +8,7 @@ from pymongo import DESCENDING, ReturnDocument, UpdateOne
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from services.adapters.store.client import Database, behind, explained, guarded, plain
-from services.model import Actor, FrozenReport, Run, RunKind, RunState, RunSummary, SourceName
+from services.domain import Actor, FrozenReport, Run, RunKind, RunState, RunSummary, SourceName
 
 NOT_PART_OF_RUN = {"lease": 0}
 

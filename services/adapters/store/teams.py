@@ -7,8 +7,8 @@ from pymongo import UpdateOne
 from pymongo.errors import DuplicateKeyError
 
 from services.adapters.store.client import Database, guarded, plain
-from services.errors import ConflictError
-from services.model import Team
+from services.domain import Team
+from services.domain.errors import ConflictError
 
 
 class MongoTeams:

@@ -11,8 +11,8 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any
 
 from services.adapters.store.client import Database, guarded
-from services.errors import StoreUnavailableError
-from services.model import DeliveryState, Identity
+from services.domain import DeliveryState, Identity
+from services.domain.errors import StoreUnavailableError
 from services.runtime.compare_and_set import compare_and_set
 
 REMOVED = "removed"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.adapters.store.packing import from_document, unpack
-from services.model import Category, CostChange, DaySpan, Month, UsageHistory
+from services.domain import Category, CostChange, DaySpan, Month, UsageHistory
 
 USAGE = ("", Category.USAGE.value)
 """As they are stored; costs without a charge category count as usage."""

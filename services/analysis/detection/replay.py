@@ -11,7 +11,7 @@ from decimal import Decimal
 from services.analysis.detection.detector import AccountDetector
 from services.analysis.detection.event import ACCOUNT, Event, Kind
 from services.analysis.detection.rules import Rules
-from services.model import CENT, Category, CostChange, CostTable, DaySpan
+from services.domain import CENT, Category, CostChange, CostTable, DaySpan
 
 
 @dataclass(frozen=True, slots=True)

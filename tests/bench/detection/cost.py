@@ -21,7 +21,7 @@ from typing import Any
 from services.adapters.datadog.wire import Answer
 from services.analysis.detection.replay import History, replay
 from services.analysis.detection.rules import Rules
-from services.model import DaySpan
+from services.domain import DaySpan
 from tests.bench.detection.worlds import ar_noise, weekly_shape
 
 FIRST = date(2025, 9, 1)

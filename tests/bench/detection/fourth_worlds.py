@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import TypeAlias
 
-from services.model import Category, CostSeries, DaySpan
+from services.domain import Category, CostSeries, DaySpan
 from tests.bench.detection.worlds import SCORED_FROM, Kind, Label, Late, World
 
 Amounts: TypeAlias = "array[float]"

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from datetime import date, timedelta
 from typing import TypeAlias
 
-from services.model import DaySpan
+from services.domain import DaySpan
 from tests.bench.detection.worlds import SCORED_FROM, Kind, Label, Late, World
 
 Amounts: TypeAlias = "array[float]"

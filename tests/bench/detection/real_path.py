@@ -28,28 +28,21 @@ from pathlib import Path
 import structlog
 from pydantic import SecretStr
 
-from services.adapters.embedded import start_embedded
+from services.adapters.embedded_mongo.server import start_embedded
 from services.adapters.secrets import FernetBox
 from services.adapters.store import MongoStore
+from services.administration.audit_trail import Audit
+from services.administration.config import Config
 from services.analysis.detection.rules import Rules
-from services.anomalies import Anomalies
-from services.audit import Audit
-from services.backtests import Backtests
-from services.config import Config
+from services.anomalies.backtest import Backtests
+from services.anomalies.daily_detection import Detections
+from services.anomalies.history_replay import HISTORY, ReplayDay, replay_batch
+from services.anomalies.lifecycle import Anomalies
+from services.anomalies.planned_changes import Plans
 from services.costs import Costs
-from services.detections import Detections
-from services.history_replay import HISTORY, ReplayDay, replay_batch
-from services.model import (
-    UNATTRIBUTED,
-    Category,
-    CostSeries,
-    CostTable,
-    DaySpan,
-    SourceState,
-)
-from services.plans import Plans
+from services.domain import UNATTRIBUTED, Category, CostSeries, CostTable, DaySpan, SourceState
 from services.settings import SmtpSettings
-from services.teams import Teams
+from services.teams.teams import Teams
 from tests.bench.detection.cost import FIRST, TEMPLATES, answer, cpu, rows_of, usage_of
 from tests.fakes.costs import FakeCosts
 

@@ -12,7 +12,7 @@ from array import array
 from datetime import date, timedelta
 from typing import TypeAlias
 
-from services.model import DaySpan
+from services.domain import DaySpan
 from tests.bench.detection.worlds import SCORED_FROM, Kind, Label, World
 
 Amounts: TypeAlias = "array[float]"

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Literal, TypeAlias
 
-from services.model import Category, CostSeries, CostTable, DaySpan
+from services.domain import Category, CostSeries, CostTable, DaySpan
 
 Kind = Literal["spike", "burst", "shift", "drift", "new service"]
 Amounts: TypeAlias = "array[float]"

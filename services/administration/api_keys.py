@@ -1,0 +1,129 @@
+"""Keys of the REST API: shown once, kept as a hash, compared in constant time.
+
+A key is 256 random bits, so that a plain SHA-256 is enough to keep it: nobody can guess through it,
+and a slow hash would let strangers use up the processor.
+"""
+
+import hashlib
+import hmac
+import re
+import secrets
+import string
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from services.administration.audit_trail import Audit
+from services.domain import SCOPES, Actor, ApiKey, Scope
+from services.domain.errors import InvalidError, NotFoundError
+from services.domain.formatting import neutral
+from services.ports import ApiKeyStore
+
+PREFIX = "cst"
+ID_LENGTH = 8
+KEY = re.compile(r"cst_([a-z0-9]{8})_([A-Za-z0-9_-]{43})", re.ASCII)
+LONGEST_NAME = 100
+USED_TO_THE = timedelta(minutes=1)
+"""How exactly the last use is noted: not every request is a write."""
+NOBODY = hashlib.sha256(b"nobody").hexdigest()
+
+
+class ApiKeys:
+    """Creates, lists, revokes and checks keys."""
+
+    def __init__(self, store: ApiKeyStore, audit: Audit) -> None:
+        self._store = store
+        self._audit = audit
+        self._existed = False
+
+    async def ever_existed(self) -> bool:
+        """Whether there was ever a key: from the first one on REST is locked for good."""
+        if not self._existed:
+            self._existed = await self._store.any_ever()
+        return self._existed
+
+    async def create(
+        self,
+        name: str,
+        scopes: Sequence[str],
+        actor: Actor,
+        now: datetime,
+        *,
+        expires_at: datetime | None = None,
+    ) -> tuple[ApiKey, str]:
+        """(what is kept, the key itself, which is never shown again). Raises InvalidError."""
+        key_id = "".join(
+            secrets.choice(string.ascii_lowercase + string.digits) for _ in range(ID_LENGTH)
+        )
+        secret = secrets.token_urlsafe(32)
+        key = ApiKey(
+            id=key_id,
+            name=_name(name),
+            scopes=_scopes(scopes),
+            secret_sha256=_digest(secret),
+            created_at=now,
+            created_by=actor,
+            expires_at=expires_at,
+        )
+        if expires_at is not None and expires_at <= now:
+            raise InvalidError("The key would have expired already. Give a later day.")
+        await self._store.add(key)
+        facts: dict[str, object] = {"name": key.name, "scopes": list(key.scopes)}
+        if expires_at is not None:
+            facts["expires_at"] = expires_at
+        await self._audit.record(actor, "api_key.create", key.id, now, after=facts)
+        return key, f"{PREFIX}_{key_id}_{secret}"
+
+    async def list(self) -> list[ApiKey]:
+        """All keys, revoked ones too, oldest first."""
+        return await self._store.list_keys()
+
+    async def revoke(self, key_id: str, actor: Actor, now: datetime) -> ApiKey:
+        """The key opens nothing any more; NotFoundError when there is none of this id."""
+        before = await self._store.get(key_id)
+        if before is None:
+            raise NotFoundError(f"There is no API key {neutral(key_id, 40)}. See `api-key list`.")
+        key = await self._store.revoke(key_id, now)
+        if key is None:
+            raise NotFoundError(f"There is no API key {neutral(key_id, 40)}. See `api-key list`.")
+        if before.revoked_at is None:
+            facts: dict[str, object] = {"name": key.name}
+            await self._audit.record(actor, "api_key.revoke", key.id, now, before=facts)
+        return key
+
+    async def find(self, text: str, now: datetime) -> ApiKey | None:
+        """The key that a text is, whether it opens anything or not; None when it is none.
+
+        Notes its use while it opens something.
+        """
+        match = KEY.fullmatch(text)
+        key = await self._store.get(match[1]) if match else None
+        wanted = key.secret_sha256 if key else NOBODY
+        if not hmac.compare_digest(_digest(match[2] if match else text), wanted):
+            return None
+        if key is None or key.trouble(now) is not None:
+            return key
+        if key.last_used_at is None or now - key.last_used_at >= USED_TO_THE:
+            await self._store.touch(key.id, now)
+        return key
+
+
+def _digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _name(text: str) -> str:
+    name = text.strip()
+    if not name or len(name) > LONGEST_NAME or neutral(name, LONGEST_NAME) != name:
+        raise InvalidError(
+            f"The name must be one line of 1 to {LONGEST_NAME} visible characters, such as the "
+            "program that the key is for."
+        )
+    return name
+
+
+def _scopes(given: Sequence[str]) -> tuple[Scope, ...]:
+    wanted = {one.strip().lower() for one in given if one.strip()}
+    unknown = sorted(wanted - set(SCOPES))
+    if unknown or not wanted:
+        raise InvalidError("Scopes are read and write. Give one of them, or read,write.")
+    return tuple(scope for scope in SCOPES if scope in wanted)

@@ -1,0 +1,58 @@
+"""The audit trail: who changed what, when and through which door."""
+
+import secrets
+from datetime import datetime
+
+from services.domain import Actor, AuditEntry
+from services.ports import AuditLog
+
+
+def new_entry_id() -> str:
+    """An id that no entry has."""
+    return secrets.token_hex(12)
+
+
+class Audit:
+    """Writes the trail."""
+
+    def __init__(self, log: AuditLog) -> None:
+        self._log = log
+
+    async def record(
+        self,
+        actor: Actor,
+        action: str,
+        subject: str,
+        now: datetime,
+        *,
+        before: dict[str, object] | None = None,
+        after: dict[str, object] | None = None,
+        entry_id: str | None = None,
+    ) -> AuditEntry:
+        """Adds an entry; ``before`` and ``after`` hold no secrets.
+
+        ``entry_id``: the id it gets, for whoever offers to undo the change.
+        """
+        entry = AuditEntry(
+            id=entry_id or new_entry_id(),
+            at=now,
+            actor=actor,
+            action=action,
+            subject=subject,
+            before=before,
+            after=after,
+        )
+        await self._log.append(entry)
+        return entry
+
+    async def newest(self, limit: int = 100, subject: str | None = None) -> list[AuditEntry]:
+        """The newest entries; ``subject``: only those of one thing."""
+        return await self._log.newest(limit, subject)
+
+    async def get(self, entry_id: str) -> AuditEntry | None:
+        """One entry."""
+        return await self._log.get(entry_id)
+
+    async def mark_undone(self, entry_id: str, now: datetime) -> bool:
+        """True for the first caller only."""
+        return await self._log.mark_undone(entry_id, now)

@@ -1,0 +1,66 @@
+"""Which anomalies conversations are still to be alerted about."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from services.analysis.quiet import RAISED_AFTER_END_WINDOW, covers, raised_after_end
+from services.domain import Anomaly, Conversation, SourceName
+from services.ports import AlertStore, AnomalyStore
+
+MAX_EVENTS = 1000
+
+
+class PendingAlerts:
+    """Finds the anomalies that a conversation has no alert of."""
+
+    def __init__(self, anomalies: AnomalyStore, alerts: AlertStore, source: SourceName) -> None:
+        self._anomalies = anomalies
+        self._alerts = alerts
+        self._source = source
+
+    async def candidates(self, now: datetime) -> list[Anomaly]:
+        """What any conversation may have to be alerted about.
+
+        Open anomalies first, then those that had ended when they were raised.
+        """
+        open_anomalies = await self._deduplicated(await self._anomalies.open_of(self._source))
+        ended = await self._anomalies.ended_of(self._source, now - RAISED_AFTER_END_WINDOW)
+        return [*open_anomalies, *(anomaly for anomaly in ended if raised_after_end(anomaly))]
+
+    async def pending_for(
+        self, conversation: Conversation, candidates: Sequence[Anomaly]
+    ) -> list[Anomaly]:
+        """The candidates that this conversation has no alert of.
+
+        Of those that had ended when they were raised, only what was raised since alerts go there.
+        """
+        since = conversation.alerts_since
+        relevant = [
+            anomaly
+            for anomaly in candidates
+            if anomaly.status == "open" or (since is not None and anomaly.raised_at >= since)
+        ]
+        notified = {
+            alert.subject
+            for alert in await self._alerts.of_subjects([anomaly.id for anomaly in relevant])
+            if alert.conversation_id == conversation.id
+        }
+        return [anomaly for anomaly in relevant if anomaly.id not in notified]
+
+    async def _deduplicated(self, open_anomalies: Sequence[Anomaly]) -> list[Anomaly]:
+        """Leave out thresholds of accounts with a detected event in the same month.
+
+        The event's card says that the threshold is crossed.
+        """
+        accounts = sorted(
+            {anomaly.account_id for anomaly in open_anomalies if anomaly.kind == "threshold"}
+        )
+        if not accounts:
+            return list(open_anomalies)
+        newest = await self._anomalies.newest(self._source, accounts, MAX_EVENTS)
+        events = [anomaly for anomaly in newest if anomaly.kind != "threshold"]
+        return [
+            anomaly
+            for anomaly in open_anomalies
+            if anomaly.kind != "threshold" or not any(covers(event, anomaly) for event in events)
+        ]

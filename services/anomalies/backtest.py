@@ -1,0 +1,259 @@
+"""What detection would have told: stored history, replayed as it was known on each day."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Literal
+
+from services.administration.config import Config
+from services.analysis.breaches import Rule, breaches
+from services.analysis.detection.groups import Group, grouped
+from services.analysis.detection.replay import Detected, History, histories, replay
+from services.analysis.detection.rules import Rules
+from services.analysis.tables import spending
+from services.analysis.windows import expected_data_through, known_after, needed_span
+from services.costs import Costs
+from services.domain import UNATTRIBUTED, DaySpan, Month, SourceState, StoredConfig, Team
+from services.domain.errors import InvalidError
+from services.ports import CostStore
+from services.runtime.batches import chunked
+from services.teams.teams import Teams
+
+Progress = Callable[[str, int, int], None]
+
+MONTHS = 15
+DAYS_A_MONTH = Decimal("30.4375")
+
+
+@dataclass(frozen=True, slots=True)
+class BacktestLine:
+    """An alert that would have gone out."""
+
+    account_id: str
+    team_name: str
+    """Empty for an account without a team."""
+    kind: Literal["spike", "shift", "drift", "threshold"]
+    service: str
+    """The driver: the service with the largest excess."""
+    start: date
+    end: date | None
+    """None: still open on the last day of the backtest."""
+    notified_on: date
+    """The day on which the costs that raised it were complete."""
+    excess: Decimal
+    accepted: bool = False
+    """Ended because it lasted so long that it is the new normal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backtest:
+    """What a replay of history told."""
+
+    span: DaySpan
+    """Days that were judged."""
+    currency: str
+    accounts: int
+    account_days: int
+    """Days with usage of all accounts within the span."""
+    lines: tuple[BacktestLine, ...]
+    """By day of notice, then account."""
+    groups: tuple[Group, ...]
+    """Alerts that would have been one, as many accounts moved together."""
+    sample: bool = False
+
+    @property
+    def per_account_month(self) -> Decimal:
+        """Alerts of the detector per account and month."""
+        told = sum(1 for line in self.lines if line.kind != "threshold")
+        months = Decimal(self.account_days) / DAYS_A_MONTH
+        return told / months if months else Decimal(0)
+
+    @property
+    def kinds(self) -> Counter[str]:
+        return Counter(line.kind for line in self.lines)
+
+
+class Backtests:
+    """Replays the stored history of all accounts."""
+
+    def __init__(
+        self,
+        *,
+        costs: Costs,
+        store: CostStore,
+        teams: Teams,
+        config: Config,
+        complete_after_hours: int,
+    ) -> None:
+        self._costs = costs
+        self._store = store
+        self._teams = teams
+        self._config = config
+        self._hours = complete_after_hours
+        self._known_after = known_after(complete_after_hours)
+
+    async def run(
+        self,
+        now: datetime,
+        *,
+        first: date | None = None,
+        last: date | None = None,
+        with_threshold: bool = False,
+        percent: float | None = None,
+        progress: Progress = lambda what, done, total: None,
+    ) -> Backtest:
+        """What would have been told of the days from ``first`` to ``last``; None: all there are.
+
+        History that is not stored yet is read first. ``with_threshold`` adds the breaches of the
+        threshold: of ``percent``, or of the stored one; teams with one of their own keep it.
+        Raises InvalidError for days that cannot be judged, CostSourceError when costs cannot be
+        read.
+        """
+        if first is not None and last is not None and last < first:
+            raise InvalidError(f"--to {last} lies before --from {first}. Swap them.")
+        config = await self._config.stored(now)
+        teams = {team.aws_account_id: team for team in await self._teams.list()}
+        state, accounts = await self._read(now, teams, progress)
+        span, oldest = _span(state, first, last)
+        rules = Rules(floor=config.min_increase)
+        replayed = _Replayed(span, oldest, rules, self._known_after)
+        done = 0
+        for part in chunked(accounts):
+            table, changes = await self._store.load_history(
+                state.source, part, DaySpan(oldest, span.last)
+            )
+            rule = _threshold_of(config, percent) if with_threshold else None
+            await asyncio.to_thread(replayed.add, histories(table, changes), teams, rule)
+            done += len(part)
+            progress("history", done, len(accounts))
+        return replayed.result(state, len(accounts))
+
+    async def _read(
+        self,
+        now: datetime,
+        teams: dict[str, Team],
+        progress: Progress,
+    ) -> tuple[SourceState, list[str]]:
+        """Reads what is missing; the accounts with costs, also those that were closed since."""
+        state = await self._costs.state()
+        expected = expected_data_through(now, self._hours)
+        if state.expected_through is None or state.expected_through < expected:
+            state = await self._costs.refresh(now, sorted(teams), progress)
+        through = state.data_through
+        if through is None:
+            raise AssertionError("a refresh ends with a complete day")
+        table = await self._store.load_totals(state.source, needed_span(through))
+        known = (spending(table) | set(teams)) - {UNATTRIBUTED}
+        # All months, whatever the days asked for: they are told as in a replay of all.
+        accounts = await self._costs.backfill_all(now, sorted(known), MONTHS)
+        return await self._costs.state(), sorted(accounts)
+
+
+def _span(state: SourceState, first: date | None, last: date | None) -> tuple[DaySpan, date]:
+    """The days to judge, and the day from which on history is loaded."""
+    through = state.data_through
+    if through is None:
+        raise AssertionError("costs were read before")
+    begin = Month.of(through)
+    for _ in range(MONTHS - 1):
+        begin = begin.before
+    oldest = begin.span.first
+    if state.oldest_month is not None:
+        oldest = max(oldest, date.fromisoformat(f"{state.oldest_month}-01"))
+    if first is not None and first > through:
+        raise InvalidError(
+            f"There are no complete days from {first} on: costs are complete through {through}."
+        )
+    if last is not None and last < oldest:
+        raise InvalidError(f"There are no costs before {oldest}. Give a later --to.")
+    end = min(last or through, through)
+    return DaySpan(min(max(first or oldest, oldest), end), end), oldest
+
+
+def _threshold_of(config: StoredConfig, percent: float | None) -> Rule:
+    return Rule(config.anomaly_threshold if percent is None else percent, config.min_increase)
+
+
+class _Replayed:
+    """Collects what the accounts would have been told."""
+
+    def __init__(self, span: DaySpan, oldest: date, rules: Rules, known_after: timedelta) -> None:
+        self._span = span
+        self._all = DaySpan(oldest, span.last)
+        """What comes before the span is replayed too: it says when a breach was first told."""
+        self._rules = rules
+        self._known_after = known_after
+        self._events: list[Detected] = []
+        self._lines: list[BacktestLine] = []
+        self._account_days = 0
+
+    def add(
+        self, found: Sequence[History], teams: dict[str, Team], threshold: Rule | None
+    ) -> None:
+        """Replays some accounts."""
+        for history in found:
+            team = teams.get(history.account_id)
+            self._account_days += _days_with_usage(history, self._span)
+            self._add_events(history, team)
+            if threshold is not None:
+                self._add_breaches(history, team, threshold)
+
+    def _add_events(self, history: History, team: Team | None) -> None:
+        for event in replay(history, self._rules, self._span.last, self._known_after):
+            if event.judged not in self._span:
+                continue
+            self._events.append(event)
+            self._lines.append(
+                BacktestLine(
+                    account_id=history.account_id,
+                    team_name=team.team_name if team else "",
+                    kind=event.kind,
+                    service=event.driver,
+                    start=event.start,
+                    end=event.end,
+                    notified_on=event.judged + self._known_after,
+                    excess=event.excess,
+                    accepted=event.accepted,
+                )
+            )
+
+    def _add_breaches(self, history: History, team: Team | None, rule: Rule) -> None:
+        own = team.anomaly_threshold if team else None
+        applied = Rule(own, rule.least) if own is not None else rule
+        for one in breaches(history, self._all, applied, self._known_after):
+            if one.judged not in self._span:
+                continue
+            self._lines.append(
+                BacktestLine(
+                    account_id=history.account_id,
+                    team_name=team.team_name if team else "",
+                    kind="threshold",
+                    service=one.service,
+                    start=one.start,
+                    end=one.end,
+                    notified_on=one.judged + self._known_after,
+                    excess=one.excess,
+                )
+            )
+
+    def result(self, state: SourceState, accounts: int) -> Backtest:
+        """All of it, by day of notice."""
+        lines = sorted(self._lines, key=lambda one: (one.notified_on, one.account_id, one.kind))
+        return Backtest(
+            span=self._span,
+            currency=state.currency,
+            accounts=accounts,
+            account_days=self._account_days,
+            lines=tuple(lines),
+            groups=tuple(grouped(self._events, accounts)),
+            sample=state.source == "sample",
+        )
+
+
+def _days_with_usage(history: History, span: DaySpan) -> int:
+    begin = max((span.first - history.span.first).days, 0)
+    rows = [row[begin:] for row in history.usage.values()]
+    return sum(1 for day in zip(*rows, strict=True) if any(x > 0 for x in day))

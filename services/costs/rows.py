@@ -1,0 +1,116 @@
+"""The stored daily costs as rows, newest day first, page by page.
+
+The order (day, newest first, then account id) never changes, so that a page can say where the
+next one begins whatever is stored in between.
+"""
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime, timedelta
+
+from services.analysis.history import cost_rows
+from services.costs import Costs
+from services.domain import CostRow, DaySpan, Month, SourceName, Team
+from services.ports import CostStore
+from services.runtime.batches import chunked
+from services.teams.teams import Teams
+
+ACCOUNTS_AT_ONCE = 200
+"""Accounts whose month is held in memory together."""
+
+Place = tuple[date, str]
+"""Day and account id of a row."""
+
+
+class CostRows:
+    """Reads pages of rows of the teams' accounts."""
+
+    def __init__(self, costs: Costs, store: CostStore, teams: Teams, source: SourceName) -> None:
+        self._costs = costs
+        self._store = store
+        self._teams = teams
+        self._source = source
+        self._reading = asyncio.Lock()
+
+    async def page(
+        self,
+        now: datetime,
+        *,
+        team_id: str | None = None,
+        first: date | None = None,
+        last: date | None = None,
+        after: Place | None = None,
+        limit: int = 100,
+    ) -> list[CostRow]:
+        """At most ``limit`` rows of complete days within ``first`` to ``last``, behind ``after``.
+
+        Costs are read from the source only where none are stored: at the very beginning, and of
+        a team that is asked for. Raises NotFoundError for an unknown team, CostSourceError.
+        """
+        teams = await self._teams.list() if team_id is None else [await self._teams.get(team_id)]
+        by_account = {team.aws_account_id: team for team in teams}
+        accounts = sorted(by_account)
+        if not accounts:
+            return []
+        through, currency = await self._through(now, accounts, always=team_id is not None)
+        end = min(day for day in (through, last, after and after[0]) if day is not None)
+        rows: list[CostRow] = []
+        for month in await self._store.months(self._source, accounts):
+            days = _within(month, first, end)
+            if days is not None and len(rows) < limit:
+                wanted = limit - len(rows)
+                rows += await self._of_month(days, by_account, after, wanted, currency)
+        return rows
+
+    async def _through(
+        self, now: datetime, accounts: Sequence[str], *, always: bool
+    ) -> tuple[date, str]:
+        """(last complete day, currency)."""
+        state = await self._costs.state()
+        if state.data_through is None or always:
+            async with self._reading:
+                await self._costs.ensure(now, accounts)
+            state = await self._costs.state()
+        return state.data_through or now.date(), state.currency
+
+    async def _of_month(
+        self,
+        days: DaySpan,
+        teams: Mapping[str, Team],
+        after: Place | None,
+        limit: int,
+        currency: str,
+    ) -> list[CostRow]:
+        rows: list[CostRow] = []
+        for part in _parts(days, len(teams), limit):
+            for accounts in chunked(sorted(teams), ACCOUNTS_AT_ONCE):
+                if after is not None and part.first == after[0] and accounts[-1] <= after[1]:
+                    continue
+                table = await self._store.load(self._source, accounts, part)
+                sample = self._source == "sample"
+                found = cost_rows(part, table.series, teams, currency, sample=sample)
+                rows += [row for row in found if after is None or _is_behind(row, after)]
+                if len(rows) >= limit:
+                    return rows[:limit]
+        return rows
+
+
+def _within(month: Month, first: date | None, last: date) -> DaySpan | None:
+    begin = max(month.span.first, first or month.span.first)
+    end = min(month.span.last, last)
+    return DaySpan(begin, end) if begin <= end else None
+
+
+def _parts(days: DaySpan, accounts: int, limit: int) -> Iterator[DaySpan]:
+    """The days in stretches that hold about a page, newest first; single days of many accounts."""
+    length = 1 if accounts > ACCOUNTS_AT_ONCE else limit // accounts + 1
+    end = days.last
+    while end >= days.first:
+        begin = max(days.first, end - timedelta(days=length - 1))
+        yield DaySpan(begin, end)
+        end = begin - timedelta(days=1)
+
+
+def _is_behind(row: CostRow, place: Place) -> bool:
+    day, account = place
+    return row.day < day or (row.day == day and row.aws_account_id > account)

@@ -1,0 +1,170 @@
+"""The words of the product as values: teams, costs, windows, reports, runs, deliveries.
+
+Amounts that people read are ``Decimal`` in the source's currency; days are UTC dates;
+instants are aware datetimes.
+"""
+
+from services.domain.alert_content import AlertContent, AnomalyContent, DigestContent, RunContent
+from services.domain.amounts import CENT, cents, moved
+from services.domain.anomalies import (
+    Alert,
+    Anomaly,
+    AnomalyStatus,
+    Answer,
+    Floor,
+    FloorOffer,
+    PostedMessage,
+)
+from services.domain.api_keys import SCOPES, ApiKey, Scope
+from services.domain.audit import Actor, AuditEntry
+from services.domain.base import Value
+from services.domain.cost_history import CostHistory, CostRow, WeekCost
+from services.domain.costs import (
+    SAMPLE,
+    UNATTRIBUTED,
+    Category,
+    CostChange,
+    CostSeries,
+    CostTable,
+    SourceDescription,
+    SourceName,
+    SourceState,
+    UsageHistory,
+)
+from services.domain.days import DaySpan, Month, Window
+from services.domain.explanations import ChangeLine, Explanation, SharedMove, whole_percent
+from services.domain.figures import (
+    SILENT_DAYS,
+    AccountFigures,
+    Breach,
+    CategoryAmounts,
+    DayAmount,
+    ServiceChange,
+    SpanDays,
+    WeekFigures,
+    WindowDays,
+)
+from services.domain.forecasts import Forecast, MonthForecast, TrackRecord
+from services.domain.metrics import Facts
+from services.domain.people import (
+    AdminEntry,
+    CardInProgress,
+    Conversation,
+    Identity,
+    PendingImport,
+    Person,
+    PlannedChange,
+    Role,
+)
+from services.domain.reports import (
+    AdminReport,
+    AlertRecord,
+    AnomalyLine,
+    Attachment,
+    DeliveryRecap,
+    RenderedReport,
+    Restatement,
+    SilentTeam,
+    TeamLine,
+    TeamReport,
+    UnmappedAccount,
+)
+from services.domain.runs import (
+    Delivery,
+    DeliveryPhase,
+    DeliveryState,
+    FrozenReport,
+    Run,
+    RunKind,
+    RunState,
+    RunSummary,
+)
+from services.domain.teams import StoredConfig, Team
+from services.domain.what_if import WhatIf, WhatIfEvent
+
+__all__ = [
+    "CENT",
+    "SAMPLE",
+    "SCOPES",
+    "SILENT_DAYS",
+    "UNATTRIBUTED",
+    "AccountFigures",
+    "Actor",
+    "AdminEntry",
+    "AdminReport",
+    "Alert",
+    "AlertContent",
+    "AlertRecord",
+    "Anomaly",
+    "AnomalyContent",
+    "AnomalyLine",
+    "AnomalyStatus",
+    "Answer",
+    "ApiKey",
+    "Attachment",
+    "AuditEntry",
+    "Breach",
+    "CardInProgress",
+    "Category",
+    "CategoryAmounts",
+    "ChangeLine",
+    "Conversation",
+    "CostChange",
+    "CostHistory",
+    "CostRow",
+    "CostSeries",
+    "CostTable",
+    "DayAmount",
+    "DaySpan",
+    "Delivery",
+    "DeliveryPhase",
+    "DeliveryRecap",
+    "DeliveryState",
+    "DigestContent",
+    "Explanation",
+    "Facts",
+    "Floor",
+    "FloorOffer",
+    "Forecast",
+    "FrozenReport",
+    "Identity",
+    "Month",
+    "MonthForecast",
+    "PendingImport",
+    "Person",
+    "PlannedChange",
+    "PostedMessage",
+    "RenderedReport",
+    "Restatement",
+    "Role",
+    "Run",
+    "RunContent",
+    "RunKind",
+    "RunState",
+    "RunSummary",
+    "Scope",
+    "ServiceChange",
+    "SharedMove",
+    "SilentTeam",
+    "SourceDescription",
+    "SourceName",
+    "SourceState",
+    "SpanDays",
+    "StoredConfig",
+    "Team",
+    "TeamLine",
+    "TeamReport",
+    "TrackRecord",
+    "UnmappedAccount",
+    "UsageHistory",
+    "Value",
+    "WeekCost",
+    "WeekFigures",
+    "WhatIf",
+    "WhatIfEvent",
+    "Window",
+    "WindowDays",
+    "cents",
+    "moved",
+    "whole_percent",
+]

@@ -1,0 +1,46 @@
+"""Addresses: of people, by email, and of this machine."""
+
+import hashlib
+from collections.abc import Sequence
+from ipaddress import ip_address
+
+from email_validator import EmailNotValidError, validate_email
+
+KEY_LENGTH = 20
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address can only mean this machine."""
+    name = host.strip("[]").lower()
+    if name == "localhost":
+        return True
+    try:
+        return ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+def email_address(text: str) -> str:
+    """Normalize an email address; raise ValueError with a reason when it is not one.
+
+    The domain is lower-cased and converted to its ASCII form. A local part beyond ASCII is
+    refused because most mail servers cannot deliver to it.
+    """
+    try:
+        valid = validate_email(text.strip(), check_deliverability=False, allow_smtputf8=False)
+    except EmailNotValidError as error:
+        raise ValueError(f"is not an email address: {str(error).rstrip('.')}") from error
+    return f"{valid.local_part}@{valid.ascii_domain}"
+
+
+def unique_addresses(addresses: Sequence[str]) -> list[str]:
+    """Each address once, in its first spelling, whatever its case."""
+    by_key: dict[str, str] = {}
+    for address in addresses:
+        by_key.setdefault(address.casefold(), address)
+    return list(by_key.values())
+
+
+def address_key(address: str) -> str:
+    """A short, safe key of an address, the same in upper and lower case."""
+    return hashlib.sha256(address.casefold().encode()).hexdigest()[:KEY_LENGTH]

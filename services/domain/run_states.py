@@ -1,0 +1,58 @@
+"""What identifies a run, which states of its deliveries count as what, and what a run shows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from services.domain import Delivery, DeliveryState, Run, RunKind, SourceName
+
+KEEP_TRYING = timedelta(days=3)
+"""How long after its start a run still works on its deliveries."""
+RETRYABLE = (DeliveryState.FAILED, DeliveryState.EXPIRED, DeliveryState.UNKNOWN)
+"""States that only a person sends back to work."""
+UNSETTLED = (DeliveryState.PENDING, DeliveryState.SENDING)
+
+
+@dataclass(frozen=True, slots=True)
+class RunView:
+    """A run with its deliveries."""
+
+    run: Run
+    counts: dict[DeliveryState, int]
+    deliveries: list[Delivery]
+
+
+@dataclass(frozen=True, slots=True)
+class RunOutlook:
+    """What a request for a run would start, or resume."""
+
+    period: str
+    repeat: int
+    """The repetition that would be worked on."""
+    sent: int
+    """Emails of this period that have been sent already."""
+    transport: str
+
+
+def run_id(
+    source: SourceName, kind: RunKind, period: str, team_id: str | None = None, repeat: int = 1
+) -> str:
+    """The id that makes a run unique: source, kind, team, period and repetition."""
+    parts = [source, kind.value, *([team_id] if team_id else []), period]
+    return ":".join(parts) + (f"#{repeat}" if repeat > 1 else "")
+
+
+def weekly_run_before(runs: Sequence[Run], period: str, at: datetime) -> Run | None:
+    """The last weekly run planned before ``at``, for this period or an earlier one.
+
+    A late report of an earlier week looks back from its own week, hence ``period``.
+    """
+    earlier = [
+        run
+        for run in runs
+        if run.kind is RunKind.WEEKLY
+        and run.planned
+        and run.period <= period
+        and run.created_at < at
+    ]
+    return max(earlier, key=lambda run: (run.period, run.repeat), default=None)

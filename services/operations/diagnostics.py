@@ -1,0 +1,172 @@
+"""Tries every outside system: it works, or what to do."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from services.domain.errors import AgentError
+from services.mailing.preflight import preflight
+from services.mailing.transports import Transports
+from services.ports import AccessTokens, Clock, CostSource, Folder, ServerInfo, Store
+
+MAX_CLOCK_DIFFERENCE = timedelta(seconds=60)
+MIN_FREE_BYTES = 50 << 20
+MIN_FREE_BYTES_EMBEDDED = 1 << 30
+"""With the embedded MongoDB on the same disk."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the check."""
+
+    system: str
+    ok: bool
+    text: str
+
+
+class Check:
+    """Tries each outside system once."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        costs: CostSource,
+        transports: Transports,
+        app_id: str | None,
+        bot_tokens: AccessTokens | None,
+        folder: Folder,
+        embedded: bool,
+        timer: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """``bot_tokens``: None in local mode; ``embedded``: the MongoDB is one for trials, on
+        this machine.
+        """
+        self._store = store
+        self._costs = costs
+        self._transports = transports
+        self._app_id = app_id
+        self._bot_tokens = bot_tokens
+        self._folder = folder
+        self._embedded = embedded
+        self._timer = timer
+        self._clocks: dict[str, timedelta] = {}
+        """How far each system's clock is ahead of ours."""
+
+    async def all(self, now: datetime) -> list[Finding]:
+        """Try MongoDB, the cost source, email, Teams, the disk and the clock, in this order.
+
+        A failing system is a finding and hides none of the others.
+        """
+        self._clocks, began = {}, self._timer()
+
+        def clock() -> datetime:
+            return now + timedelta(seconds=self._timer() - began)
+
+        return [
+            await self._mongodb(clock),
+            await self._cost_source(now, clock),
+            await self._mail(now),
+            await self._teams(),
+            await self._disk(),
+            clock_finding(self._clocks),
+        ]
+
+    async def _mongodb(self, clock: Clock) -> Finding:
+        try:
+            server = await self._store.about()
+        except AgentError as error:
+            return Finding("MongoDB", ok=False, text=str(error))
+        self._clocks["MongoDB"] = server.time - clock()
+        return mongodb_finding(server, embedded=self._embedded)
+
+    async def _cost_source(self, now: datetime, clock: Clock) -> Finding:
+        title = self._costs.description.title
+        system = title[:1].upper() + title[1:]
+        try:
+            text = await self._costs.check(now)
+        except AgentError as error:
+            return Finding(system, ok=False, text=str(error))
+        if self._costs.server_time is not None:
+            self._clocks[system] = self._costs.server_time - clock()
+        return Finding(system, ok=True, text=text)
+
+    async def _mail(self, now: datetime) -> Finding:
+        try:
+            name = await self._transports.configured(now)
+            if name == "outbox":
+                return Finding(
+                    "Mail",
+                    ok=True,
+                    text="not set, emails go to the outbox. Set SMTP_HOST to send them.",
+                )
+            transport = await self._transports.named(name, now)
+            await preflight(transport)
+        except AgentError as error:
+            return Finding("Mail", ok=False, text=str(error))
+        text = f"signed in; emails are sent from {transport.sender}"
+        warning = await self._transports.warning(now)
+        return Finding("Mail", ok=True, text=f"{text}. {warning}" if warning else text)
+
+    async def _teams(self) -> Finding:
+        if self._bot_tokens is None:
+            return Finding(
+                "Teams", ok=True, text="not set (local mode). Set MicrosoftAppId to use Teams."
+            )
+        try:
+            await self._bot_tokens.get()
+        except AgentError as error:
+            return Finding("Teams", ok=False, text=str(error))
+        last_heard_at = await self._store.conversations.last_heard()
+        return Finding("Teams", ok=True, text=teams_text(self._app_id, last_heard_at))
+
+    async def _disk(self) -> Finding:
+        try:
+            return disk_finding(await self._folder.free(), embedded=self._embedded)
+        except AgentError as error:
+            return Finding("Disk", ok=False, text=str(error))
+
+
+def mongodb_finding(server: ServerInfo, *, embedded: bool) -> Finding:
+    """Always well: a server that is too old is refused before this."""
+    trial = "; it is the embedded one, for trials: set MONGO_URL for production"
+    text = f"answers, version {server.version}{trial if embedded else ''}"
+    return Finding("MongoDB", ok=True, text=text)
+
+
+def teams_text(app_id: str | None, last_heard_at: datetime | None) -> str:
+    """Whether Teams reaches the agent can only be remembered: it cannot be tried from here."""
+    if last_heard_at is not None:
+        return f"signed in as app {app_id}; last heard from on {last_heard_at:%d %b %Y %H:%M} UTC"
+    return (
+        f"signed in as app {app_id}, and nothing has come from Teams yet. Write to the bot; if it "
+        "stays silent, check that its messaging endpoint in Azure is "
+        "https://<your host>/api/messages and can be reached from the internet."
+    )
+
+
+def disk_finding(free_bytes: int, *, embedded: bool) -> Finding:
+    """``embedded``: MongoDB keeps its data there too."""
+    text = f"DATA_DIR can be written, {free_bytes / (1 << 30):.1f} GiB are free"
+    if free_bytes < (MIN_FREE_BYTES_EMBEDDED if embedded else MIN_FREE_BYTES):
+        fix = "Make room: a full disk stops the embedded MongoDB and the outbox."
+        return Finding("Disk", ok=False, text=f"{text}. {fix}")
+    return Finding("Disk", ok=True, text=text)
+
+
+def clock_finding(ahead: Mapping[str, timedelta]) -> Finding:
+    """``ahead``: how far each system's clock is ahead of ours."""
+    for system, difference in ahead.items():
+        if abs(difference) > MAX_CLOCK_DIFFERENCE:
+            ours = "slow" if difference > timedelta() else "fast"
+            seconds = round(abs(difference).total_seconds())
+            return Finding(
+                "Clock",
+                ok=False,
+                text=f"This machine's clock is {seconds:,} s {ours} against {system}'s. Let NTP "
+                "set it (timedatectl set-ntp true): tokens are refused and schedules slip.",
+            )
+    systems = " and ".join(ahead)
+    text = f"agrees with {systems}" if systems else "could not be compared with any other"
+    return Finding("Clock", ok=True, text=text)

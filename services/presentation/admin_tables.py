@@ -1,0 +1,113 @@
+"""The tables of the admins' report: anomalies, movers, unmapped accounts, silent teams."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+
+from services.domain import UNATTRIBUTED, AdminReport, SilentTeam, TeamLine
+from services.domain.formatting import cents, day, money, moved, neutral, plural
+from services.presentation.change_rows import ROUNDING, Row, change_row, remainder
+
+MAX_ANOMALIES = MAX_MOVERS = MAX_UNMAPPED = MAX_SILENT = MAX_FAILED = 10
+MAX_NAME = 60
+MAX_REASON = 160
+
+
+@dataclass(frozen=True, slots=True)
+class AdminAnomaly:
+    """A line of the table of anomalies."""
+
+    team: str
+    driver: str
+    excess: str
+    since: str
+    """Its first day."""
+    kind: str
+
+
+def anomaly_lines(report: AdminReport) -> list[AdminAnomaly]:
+    """The largest open anomalies."""
+    lines = []
+    for line in report.anomalies[:MAX_ANOMALIES]:
+        anomaly = line.anomaly
+        kind = "above threshold" if anomaly.kind == "threshold" else "over expected"
+        if line.above_threshold:
+            kind += ", above threshold"
+        lines.append(
+            AdminAnomaly(
+                team=neutral(line.team_name, MAX_NAME),
+                driver=neutral(anomaly.service, MAX_NAME),
+                excess=money(anomaly.excess, anomaly.currency),
+                since=day(anomaly.start),
+                kind=kind,
+            )
+        )
+    return lines
+
+
+def mover_rows(report: AdminReport, total: tuple[Decimal, Decimal], max_rows: int) -> list[Row]:
+    """The teams that changed most, all others, and unmapped accounts; they add up to ``total``."""
+    shown = [line for line in report.teams[:max_rows] if moved(line.current, line.previous)]
+    rows = [_mover(line, report.currency) for line in shown]
+    others = len(report.teams) - len(shown)
+    unmapped = _unmapped_total(report)
+    rest = remainder(total, [*((line.current, line.previous) for line in shown), unmapped])
+    if others or any(rest):
+        name = plural(others, "other team" if shown else "team") if others else ROUNDING
+        rows.append(change_row(name, *rest, report.currency))
+    if report.unmapped:
+        rows.append(change_row("Unmapped", *unmapped, report.currency))
+    return rows
+
+
+def _unmapped_total(report: AdminReport) -> tuple[Decimal, Decimal]:
+    return (
+        cents(sum((account.current for account in report.unmapped), Decimal(0))),
+        cents(sum((account.previous for account in report.unmapped), Decimal(0))),
+    )
+
+
+def _mover(line: TeamLine, currency: str) -> Row:
+    note = line.aws_account_id + (" · above threshold" if line.above_threshold else "")
+    name = neutral(line.team_name, MAX_NAME)
+    return change_row(name, line.current, line.previous, currency, note)
+
+
+def unmapped_rows(report: AdminReport) -> list[tuple[str, str, str]]:
+    """(name, account id, cost) of the largest accounts without a team."""
+    return [
+        (
+            neutral(account.account_name, MAX_NAME) if account.account_name else "name unknown",
+            "no account tag" if account.aws_account_id == UNATTRIBUTED else account.aws_account_id,
+            money(account.current, report.currency),
+        )
+        for account in report.unmapped[:MAX_UNMAPPED]
+    ]
+
+
+def silent_rows(report: AdminReport) -> list[tuple[str, str, str]]:
+    """(name, account id, since when) of teams without data."""
+    return [
+        (neutral(team.team_name, MAX_NAME), team.aws_account_id, _silent_since(team))
+        for team in report.silent[:MAX_SILENT]
+    ]
+
+
+def _silent_since(team: SilentTeam) -> str:
+    if team.last_day is None:
+        return "no data yet"
+    return f"no data since {day(team.last_day + timedelta(days=1))}"
+
+
+def failed_deliveries(report: AdminReport) -> list[tuple[str, str]]:
+    """(recipient, reason) of emails of the previous report that failed."""
+    failed = report.deliveries.failed if report.deliveries else ()
+    return [
+        (neutral(recipient, MAX_NAME), neutral(reason, MAX_REASON))
+        for recipient, reason in failed[:MAX_FAILED]
+    ]
+
+
+def more(rows: int, max_rows: int) -> str:
+    """``and 4 more``; empty when all rows are shown."""
+    return f"and {rows - max_rows:,} more" if rows > max_rows else ""

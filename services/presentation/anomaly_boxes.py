@@ -1,0 +1,102 @@
+"""The anomalies of a team's report, each as a box of two or three sentences."""
+
+from dataclasses import dataclass
+
+from services.analysis.quiet import is_above_threshold
+from services.domain import Anomaly, TeamReport
+from services.domain.formatting import cents, day_range, money, neutral, plural, weekday
+from services.presentation.explanations import driver_words
+from services.presentation.hints import hint
+from services.presentation.phrases import period_names
+
+MAX_ANOMALIES = 3
+MAX_NAME = 80
+MAX_SERVICE_NAME = 60
+
+
+@dataclass(frozen=True, slots=True)
+class AnomalyBox:
+    """An anomaly as two or three sentences."""
+
+    what: str
+    lines: list[str]
+    """Actual and expected costs, the services behind them; what it often is; whether answered."""
+    explain: str
+
+
+def anomalies_heading(report: TeamReport) -> str:
+    """``Needs attention (2 open anomalies, 1 ended)``."""
+    ended = len(report.ended)
+    if not report.anomalies:
+        return f"Needs attention ({plural(ended, 'ended anomaly', 'ended anomalies')})"
+    open_count = plural(len(report.anomalies), "open anomaly", "open anomalies")
+    return f"Needs attention ({open_count}{f', {ended:,} ended' if ended else ''})"
+
+
+def anomaly_boxes(report: TeamReport, *, teams_app: bool) -> list[AnomalyBox]:
+    """The first anomalies: open ones, then those of the last week that have ended."""
+    anomalies = (*report.anomalies, *report.ended)[:MAX_ANOMALIES]
+    return [_box(report, anomaly, teams_app=teams_app) for anomaly in anomalies]
+
+
+def _box(report: TeamReport, anomaly: Anomaly, *, teams_app: bool) -> AnomalyBox:
+    if anomaly.kind == "threshold":
+        what, state = _threshold_sentences(report, anomaly)
+    elif anomaly.status == "ended":
+        what, state = _ended_sentences(anomaly)
+    else:
+        what, state = _open_sentences(report, anomaly)
+    name = neutral(report.team.team_name, MAX_NAME)
+    return AnomalyBox(
+        what=what,
+        lines=[line for line in (_amounts(anomaly), _likely_cause(anomaly), state) if line],
+        explain=f"In Teams, write: explain {name}" if teams_app else "",
+    )
+
+
+def _threshold_sentences(report: TeamReport, anomaly: Anomaly) -> tuple[str, str]:
+    _, previous = period_names(report.figures.window)
+    excess, service = money(anomaly.excess, anomaly.currency), _service(anomaly)
+    what = f"Usage is {excess} above {previous}; {service} grew the most."
+    return what, "Open this month. No one has answered yet."
+
+
+def _ended_sentences(anomaly: Anomaly) -> tuple[str, str]:
+    last = anomaly.end or anomaly.start
+    excess = money(anomaly.excess, anomaly.currency)
+    what = f"{_service(anomaly)}: {excess} more than expected, {day_range(anomaly.start, last)}."
+    days = plural((last - anomaly.start).days + 1, "day")
+    return what, f"Ended after {days}. Its costs arrived late or were restated."
+
+
+def _open_sentences(report: TeamReport, anomaly: Anomaly) -> tuple[str, str]:
+    excess = money(anomaly.excess, anomaly.currency)
+    what = f"{_service(anomaly)}: {excess} more than expected since {weekday(anomaly.start)}."
+    days = plural((report.figures.data_through - anomaly.start).days + 1, "day")
+    above = ", above the threshold" if is_above_threshold(anomaly, report.figures) else ""
+    return what, f"Open for {days}{above}. No one has answered yet."
+
+
+def _service(anomaly: Anomaly) -> str:
+    return neutral(anomaly.service, MAX_SERVICE_NAME)
+
+
+def _likely_cause(anomaly: Anomaly) -> str:
+    if anomaly.kind == "threshold":
+        return ""
+    if anomaly.group:
+        return "Other accounts rose on the same days, which often means a price change."
+    return hint(anomaly.service)
+
+
+def _amounts(anomaly: Anomaly) -> str:
+    """``Actual $3,812.90, expected $1,550.00. By service: EC2 91%, S3 9%``."""
+    sentences = []
+    if anomaly.usage is not None:
+        actual = money(anomaly.usage, anomaly.currency)
+        # From rounded amounts, so that actual − expected is the printed excess.
+        expected = money(cents(anomaly.usage) - cents(anomaly.excess), anomaly.currency)
+        sentences.append(f"Actual {actual}, expected {expected}.")
+    if services := driver_words(anomaly):
+        sentences.append(f"By service: {services}.")
+    return " ".join(sentences)

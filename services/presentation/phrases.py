@@ -1,0 +1,150 @@
+"""Sentences and lines that emails, cards and the command line share, ready to print."""
+
+from datetime import date
+from decimal import Decimal
+
+from services.domain import (
+    AccountFigures,
+    Forecast,
+    Restatement,
+    TrackRecord,
+    WeekFigures,
+    WindowDays,
+)
+from services.domain.formatting import (
+    NO_CHANGE,
+    bare_percent,
+    day,
+    day_range,
+    money,
+    moved,
+    one_decimal,
+    percent,
+    percent_moved,
+    percent_of,
+    plural,
+    round_money,
+    threshold,
+)
+
+SAMPLE_NOTICE = "SAMPLE DATA. These are not your costs."
+MAX_HEADLINE = 90
+
+
+def crossing(figures: AccountFigures, whose: str = "your") -> str:
+    """``Usage up 23.5%, above your 20% threshold``; empty when no threshold was crossed."""
+    if figures.breach is None:
+        return ""
+    limit = f"{whose} {threshold(figures.threshold)} threshold"
+    percent_up = percent_moved(figures.usage_current, figures.usage_previous)
+    if percent_up is None:
+        return f"Usage is all new spend, above {limit}"
+    # The exact percentage is above the threshold; the printed one may be rounded down to it.
+    if one_decimal(percent_up) <= Decimal(repr(figures.threshold)):
+        return f"Usage up by just over {limit}"
+    return f"Usage up {bare_percent(percent_up)}, above {limit}"
+
+
+def week_line(week: WeekFigures, currency: str) -> str:
+    """``Last 7 days: $7,860.16 vs $5,390.18 (+45.8%)``."""
+    is_same = moved(week.current, week.previous) == 0
+    share = NO_CHANGE if is_same else percent_of(week.current, week.previous)
+    return (
+        f"Last 7 days: {money(week.current, currency)} vs {money(week.previous, currency)}"
+        f"{f' ({share})' if share else ''}"
+    )
+
+
+def window_line(window: WindowDays, previous_total: Decimal, currency: str) -> str:
+    """``1–20 Nov 2026 vs 1–20 Oct 2026 ($14,873.20)``."""
+    current, previous = window.current, window.previous
+    amount = money(previous_total, currency)
+    if window.closed_months:
+        is_same_year = current.first.year == previous.first.year
+        month = f"{current.first:%B}" if is_same_year else f"{current.first:%B %Y}"
+        return f"{month} vs {previous.first:%B %Y} ({amount})"
+    return (
+        f"{day_range(current.first, current.last, year=True)} vs "
+        f"{day_range(previous.first, previous.last, year=True)} ({amount})"
+    )
+
+
+def days_line(window: WindowDays, data_through: date, currency: str) -> str:
+    """``20 complete days each · data through 20 Nov (UTC) · USD, net``."""
+    current = (window.current.last - window.current.first).days + 1
+    previous = (window.previous.last - window.previous.first).days + 1
+    days = (
+        f"{current} and {previous} days"
+        if window.closed_months
+        else f"{plural(current, 'complete day')} each"
+    )
+    return f"{days} · data through {day(data_through)} (UTC) · {currency}, net"
+
+
+def period_names(window: WindowDays) -> tuple[str, str]:
+    """Short names of both parts: ``1–20 Nov`` and ``1–20 Oct``, or ``October``, ``September``."""
+    if window.closed_months:
+        return f"{window.current.first:%B}", f"{window.previous.first:%B}"
+    return (
+        day_range(window.current.first, window.current.last),
+        day_range(window.previous.first, window.previous.last),
+    )
+
+
+def month_end_line(
+    forecast: Forecast | None, currency: str, record: TrackRecord | None = None
+) -> str:
+    """The forecast of the month's total; with ``record`` also how past forecasts turned out.
+
+    Empty without a forecast.
+    """
+    if forecast is None:
+        return ""
+    amount, low, high = (
+        round_money(value, currency) for value in (forecast.amount, forecast.low, forecast.high)
+    )
+    sentence = f"Month-end forecast: {amount} (80% range {low} to {high})"
+    accuracy = record_line(record) if record else ""
+    return f"{sentence}. {accuracy}" if accuracy else sentence
+
+
+def record_line(record: TrackRecord) -> str:
+    """How far forecasts made on this day of earlier months were off; empty without any."""
+    error = record.typical_error_percent
+    if error is None:
+        return ""
+    months = len(record.months)
+    if months == 1:
+        verdict = "within" if record.inside else "outside"
+        return (
+            f"The forecast made on this day last month was off by {one_decimal(error)}% and "
+            f"{verdict} its range."
+        )
+    return (
+        f"Forecasts made on this day in the last {months} months were off by "
+        f"{one_decimal(error)}% (median); {record.inside} of {months} were within their range."
+    )
+
+
+def restated_words(restatement: Restatement, currency: str) -> str:
+    """``September is now $41,230.10; on 3 Oct we reported $39,800.00 (+3.6%)``."""
+    return (
+        f"{restatement.label} is now {money(restatement.now, currency)}; on "
+        f"{day(restatement.reported_on)} we reported {money(restatement.reported, currency)} "
+        f"({percent(restatement.percent)})."
+    )
+
+
+def late_notice(data_through: date, expected: date) -> str | None:
+    """Say that data is late and where comparisons end; None when it is on time."""
+    if data_through >= expected:
+        return None
+    return (
+        f"Data is late: complete through {day(data_through)}, normally {day(expected)} by now. "
+        f"Comparisons end on {day(data_through)}."
+    )
+
+
+def headline(text: str, max_length: int = MAX_HEADLINE) -> str:
+    """A headline, cut off with an ellipsis."""
+    return text if len(text) <= max_length else f"{text[: max_length - 1].rstrip()}…"

@@ -1,0 +1,122 @@
+"""What a team's report says first: its subject and its headline."""
+
+from decimal import Decimal
+
+from services.domain import AccountFigures, TeamReport, moved
+from services.domain.formatting import (
+    bare_percent,
+    cents,
+    day,
+    day_range,
+    neutral,
+    percent_moved,
+    round_money,
+)
+from services.presentation.explanations import drivers
+from services.presentation.phrases import headline, period_names
+
+MAX_NAME_IN_SUBJECT = 60
+MAX_SERVICE_IN_SUBJECT = 30
+
+
+def subject(report: TeamReport, text: str) -> str:
+    """``[SAMPLE] Checkout: …``."""
+    mark = "[SAMPLE] " if report.sample else ""
+    return f"{mark}{neutral(report.team.team_name, MAX_NAME_IN_SUBJECT)}: {text}"
+
+
+def is_quiet(report: TeamReport) -> bool:
+    """Whether nothing in a report needs attention."""
+    figures = report.figures
+    has_anomaly = report.anomalies or report.ended
+    return not (has_anomaly or figures.breach or _is_new_spend(figures) or _is_drop(figures))
+
+
+def subject_text(report: TeamReport) -> str:
+    """The subject after the team's name: the first of these that applies."""
+    figures, currency = report.figures, report.figures.currency
+    detected = [anomaly for anomaly in report.anomalies if anomaly.kind != "threshold"]
+    if detected:
+        first = detected[0]
+        return (
+            f"{neutral(first.service, MAX_SERVICE_IN_SUBJECT)} "
+            f"{round_money(first.excess, currency)} over expected since {day(first.start)}"
+        )
+    if _is_new_spend(figures):
+        services = drivers(figures.services, up=True).replace("new ", "")
+        return f"new spend {round_money(figures.current_total, currency)} ({services})"
+    if figures.breach is not None:
+        return f"{_rise(figures)}, mostly {_main_driver(figures)}"
+    if _is_drop(figures):
+        percent = _percent_suffix(figures.current_total, figures.previous_total)
+        services = drivers(figures.services, up=False)
+        return f"down {round_money(-_change(figures), currency)}{percent}, mostly {services}"
+    if report.ended:
+        first = report.ended[0]
+        return (
+            f"{neutral(first.service, MAX_SERVICE_IN_SUBJECT)} "
+            f"{round_money(first.excess, currency)} over expected, "
+            f"{day_range(first.start, first.end or first.start)}"
+        )
+    total = round_money(figures.current_total, currency)
+    return f"{total} for {period_names(figures.window)[0]}, no unusual changes"
+
+
+def title(report: TeamReport) -> str:
+    """The headline of a report with figures."""
+    return headline("No unusual changes" if is_quiet(report) else _change_title(report))
+
+
+def _change_title(report: TeamReport) -> str:
+    figures, currency = report.figures, report.figures.currency
+    change = _change(figures)
+    if _is_new_spend(figures):
+        return f"New spend of {round_money(change, currency)}"
+    if change > 0:
+        services = drivers(figures.services, up=True)
+        return f"Costs up {round_money(change, currency)}, mostly {services}"
+    down = f"down {round_money(-change, currency)}" if change else "unchanged"
+    if figures.breach is not None:
+        usage = round_money(figures.breach.excess, currency)
+        return f"Usage up {usage}, mostly {_main_driver(figures)}; net costs {down}"
+    if change < 0:
+        services = drivers(figures.services, up=False)
+        return f"Costs {down}, mostly {services}"
+    return "Total cost unchanged"
+
+
+def _is_new_spend(figures: AccountFigures) -> bool:
+    return cents(figures.previous_total) == 0 and cents(figures.current_total) > 0
+
+
+def _is_drop(figures: AccountFigures) -> bool:
+    """Whether costs fell by more than the threshold: worth a subject, but no alert."""
+    if figures.change_percent is None or _change(figures) >= 0:
+        return False
+    return figures.change_percent < -Decimal(repr(figures.threshold))
+
+
+def _change(figures: AccountFigures) -> Decimal:
+    return moved(figures.current_total, figures.previous_total)
+
+
+def _percent_suffix(current: Decimal, previous: Decimal) -> str:
+    """`` (23.8%)``; empty from zero."""
+    percent = percent_moved(current, previous)
+    return f" ({bare_percent(percent)})" if percent is not None else ""
+
+
+def _rise(figures: AccountFigures) -> str:
+    """What went up: the net total, or usage alone where credits hide it."""
+    current, previous, what = figures.current_total, figures.previous_total, "up"
+    if _change(figures) <= 0:
+        current, previous, what = figures.usage_current, figures.usage_previous, "usage up"
+    amount = round_money(moved(current, previous), figures.currency)
+    return f"{what} {amount}{_percent_suffix(current, previous)}"
+
+
+def _main_driver(figures: AccountFigures) -> str:
+    services = drivers(figures.services, up=True)
+    if services or figures.breach is None:
+        return services
+    return neutral(figures.breach.service, MAX_SERVICE_IN_SUBJECT)

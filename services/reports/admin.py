@@ -1,0 +1,168 @@
+"""The admins' report, added up account by account so that memory stays flat."""
+
+from collections.abc import Mapping, Sequence
+
+from services.analysis.figures import Totals
+from services.analysis.quiet import is_above_threshold
+from services.domain import (
+    AccountFigures,
+    AdminReport,
+    Anomaly,
+    AnomalyLine,
+    DeliveryRecap,
+    Restatement,
+    RunSummary,
+    SilentTeam,
+    SourceState,
+    TeamLine,
+    TeamReport,
+    UnmappedAccount,
+)
+from services.reports.basis import AdminOutlook, Basis
+
+
+class AdminReportBuilder:
+    """Adds up the admins' report."""
+
+    def __init__(self, basis: Basis, names: Mapping[str, str | None]) -> None:
+        self._basis = basis
+        self._names = names
+        self._totals = Totals()
+        self._teams: list[TeamLine] = []
+        self._silent: list[SilentTeam] = []
+        self._unmapped: list[UnmappedAccount] = []
+        self._anomalies: list[AnomalyLine] = []
+        self._restated: list[tuple[str, Restatement]] = []
+
+    def add_team(self, report: TeamReport) -> None:
+        """Add a team's account."""
+        team, figures = report.team, report.figures
+        self._totals.add(figures)
+        self._teams.append(
+            TeamLine(
+                id=team.id,
+                team_name=team.team_name,
+                aws_account_id=team.aws_account_id,
+                current=figures.current_total,
+                previous=figures.previous_total,
+                change_percent=figures.change_percent,
+                above_threshold=figures.breach is not None,
+            )
+        )
+        if report.restatement is not None:
+            self._restated.append((team.team_name, report.restatement))
+        if figures.silent:
+            self._silent.append(
+                SilentTeam(
+                    id=team.id,
+                    team_name=team.team_name,
+                    aws_account_id=team.aws_account_id,
+                    last_day=figures.last_day,
+                )
+            )
+        self._anomalies += [
+            AnomalyLine(
+                team_name=team.team_name,
+                anomaly=anomaly,
+                above_threshold=is_above_threshold(anomaly, figures),
+            )
+            for anomaly in report.anomalies
+        ]
+
+    def add_unmapped(
+        self, account: str, figures: AccountFigures, anomalies: Sequence[Anomaly] = ()
+    ) -> None:
+        """Add an account without a team; one without costs in the window is left out."""
+        if not figures.current_total and not figures.previous_total:
+            return
+        self._totals.add(figures)
+        name = f"{self._names.get(account) or account}, no team"
+        self._anomalies += [
+            AnomalyLine(
+                team_name=name,
+                anomaly=anomaly,
+                above_threshold=is_above_threshold(anomaly, figures),
+            )
+            for anomaly in anomalies
+        ]
+        self._unmapped.append(
+            UnmappedAccount(
+                aws_account_id=account,
+                account_name=self._names.get(account),
+                current=figures.current_total,
+                previous=figures.previous_total,
+            )
+        )
+
+    def build(
+        self, deliveries: DeliveryRecap | None, outlook: AdminOutlook | None = None
+    ) -> AdminReport:
+        """The report, largest changes first."""
+        basis, totals, outlook = self._basis, self._totals, outlook or AdminOutlook()
+        return AdminReport(
+            window=basis.window,
+            data_through=basis.data_through,
+            expected_through=basis.expected_through,
+            currency=basis.state.currency,
+            accounts=len(self._teams) + len(self._unmapped),
+            current_total=totals.current_total,
+            previous_total=totals.previous_total,
+            change_percent=totals.change_percent,
+            usage_current=totals.usage_current,
+            usage_previous=totals.usage_previous,
+            threshold=basis.config.anomaly_threshold,
+            categories=totals.categories,
+            services=totals.services,
+            explanation=totals.explanation,
+            shared_moves=totals.shared_moves,
+            forecast=outlook.forecast,
+            forecast_record=outlook.forecast_record,
+            alert_record=outlook.alert_record,
+            teams=tuple(
+                sorted(
+                    self._teams,
+                    key=lambda line: (-abs(line.current - line.previous), line.team_name),
+                )
+            ),
+            unmapped=tuple(sorted(self._unmapped, key=lambda line: -abs(line.current))),
+            silent=tuple(sorted(self._silent, key=lambda line: line.team_name.casefold())),
+            anomalies=tuple(
+                sorted(self._anomalies, key=lambda line: -line.anomaly.excess),
+            ),
+            restated=tuple(
+                sorted(self._restated, key=lambda item: -abs(item[1].now - item[1].reported))
+            ),
+            deliveries=deliveries,
+            notes=_notes(basis.state),
+            sample=basis.source == "sample",
+            period=basis.period,
+            made_at=basis.made_at,
+        )
+
+
+def run_summary(
+    basis: Basis, builder: AdminReportBuilder, teams: int, anomalies: int
+) -> RunSummary:
+    """The summary that is stored on a run."""
+    report = builder.build(None)
+    return RunSummary(
+        accounts=report.accounts,
+        teams=teams,
+        currency=report.currency,
+        total=report.current_total,
+        previous_total=report.previous_total,
+        anomalies=anomalies,
+        data_through=basis.data_through,
+        window=basis.window,
+    )
+
+
+def _notes(state: SourceState) -> tuple[str, ...]:
+    notes = []
+    if state.unknown_categories:
+        notes.append(
+            f"Unknown charge categories, counted as usage: {', '.join(state.unknown_categories)}."
+        )
+    if not state.currency_stated:
+        notes.append(f"The cost source does not report a currency; {state.currency} is assumed.")
+    return tuple(notes)

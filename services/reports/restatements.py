@@ -1,0 +1,95 @@
+"""Whether what an earlier report said is still true."""
+
+import math
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from services.domain import CostTable, DaySpan, Month, Restatement, RunKind, Team
+from services.domain.formatting import day_range
+from services.domain.run_states import weekly_run_before
+from services.ports import CostStore, RunStore
+from services.reports.basis import Basis
+
+MIN_PERCENT = Decimal(1)
+"""By which a reported total must have moved to be mentioned."""
+
+
+class Restatements:
+    """Compares the totals of the last weekly run with the costs as they are known now."""
+
+    def __init__(self, runs: RunStore, costs: CostStore) -> None:
+        self._runs = runs
+        self._costs = costs
+
+    async def since_last(
+        self, at: datetime, basis: Basis, teams: Sequence[Team]
+    ) -> dict[str, Restatement]:
+        """By team id, what the last weekly run before ``at`` reported and is different now."""
+        runs = await self._runs.list_runs(basis.source, kind=RunKind.WEEKLY)
+        earlier = weekly_run_before(runs, basis.period, at)
+        if earlier is None:
+            return {}
+        accounts = {team.id: team.aws_account_id for team in teams}
+        totals = await self._costs.load_totals(basis.source, basis.span)
+        restatements = {}
+        async for team_id, preview in self._runs.team_previews(earlier.ledger_id):
+            account = accounts.get(team_id)
+            span = _span(preview)
+            if account is None or not _is_comparable(preview, span, basis):
+                continue
+            restatement = restatement_of(
+                Decimal(str(preview["current_total"])),
+                total_of(totals, account, span),
+                span,
+                earlier.created_at.date(),
+            )
+            if restatement is not None:
+                restatements[team_id] = restatement
+        return restatements
+
+
+def restatement_of(
+    reported: Decimal, now: Decimal, span: DaySpan, reported_on: date
+) -> Restatement | None:
+    """What to say about a total that has moved; None when it moved by 1 % or less."""
+    if reported == 0:
+        return None
+    percent = (now - reported) / abs(reported) * 100
+    if abs(percent) <= MIN_PERCENT:
+        return None
+    return Restatement(
+        label=_label(span), reported_on=reported_on, reported=reported, now=now, percent=percent
+    )
+
+
+def total_of(table: CostTable, account: str, span: DaySpan) -> Decimal:
+    """The exact sum of an account's daily totals over a span inside the table's."""
+    begin = table.span.index(span.first)
+    return sum(
+        (
+            Decimal(repr(amount))
+            for series in table.series
+            if series.account_id == account
+            for amount in series.amounts[begin : begin + len(span)]
+            if not math.isnan(amount)
+        ),
+        Decimal(0),
+    )
+
+
+def _is_comparable(preview: Mapping[str, Any], span: DaySpan, basis: Basis) -> bool:
+    """Whether all days of an earlier report are loaded now, in the same currency."""
+    is_inside = basis.span.first <= span.first and span.last <= basis.span.last
+    return is_inside and preview["currency"] == basis.state.currency
+
+
+def _span(preview: Mapping[str, Any]) -> DaySpan:
+    current = preview["window"]["current"]
+    return DaySpan(date.fromisoformat(current["from"]), date.fromisoformat(current["to"]))
+
+
+def _label(span: DaySpan) -> str:
+    month = Month.of(span.first)
+    return f"{span.first:%B}" if month.span == span else day_range(span.first, span.last)

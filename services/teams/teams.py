@@ -1,0 +1,301 @@
+"""Teams: who has which account and who gets its report."""
+
+import asyncio
+import re
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pydantic import ValidationError
+
+from services.administration.audit_trail import Audit
+from services.domain import Actor, SourceName, Team
+from services.domain.errors import ConflictError, InvalidError, NotFoundError
+from services.domain.validation import (
+    AccountId,
+    Address,
+    Addresses,
+    Input,
+    Name,
+    Percent,
+    problems_of,
+)
+from services.ports import TeamStore
+from services.runtime.compare_and_set import compare_and_set
+from services.teams.csv_import import ImportChange, ImportResult, ImportRow, RowProblem
+
+ROWS_AT_ONCE = 100
+WRITES_AT_ONCE = 25
+DASHED = re.compile(r"\d{4}-\d{4}-\d{4}", re.ASCII)
+"""An account id as AWS's own pages show it."""
+FIELDS = ("team_name", "aws_account_id", "team_email", "admin_emails", "anomaly_threshold")
+
+
+class TeamInput(Input):
+    """A new team."""
+
+    team_name: Name
+    aws_account_id: AccountId
+    team_email: Address
+    admin_emails: Addresses = ()
+    anomaly_threshold: Percent | None = None
+
+
+class TeamPatch(Input):
+    """A change of a team; what is absent stays."""
+
+    team_name: Name | None = None
+    aws_account_id: AccountId | None = None
+    team_email: Address | None = None
+    admin_emails: Addresses | None = None
+    anomaly_threshold: Percent | None = None
+
+
+class Teams:
+    """The teams of the active side: real ones, or the samples as long as there is no real one."""
+
+    def __init__(self, store: TeamStore, audit: Audit, *, source: SourceName) -> None:
+        self._store = store
+        self._audit = audit
+        self._source = source
+
+    async def list(self) -> list[Team]:
+        """All teams, by name."""
+        real = await self._store.list_teams(sample=False)
+        if real or self._source != "sample":
+            return real
+        return await self._store.list_teams(sample=True)
+
+    async def get(self, team_id: str) -> Team:
+        """One team; NotFoundError when there is none."""
+        team = await self._store.get(team_id)
+        if team is None or (team.sample and not await self._shows_samples()):
+            raise NotFoundError("There is no team with this id. See the list of teams.")
+        return team
+
+    async def _shows_samples(self) -> bool:
+        return self._source == "sample" and not await self._store.any_real()
+
+    async def find(self, text: str) -> Sequence[Team]:
+        """Teams by exact name or account id, else by prefix of either; letter case is ignored."""
+        wanted = text.strip().casefold()
+        if DASHED.fullmatch(wanted):
+            wanted = wanted.replace("-", "")
+        teams = await self.list()
+        exact = [t for t in teams if wanted in {t.team_name.casefold(), t.aws_account_id, t.id}]
+        if exact or not wanted:
+            return exact
+        return [
+            team
+            for team in teams
+            if team.team_name.casefold().startswith(wanted)
+            or team.aws_account_id.startswith(wanted)
+        ]
+
+    async def add(
+        self, body: Mapping[str, Any], actor: Actor, now: datetime, *, entry_id: str | None = None
+    ) -> Team:
+        """Raises InvalidError, or ConflictError when the account has a team already.
+
+        ``entry_id`` (here and below): the id of the change in the audit trail.
+        """
+        team = _new_team(_checked(TeamInput, body), now)
+        await self._store.add(team)
+        await self._audit.record(
+            actor, "team.add", team.id, now, after=facts_of(team), entry_id=entry_id
+        )
+        return team
+
+    async def restore(
+        self, team_id: str, facts: Mapping[str, Any], actor: Actor, now: datetime
+    ) -> Team:
+        """Adds a removed team again, under its old id. Raises ConflictError."""
+        known = await self._store.get(team_id)
+        if known is not None:
+            return known
+        team = Team.model_validate(
+            {"id": team_id, "created_at": now, "updated_at": now, **dict(facts)}
+        )
+        await self._store.add(team)
+        await self._audit.record(actor, "team.add", team_id, now, after=facts_of(team))
+        return team
+
+    async def change(
+        self,
+        team_id: str,
+        body: Mapping[str, Any],
+        actor: Actor,
+        now: datetime,
+        *,
+        entry_id: str | None = None,
+    ) -> Team:
+        """Changes the fields that are given; null clears an own threshold."""
+        patch = _checked(TeamPatch, body).model_dump(exclude_unset=True)
+        missing = [name for name, value in patch.items() if value is None]
+        if set(missing) - {"anomaly_threshold"}:
+            wrong = [(name, "cannot be empty") for name in missing if name != "anomaly_threshold"]
+            raise InvalidError("The team was not changed.", wrong)
+
+        async def attempt() -> Team | None:
+            team = await self.get(team_id)
+            changed = team.model_copy(update=patch)
+            if changed == team:
+                return team
+            changed = changed.model_copy(update={"version": team.version + 1, "updated_at": now})
+            if not await self._store.replace(changed):
+                return None
+            await self._audit.record(
+                actor,
+                "team.change",
+                team_id,
+                now,
+                before=facts_of(team),
+                after=facts_of(changed),
+                entry_id=entry_id,
+            )
+            return changed
+
+        return await compare_and_set(
+            attempt, ConflictError("The team is being changed by somebody else. Try again.")
+        )
+
+    async def remove(
+        self, team_id: str, actor: Actor, now: datetime, *, entry_id: str | None = None
+    ) -> Team:
+        """Removes a team; its costs, reports and deliveries are kept."""
+        await self.get(team_id)
+        team = await self._store.remove(team_id)
+        if team is None:
+            raise NotFoundError("There is no team with this id. See the list of teams.")
+        facts = {**facts_of(team), **({"sample": True} if team.sample else {})}
+        await self._audit.record(
+            actor, "team.remove", team_id, now, before=facts, entry_id=entry_id
+        )
+        return team
+
+    async def import_rows(
+        self, rows: Sequence[ImportRow], actor: Actor, now: datetime, *, dry_run: bool
+    ) -> ImportResult:
+        """Adds and changes teams, matched by account id; nothing is removed.
+
+        Fields that a row does not have keep their stored values. A bad row is reported with its
+        index, line, field and reason, and the others are not lost.
+        """
+        stored = {t.aws_account_id: t for t in await self._store.list_teams(sample=False)}
+        result = ImportResult()
+        planned: list[_Planned] = []
+        seen: dict[str, ImportRow] = {}
+        for number, row in enumerate(rows):
+            if number % ROWS_AT_ONCE == 0:
+                await asyncio.sleep(0)  # other requests get their turn
+            try:
+                if (found := _planned(row, stored, seen)) is None:
+                    result.unchanged += 1
+                else:
+                    planned.append(found)
+            except InvalidError as error:
+                result.failed += _problems(row, error.errors)
+        if dry_run:
+            result.edits = [one.change for one in planned]
+            return result
+        for begin in range(0, len(planned), WRITES_AT_ONCE):
+            await self._write_all(planned[begin : begin + WRITES_AT_ONCE], result, actor, now)
+        return result
+
+    async def _write_all(
+        self, planned: Sequence["_Planned"], result: ImportResult, actor: Actor, now: datetime
+    ) -> None:
+        """At once, as MongoDB confirms each write only when it is safe on the disk."""
+        outcomes = await asyncio.gather(
+            *(self._write(one, actor, now) for one in planned), return_exceptions=True
+        )
+        for one, error in zip(planned, outcomes, strict=True):
+            if error is None:
+                result.edits.append(one.change)
+            elif isinstance(error, InvalidError):
+                result.failed += _problems(one.row, error.errors)
+            elif isinstance(error, ConflictError | NotFoundError):
+                result.failed += _problems(one.row, [("aws_account_id", str(error))])
+            else:
+                raise error
+
+    async def _write(self, one: "_Planned", actor: Actor, now: datetime) -> None:
+        if one.known is None:
+            await self.add(one.given, actor, now)
+        else:
+            await self.change(one.known.id, one.given, actor, now)
+
+
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    """A row that adds a team (``known`` is None) or changes one."""
+
+    row: ImportRow
+    known: Team | None
+    given: Mapping[str, Any]
+    change: ImportChange
+
+
+def _planned(
+    row: ImportRow, stored: Mapping[str, Team], seen: dict[str, ImportRow]
+) -> _Planned | None:
+    """What a row asks for; None when all is so already. Raises InvalidError."""
+    known = stored.get(_account_of(row.values))
+    merged = {**_kept(known), **row.values} if known else row.values
+    checked = _checked(TeamInput, merged)
+    if checked.aws_account_id in seen:
+        first = seen[checked.aws_account_id].line
+        raise InvalidError(
+            "repeated", [("aws_account_id", f"stands in line {first} already; keep one")]
+        )
+    seen[checked.aws_account_id] = row
+    after = checked.model_dump()
+    if known is None:
+        name, account = checked.team_name, checked.aws_account_id
+        return _Planned(row, None, merged, ImportChange(row.index, name, account, None, after))
+    before = facts_of(known)
+    differ = [name for name in after if after[name] != before[name]]
+    if not differ:
+        return None
+    change = ImportChange(
+        row.index,
+        known.team_name,
+        known.aws_account_id,
+        before={name: before[name] for name in differ},
+        after={name: after[name] for name in differ},
+    )
+    given = {name: after[name] for name in FIELDS if name in row.values}
+    return _Planned(row, known, given, change)
+
+
+def _problems(row: ImportRow, errors: Sequence[tuple[str, str]]) -> list[RowProblem]:
+    return [RowProblem(row.index, row.line, field, reason) for field, reason in errors]
+
+
+def _checked(model: type[Any], body: Mapping[str, Any]) -> Any:
+    try:
+        return model.model_validate(dict(body))
+    except ValidationError as error:
+        problems = problems_of(error)
+        words = "; ".join(f"{field} {reason}" for field, reason in problems)
+        raise InvalidError(f"The team was not stored: {words}.", problems) from error
+
+
+def _new_team(given: TeamInput, now: datetime) -> Team:
+    return Team(id=uuid.uuid4().hex, **given.model_dump(), created_at=now, updated_at=now)
+
+
+def facts_of(team: Team) -> dict[str, object]:
+    """What people may change of a team, as the audit trail keeps it."""
+    return team.model_dump(include=set(FIELDS))
+
+
+def _kept(team: Team) -> dict[str, object]:
+    return {**facts_of(team), "admin_emails": list(team.admin_emails)}
+
+
+def _account_of(values: Mapping[str, Any]) -> str:
+    account = values.get("aws_account_id")
+    return account.strip().replace("-", "").replace(" ", "") if isinstance(account, str) else ""
