@@ -1,7 +1,7 @@
-"""Would numpy pay? The core of judging a day, in plain Python as it is and in numpy.
+"""Would numpy pay? The core of evaluating a day, in plain Python as it is and in numpy.
 
 ``python -m tests.bench.detection.numpy_kernel`` compares, for one day of 84 and of 10,000 accounts
-× 11 columns: the screening of all columns, and the full look at those that stand out. Both give
+× 11 columns: the prefilter over all columns, and the full evaluation of those that pass it. Both give
 the same expectations and spreads, which is checked. numpy's import is measured in a process of
 its own.
 """
@@ -28,7 +28,7 @@ Matrix = Any
 
 
 def made(accounts: int) -> "list[array[float]]":
-    """Amounts of each account: 92 days × 11 columns, day by day; the last day is judged."""
+    """Amounts of each account: 92 days × 11 columns, day by day; the last day is evaluated."""
     found = []
     for n in range(accounts):
         rng = random.Random(n)
@@ -41,8 +41,8 @@ def made(accounts: int) -> "list[array[float]]":
     return found
 
 
-def screened_in_python(accounts: "list[array[float]]") -> int:
-    """Columns that exceed both weeks before; as in Watch, over flat rows."""
+def prefiltered_in_python(accounts: "list[array[float]]") -> int:
+    """Columns that exceed both weeks before; as in the detector's prefilter, over flat rows."""
     number = 0
     for rows in accounts:
         today, week, two = (
@@ -58,7 +58,7 @@ def screened_in_python(accounts: "list[array[float]]") -> int:
     return number
 
 
-def screened_in_numpy(cube: Matrix) -> int:
+def prefiltered_in_numpy(cube: Matrix) -> int:
     """The same on a cube of accounts × days × columns."""
     today, week, two = cube[:, -1], cube[:, -8], cube[:, -15]
     return int(np.count_nonzero((today - 10 > 1.15 * week) & (today - 10 > 1.15 * two)))
@@ -141,19 +141,19 @@ def compared(accounts: int, rounds: int) -> dict[str, str]:
     for i in range(0, looks, max(looks // 20, 1)):
         if abs(expected[i] - expected_day(series[i])) > 1e-6 * max(expected[i], 1):
             raise AssertionError("numpy and Python expect different amounts")
-    if screened_in_python(rows) != screened_in_numpy(cube):
-        raise AssertionError("numpy and Python screen differently")
+    if prefiltered_in_python(rows) != prefiltered_in_numpy(cube):
+        raise AssertionError("numpy and Python prefilter differently")
     spent = {
         "plain Python": (
-            cpu(partial(screened_in_python, rows), rounds),
+            cpu(partial(prefiltered_in_python, rows), rounds),
             cpu(partial(looked_in_python, series, days), rounds),
         ),
         "numpy": (
-            cpu(partial(screened_in_numpy, cube), rounds),
+            cpu(partial(prefiltered_in_numpy, cube), rounds),
             cpu(partial(looked_in_numpy, values, today), rounds),
         ),
     }
-    return {name: f"{screen:.1f} + {full:.1f} ms" for name, (screen, full) in spent.items()}
+    return {name: f"{prefilter:.1f} + {full:.1f} ms" for name, (prefilter, full) in spent.items()}
 
 
 def main() -> None:
