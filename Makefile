@@ -10,7 +10,11 @@ HAS_NODE := command -v npm >/dev/null && node -e 'process.exit(parseInt(process.
 NODE_READY := tests/node/node_modules/.ready $(PLAYGROUND)/node_modules/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run playground test node lint fmt docs manifest screenshots bench bench-replicas bench-detection bench-turns chaos fuzz prove-install clean
+.PHONY: help setup run playground check test test-all node lint format-check types contracts unit fmt docs manifest screenshots bench bench-replicas bench-detection bench-hold-ups bench-turns chaos fuzz prove-install clean
+# Without cached bytecode every test process would compile all tests again, for seconds.
+unexport PYTHONDONTWRITEBYTECODE
+# Four processes on two cores: a third of what tests do is waiting for other processes.
+PYTEST := $(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -23,18 +27,35 @@ run: setup ## start the agent on 127.0.0.1:8001, with sample costs unless Datado
 playground: $(PLAYGROUND)/node_modules/.ready ## talk to the running agent in the browser, as in Teams
 	@node $(PLAYGROUND)/start.mjs
 
-test: lint node ## run all checks and tests
-	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
+check: ## check format, style, types and import contracts, and run the unit tests (90 s)
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target types unit contracts format-check
+
+test: lint node ## run everything but the slow tests: what the build server runs (5 minutes)
+	$(PYTEST)
+
+test-all: lint node ## run all tests in their long forms, and assert how long things take
+	$(PYTEST) --all
+	$(MAKE) --no-print-directory bench-hold-ups
 
 node: # what the tests run in Node; without it they say what they leave out
 	@if $(HAS_NODE); then $(MAKE) -s $(NODE_READY) || echo "WARNING: npm could not install the packages of the tests." >&2; \
 	else echo "WARNING: there is no Node.js 20 with npm: the bot is not tried in a browser." >&2; fi
 
-lint: $(VENV)/.test-ready ## ruff, mypy and the import contracts
+lint: ## check format, style, types and import contracts
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target types contracts format-check
+
+format-check: $(VENV)/.test-ready
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/ruff check $(CODE)
+
+types: $(VENV)/.test-ready
 	$(BIN)/mypy $(CODE)
+
+contracts: $(VENV)/.test-ready
 	$(BIN)/lint-imports
+
+unit: $(VENV)/.test-ready ## run the unit tests
+	$(BIN)/python -m pytest -n 2 tests/unit
 
 fmt: $(VENV)/.test-ready ## format the code
 	$(BIN)/ruff format $(CODE)
@@ -60,6 +81,9 @@ prove-install: $(VENV)/.test-ready ## walk docs/install-linux.md in a clean Debi
 
 bench-turns: $(BENCH)/.ready ## measure a chat turn beside botbuilder, the Agents SDK and bare aiohttp
 	@$(BENCH)/bin/python -m tests.bench.turns
+
+bench-hold-ups: $(VENV)/.test-ready ## assert that no chat command or payload holds up the event loop
+	$(BIN)/python -m pytest -p tests.bench.hold_ups tests/bot/test_many_teams.py tests/bot/test_payloads.py tests/bot/test_commands.py
 
 bench-replicas: $(VENV)/.test-ready ## measure what a second replica brings, with and without a rate limit
 	$(BIN)/python -m tests.bench.replicas

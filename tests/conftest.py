@@ -25,12 +25,20 @@ from services.settings import setting_fields
 from tests.servers.agents import AgentStarter
 
 ROOT = Path(__file__).parent.parent
+SLOW_FOLDER = ROOT / "tests" / "slow"
 
-# How long an example takes says only how busy the machine is.
+# A deadline for an example would measure how busy the machine is. `make test` tries the same
+# examples every time, so that it fails for a change only; `make test-all` tries new ones.
 hypothesis_settings.register_profile(
-    "suite", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    "test",
+    deadline=None,
+    derandomize=True,
+    max_examples=30,
+    suppress_health_check=[HealthCheck.too_slow],
 )
-hypothesis_settings.load_profile("suite")
+hypothesis_settings.register_profile(
+    "all", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -69,11 +77,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the folder that all test processes share.
+    """Choose the long or the short forms, and make the folder that all test processes share.
 
     Creating a database takes MongoDB 46 files, each with an fsync: a second on a busy disk, a
     fifth of that in memory.
     """
+    hypothesis_settings.load_profile("all" if config.getoption("--all") else "test")
     if not hasattr(config, "workerinput"):
         in_memory = (
             MEMORY_DISK.is_dir() and shutil.disk_usage(MEMORY_DISK).free > MIN_MEMORY_DISK_BYTES
@@ -88,6 +97,17 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_configure_node(node: Any) -> None:
     """Tell each process of pytest-xdist the folder."""
     node.workerinput["shared_folder"] = str(node.config.stash[SHARED_FOLDER])
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is slow by nature, unless all is asked for."""
+    for item in items:
+        if SLOW_FOLDER in item.path.parents:
+            item.add_marker(pytest.mark.slow)
+    if not config.getoption("--all"):
+        slow = [item for item in items if item.get_closest_marker("slow")]
+        config.hook.pytest_deselected(items=slow)
+        items[:] = [item for item in items if not item.get_closest_marker("slow")]
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

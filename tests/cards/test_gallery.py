@@ -2,6 +2,8 @@
 
 import os
 import shutil
+from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -48,18 +50,19 @@ def expected(card: Json) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("cards", "width", "theme"),
+    ("make_cards", "width", "theme"),
     [
-        (every(ORDINARY), DESKTOP, "dark"),
-        (every(HOSTILE), PHONE, "light"),
-        (every(LARGEST), PHONE, "light"),
-        (every_awkward(), PHONE, "light"),
+        (partial(every, ORDINARY), DESKTOP, "dark"),
+        (partial(every, HOSTILE), PHONE, "light"),
+        (partial(every, LARGEST), PHONE, "light"),
+        (every_awkward, PHONE, "light"),
     ],
     ids=["ordinary", "hostile", "largest", "awkward"],
 )
 def test_people_see_every_word_as_it_is_and_nothing_cut_off(
-    cards: dict[str, Json], width: int, theme: str
+    make_cards: Callable[[], dict[str, Json]], width: int, theme: str
 ) -> None:
+    cards = make_cards()
     shots = drawn(cards, [{"theme": theme, "width": width, "names": list(cards)}])
     assert [shot["name"] for shot in shots] == list(cards)
     for shot in shots:

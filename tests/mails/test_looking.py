@@ -97,12 +97,12 @@ def test_what_is_wrong_with_a_mail_is_found() -> None:
 # What needs no browser
 
 
-@pytest.mark.parametrize("name", every())
+@pytest.mark.parametrize("name", mails())
 def test_a_mail_is_not_clipped_by_gmail(name: str) -> None:
     assert len(mails()[name].html.encode()) < GMAIL_CLIPS_AT
 
 
-@pytest.mark.parametrize("name", every())
+@pytest.mark.parametrize("name", mails())
 def test_words_engine_finds_as_attributes_what_it_does_not_read_as_styles(name: str) -> None:
     html = mails()[name].html
     assert '<!--[if mso]><table role="presentation" width="640"' in html
@@ -121,7 +121,7 @@ def test_words_engine_finds_as_attributes_what_it_does_not_read_as_styles(name: 
             assert "mso-line-height-rule:exactly" in style, style
 
 
-@pytest.mark.parametrize("name", every())
+@pytest.mark.parametrize("name", mails())
 def test_the_plain_text_says_the_same_amounts_as_the_html(name: str) -> None:
     mail = mails()[name]
     html = " ".join(Elements(mail.html).texts)
@@ -132,7 +132,7 @@ def test_the_plain_text_says_the_same_amounts_as_the_html(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in every() if not name.endswith(("largest", "hostile"))]
+    "name", [name for name in mails() if not name.endswith(("largest", "hostile"))]
 )
 def test_the_plain_text_fits_its_columns(name: str) -> None:
     assert [line for line in mails()[name].text.splitlines() if len(line) > 80] == []

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -81,20 +82,40 @@ def drawn(size: int, ground: tuple[int, int, int, int], *box: float) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("name", "icon", "words"),
+    ("name", "draw_icon", "words"),
     [
-        ("color.png", drawn(96, (0, 0, 0, 255)), "the colour icon is not 192 x 192"),
-        ("color.png", drawn(192, (0, 0, 0, 0), 60, 60, 90, 90), "no full square"),
-        ("color.png", drawn(192, (0, 0, 0, 255), 40, 60, 90, 90), "not in the middle 96 x 96"),
-        ("color.png", drawn(192, (0, 0, 0, 255), 0, 0, 0, 0), "not in the middle 96 x 96"),
-        ("outline.png", drawn(192, (0, 0, 0, 0)), "the outline icon is not 32 x 32"),
-        ("outline.png", drawn(32, (0, 0, 0, 0), 0, 0, 9, 9), "the outline icon is not white"),
-        ("outline.png", drawn(32, (255, 255, 255, 255)), "the outline icon is not transparent"),
-        ("outline.png", drawn(32, (0, 0, 0, 0), 4, 4, 9, 9), "the outline icon is padded"),
+        ("color.png", partial(drawn, 96, (0, 0, 0, 255)), "the colour icon is not 192 x 192"),
+        ("color.png", partial(drawn, 192, (0, 0, 0, 0), 60, 60, 90, 90), "no full square"),
+        (
+            "color.png",
+            partial(drawn, 192, (0, 0, 0, 255), 40, 60, 90, 90),
+            "not in the middle 96 x 96",
+        ),
+        (
+            "color.png",
+            partial(drawn, 192, (0, 0, 0, 255), 0, 0, 0, 0),
+            "not in the middle 96 x 96",
+        ),
+        ("outline.png", partial(drawn, 192, (0, 0, 0, 0)), "the outline icon is not 32 x 32"),
+        (
+            "outline.png",
+            partial(drawn, 32, (0, 0, 0, 0), 0, 0, 9, 9),
+            "the outline icon is not white",
+        ),
+        (
+            "outline.png",
+            partial(drawn, 32, (255, 255, 255, 255)),
+            "the outline icon is not transparent",
+        ),
+        (
+            "outline.png",
+            partial(drawn, 32, (0, 0, 0, 0), 4, 4, 9, 9),
+            "the outline icon is padded",
+        ),
     ],
 )
-def test_a_wrong_icon_is_found_out(name: str, icon: bytes, words: str) -> None:
-    found = problems(package(content(), {**icons(), name: icon}))
+def test_a_wrong_icon_is_found_out(name: str, draw_icon: Callable[[], bytes], words: str) -> None:
+    found = problems(package(content(), {**icons(), name: draw_icon()}))
     assert any(words in one for one in found), found
 
 

@@ -38,7 +38,7 @@ class AgentFork(subprocess.Popen[str]):
         stderr: IO[bytes] | None,
     ) -> None:
         self.args = arguments
-        self.returncode = None  # type: ignore[assignment]  # as long as it runs, like Popen
+        self.returncode = None
         self.stdin = None
         self._report, report = os.pipe()
         out, to_out = os.pipe()
@@ -115,7 +115,7 @@ class AgentStarter:
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "tests.servers.agents"],
-                stdin=theirs,
+                stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 cwd=ROOT,
             )

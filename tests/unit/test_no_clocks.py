@@ -39,15 +39,14 @@ def _is_reading(node: ast.expr, clocks: set[str]) -> bool:
 def measurements(source: str) -> Iterator[int]:
     """The lines that read a clock to measure, not to wait."""
     for node in ast.walk(ast.parse(source)):
-        names = [alias.name for alias in node.names] if isinstance(node, ast.ImportFrom) else []
-        if isinstance(node, ast.Attribute | ast.Name):
-            names.append(_name(node))
-        if any(name.removesuffix("_ns") in PERFORMANCE_CLOCKS for name in names):
-            yield node.lineno  # type: ignore[attr-defined]  # all these nodes have one
-        # The remaining time is end minus now; what has passed is now minus the beginning.
-        is_difference = isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub)
-        if is_difference and _is_reading(node.left, DEADLINE_CLOCKS):
-            yield node.lineno
+        match node:
+            case ast.alias(name=name) | ast.Attribute(attr=name) | ast.Name(id=name) if (
+                name.removesuffix("_ns") in PERFORMANCE_CLOCKS
+            ):
+                yield node.lineno
+            # The remaining time is end minus now; what has passed is now minus the beginning.
+            case ast.BinOp(op=ast.Sub(), left=left) if _is_reading(left, DEADLINE_CLOCKS):
+                yield node.lineno
 
 
 def test_measurements_are_told_from_deadlines() -> None:
