@@ -75,7 +75,7 @@ def test_the_code_as_it_is_keeps_every_contract(copied: Path) -> None:
 
 @pytest.mark.parametrize("name", PLANTED)
 def test_planted_imports_break_their_contract(copied: Path, name: str) -> None:
-    before = {}
+    before: dict[Path, str] = {}
     for file, line in PLANTED[name]:
         path = copied / file
         before.setdefault(path, path.read_text("utf-8"))

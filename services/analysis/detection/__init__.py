@@ -1,1 +1,1 @@
-"""Detection of cost anomalies: daily, causal, without input, output or clock."""
+"""Detection of cost anomalies: daily, from the past alone, without I/O or clock."""

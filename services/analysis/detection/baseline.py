@@ -1,9 +1,10 @@
-"""What a series of daily amounts usually does, and how far a day lies from it.
+"""What a series of daily amounts usually does, and how far a day deviates from it.
 
 A series is a list of daily amounts in money, newest last, already cleaned of what was not normal.
-All of this is statistics in floats; sums that people read are added up elsewhere. Plain Python
-on purpose: few series need more than a glance, and numpy costs more at import than it saves
-(``docs/detection.md`` has the measurement).
+All of this is statistics in floats; sums that people read are added up elsewhere. Plain Python on
+purpose: few series pass the prefilter, and numpy costs more at import than it saves
+(``docs/detection.md`` has the measurement). Medians instead of means, because a single outlier in
+eight weeks must not move what is expected.
 """
 
 from collections.abc import Container, Sequence
@@ -14,34 +15,36 @@ from services.analysis.detection.rules import HORIZONS, Rules
 
 WEEK = 7
 PROFILE_WEEKS = 8
-"""Weeks that say how a weekday compares with its week."""
+"""Weeks that show a weekday's share of its week."""
 LEVEL_WEEKS = 4
 """Weeks whose median is the present level."""
-MOST_WEEKS = 13
+MAX_WEEKS = 13
 SPREAD_DAYS = 49
-"""Days whose differences to a week before say how wide the series spreads."""
+"""Days whose differences to a week before give the spread of the series."""
 CAP_SPREADS = 3.0
-"""A single day counts in sums over several, and in what is normal, up to so many spreads."""
+"""A single day counts in sums, and in what is normal, only up to so many spreads."""
 DEVIATION = 2.097
-"""Median of relative half-differences of two days → standard deviation of one (normal law)."""
+"""Turns the median relative difference of two days into a standard deviation: 1 ÷ 0.477 for normal
+noise (differences of pairs: Rousseeuw and Croux, 1993)."""
 TAIL_DEVIATION = 0.86
-"""The same from their 90th percentile, which is what counts where tails are heavy."""
+"""The same for their 90th percentile (1 ÷ 1.163), which decides where tails are heavy."""
 WEEK_DEVIATION, WEEK_TAIL_DEVIATION = 1.048, 0.55
-"""The same for differences of neighbouring weeks: their median, their 80th percentile."""
+"""The same for differences of neighboring weeks: their median, their 80th percentile."""
 SMOOTH = 0.3
-"""Share of the level added to both days of a relative difference, so that zeros do no harm."""
-QUIET_SHARE = 0.15
-"""Share of the level added to a day's expectation for its spread: weekends are not silent."""
-MOST_GROWTH = 0.015
-"""Growth a week that is taken for normal, at most: about 6 % a month."""
+"""Share of the level added to the denominator of a relative difference, so that zeros do no harm."""
+IDLE_SHARE = 0.15
+"""Share of the level added to a day's expectation for its spread: idle weekends vary, too."""
+MAX_GROWTH = 0.015
+"""Growth a week that counts as normal at most: about 6 % a month."""
 GROWTH_WEEKS = 10
-"""Weeks of history from which growth is estimated at all."""
-FEWEST_WEEKS = 3
+"""Weeks of history from which growth is estimated."""
+MIN_WEEKS = 3
 LONG_RUN = 3
+"""Days in a row after which large days are a level."""
 
 
 class Past(NamedTuple):
-    """A series with its weekly sums, newest first, and its level a day."""
+    """A series with its weekly sums, newest first, and its level (money a day)."""
 
     values: Sequence[float]
     weeks: list[float]
@@ -49,14 +52,14 @@ class Past(NamedTuple):
 
 
 class Measure(NamedTuple):
-    """In which money a series is measured."""
+    """The amounts of money that matter in a series."""
 
     grain: float
     """Differences below this are noise, whatever the series."""
     least: float
-    """Money that the excess of a day must reach to be told."""
+    """The excess that a day must reach to be raised."""
     slow: float
-    """Money that an excess over several days must reach."""
+    """The same for an excess over several days."""
     service: bool
     """Whether it is a single service, of which there are many."""
     peak: float = 0.0
@@ -64,18 +67,18 @@ class Measure(NamedTuple):
 
 
 class Look(NamedTuple):
-    """A day against what was expected of it."""
+    """A day compared with what was expected of it."""
 
     expected: float
     excess: float
     spread: float
     """One standard deviation of a day."""
     cap: float
-    """More than this does not enter what is normal."""
+    """What exceeds this does not become part of what is normal."""
     horizon: int = 0
-    """The horizon in days that lies furthest beyond its limit; 0: none does."""
+    """The horizon, in days, that exceeds its limit most; 0: none does."""
     score: float = 0.0
-    """How many times its limit; 1 and more is told."""
+    """How many times its limit; from 1 on it is raised."""
 
 
 def median(values: Sequence[float]) -> float:
@@ -86,33 +89,33 @@ def median(values: Sequence[float]) -> float:
 
 
 def second_largest(values: Sequence[float]) -> float:
-    """What was reached before, leaving out a single outlier."""
+    """The largest value but for a single outlier."""
     return sorted(values)[-2] if len(values) > 1 else values[0]
 
 
-def week_sums(values: Sequence[float], most: int = MOST_WEEKS) -> list[float]:
+def week_sums(values: Sequence[float], most: int = MAX_WEEKS) -> list[float]:
     """Sums of whole weeks backwards from the end of a series, newest first."""
     n = len(values)
     last = max(n - most * WEEK, WEEK - 1)
     return [sum(values[end - WEEK : end]) for end in range(n, last, -WEEK)]
 
 
-def past_of(values: Sequence[float], most: int = MOST_WEEKS) -> Past:
+def past_of(values: Sequence[float], most: int = MAX_WEEKS) -> Past:
     """A series of at least a week, prepared."""
     weeks = week_sums(values, most)
     return Past(values, weeks, median(weeks[:LEVEL_WEEKS]) / WEEK)
 
 
 def expected_day(values: Sequence[float]) -> float:
-    """What the day after a series should be."""
+    """The expected amount of the day after a series."""
     return _usual(past_of(values, PROFILE_WEEKS), 1)[0]
 
 
 def _usual(past: Past, days: int) -> tuple[float, float]:
-    """What the sum of some days, ending with the day to come, should be; and what it reached.
+    """The expected sum of some days, ending with the next one; and what it has reached before.
 
-    Expected is the same days' usual share of their week, times the present level. Reached is
-    that or, if it is more, the second largest such sum of the last eight weeks.
+    Expected is the usual share of these weekdays in their week, times the present level. Reached
+    is the same or, if it is more, the second largest such sum of the last eight weeks.
     """
     values, weeks, level = past
     same = [values[-WEEK - back :: -WEEK] for back in range(days)]
@@ -126,7 +129,7 @@ def _usual(past: Past, days: int) -> tuple[float, float]:
 
 
 def look(values: Sequence[float], today: float, measure: Measure, rules: Rules) -> Look:
-    """Judges the day after a series of at least five weeks."""
+    """Evaluate the day after a series of at least five weeks."""
     past = past_of(values)
     expected, reached = _usual(past, 1)
     narrow = rules.day_spread * expected + measure.grain
@@ -134,10 +137,10 @@ def look(values: Sequence[float], today: float, measure: Measure, rules: Rules) 
     if today - reached < 2 * narrow and week - max(past.weeks[1:4]) < CAP_SPREADS * narrow:
         return Look(expected, today - expected, narrow, reached + CAP_SPREADS * narrow)
     relative = _relative_spread(past)
-    spread = max(relative * (expected + QUIET_SHARE * past.level), narrow)
+    spread = max(relative * (expected + IDLE_SHARE * past.level), narrow)
     limit = reached
     seldom = expected <= SMOOTH * measure.grain
-    if seldom:  # only more than ever is news
+    if seldom:  # only more than ever before counts
         largest = max(measure.peak, *values)
         limit = max(reached, rules.sparse * largest)
         spread = max(spread, SMOOTH * largest)
@@ -159,7 +162,8 @@ def look(values: Sequence[float], today: float, measure: Measure, rules: Rules) 
 def _relative_spread(past: Past) -> float:
     """One standard deviation of a day as a share of its level, from differences to a week before.
 
-    The larger of what the middle and what the tail of the differences say.
+    Differences are blind to trend, unlike deviations from a mean (von Neumann, 1941). The larger
+    of two estimates, from the middle and from the tail of the differences.
     """
     values = past.values
     n = min(SPREAD_DAYS, len(values) - WEEK)
@@ -176,7 +180,7 @@ def _limit(place: int, measure: Measure, rules: Rules) -> float:
 def _day_score(
     today: float, expected: float, limit: float, spread: float, measure: Measure, rules: Rules
 ) -> float:
-    """A day by itself."""
+    """Score of a day on its own."""
     if today - expected < max(measure.least, rules.shares[0] * expected):
         return 0.0
     return (today - limit) / spread / _limit(0, measure, rules)
@@ -191,7 +195,7 @@ def _days_score(
     measure: Measure,
     rules: Rules,
 ) -> float:
-    """The day with the two before it."""
+    """Score of the day with the two before it."""
     days = HORIZONS[1]
     total = today + sum(past.values[1 - days :])
     expected, reached = _usual(past, days)
@@ -217,11 +221,11 @@ def _weeks_score(
     measure: Measure,
     rules: Rules,
 ) -> float:
-    """One, two or three weeks against the eight before them, growth allowed for."""
+    """Score of one, two or three weeks against the eight before them, with usual growth."""
     days = HORIZONS[place]
     number = days // WEEK
     before = past.weeks[number : number + PROFILE_WEEKS]
-    if len(before) < FEWEST_WEEKS:
+    if len(before) < MIN_WEEKS:
         return 0.0
     total = (today + sum(past.values[1 - days :])) / number
     reached = second_largest(_means(before, number))
@@ -245,18 +249,18 @@ def _weeks_score(
 
 
 def _means(weeks: list[float], number: int) -> list[float]:
-    """Means of so many neighbouring weeks."""
+    """Means of so many neighboring weeks."""
     if number == 1:
         return weeks
     return [sum(weeks[i : i + number]) / number for i in range(len(weeks) - number + 1)]
 
 
 def _growth(weeks: Sequence[float]) -> float:
-    """Money by which a week is usually larger than the one before; never negative."""
+    """By how much money a week usually exceeds the one before; never negative."""
     if len(weeks) < GROWTH_WEEKS - 1:
         return 0.0
     steps = [(a - b) / LEVEL_WEEKS for a, b in zip(weeks, weeks[LEVEL_WEEKS:], strict=False)]
-    return min(max(median(steps), 0.0), MOST_GROWTH * median(weeks[:PROFILE_WEEKS]))
+    return min(max(median(steps), 0.0), MAX_GROWTH * median(weeks[:PROFILE_WEEKS]))
 
 
 def _week_spread(weeks: Sequence[float]) -> float:
@@ -267,9 +271,9 @@ def _week_spread(weeks: Sequence[float]) -> float:
 
 
 def large_days(values: Sequence[float]) -> list[tuple[int, float, float]]:
-    """Large days of the first weeks of a series: (place, excess, what is believed of it).
+    """Large days of the first weeks of a series: (index, excess, amount that counts as normal).
 
-    More than three in a row are a level, not days.
+    More than three in a row are a level, not single days.
     """
     usual = median(values)
     steps = [abs(a - b) for a, b in zip(values[WEEK:], values, strict=False)]
@@ -287,7 +291,7 @@ def large_days(values: Sequence[float]) -> list[tuple[int, float, float]]:
 
 
 def in_a_long_run(place: int, places: Container[int]) -> bool:
-    """Whether a place has more than two neighbours in a row: a level, not a single charge."""
+    """Whether an index is one of more than three in a row: a level, not a single charge."""
     first = last = place
     while first - 1 in places:
         first -= 1

@@ -25,31 +25,33 @@ from services.analysis.detection.rows import BACK_DAYS, Rows
 from services.analysis.detection.rules import LEARNING_DAYS, WINDOW, Rules
 
 ENDS_AFTER_DAYS = 3
-"""So many days without excess end an event."""
+"""How many days without excess end an event."""
 SILENT_DAYS = 28
 """After so many days without usage, an account that returns is learned anew."""
-GONE_DAYS = 7
-"""After so many, an open event is over."""
-STANDS_OUT = 3.0
-"""A bump is remembered from so many spreads on."""
-FEW_DAYS_BACK = 14
+NO_USAGE_ENDS_DAYS = 7
+"""After so many, an open event has ended."""
+MIN_BUMP_SPREADS = 3.0
+"""From so many spreads on an excess is remembered as a bump."""
+SPIKE_BACK_DAYS = 14
+"""How many days back the onset of a short excess is searched."""
 FORGOTTEN_DAYS = 220
 """A bump of so many days ago is as if it had never been: so much history is replayed."""
 REEVALUATED_DAYS = 30
 """For how long a restated day is evaluated again."""
-CARRIES = 0.15
+MIN_CARRIER_SHARE = 0.15
 """A service belongs to an account's event when it carries this share of the excess."""
-STILL = 0.4
+MIN_CONTINUED_SHARE = 0.4
 """A day belongs to an event while its excess is this share of the event's usual one."""
-LATE_DAYS, CAUGHT_UP = 2, 0.6
-"""An excess of which the days just before lack this share is not news."""
-SETTLED = 0.1
+CATCH_UP_DAYS, CATCH_UP_SHARE = 2, 0.6
+"""An excess of which the days just before lack this share is a job or a bill that was late."""
+MAX_SETTLED_CHANGE = 0.1
 """A level that changes by less than this share from week to week has settled."""
-MOST_LIFT = 20.0
-LONG = 4
-"""An event of more days than this leaves no bumps: it is no charge that comes again."""
-JUMP_DAYS, JUMP_FACTOR, JUMP_FLOORS = 14, 4.0, 8.0
-"""While learning: from this day on, above the largest day so far by this factor and floors."""
+MAX_LIFT = 20.0
+"""Beyond this factor a new level is added to the old one instead of multiplied."""
+MAX_BUMP_EVENT_DAYS = 4
+"""A longer event leaves no bumps: it is not a charge that recurs."""
+JUMP_DAYS, JUMP_FACTOR, JUMP_MINIMUMS = 14, 4.0, 8.0
+"""While learning, after so many days: above the largest day by this factor, and this many minimums."""
 
 
 class AccountDetector(Rows):
@@ -61,13 +63,13 @@ class AccountDetector(Rows):
         self.begin: int | None = None
         """First day with usage; None before it."""
         self.silent = 0
-        """Days without usage up to now."""
+        """Days without usage in a row, up to now."""
         self.event: Event | None = None
         """The open event."""
         self.before: Event | None = None
-        """The one that ended last."""
+        """The event that ended last."""
         self.bumps: dict[int, list[Bump]] = {}
-        """Column → its bumps of the last months."""
+        """The bumps of the last months, by column."""
 
     def _forget(self) -> None:
         self._empty()
@@ -79,7 +81,7 @@ class AccountDetector(Rows):
     def evaluate(self, day: int, row: Sequence[float]) -> None:
         """Evaluates the day after the last one; ``row``: its amounts in the order of ``names``.
 
-        A day without any usage says nothing: the source may be late, the account closed.
+        A day without any usage says nothing: the source may be late, or the account closed.
         """
         if row[0] <= 0:
             self._missing(day)
@@ -105,7 +107,7 @@ class AccountDetector(Rows):
             back = min(WEEK * self.width, len(self.rows))
             self._append(self.rows[len(self.rows) - back :][: self.width])
             self.gaps.add(day)
-            if self.silent >= GONE_DAYS:
+            if self.silent >= NO_USAGE_ENDS_DAYS:
                 self._end(day)
 
     def _evaluate_learning(self, day: int, today: float) -> None:
@@ -114,13 +116,13 @@ class AccountDetector(Rows):
             self._follow(day)
             return
         largest = max(self.series(0, day))
-        if today > JUMP_FACTOR * largest and today - largest > JUMP_FLOORS * self.rules.floor:
+        if today > JUMP_FACTOR * largest and today - largest > JUMP_MINIMUMS * self.rules.floor:
             jump = Look(largest, today - largest, largest, 2 * largest, 1, 1.0)
             self._raise(day, {0: jump}, day)
             self._follow(day, new=True)
 
     def _tidy(self) -> None:
-        """After learning, single large days become bumps and are cut down."""
+        """At the end of learning, single large days become bumps and are cut down."""
         for column in range(self.width):
             for i, excess, limit in large_days(self.series(column, self.next_day)):
                 day = self.first + i
@@ -160,13 +162,13 @@ class AccountDetector(Rows):
     ) -> tuple[Look, float]:
         """Evaluates a column of a day; also returns the money that habits explain.
 
-        ``cleared`` is what habits of the services explain of the account.
+        ``cleared`` is what recurring patterns of the services explain of the account.
         """
         measure = self._measure(column, level)
         values = self.series(column, day)
         found = look(values, amount, measure, self.rules)
         spared = 0.0
-        if found.excess > max(STANDS_OUT * found.spread, 0.15 * found.expected + 2):
+        if found.excess > max(MIN_BUMP_SPREADS * found.spread, 0.15 * found.expected + 2):
             bumps = remembered(self.bumps.get(column, ()), day)
             spared = due_charge(bumps, day, found.excess, lasts=self._involved(column))
             if not spared and is_habit(bumps, day, found.excess, self.rules):
@@ -184,12 +186,12 @@ class AccountDetector(Rows):
         return found, spared
 
     def _catches_up(self, day: int, column: int, excess: float) -> bool:
-        """Whether the days before lack what this one has too much: a job or a bill that was late."""
+        """Whether the days before lack what this one has in excess: a job or a bill that was late."""
         lacking = 0.0
-        for earlier in range(max(day - LATE_DAYS, self.first + WEEK), day):
+        for earlier in range(max(day - CATCH_UP_DAYS, self.first + WEEK), day):
             expected = expected_day(self.series(column, earlier))
             lacking += max(expected - self.amount(earlier, column), 0.0)
-        return lacking >= CAUGHT_UP * excess
+        return lacking >= CATCH_UP_SHARE * excess
 
     def _measure(self, column: int, level: float) -> Measure:
         floor = self.rules.floor
@@ -202,12 +204,12 @@ class AccountDetector(Rows):
         return Measure(max(1.0, 0.01 * level), least, slow, service=True, peak=peak)
 
     def recent(self, column: int) -> list[Bump]:
-        """The bumps of a column that are not forgotten, before today."""
+        """The bumps of a column that still have an effect."""
         oldest = self.next_day - FORGOTTEN_DAYS
         return [bump for bump in self.bumps.get(column, ()) if bump.day >= oldest]
 
     def _typical(self, column: int) -> float:
-        """The usual excess a day of a column in the present event."""
+        """A column's usual excess a day in the open event."""
         event = self.event
         return event.sums[self.names[column]] / len(event.shares) if event else 0.0
 
@@ -244,7 +246,7 @@ class AccountDetector(Rows):
         return None
 
     def _know(self, day: int, column: int, amount: float) -> None:
-        """Sets an amount: of a day of an event its excess, else what is normal."""
+        """Set an amount: on a day of an event it changes the excess, else what is normal."""
         event, name = self._counted(day), self.names[column]
         if event is not None and name in event.sums:
             change = amount - self.amount(day, column)
@@ -273,7 +275,7 @@ class AccountDetector(Rows):
                 self._follow(later, new=later == day)
 
     def _join(self, event: Event, day: int, hits: Iterable[int]) -> None:
-        """Counts a single past day to the open event."""
+        """Add a single past day to the open event."""
         event.start = day if event.start - ENDS_AFTER_DAYS <= day < event.start else event.start
         event.shares[day] = median(list(event.shares.values()))
         for column in hits:
@@ -306,27 +308,30 @@ class AccountDetector(Rows):
                 self._freeze(event, column, start, day)
 
     def _goes_on(self, before: Event, column: int, day: int, horizon: int) -> bool:
-        """Whether what stands out over the last days is the event that just ended, after a pause."""
+        """Whether what stands out continues the event that just ended, after a pause."""
         if before.accepted or self.names[column] not in before.sums:
             return False
         return before.last < day <= before.last + ENDS_AFTER_DAYS + horizon
 
     def _onset(self, day: int, column: int, horizon: int) -> int:
-        """The day from which on the excess adds up: where its sum was least."""
-        back = FEW_DAYS_BACK if horizon <= SPIKE_DAYS else BACK_DAYS
+        """The first day of an excess: where its cumulative sum was smallest.
+
+        Page's CUSUM (1954), applied backwards: the excess, less a part of its present mean.
+        """
+        back = SPIKE_BACK_DAYS if horizon <= SPIKE_DAYS else BACK_DAYS
         first = max(day - back, (self.begin or 0) + LEARNING_DAYS)
         excess = self._excesses(column, first, day)
         mean = max(math.fsum(excess[-horizon:]) / horizon, 0.0)
         total = least = 0.0
         start = first
         for i, one in enumerate(excess):
-            total += one - STILL * mean
+            total += one - MIN_CONTINUED_SHARE * mean
             if total <= least:
                 least, start = total, first + i + 1
         return min(start, day)
 
     def _excesses(self, column: int, first: int, last: int) -> list[float]:
-        """Excess of each day over what the days before ``first`` let expect."""
+        """Excess of each day over what the days before ``first`` predict."""
         values, found = self.series(column, first), []
         for day in range(first, last + 1):
             expected = expected_day(values[-WINDOW:])
@@ -336,17 +341,20 @@ class AccountDetector(Rows):
         return found
 
     def _carriers(self, start: int, day: int) -> set[int]:
-        """The services that make up an account's excess."""
+        """The services that carry an account's excess."""
         sums = {
             column: math.fsum(self._excesses(column, start, day))
             for column in range(1, self.width)
         }
         carried = math.fsum(x for x in sums.values() if x > 0)
         largest = max(sums, key=lambda column: (sums[column], -column), default=0)
-        return {largest, *(c for c, x in sums.items() if x > 0 and x >= CARRIES * carried)} - {0}
+        return {
+            largest,
+            *(c for c, x in sums.items() if x > 0 and x >= MIN_CARRIER_SHARE * carried),
+        } - {0}
 
     def _freeze(self, event: Event, column: int, start: int, day: int) -> None:
-        """Takes the days before today out of what is normal of a column."""
+        """Take the days of an event before today out of what is normal of a column."""
         excess = self._excesses(column, start, day)[:-1]
         for d, one in zip(range(start, day), excess, strict=True):
             normal = self.unexplained(d, column) - one
@@ -357,7 +365,7 @@ class AccountDetector(Rows):
         )
 
     def _follow(self, day: int, *, new: bool = False) -> None:
-        """Decides whether a day still belongs to the open event, and whether that is over."""
+        """Decide whether a day still belongs to the open event, and whether that has ended."""
         event = self.event
         if event is None:
             return
@@ -370,7 +378,7 @@ class AccountDetector(Rows):
         average = sum(self.sums[yesterday + c] / WEEK for c in counted)
         share = above / max(usual, 0.1 * average, 1.0)
         typical = median(list(event.shares.values())) if event.shares else share
-        if new or (above > 0 and share >= STILL * typical):
+        if new or (above > 0 and share >= MIN_CONTINUED_SHARE * typical):
             event.last, event.quiet, event.shares[day] = day, 0, share
             for c in columns:
                 event.sums[self.names[c]] += excess[c]
@@ -391,14 +399,14 @@ class AccountDetector(Rows):
         return [0] if diffuse(sums[0], carried, len(services)) else services
 
     def _close(self, event: Event, day: int) -> None:
-        """Ends an event that is over, or has become the new normal."""
+        """End an event that is over, or has become the new normal."""
         if event.quiet >= ENDS_AFTER_DAYS:
             self._end(day)
         elif day - event.start >= self.rules.accept_after and self._settled(event, day):
             self._accept(event, day)
 
     def _settled(self, event: Event, day: int) -> bool:
-        """Whether the excess of the last week is that of two weeks before, within a tenth."""
+        """Whether the excess of the last week equals that of two weeks before, within a tenth."""
         if day - event.start >= self.rules.accept_latest:
             return True
         now = [event.shares[d] for d in range(day - 6, day + 1) if d in event.shares]
@@ -406,10 +414,10 @@ class AccountDetector(Rows):
         if not now or not then:
             return True
         ratio = (1 + sum(now) / len(now)) / (1 + sum(then) / len(then))
-        return abs(ratio - 1) < SETTLED
+        return abs(ratio - 1) < MAX_SETTLED_CHANGE
 
     def _give_back(self, event: Event, day: int) -> None:
-        """Makes the days of an event part of what is normal."""
+        """Make the days of an event part of what is normal."""
         columns = [c for c, name in enumerate(self.names) if name in event.sums or c == 0]
         for d in range(max(event.start, self.first), day + 1):
             for column in columns:
@@ -417,7 +425,7 @@ class AccountDetector(Rows):
                     self._put(d, column, self.unexplained(d, column))
 
     def accept(self) -> Event | None:
-        """Makes the open event's level normal at once, because somebody said so; the event."""
+        """Make the open event's level normal, because somebody said so; return the event."""
         event = self.event
         if event is None:
             return None
@@ -426,10 +434,9 @@ class AccountDetector(Rows):
         return event
 
     def _accept(self, event: Event, day: int) -> None:
-        """Ends an event as the new normal.
+        """End an event as the new normal.
 
-        What was normal before it is lifted as well, or the new level would stand out of it for
-        weeks.
+        What was normal before it is lifted as well, or the new level would stand out for weeks.
         """
         lifts = {c: self._lift(event, c) for c in range(self.width)}
         self._give_back(event, day)
@@ -448,7 +455,7 @@ class AccountDetector(Rows):
             return 1.0, 0.0
         now = math.fsum(self.unexplained(d, column) for d in days)
         normal = math.fsum(self.rows[(d - self.first) * self.width + column] for d in days)
-        if normal > 0 and now < MOST_LIFT * normal:
+        if normal > 0 and now < MAX_LIFT * normal:
             return now / normal, 0.0
         return 1.0, (now - normal) / len(days)
 
@@ -457,7 +464,7 @@ class AccountDetector(Rows):
         if event is None:
             return
         event.ended = day
-        if event.last - event.start >= LONG:
+        if event.last - event.start >= MAX_BUMP_EVENT_DAYS:
             for column, bumps in self.bumps.items():
                 if self._involved(column):
                     most = 2 * self._typical(column)

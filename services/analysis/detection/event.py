@@ -1,32 +1,33 @@
-"""An anomaly of an account as detection sees it: it begins, goes on, and ends."""
+"""An anomaly of an account as detection sees it: it starts, continues, and ends."""
 
 import math
 from dataclasses import dataclass, field
 from typing import Literal
 
 ACCOUNT = ""
-"""Name of the column of the whole account."""
+"""The name of the whole account's column."""
 WHOLE_ACCOUNT = "All services"
 """The driver of an event in which no single service stands out."""
 SPIKE_DAYS = 3
-"""An event of at most so many days is a spike."""
-DRIFT_DAYS = 8
-"""With fewer days a slow rise cannot be told from a step."""
-FEW_SERVICES = 3
-CARRIED = 0.6
-RISES = 1.6
+"""An event of up to so many days is a spike."""
+MIN_DRIFT_DAYS = 8
+"""With fewer days a slow rise looks like a step."""
+MAX_CARRIERS = 3
+MIN_CARRIED = 0.6
+"""Share of an account's excess that a few services carry, so that they measure it better."""
+DRIFT_FACTOR = 1.6
 """A drift's later half exceeds its earlier half by this factor."""
 
 Kind = Literal["spike", "shift", "drift"]
 
 
 def diffuse(account: float, services: float, number: int) -> bool:
-    """Whether an excess is one of the whole account, and not of so many services.
+    """Whether an excess is one of the whole account rather than of ``number`` services.
 
-    A few services that carry most of it are measured better by themselves: the noise of all the
-    others stays out.
+    A few services that carry most of it are measured better on their own, without the noise of
+    all the others.
     """
-    return not 0 < number <= FEW_SERVICES or services < CARRIED * account
+    return not 0 < number <= MAX_CARRIERS or services < MIN_CARRIED * account
 
 
 @dataclass(slots=True)
@@ -37,13 +38,13 @@ class Event:
     raised: int
     """The day whose costs raised it."""
     last: int
-    """Last day that belongs to it."""
+    """The last day that belongs to it."""
     horizon: int
     score: float
     sums: dict[str, float] = field(default_factory=dict)
-    """Column → money above what was expected; the account under ``""``."""
+    """Money above expected, by column name; the account under ``""``."""
     shares: dict[int, float] = field(default_factory=dict)
-    """Day → excess as a share of what was expected."""
+    """Excess as a share of what was expected, by day."""
     quiet: int = 0
     """Days without excess since ``last``."""
     ended: int | None = None
@@ -53,7 +54,7 @@ class Event:
 
     @property
     def excess(self) -> float:
-        """Money above what was expected, so far."""
+        """Money above expected so far."""
         services = math.fsum(x for name, x in self.sums.items() if name != ACCOUNT)
         if ACCOUNT in self.sums and diffuse(self.sums[ACCOUNT], services, len(self.sums) - 1):
             return self.sums[ACCOUNT]
@@ -67,12 +68,12 @@ class Event:
 
     @property
     def kind(self) -> Kind:
-        """What it looks like so far."""
+        """How it looks so far; a shift may still become a drift."""
         if self.last - self.start < SPIKE_DAYS:
             return "spike"
         shares = [share for _, share in sorted(self.shares.items())]
         half = len(shares) // 2
-        if len(shares) >= DRIFT_DAYS:
+        if len(shares) >= MIN_DRIFT_DAYS:
             early, late = math.fsum(shares[:half]), math.fsum(shares[-half:])
-            return "drift" if late > RISES * early else "shift"
+            return "drift" if late > DRIFT_FACTOR * early else "shift"
         return "shift"

@@ -1,4 +1,4 @@
-"""Many accounts that move together are one piece of news: a price, a shared service, a holiday."""
+"""Many accounts that move together are one alert: a price, a shared service, a holiday."""
 
 from collections import defaultdict, deque
 from collections.abc import Iterable, Sequence
@@ -7,12 +7,12 @@ from datetime import date, timedelta
 
 from services.analysis.detection.replay import Detected
 
-FEWEST = 5
-SHARE = 0.15
+MIN_ACCOUNTS = 5
+MIN_SHARE = 0.15
 """So many accounts, and this share of all, make a group."""
 STARTS_WITHIN = timedelta(days=3)
 RAISED_WITHIN = timedelta(days=14)
-"""Accounts with more noise are seen later; they still belong to the group."""
+"""Events of noisier accounts are raised later; they still belong to the group."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +27,14 @@ class Group:
 
     @property
     def key(self) -> str:
-        """The same on every day, also when accounts join later."""
+        """The same on every day, even when accounts join later."""
         return f"{self.driver}|{self.judged.isoformat()}"
 
 
 def grouped(events: Iterable[Detected], accounts: int) -> list[Group]:
-    """The groups among events, of as many accounts as are watched; oldest first.
+    """Find the groups among events, oldest first; ``accounts``: how many are watched.
 
-    An event belongs to at most one group; those of no group are alerts of their own.
+    An event belongs to at most one group; those in none are alerts of their own.
     """
     by_driver: dict[str, list[Detected]] = defaultdict(list)
     for event in events:
@@ -52,7 +52,7 @@ def _groups_of(driver: str, events: Sequence[Detected], accounts: int) -> list[G
     while left:
         first = left[0]
         together = _together(left)
-        if len({one.account_id for one in together}) >= max(FEWEST, SHARE * accounts):
+        if len({one.account_id for one in together}) >= max(MIN_ACCOUNTS, MIN_SHARE * accounts):
             judged = min(one.judged for one in together)
             found.append(Group(driver, first.start, judged, tuple(together)))
             taken = set(map(id, together))
@@ -63,7 +63,7 @@ def _groups_of(driver: str, events: Sequence[Detected], accounts: int) -> list[G
 
 
 def _together(events: Iterable[Detected]) -> list[Detected]:
-    """The first of some events, oldest first, with those that may belong to its group."""
+    """The first event with those that may belong to its group; ``events``: oldest first."""
     found: list[Detected] = []
     for one in events:
         first = found[0] if found else one

@@ -1,4 +1,8 @@
-"""Replays the history of an account day by day, with every amount as it was known then."""
+"""Replays the history of an account day by day, with every amount as it was known then.
+
+A detector that sees the final amounts of a day looks better than it is: they were not known when
+the day was evaluated.
+"""
 
 import math
 from array import array
@@ -16,7 +20,7 @@ from services.domain import CENT, Category, CostChange, CostTable, DaySpan
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """From a day on, another amount is known of a service's day; NaN: none."""
+    """From ``known`` on, a service's day has another amount; NaN: none."""
 
     known: date
     day: date
@@ -35,7 +39,7 @@ class History:
 
 
 def histories(table: CostTable, changes: Iterable[CostChange]) -> list[History]:
-    """Usage by account and service as it was first seen, with its corrections; by account."""
+    """Usage by account and service as it was first known, with its corrections; sorted by account."""
     days = len(table.span)
     usage: dict[str, dict[str, array[float]]] = defaultdict(dict)
     for one in table.series:
@@ -58,7 +62,7 @@ def histories(table: CostTable, changes: Iterable[CostChange]) -> list[History]:
 
 @dataclass(frozen=True, slots=True)
 class Detected:
-    """An event as people are told of it."""
+    """An event as it is recorded."""
 
     account_id: str
     kind: Kind
@@ -79,7 +83,7 @@ class Detected:
 
 
 def detected(account_id: str, event: Event) -> Detected:
-    """An event with its money as decimals, rounded to cents."""
+    """Convert an event: money as decimals in cents, days as dates."""
     services = sorted(
         ((name, _money(x)) for name, x in event.sums.items() if name != ACCOUNT),
         key=lambda one: (-one[1], one[0]),

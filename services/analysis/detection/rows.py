@@ -1,7 +1,7 @@
-"""The amounts of an account as they are known: what is normal of each day, and what was taken out.
+"""The amounts of an account: what is normal of each day, and what was taken out of it.
 
-A table that grows by one row a day and forgets its oldest ones: 91 days of amounts as 32-bit floats and
-as many more as events are looked back over.
+A table that grows by one row a day and drops its oldest ones: 91 days of amounts as 32-bit floats,
+and as many more as the onset of events is searched in.
 """
 
 import math
@@ -13,18 +13,18 @@ from services.analysis.detection.event import ACCOUNT
 from services.analysis.detection.rules import WINDOW
 
 BACK_DAYS = 35
-"""The onset of a slow excess is looked for so many days back."""
+"""How many days back the onset of a slow excess is searched."""
 KEPT_DAYS = WINDOW + BACK_DAYS
-"""So many rows can be looked at; older ones are dropped."""
+"""How many rows are used; older ones are dropped."""
 SPARE_DAYS = 60
-"""Rows that are dropped together, for speed."""
+"""How many rows are dropped at once, for speed."""
 HUGE = 1e5
-"""Beside such an amount 32 bits lose cents, and more beside a larger one: when it goes, sums are added
-up anew, or what was lost would stay in them."""
+"""Next to such an amount 32-bit floats lose cents. When it leaves a running sum, the sum is added up
+anew, or the error would stay in it."""
 
 
 def append(rows: "array[float]", sums: "array[float]", row: Sequence[float]) -> None:
-    """Adds the row of a day, and the sums of the seven days up to it."""
+    """Append the row of a day, and the sums of the seven days up to it."""
     width = len(row)
     rows.extend(row)
     newest = rows[-width:]
@@ -42,7 +42,7 @@ def append(rows: "array[float]", sums: "array[float]", row: Sequence[float]) -> 
 
 
 class Rows:
-    """One row a day, one column for the whole account (the first) and for each service."""
+    """One row a day; one column for the whole account (the first) and one for each service."""
 
     def __init__(self, services: Iterable[str] = ()) -> None:
         self.names: list[str] = [ACCOUNT, *services]
@@ -52,15 +52,15 @@ class Rows:
 
     def _empty(self) -> None:
         self.rows = array("f")
-        """What is normal: one row a day, one amount a column."""
+        """What is normal, row after row: one row a day, one amount a column."""
         self.sums = array("f")
         """Sums of the last seven rows, in the same order."""
         self.taken: dict[int, dict[int, float]] = {}
-        """Day → column → what was taken out of the row."""
+        """What was taken out of the rows, by day and column."""
         self.usual: dict[int, dict[int, float]] = {}
-        """Day → column → what habits explain of what was taken: a charge that was due."""
+        """What recurring patterns explain of it, by day and column: a charge that was due."""
         self.gaps: set[int] = set()
-        """Days without usage, filled with the week before."""
+        """Days without usage, filled from the week before."""
 
     @property
     def width(self) -> int:
@@ -77,18 +77,18 @@ class Rows:
         return normal + self.taken.get(day, {}).get(column, 0.0)
 
     def unexplained(self, day: int, column: int) -> float:
-        """An amount without what habits explain of it."""
+        """An amount without what recurring patterns explain of it."""
         return self.amount(day, column) - self.usual.get(day, {}).get(column, 0.0)
 
     def series(self, column: int, day: int) -> list[float]:
-        """What was normal of a column in the 13 weeks before a day."""
+        """What was normal of a column in the 13 weeks before a day, oldest first."""
         width = self.width
         end = (day - self.first) * width
         begin = max(end - WINDOW * width, len(self.rows) - KEPT_DAYS * width, 0)
         return self.rows[begin + column : end : width].tolist()
 
     def _put(self, day: int, column: int, normal: float) -> None:
-        """Says what is normal of a day; the rest of its amount is taken out."""
+        """Set what is normal of a day; the rest of its amount is taken out."""
         width = self.width
         at = (day - self.first) * width + column
         before = self.rows[at]
@@ -111,7 +111,7 @@ class Rows:
             self._drop(SPARE_DAYS)
 
     def _drop(self, days: int) -> None:
-        """Drops the oldest days."""
+        """Drop the oldest days."""
         del self.rows[: days * self.width], self.sums[: days * self.width]
         self.first += days
         self.taken = {day: held for day, held in self.taken.items() if day >= self.first}
