@@ -68,7 +68,6 @@ class TeamView:
     notices: list[str]
     figure: str = ""
     change: str = ""
-    rising: bool = False
     crossing: str = ""
     planned: str = ""
     why: list[str] = field(default_factory=list)
@@ -148,7 +147,6 @@ def _figures(report: TeamReport, *, teams_app: bool) -> dict[str, object]:
         "title": title(report),
         "figure": money(current, currency),
         "change": change_line(current, previous, currency),
-        "rising": current > previous,
         "crossing": crossing(figures),
         "planned": planned_change_line(report.planned_change, figures)
         if report.planned_change

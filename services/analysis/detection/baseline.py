@@ -66,7 +66,7 @@ class Measure(NamedTuple):
     """The largest single excess of the last months."""
 
 
-class Look(NamedTuple):
+class Evaluation(NamedTuple):
     """A day compared with what was expected of it."""
 
     expected: float
@@ -128,14 +128,14 @@ def _usual(past: Past, days: int) -> tuple[float, float]:
     return expected, max(expected, second_largest(sums))
 
 
-def look(values: Sequence[float], today: float, measure: Measure, rules: Rules) -> Look:
+def evaluate(values: Sequence[float], today: float, measure: Measure, rules: Rules) -> Evaluation:
     """Evaluate the day after a series of at least five weeks."""
     past = past_of(values)
     expected, reached = _usual(past, 1)
     narrow = rules.day_spread * expected + measure.grain
     week = today + sum(values[1 - WEEK :])
     if today - reached < 2 * narrow and week - max(past.weeks[1:4]) < CAP_SPREADS * narrow:
-        return Look(expected, today - expected, narrow, reached + CAP_SPREADS * narrow)
+        return Evaluation(expected, today - expected, narrow, reached + CAP_SPREADS * narrow)
     relative = _relative_spread(past)
     spread = max(relative * (expected + IDLE_SHARE * past.level), narrow)
     limit = reached
@@ -156,7 +156,7 @@ def look(values: Sequence[float], today: float, measure: Measure, rules: Rules) 
     ]
     best = max(scores)
     horizon = HORIZONS[scores.index(best)] if best >= 1 else 0
-    return Look(expected, today - expected, spread, cap, horizon, best)
+    return Evaluation(expected, today - expected, spread, cap, horizon, best)
 
 
 def _relative_spread(past: Past) -> float:

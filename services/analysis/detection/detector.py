@@ -10,16 +10,21 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from services.analysis.detection.baseline import (
     WEEK,
-    Look,
+    Evaluation,
     Measure,
+    evaluate,
     expected_day,
     large_days,
-    look,
     median,
     week_sums,
 )
 from services.analysis.detection.event import SPIKE_DAYS, Event, diffuse
-from services.analysis.detection.habits import Bump, due_charge, is_habit, remembered
+from services.analysis.detection.recurring_patterns import (
+    RecurringSpike,
+    due_charge,
+    is_recurring_pattern,
+    remembered,
+)
 from services.analysis.detection.prefilter import columns_to_evaluate
 from services.analysis.detection.rows import BACK_DAYS, Rows
 from services.analysis.detection.rules import LEARNING_DAYS, WINDOW, Rules
@@ -68,7 +73,7 @@ class AccountDetector(Rows):
         """The open event."""
         self.before: Event | None = None
         """The event that ended last."""
-        self.bumps: dict[int, list[Bump]] = {}
+        self.bumps: dict[int, list[RecurringSpike]] = {}
         """The bumps of the last months, by column."""
 
     def _forget(self) -> None:
@@ -117,7 +122,7 @@ class AccountDetector(Rows):
             return
         largest = max(self.series(0, day))
         if today > JUMP_FACTOR * largest and today - largest > JUMP_MINIMUMS * self.rules.floor:
-            jump = Look(largest, today - largest, largest, 2 * largest, 1, 1.0)
+            jump = Evaluation(largest, today - largest, largest, 2 * largest, 1, 1.0)
             self._raise(day, {0: jump}, day)
             self._follow(day, new=True)
 
@@ -126,7 +131,7 @@ class AccountDetector(Rows):
         for column in range(self.width):
             for i, excess, limit in large_days(self.series(column, self.next_day)):
                 day = self.first + i
-                self.bumps.setdefault(column, []).append(Bump(day, excess))
+                self.bumps.setdefault(column, []).append(RecurringSpike(day, excess))
                 self._put(day, column, limit)
 
     def _evaluate(self, day: int, row: Sequence[float]) -> None:
@@ -142,13 +147,15 @@ class AccountDetector(Rows):
         if self.event is not None:
             self._follow(day, new=bool(hits))
 
-    def _hits(self, day: int, candidates: Iterable[int], row: Sequence[float]) -> dict[int, Look]:
-        """The columns of a day that stand out, except those that belong to the open event."""
+    def _hits(
+        self, day: int, candidates: Iterable[int], row: Sequence[float]
+    ) -> dict[int, Evaluation]:
+        """The columns of a day that stand out and do not belong to the open event."""
         level = median(week_sums(self.series(0, day), 4)) / WEEK
-        hits: dict[int, Look] = {}
+        hits: dict[int, Evaluation] = {}
         cleared = 0.0
         for column in sorted(candidates, reverse=True):  # the account last
-            found, spared = self._look(day, column, row[column], level, cleared)
+            found, spared = self._evaluate_column(day, column, row[column], level, cleared)
             cleared += spared if column else 0.0
             if found.horizon and not self._involved(column):
                 hits[column] = found
@@ -157,29 +164,29 @@ class AccountDetector(Rows):
     def _involved(self, column: int) -> bool:
         return self.event is not None and self.names[column] in self.event.sums
 
-    def _look(
+    def _evaluate_column(
         self, day: int, column: int, amount: float, level: float, cleared: float
-    ) -> tuple[Look, float]:
-        """Evaluates a column of a day; also returns the money that habits explain.
+    ) -> tuple[Evaluation, float]:
+        """Evaluate a column of a day; also returns the money that recurring patterns explain.
 
         ``cleared`` is what recurring patterns of the services explain of the account.
         """
         measure = self._measure(column, level)
         values = self.series(column, day)
-        found = look(values, amount, measure, self.rules)
+        found = evaluate(values, amount, measure, self.rules)
         spared = 0.0
         if found.excess > max(MIN_BUMP_SPREADS * found.spread, 0.15 * found.expected + 2):
             bumps = remembered(self.bumps.get(column, ()), day)
             spared = due_charge(bumps, day, found.excess, lasts=self._involved(column))
-            if not spared and is_habit(bumps, day, found.excess, self.rules):
+            if not spared and is_recurring_pattern(bumps, day, found.excess, self.rules):
                 spared = max(amount - found.cap, 0.0)
             if column == 0:
                 spared = min(max(spared, cleared), found.excess)
             if not self._involved(column) or found.excess > 2 * self._typical(column):
-                self.bumps[column] = [*bumps, Bump(day, found.excess)]
+                self.bumps[column] = [*bumps, RecurringSpike(day, found.excess)]
             if spared > 0:
                 self.usual.setdefault(day, {})[column] = spared
-                found = look(values, amount - spared, measure, self.rules)
+                found = evaluate(values, amount - spared, measure, self.rules)
         if found.horizon == 1 and self._catches_up(day, column, found.excess):
             found = found._replace(horizon=0, score=0.0)
         self._put(day, column, min(amount - spared, found.cap))
@@ -203,7 +210,7 @@ class AccountDetector(Rows):
         slow = max(slow, self.rules.slow_share * level)
         return Measure(max(1.0, 0.01 * level), least, slow, service=True, peak=peak)
 
-    def recent(self, column: int) -> list[Bump]:
+    def recent(self, column: int) -> list[RecurringSpike]:
         """The bumps of a column that still have an effect."""
         oldest = self.next_day - FORGOTTEN_DAYS
         return [bump for bump in self.bumps.get(column, ()) if bump.day >= oldest]
@@ -287,8 +294,8 @@ class AccountDetector(Rows):
 
     # Events
 
-    def _raise(self, day: int, hits: Mapping[int, Look], evaluated: int) -> None:
-        """Begins an event with what stands out on a day, or lets it join the one that is open."""
+    def _raise(self, day: int, hits: Mapping[int, Evaluation], evaluated: int) -> None:
+        """Start an event with what stands out on a day, or add it to the open one."""
         main = max(hits, key=lambda column: (hits[column].score, -column))
         start = self._onset(day, main, hits[main].horizon)
         event, before = self.event, self.before

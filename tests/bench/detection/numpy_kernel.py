@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from services.analysis.detection.baseline import Measure, expected_day, look
+from services.analysis.detection.baseline import Measure, evaluate, expected_day
 from services.analysis.detection.rules import WINDOW, Rules
 
 RULES = Rules()
@@ -66,7 +66,7 @@ def prefiltered_in_numpy(cube: Matrix) -> int:
 
 def looked_in_python(series: list[list[float]], today: list[float]) -> list[float]:
     """The full look at each series."""
-    return [look(one, x, MEASURE, RULES).score for one, x in zip(series, today, strict=True)]
+    return [evaluate(one, x, MEASURE, RULES).score for one, x in zip(series, today, strict=True)]
 
 
 def looked_in_numpy(values: Matrix, today: Matrix) -> tuple[Matrix, Matrix]:

@@ -4,14 +4,14 @@ from datetime import date
 
 import pytest
 
-from services.analysis.detection.habits import (
+from services.analysis.detection.recurring_patterns import (
     DUE,
     NEAR,
     NO,
-    Bump,
+    RecurringSpike,
     due,
     due_charge,
-    is_habit,
+    is_recurring_pattern,
     place_of,
     remembered,
 )
@@ -24,8 +24,8 @@ def on(text: str) -> int:
     return date.fromisoformat(text).toordinal()
 
 
-def bumps(*days: str, excess: float = 100.0) -> list[Bump]:
-    return [Bump(on(day), excess) for day in days]
+def bumps(*days: str, excess: float = 100.0) -> list[RecurringSpike]:
+    return [RecurringSpike(on(day), excess) for day in days]
 
 
 @pytest.mark.parametrize(
@@ -71,11 +71,15 @@ def test_a_charge_that_wanders_by_days_is_known_after_two_months() -> None:
 
 def test_similar_excesses_make_a_habit_unless_they_are_of_the_same_days() -> None:
     now = on("2026-11-20")
-    assert is_habit(bumps("2026-10-23", "2026-11-06"), now, 100.0, RULES)
-    assert not is_habit(bumps("2026-11-06"), now, 100.0, RULES)
-    assert not is_habit(bumps("2026-11-05", "2026-11-06", "2026-11-07"), now, 100.0, RULES)
-    assert not is_habit(bumps("2026-11-14", "2026-11-18"), now, 100.0, RULES)
-    assert not is_habit(bumps("2026-10-23", "2026-11-06", excess=50.0), now, 100.0, RULES)
+    assert is_recurring_pattern(bumps("2026-10-23", "2026-11-06"), now, 100.0, RULES)
+    assert not is_recurring_pattern(bumps("2026-11-06"), now, 100.0, RULES)
+    assert not is_recurring_pattern(
+        bumps("2026-11-05", "2026-11-06", "2026-11-07"), now, 100.0, RULES
+    )
+    assert not is_recurring_pattern(bumps("2026-11-14", "2026-11-18"), now, 100.0, RULES)
+    assert not is_recurring_pattern(
+        bumps("2026-10-23", "2026-11-06", excess=50.0), now, 100.0, RULES
+    )
 
 
 def test_bumps_are_forgotten_after_a_hundred_days() -> None:

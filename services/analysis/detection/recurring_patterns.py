@@ -1,6 +1,6 @@
 """Recurring patterns: monthly charges, month-end jobs, and excesses that are usual here.
 
-A bump is an excess of one day that stood out. It explains a later one when the calendar says that
+A bump (``RecurringSpike``) is an excess of one day that stood out. It explains a later one when the calendar says that
 one was due, or when such bumps happen all the time. Without this memory of the month no daily rule
 reaches half of the F1 score at the same number of false alerts (``docs/detection.md``).
 """
@@ -35,7 +35,7 @@ NO, NEAR, DUE = 0, 1, 2
 WEEK, SATURDAY = 7, 5
 
 
-class Bump(NamedTuple):
+class RecurringSpike(NamedTuple):
     """An excess of one day: its ordinal, and the money above expected."""
 
     day: int
@@ -87,7 +87,9 @@ def due(earlier: int, day: int) -> int:
     return NEAR if apart <= MAX_WANDER_DAYS else NO
 
 
-def due_charge(bumps: Sequence[Bump], day: int, excess: float, *, lasts: bool = False) -> float:
+def due_charge(
+    bumps: Sequence[RecurringSpike], day: int, excess: float, *, lasts: bool = False
+) -> float:
     """How much of a day's excess is a charge that was due.
 
     Within an excess that ``lasts``, no more than the charge was last time, and only on its day.
@@ -105,7 +107,9 @@ def due_charge(bumps: Sequence[Bump], day: int, excess: float, *, lasts: bool = 
     return min(excess, (1.0 if lasts else CHARGE_TOLERANCE) * _due_excess(like_it, day, came=came))
 
 
-def is_habit(bumps: Sequence[Bump], day: int, excess: float, rules: Rules) -> bool:
+def is_recurring_pattern(
+    bumps: Sequence[RecurringSpike], day: int, excess: float, rules: Rules
+) -> bool:
     """Whether such an excess has recurred on days that the calendar does not explain.
 
     A monthly charge explains its own days and no others.
@@ -119,7 +123,7 @@ def is_habit(bumps: Sequence[Bump], day: int, excess: float, rules: Rules) -> bo
     return similar >= rules.similar_times
 
 
-def _is_monthly(bump: Bump, bumps: Iterable[Bump]) -> bool:
+def _is_monthly(bump: RecurringSpike, bumps: Iterable[RecurringSpike]) -> bool:
     """Whether a bump was due by the calendar, or is why a later one was due."""
     return any(
         due(min(other.day, bump.day), max(other.day, bump.day)) == DUE
@@ -133,7 +137,7 @@ def similar_money(a: float, b: float) -> bool:
     return min(a, b) >= MIN_SIMILARITY * max(a, b)
 
 
-def _due_excess(bumps: Sequence[Bump], day: int, *, came: bool) -> float:
+def _due_excess(bumps: Sequence[RecurringSpike], day: int, *, came: bool) -> float:
     """The excess of bumps that are due today: on this very day once in three months, or near it twice.
 
     A charge that ``came`` some days ago is not due again near this day.
@@ -150,6 +154,6 @@ def _due_excess(bumps: Sequence[Bump], day: int, *, came: bool) -> float:
     return max(due_excess, *months.values()) if twice and not came else due_excess
 
 
-def remembered(bumps: Iterable[Bump], day: int) -> list[Bump]:
+def remembered(bumps: Iterable[RecurringSpike], day: int) -> list[RecurringSpike]:
     """The bumps that are recent enough to explain something."""
     return [bump for bump in bumps if day - bump.day <= REMEMBERED_DAYS]
