@@ -35,7 +35,7 @@ from bot.people import People
 from bot.replies import Replies
 from bot.turns import CostBot, TurnServices
 from cli.check import without_mongodb
-from cli.commands import COMMANDS_OF_THE_LINE
+from cli.commands import CLI_COMMANDS
 from cli.outbox import outbox
 from cli.parser import build_parser
 from cli.serve import DRAIN_SECONDS, Serving
@@ -57,30 +57,30 @@ from services.adapters.store import MongoStore
 from services.adapters.ticker import Ticker
 from services.adapters.worker_identity import is_worker_dead, worker_name
 from services.administration.api_keys import ApiKeys
-from services.administration.audit_trail import Audit
+from services.administration.audit_trail import AuditTrail
 from services.administration.config import Config
 from services.administration.conversations import Conversations
 from services.administration.roles import Roles
 from services.alerts import Alerts
 from services.alerts.run_trouble import RunTrouble
-from services.anomalies.backtest import Backtests
+from services.anomalies.backtest import Backtester
 from services.anomalies.listing import AnomalyList
 from services.anomalies.resolutions import Resolutions
-from services.anomalies.what_if import WhatIfs
+from services.anomalies.what_if import WhatIfCalculator
 from services.application.build import Process, Reading, build_engine
-from services.costs.history import Histories
-from services.costs.rows import CostRows
+from services.costs.history import CostHistoryReader
+from services.costs.rows import CostRowReader
 from services.domain import Anomaly
 from services.domain.errors import AgentError, StoreUnavailableError
 from services.mailing.delivery_outcomes import SenderSettings
 from services.mailing.notices import Notices
 from services.mailing.transports import Transports
-from services.operations.after_restore import Restoring
-from services.operations.diagnostics import Check
-from services.operations.erasure import Privacy
+from services.operations.after_restore import AfterRestore
+from services.operations.diagnostics import Diagnostics
+from services.operations.erasure import Erasure
 from services.operations.health import Health
-from services.operations.metrics_snapshot import Watch
-from services.operations.undo import Changes
+from services.operations.metrics_snapshot import MetricsReader
+from services.operations.undo import Undo
 from services.ports import Clock, CostSource, Meter
 from services.runs.scheduler import Scheduler
 from services.runtime.shutdown import Shutdown
@@ -191,7 +191,7 @@ def _wire(settings: Settings, outside: Outside, mail_sample_data: bool) -> Agent
         settings.server.data_dir,
         key_file_allowed=settings.mongo.url is None,
     )
-    config = Config(store.config, Audit(store.audit), box, settings.smtp)
+    config = Config(store.config, AuditTrail(store.audit_entries), box, settings.smtp)
     outbox = OutboxTransport(settings.server.outbox_dir)
     transports = Transports(
         config,
@@ -280,7 +280,7 @@ def _wire(settings: Settings, outside: Outside, mail_sample_data: bool) -> Agent
         worker=engine.worker,
         sender=engine.sender,
         transports=transports,
-        check=Check(
+        check=Diagnostics(
             store=store,
             costs=outside.source,
             transports=transports,
@@ -290,8 +290,8 @@ def _wire(settings: Settings, outside: Outside, mail_sample_data: bool) -> Agent
             embedded=settings.mongo.url is None,
         ),
         api_keys=api_keys,
-        privacy=Privacy(
-            traces=store.traces,
+        privacy=Erasure(
+            traces=store.erasure,
             teams=store.teams,
             config=config,
             roles=roles,
@@ -299,8 +299,8 @@ def _wire(settings: Settings, outside: Outside, mail_sample_data: bool) -> Agent
             outbox=outbox,
             audit=audit,
         ),
-        restoring=Restoring(store.restored, store.config, audit),
-        backtests=Backtests(
+        restoring=AfterRestore(store.restored, store.config, audit),
+        backtests=Backtester(
             costs=costs,
             store=store.costs,
             teams=teams,
@@ -320,8 +320,8 @@ def _wire(settings: Settings, outside: Outside, mail_sample_data: bool) -> Agent
         teams=teams,
         config=config,
         previews=previews,
-        histories=Histories(costs, store.costs, source.name),
-        what_ifs=WhatIfs(
+        histories=CostHistoryReader(costs, store.costs, source.name),
+        what_ifs=WhatIfCalculator(
             costs=costs,
             store=store.costs,
             teams=teams,
@@ -337,7 +337,7 @@ def _wire(settings: Settings, outside: Outside, mail_sample_data: bool) -> Agent
         runs=runs,
         costs=costs,
         audit=audit,
-        changes=Changes(audit, teams, config, floors),
+        changes=Undo(audit, teams, config, floors),
         conversations=conversations,
         roles=roles,
         people=people,
@@ -381,7 +381,7 @@ def _wire(settings: Settings, outside: Outside, mail_sample_data: bool) -> Agent
         ApiServices(
             teams=teams,
             config=config,
-            cost_rows=CostRows(costs, store.costs, teams, source.name),
+            cost_rows=CostRowReader(costs, store.costs, teams, source.name),
             anomalies=anomaly_list,
             resolutions=resolutions,
             show=show,
@@ -389,7 +389,7 @@ def _wire(settings: Settings, outside: Outside, mail_sample_data: bool) -> Agent
             runs=runs,
             work=scheduler.work,
             health=health,
-            watch=Watch(
+            watch=MetricsReader(
                 health=health,
                 runs=store.runs,
                 deliveries=store.deliveries,
@@ -465,7 +465,7 @@ async def run_command(settings: Settings, args: argparse.Namespace) -> int:
     confirmed = getattr(args, "mail_sample_data", False)
     try:
         async with open_agent(settings, mail_sample_data=confirmed) as agent:
-            return await COMMANDS_OF_THE_LINE[args.command](agent.wired, args)
+            return await CLI_COMMANDS[args.command](agent.wired, args)
     except StoreUnavailableError as error:
         if args.command != "check":
             raise

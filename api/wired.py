@@ -9,12 +9,12 @@ from aiohttp import web
 from services.administration.config import Config
 from services.anomalies.listing import AnomalyList
 from services.anomalies.resolutions import Resolutions
-from services.costs.rows import CostRows
-from services.domain import Anomaly, Facts, SourceName
+from services.costs.rows import CostRowReader
+from services.domain import Anomaly, MetricsSnapshot, SourceName
 from services.operations.health import Health
-from services.operations.metrics_snapshot import Watch
+from services.operations.metrics_snapshot import MetricsReader
 from services.ports import Clock
-from services.reports.previews import Previews
+from services.reports.previews import ReportPreviewer
 from services.runs.requests import Runs
 from services.teams.teams import Teams
 
@@ -34,7 +34,7 @@ class Outbox(Protocol):
 class Exposition(Protocol):
     """Prints metrics."""
 
-    def exposition(self, facts: Facts) -> bytes:
+    def exposition(self, facts: MetricsSnapshot) -> bytes:
         """All series in Prometheus' text format."""
         ...
 
@@ -53,17 +53,17 @@ class ApiServices:
 
     teams: Teams
     config: Config
-    cost_rows: CostRows
+    cost_rows: CostRowReader
     anomalies: AnomalyList
     resolutions: Resolutions
     show: Callable[[Anomaly], None]
     """Brings the cards of an anomaly up to date in the background."""
-    previews: Previews
+    previews: ReportPreviewer
     runs: Runs
     work: Callable[[str], None]
     """Starts to work on a run in the background."""
     health: Health
-    watch: Watch
+    watch: MetricsReader
     metrics: Exposition
     outbox: Outbox
     clock: Clock

@@ -6,23 +6,23 @@ from typing import Any, Protocol
 
 from bot.files import Files
 from bot.people import People
-from services.administration.audit_trail import Audit
+from services.administration.audit_trail import AuditTrail
 from services.administration.config import Config
 from services.administration.conversations import Conversations
 from services.administration.roles import Roles
 from services.alerts import Alerts
-from services.anomalies.alert_minimums import Floors
+from services.anomalies.alert_minimums import AlertMinimums
 from services.anomalies.listing import AnomalyList
-from services.anomalies.planned_changes import Plans
+from services.anomalies.planned_changes import PlannedChanges
 from services.anomalies.resolutions import Resolutions
-from services.anomalies.what_if import WhatIfs
+from services.anomalies.what_if import WhatIfCalculator
 from services.costs import Costs
-from services.costs.history import Histories
+from services.costs.history import CostHistoryReader
 from services.domain import Conversation, SourceDescription
 from services.operations.health import Health
-from services.operations.undo import Changes
+from services.operations.undo import Undo
 from services.ports import PendingImportStore
-from services.reports.previews import Previews
+from services.reports.previews import ReportPreviewer
 from services.runs.requests import Runs
 from services.teams.teams import Teams
 
@@ -41,18 +41,18 @@ class Chat:
 
     teams: Teams
     config: Config
-    previews: Previews
-    histories: Histories
-    what_ifs: WhatIfs
-    plans: Plans
-    floors: Floors
+    previews: ReportPreviewer
+    histories: CostHistoryReader
+    what_ifs: WhatIfCalculator
+    plans: PlannedChanges
+    floors: AlertMinimums
     anomalies: AnomalyList
     resolutions: Resolutions
     alerts: Alerts
     runs: Runs
     costs: Costs
-    audit: Audit
-    changes: Changes
+    audit: AuditTrail
+    changes: Undo
     conversations: Conversations
     roles: Roles
     people: People

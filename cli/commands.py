@@ -74,7 +74,7 @@ async def manage_keys(wired: Wired, args: argparse.Namespace) -> int:
     return await api_key.list_keys(wired)
 
 
-COMMANDS_OF_THE_LINE: dict[str, Callable[[Wired, argparse.Namespace], Awaitable[int]]] = {
+CLI_COMMANDS: dict[str, Callable[[Wired, argparse.Namespace], Awaitable[int]]] = {
     "run-report": make_report,
     "import-teams": read_teams,
     "api-key": manage_keys,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from cli.wired import Wired
 from services.domain import Actor
 from services.domain.errors import ConflictError
-from services.operations.erasure import Traces
+from services.operations.erasure import PersonalData
 
 ACTOR = Actor(door="cli", name="forget")
 WORDS = {
@@ -49,7 +49,7 @@ async def forget(wired: Wired, words: Sequence[str], *, yes: bool) -> int:
     return 0
 
 
-def _show(found: Traces) -> None:
+def _show(found: PersonalData) -> None:
     names = f" ({', '.join(found.identity.names)})" if found.identity.names else ""
     print(f"Stored of {', '.join((*found.identity.addresses, *found.identity.ids))}{names}:")
     for team in found.teams:

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 
 from services.administration.api_keys import ApiKeys
-from services.anomalies.backtest import Backtests
+from services.anomalies.backtest import Backtester
 from services.domain import SourceName
 from services.mailing.sender import Sender
 from services.mailing.transports import Transports
-from services.operations.after_restore import Restoring
-from services.operations.diagnostics import Check
-from services.operations.erasure import Privacy
+from services.operations.after_restore import AfterRestore
+from services.operations.diagnostics import Diagnostics
+from services.operations.erasure import Erasure
 from services.ports import Clock
 from services.runs.planner import Planner
 from services.runs.requests import Runs
@@ -28,10 +28,10 @@ class Wired:
     worker: Worker
     sender: Sender
     transports: Transports
-    check: Check
+    check: Diagnostics
     api_keys: ApiKeys
-    privacy: Privacy
-    restoring: Restoring
-    backtests: Backtests
+    privacy: Erasure
+    restoring: AfterRestore
+    backtests: Backtester
     clock: Clock
     outbox_folder: str

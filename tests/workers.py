@@ -16,7 +16,7 @@ from pydantic import SecretStr
 
 from services.adapters.background import Background
 from services.adapters.secrets import FernetBox
-from services.administration.audit_trail import Audit
+from services.administration.audit_trail import AuditTrail
 from services.administration.config import Config
 from services.application.build import Process, Reading, build_engine
 from services.domain import Actor, DaySpan, Run, RunKind, Team
@@ -104,7 +104,10 @@ class Workers:
         background = Background()
         box = FernetBox(SecretStr("k" * 20), Path(), key_file_allowed=False)
         config = Config(
-            store.config, Audit(store.audit), box, SmtpSettings(host="mail.example.org")
+            store.config,
+            AuditTrail(store.audit_entries),
+            box,
+            SmtpSettings(host="mail.example.org"),
         )
         outbox = MemoryTransport(name="outbox")
         engine = build_engine(

@@ -17,7 +17,7 @@ from prometheus_client import (
     generate_latest,
 )
 
-from services.domain import Facts, RunKind
+from services.domain import MetricsSnapshot, RunKind
 
 SPACE = "costagent"
 QUICK = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -102,12 +102,12 @@ class Metrics:
         """See ``Meter``."""
         self._lost.inc()
 
-    def exposition(self, facts: Facts) -> bytes:
+    def exposition(self, facts: MetricsSnapshot) -> bytes:
         """All series in Prometheus' text format."""
         return generate_latest(self._registry) + generate_latest(_of_facts(facts))
 
 
-def _of_facts(facts: Facts) -> CollectorRegistry:
+def _of_facts(facts: MetricsSnapshot) -> CollectorRegistry:
     """What the stores say now; these say the same in every process."""
     registry = CollectorRegistry()
     for name, text, label, values in _families(facts):
@@ -121,7 +121,7 @@ Family = tuple[str, str, str, dict[str, float]]
 """Name, what it is, its label, the value of each label."""
 
 
-def _families(facts: Facts) -> Iterator[Family]:
+def _families(facts: MetricsSnapshot) -> Iterator[Family]:
     healthy = {part: float(part not in facts.ill) for part in ("mongodb", "ticker")}
     yield "healthy", "1 while the part is well.", "part", healthy
     yield (

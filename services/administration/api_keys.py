@@ -12,7 +12,7 @@ import string
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from services.administration.audit_trail import Audit
+from services.administration.audit_trail import AuditTrail
 from services.domain import SCOPES, Actor, ApiKey, Scope
 from services.domain.errors import InvalidError, NotFoundError
 from services.domain.formatting import neutral
@@ -30,7 +30,7 @@ NOBODY = hashlib.sha256(b"nobody").hexdigest()
 class ApiKeys:
     """Creates, lists, revokes and checks keys."""
 
-    def __init__(self, store: ApiKeyStore, audit: Audit) -> None:
+    def __init__(self, store: ApiKeyStore, audit: AuditTrail) -> None:
         self._store = store
         self._audit = audit
         self._existed = False

@@ -4,7 +4,7 @@ import secrets
 from datetime import datetime
 
 from services.domain import Actor, AuditEntry
-from services.ports import AuditLog
+from services.ports import AuditEntryStore
 
 
 def new_entry_id() -> str:
@@ -12,10 +12,10 @@ def new_entry_id() -> str:
     return secrets.token_hex(12)
 
 
-class Audit:
+class AuditTrail:
     """Writes the trail."""
 
-    def __init__(self, log: AuditLog) -> None:
+    def __init__(self, log: AuditEntryStore) -> None:
         self._log = log
 
     async def record(

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BeforeValidator, SecretStr, ValidationError
 
-from services.administration.audit_trail import Audit
+from services.administration.audit_trail import AuditTrail
 from services.domain import Actor, StoredConfig
 from services.domain.addresses import is_loopback
 from services.domain.errors import ConflictError, InvalidError
@@ -138,7 +138,7 @@ class Config:
     """The stored settings of the agent."""
 
     def __init__(
-        self, store: ConfigStore, audit: Audit, box: SecretBox, environment: SmtpSettings
+        self, store: ConfigStore, audit: AuditTrail, box: SecretBox, environment: SmtpSettings
     ) -> None:
         self._store = store
         self._audit = audit

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from services.administration.audit_trail import Audit
+from services.administration.audit_trail import AuditTrail
 from services.domain import Actor, Conversation
 from services.domain.errors import ConflictError
 from services.ports import ConversationStore
@@ -11,7 +11,7 @@ from services.ports import ConversationStore
 class Conversations:
     """Keeps them up to date."""
 
-    def __init__(self, store: ConversationStore, audit: Audit) -> None:
+    def __init__(self, store: ConversationStore, audit: AuditTrail) -> None:
         self._store = store
         self._audit = audit
 

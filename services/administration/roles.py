@@ -8,7 +8,7 @@ import hmac
 from collections.abc import Sequence
 from datetime import datetime
 
-from services.administration.audit_trail import Audit
+from services.administration.audit_trail import AuditTrail
 from services.domain import Actor, AdminEntry, Person, Role
 from services.domain.errors import AgentError, ConflictError, InvalidError, NotFoundError
 from services.ports import AdminStore
@@ -20,7 +20,7 @@ class Roles:
     """Decides roles, and changes them."""
 
     def __init__(
-        self, store: AdminStore, audit: Audit, configured: Sequence[str], *, local: bool
+        self, store: AdminStore, audit: AuditTrail, configured: Sequence[str], *, local: bool
     ) -> None:
         """``configured``: object ids of the settings; ``local``: no tenant to sign in to."""
         self._store = store

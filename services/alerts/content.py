@@ -6,18 +6,18 @@ from datetime import datetime
 from decimal import Decimal
 
 from services.administration.config import Config
-from services.anomalies.alert_minimums import Floors
+from services.anomalies.alert_minimums import AlertMinimums
 from services.domain import (
     AccountFigures,
     Alert,
     AlertContent,
+    AlertMinimum,
+    AlertMinimumOffer,
     Anomaly,
     AnomalyContent,
     AnomalyLine,
     Conversation,
     DigestContent,
-    Floor,
-    FloorOffer,
     RunContent,
     SourceName,
     Team,
@@ -42,9 +42,9 @@ class AlertContext:
     teams: dict[str, Team] = field(default_factory=dict)
     """By account, as are the next two."""
     figures: dict[str, AccountFigures] = field(default_factory=dict)
-    minimums: dict[str, Floor] = field(default_factory=dict)
+    minimums: dict[str, AlertMinimum] = field(default_factory=dict)
     """Alert minimums of accounts with an anomaly that is too small."""
-    offers: dict[str, FloorOffer] = field(default_factory=dict)
+    offers: dict[str, AlertMinimumOffer] = field(default_factory=dict)
     """Higher minimums, by anomaly."""
 
 
@@ -56,7 +56,7 @@ class ContentBuilder:
         reports: ReportBuilder,
         teams: Teams,
         config: Config,
-        floors: Floors,
+        floors: AlertMinimums,
         source: SourceName,
     ) -> None:
         self._reports = reports
@@ -65,7 +65,7 @@ class ContentBuilder:
         self._config = config
         self._source = source
 
-    async def minimums_of(self, anomalies: Iterable[Anomaly]) -> dict[str, Floor]:
+    async def minimums_of(self, anomalies: Iterable[Anomaly]) -> dict[str, AlertMinimum]:
         """The alert minimums that cards of too small anomalies show, by account."""
         accounts = {anomaly.account_id for anomaly in anomalies if anomaly.status == "too_small"}
         return await self._floors.of_accounts(sorted(accounts)) if accounts else {}
@@ -80,7 +80,9 @@ class ContentBuilder:
         )
         return replace(context, figures=await self._figures(anomalies, context.teams, now))
 
-    async def _offers(self, anomalies: Sequence[Anomaly], now: datetime) -> dict[str, FloorOffer]:
+    async def _offers(
+        self, anomalies: Sequence[Anomaly], now: datetime
+    ) -> dict[str, AlertMinimumOffer]:
         offers = {}
         for anomaly in anomalies:
             if anomaly.status == "too_small":
@@ -152,7 +154,7 @@ def groups_of(anomalies: Sequence[Anomaly]) -> dict[str, list[Anomaly]]:
     return groups
 
 
-def fingerprint_of(anomaly: Anomaly, minimum: Floor | None) -> str:
+def fingerprint_of(anomaly: Anomaly, minimum: AlertMinimum | None) -> str:
     """A short form of what a card shows, stored with it; ``minimum``: the account's own.
 
     It starts with the status, which ``_has_reopened`` reads back.
@@ -166,7 +168,7 @@ def fingerprint_of(anomaly: Anomaly, minimum: Floor | None) -> str:
 
 
 def needs_update(
-    alert: Alert, anomalies: Mapping[str, Anomaly], minimums: Mapping[str, Floor]
+    alert: Alert, anomalies: Mapping[str, Anomaly], minimums: Mapping[str, AlertMinimum]
 ) -> bool:
     """Whether a card shows something else than its anomaly is now, or was never posted."""
     anomaly = anomalies.get(alert.subject)

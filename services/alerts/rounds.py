@@ -30,7 +30,7 @@ from services.alerts.posting import CardPoster
 from services.alerts.run_cards import RUN, RunCards
 from services.alerts.run_trouble import RunTrouble
 from services.alerts.updates import CardUpdates
-from services.anomalies.alert_minimums import Floors
+from services.anomalies.alert_minimums import AlertMinimums
 from services.domain import Alert, Anomaly, AnomalyContent, Conversation, RunContent, SourceName
 from services.domain.errors import (
     AgentError,
@@ -67,7 +67,7 @@ class Alerts:
         reports: ReportBuilder,
         teams: Teams,
         config: Config,
-        floors: Floors,
+        floors: AlertMinimums,
         trouble: RunTrouble,
         source: SourceName,
         timing: Timing = PRODUCTION,

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
-from services.domain import AccountFigures, Anomaly, Answer, Floor
+from services.domain import AccountFigures, AlertMinimum, Anomaly, Answer
 
 BY_PLANNED_CHANGE, BY_MINIMUM, BY_SIMILARITY = "plan", "floor", "like"
 """Stored as ``by_id`` of answers that no person has given."""
@@ -84,7 +84,9 @@ def _is_similar(anomaly: Anomaly, earlier: Anomaly, today: date) -> bool:
     )
 
 
-def resolved_by_minimum(anomaly: Anomaly, minimum: Floor | None, now: datetime) -> Anomaly | None:
+def resolved_by_minimum(
+    anomaly: Anomaly, minimum: AlertMinimum | None, now: datetime
+) -> Anomaly | None:
     """The anomaly as too small; None when it is not below its account's alert minimum."""
     if minimum is None or anomaly.excess >= minimum.amount:
         return None

@@ -10,28 +10,28 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from services.administration.audit_trail import Audit, new_entry_id
+from services.administration.audit_trail import AuditTrail, new_entry_id
 from services.administration.config import Config
 from services.analysis.quiet import ALERTS_COUNTED, next_minimum, notified
-from services.domain import Actor, Anomaly, AuditEntry, Floor, FloorOffer, SourceName
+from services.domain import Actor, AlertMinimum, AlertMinimumOffer, Anomaly, AuditEntry, SourceName
 from services.domain.errors import ConflictError, InvalidError
 from services.domain.formatting import day, money
-from services.ports import AnomalyStore, FloorStore
+from services.ports import AlertMinimumStore, AnomalyStore
 
 RAISE = "floor.change"
 LOOKED_AT = 30
 HIGHEST = Decimal(1_000_000_000)
 
 
-class Floors:
+class AlertMinimums:
     """Keeps the floors of one source."""
 
     def __init__(
         self,
-        store: FloorStore,
+        store: AlertMinimumStore,
         anomalies: AnomalyStore,
         config: Config,
-        audit: Audit,
+        audit: AuditTrail,
         source: SourceName,
     ) -> None:
         self._store = store
@@ -40,11 +40,11 @@ class Floors:
         self._audit = audit
         self._source = source
 
-    async def of_accounts(self, accounts: Sequence[str]) -> dict[str, Floor]:
+    async def of_accounts(self, accounts: Sequence[str]) -> dict[str, AlertMinimum]:
         """The floors of these accounts that have one."""
         return await self._store.of(self._source, accounts)
 
-    async def offer(self, anomaly: Anomaly, now: datetime) -> FloorOffer | None:
+    async def offer(self, anomaly: Anomaly, now: datetime) -> AlertMinimumOffer | None:
         """The next floor that would have kept an anomaly quiet; None when one does already."""
         current = await self._current(anomaly.account_id, now)
         amount = next_minimum(anomaly.excess, current)
@@ -52,7 +52,7 @@ class Floors:
             return None
         newest = await self._anomalies.newest(self._source, [anomaly.account_id], LOOKED_AT)
         alerts = notified(newest)[:ALERTS_COUNTED]
-        return FloorOffer(
+        return AlertMinimumOffer(
             current=current,
             amount=amount,
             hidden=sum(one.excess < amount for one in alerts),
@@ -66,7 +66,7 @@ class Floors:
 
     async def raise_to(
         self, anomaly: Anomaly, amount: Decimal, actor: Actor, now: datetime
-    ) -> Floor:
+    ) -> AlertMinimum:
         """Stores a higher floor of an anomaly's account, once.
 
         The same amount again changes nothing. Raises InvalidError for what is no amount, and
@@ -85,7 +85,7 @@ class Floors:
             )
         if amount <= await self._current(account, now):
             raise ConflictError(self._higher(known, anomaly.currency))
-        floor = Floor(
+        floor = AlertMinimum(
             account_id=account,
             source=self._source,
             amount=amount,
@@ -99,7 +99,7 @@ class Floors:
         return floor
 
     @staticmethod
-    def _higher(known: Floor | None, currency: str) -> str:
+    def _higher(known: AlertMinimum | None, currency: str) -> str:
         if known is None:
             return "The smallest increase for all accounts is as high already. See `threshold`."
         return (
@@ -122,7 +122,12 @@ class Floors:
         await self._record(actor, known, back, account, now)
 
     async def _record(
-        self, actor: Actor, was: Floor | None, floor: Floor | None, account: str, now: datetime
+        self,
+        actor: Actor,
+        was: AlertMinimum | None,
+        floor: AlertMinimum | None,
+        account: str,
+        now: datetime,
     ) -> None:
         await self._audit.record(
             actor,
@@ -135,7 +140,7 @@ class Floors:
         )
 
 
-def _facts(floor: Floor | None) -> dict[str, object]:
+def _facts(floor: AlertMinimum | None) -> dict[str, object]:
     if floor is None:
         return {"floor": None}
     return {
@@ -145,11 +150,13 @@ def _facts(floor: Floor | None) -> dict[str, object]:
     }
 
 
-def _floor(account: str, source: SourceName, facts: Mapping[str, Any], entry: str) -> Floor | None:
+def _floor(
+    account: str, source: SourceName, facts: Mapping[str, Any], entry: str
+) -> AlertMinimum | None:
     """The floor that ``_facts`` told of."""
     if facts.get("floor") is None:
         return None
-    return Floor(
+    return AlertMinimum(
         account_id=account,
         source=source,
         amount=Decimal(str(facts["floor"])),

@@ -76,7 +76,7 @@ class Backtest:
         return Counter(line.kind for line in self.lines)
 
 
-class Backtests:
+class Backtester:
     """Replays the stored history of all accounts."""
 
     def __init__(

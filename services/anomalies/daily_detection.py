@@ -21,9 +21,9 @@ from services.anomalies.history_replay import (
     replay_batch,
 )
 from services.anomalies.lifecycle import Anomalies, within_plan
-from services.anomalies.planned_changes import Plans
-from services.domain import Anomaly, Floor, PlannedChange, SourceName, SpanDays
-from services.ports import AnomalyStore, FloorStore, UsageStore
+from services.anomalies.planned_changes import PlannedChanges
+from services.domain import AlertMinimum, Anomaly, PlannedChange, SourceName, SpanDays
+from services.ports import AlertMinimumStore, AnomalyStore, UsageStore
 from services.runtime.batches import chunked
 
 MAX_PAUSE = timedelta(days=7)
@@ -38,7 +38,7 @@ Groups = Mapping[tuple[str, date], str]
 """(account, first day) of each event that belongs to a group → the key of the group."""
 
 
-class Detections:
+class DailyDetector:
     """Runs detection on all accounts once a day."""
 
     def __init__(
@@ -47,8 +47,8 @@ class Detections:
         costs: UsageStore,
         store: AnomalyStore,
         anomalies: Anomalies,
-        plans: Plans,
-        floors: FloorStore,
+        plans: PlannedChanges,
+        floors: AlertMinimumStore,
         source: SourceName,
         complete_after_hours: int,
     ) -> None:
@@ -211,7 +211,7 @@ class _Account:
     """Newest first."""
     groups: Groups
     plan: PlannedChange | None
-    floor: Floor | None
+    floor: AlertMinimum | None
 
 
 def _groups(replayed: Iterable[Sequence[EventUsage]], accounts: int, run: _Run) -> Groups:

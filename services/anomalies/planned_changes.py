@@ -4,21 +4,21 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
 
-from services.administration.audit_trail import Audit, new_entry_id
+from services.administration.audit_trail import AuditTrail, new_entry_id
 from services.domain import Actor, DaySpan, PlannedChange, SpanDays, Team
 from services.domain.errors import InvalidError, NotFoundError
 from services.domain.formatting import day_range, percent
-from services.ports import PlanStore
+from services.ports import PlannedChangeStore
 
 LONGEST_REASON = 200
 MOST_PERCENT = 100_000
 LONGEST_DAYS = 366
 
 
-class Plans:
+class PlannedChanges:
     """Keeps announced changes."""
 
-    def __init__(self, store: PlanStore, audit: Audit) -> None:
+    def __init__(self, store: PlannedChangeStore, audit: AuditTrail) -> None:
         self._store = store
         self._audit = audit
 

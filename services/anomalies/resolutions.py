@@ -7,7 +7,7 @@ member cannot undo what only an admin may decide.
 
 from datetime import date, datetime, timedelta
 
-from services.administration.audit_trail import Audit
+from services.administration.audit_trail import AuditTrail
 from services.analysis.quiet import BY_MINIMUM, BY_PLANNED_CHANGE, suppressed_until
 from services.domain import Actor, Anomaly, AnomalyStatus, Answer, SourceName
 from services.domain.errors import ConflictError, InvalidError, NotAllowedError, NotFoundError
@@ -31,7 +31,7 @@ class Resolutions:
     """Stores answers, each once."""
 
     def __init__(
-        self, anomalies: AnomalyStore, alerts: AlertStore, audit: Audit, source: SourceName
+        self, anomalies: AnomalyStore, alerts: AlertStore, audit: AuditTrail, source: SourceName
     ) -> None:
         self._anomalies = anomalies
         self._alerts = alerts

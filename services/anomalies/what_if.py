@@ -25,7 +25,7 @@ log = structlog.get_logger()
 DAYS = 90
 
 
-class WhatIfs:
+class WhatIfCalculator:
     """Replays the threshold rule over stored costs."""
 
     def __init__(

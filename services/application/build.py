@@ -6,22 +6,22 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from services.administration.audit_trail import Audit
+from services.administration.audit_trail import AuditTrail
 from services.administration.config import Config
-from services.anomalies.alert_minimums import Floors
-from services.anomalies.daily_detection import Detections
+from services.anomalies.alert_minimums import AlertMinimums
+from services.anomalies.daily_detection import DailyDetector
 from services.anomalies.lifecycle import Anomalies
-from services.anomalies.planned_changes import Plans
+from services.anomalies.planned_changes import PlannedChanges
 from services.costs import Costs
 from services.mailing.delivery_outcomes import SenderSettings
 from services.mailing.sender import Sender
 from services.mailing.transports import Transports
 from services.ports import UNMEASURED, Clock, CostSource, IsWorkerDead, Meter, Store
 from services.reports.builder import ReportBuilder
-from services.reports.previews import Previews
+from services.reports.previews import ReportPreviewer
 from services.reports.recipients import Recipients
 from services.reports.restatements import Restatements
-from services.runs.daily_run import DailyDetection
+from services.runs.daily_run import DailyRun
 from services.runs.planner import Planner
 from services.runs.requests import Runs
 from services.runs.worker import Worker
@@ -58,15 +58,15 @@ class Reading:
 class Engine:
     """Everything that plans, detects, freezes, sends and closes."""
 
-    audit: Audit
+    audit: AuditTrail
     config: Config
     transports: Transports
     teams: Teams
     costs: Costs
-    plans: Plans
-    floors: Floors
+    plans: PlannedChanges
+    floors: AlertMinimums
     reports: ReportBuilder
-    previews: Previews
+    previews: ReportPreviewer
     runs: Runs
     planner: Planner
     sender: Sender
@@ -87,15 +87,15 @@ def build_engine(
     """Build the engine of one process; ``teams_app``: whether emails may point to Teams."""
     costs = Costs(source, store.costs, reading.complete_after_hours)
     described = source.description
-    audit = Audit(store.audit)
+    audit = AuditTrail(store.audit_entries)
     teams = Teams(store.teams, audit, source=described.name)
-    plans = Plans(store.plans, audit)
-    floors = Floors(store.floors, store.anomalies, config, audit, described.name)
+    plans = PlannedChanges(store.planned_changes, audit)
+    floors = AlertMinimums(store.alert_minimums, store.anomalies, config, audit, described.name)
     reports = ReportBuilder(
         costs=store.costs,
         anomalies=store.anomalies,
         plans=plans,
-        floors=store.floors,
+        floors=store.alert_minimums,
         source=described,
         complete_after_hours=reading.complete_after_hours,
         teams_app=teams_app,
@@ -123,18 +123,18 @@ def build_engine(
         source=described.name,
         clock=process.clock,
     )
-    detection = DailyDetection(
+    detection = DailyRun(
         costs=costs,
         reports=reports,
         teams=teams,
         config=config,
         anomalies=anomalies,
-        detections=Detections(
+        detections=DailyDetector(
             costs=store.costs,
             store=store.anomalies,
             anomalies=anomalies,
             plans=plans,
-            floors=store.floors,
+            floors=store.alert_minimums,
             source=described.name,
             complete_after_hours=reading.complete_after_hours,
         ),
@@ -145,7 +145,7 @@ def build_engine(
     sender = Sender(
         ledger=store.deliveries,
         runs=store.runs,
-        rates=store.rates,
+        rates=store.rate_budget,
         is_still_recipient=Recipients(store.teams, config, process.clock).is_still_recipient,
         settings=sending,
         owner=process.owner,
@@ -182,7 +182,7 @@ def build_engine(
         plans=plans,
         floors=floors,
         reports=reports,
-        previews=Previews(
+        previews=ReportPreviewer(
             reports=reports,
             costs=costs,
             teams=teams,

@@ -13,7 +13,7 @@ Span = Literal["month", "30 days"]
 THIRTY = 30
 
 
-class Histories:
+class CostHistoryReader:
     """Reads histories from the stored costs."""
 
     def __init__(self, costs: Costs, store: CostStore, source: SourceName) -> None:

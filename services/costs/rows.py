@@ -22,7 +22,7 @@ Place = tuple[date, str]
 """Day and account id of a row."""
 
 
-class CostRows:
+class CostRowReader:
     """Reads pages of rows of the teams' accounts."""
 
     def __init__(self, costs: Costs, store: CostStore, teams: Teams, source: SourceName) -> None:

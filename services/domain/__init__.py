@@ -8,11 +8,11 @@ from services.domain.alert_content import AlertContent, AnomalyContent, DigestCo
 from services.domain.amounts import CENT, cents, moved
 from services.domain.anomalies import (
     Alert,
+    AlertMinimum,
+    AlertMinimumOffer,
     Anomaly,
     AnomalyStatus,
     Answer,
-    Floor,
-    FloorOffer,
     PostedMessage,
 )
 from services.domain.api_keys import SCOPES, ApiKey, Scope
@@ -45,7 +45,7 @@ from services.domain.figures import (
     WindowDays,
 )
 from services.domain.forecasts import Forecast, MonthForecast, TrackRecord
-from services.domain.metrics import Facts
+from services.domain.metrics import MetricsSnapshot
 from services.domain.people import (
     AdminEntry,
     CardInProgress,
@@ -94,6 +94,8 @@ __all__ = [
     "AdminReport",
     "Alert",
     "AlertContent",
+    "AlertMinimum",
+    "AlertMinimumOffer",
     "AlertRecord",
     "Anomaly",
     "AnomalyContent",
@@ -122,12 +124,10 @@ __all__ = [
     "DeliveryState",
     "DigestContent",
     "Explanation",
-    "Facts",
-    "Floor",
-    "FloorOffer",
     "Forecast",
     "FrozenReport",
     "Identity",
+    "MetricsSnapshot",
     "Month",
     "MonthForecast",
     "PendingImport",

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from services.domain.anomalies import Anomaly, Floor, FloorOffer
+from services.domain.anomalies import AlertMinimum, AlertMinimumOffer, Anomaly
 from services.domain.base import Value
 from services.domain.figures import AccountFigures
 from services.domain.reports import AnomalyLine
@@ -22,9 +22,9 @@ class AnomalyContent(Value):
     """The excess of the last alert, when it has doubled since."""
     has_reopened: bool = False
     """It was suppressed for a while, and is open again without anybody reopening it."""
-    floor: Floor | None = None
+    floor: AlertMinimum | None = None
     """The account's own alert minimum, where the anomaly was said to be too small."""
-    offer: FloorOffer | None = None
+    offer: AlertMinimumOffer | None = None
     """A higher one that would have suppressed it."""
     sample: bool = False
 

@@ -61,7 +61,7 @@ class Anomaly(Value):
     updated_at: datetime
 
 
-class Floor(Value):
+class AlertMinimum(Value):
     """Excess of an account's anomalies below which nothing is told of them."""
 
     account_id: str
@@ -74,7 +74,7 @@ class Floor(Value):
     """The change in the audit trail."""
 
 
-class FloorOffer(Value):
+class AlertMinimumOffer(Value):
     """A floor that would have kept an anomaly quiet, and others of the account with it."""
 
     current: Decimal

@@ -7,7 +7,7 @@ from services.domain.runs import RunKind
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class MetricsSnapshot:
     """Numbers of the active source; without teams and data while MongoDB does not answer."""
 
     ill: tuple[str, ...] = ()

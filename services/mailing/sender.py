@@ -34,7 +34,7 @@ from services.ports import (
     MailConnection,
     MailTransport,
     Meter,
-    RateBudget,
+    RateBudgetStore,
     RunStore,
 )
 from services.runtime.shutdown import Shutdown
@@ -62,7 +62,7 @@ class Sender:
         *,
         ledger: DeliveryLedger,
         runs: RunStore,
-        rates: RateBudget,
+        rates: RateBudgetStore,
         is_still_recipient: IsStillRecipient,
         settings: SenderSettings,
         owner: str,

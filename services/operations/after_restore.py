@@ -7,7 +7,7 @@ slots before now are not the clock's any more. Whatever was not sent is sent on 
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.administration.audit_trail import Audit
+from services.administration.audit_trail import AuditTrail
 from services.domain import Actor
 from services.domain.errors import ConflictError
 from services.ports import ConfigStore, RestoredStore
@@ -27,10 +27,10 @@ class Settled:
     deliveries: int
 
 
-class Restoring:
+class AfterRestore:
     """Makes a restored database safe to start on."""
 
-    def __init__(self, store: RestoredStore, config: ConfigStore, audit: Audit) -> None:
+    def __init__(self, store: RestoredStore, config: ConfigStore, audit: AuditTrail) -> None:
         self._store = store
         self._config = config
         self._audit = audit

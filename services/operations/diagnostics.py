@@ -25,7 +25,7 @@ class Finding:
     text: str
 
 
-class Check:
+class Diagnostics:
     """Tries each outside system once."""
 
     def __init__(

@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from services.administration.audit_trail import Audit
+from services.administration.audit_trail import AuditTrail
 from services.administration.config import Config
 from services.administration.roles import Roles
 from services.domain import Actor, Identity, Person, RunKind, Team
 from services.domain.errors import ConflictError, InvalidError
-from services.ports import CapturedMails, RunStore, TeamStore, TraceStore
+from services.ports import CapturedMails, ErasureStore, RunStore, TeamStore
 
 LEAST_ID = 8
 """Characters; a shorter id would be found in other words."""
@@ -24,7 +24,7 @@ PLACE = re.compile(r"[\w.:|@+%'-]+")
 
 
 @dataclass(frozen=True, slots=True)
-class Traces:
+class PersonalData:
     """What is stored of a person."""
 
     identity: Identity
@@ -38,19 +38,19 @@ class Traces:
     """Why nothing can be removed now, and what to do."""
 
 
-class Privacy:
+class Erasure:
     """Finds and removes a person."""
 
     def __init__(
         self,
         *,
-        traces: TraceStore,
+        traces: ErasureStore,
         teams: TeamStore,
         config: Config,
         roles: Roles,
         runs: RunStore,
         outbox: CapturedMails,
-        audit: Audit,
+        audit: AuditTrail,
     ) -> None:
         self._traces = traces
         self._teams = teams
@@ -60,7 +60,7 @@ class Privacy:
         self._outbox = outbox
         self._audit = audit
 
-    async def look(self, words: Sequence[str], now: datetime) -> Traces:
+    async def look(self, words: Sequence[str], now: datetime) -> PersonalData:
         """What is stored of the person with these addresses and ids.
 
         Raises InvalidError for words that are neither.
@@ -73,7 +73,7 @@ class Privacy:
             if {team.team_email.casefold(), *map(str.casefold, team.admin_emails)} & held(identity)
         ]
         admins = (await self._config.stored(now)).global_admin_emails
-        return Traces(
+        return PersonalData(
             identity,
             teams=tuple(teams),
             is_global_admin=bool(held(identity) & set(map(str.casefold, admins))),
@@ -122,7 +122,7 @@ class Privacy:
         ]
         return found
 
-    async def forget(self, found: Traces, actor: Actor, now: datetime) -> dict[str, int]:
+    async def forget(self, found: PersonalData, actor: Actor, now: datetime) -> dict[str, int]:
         """Removes the person; what was changed, by kind. May be repeated.
 
         Raises ConflictError with the hindrances.

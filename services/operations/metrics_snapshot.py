@@ -3,7 +3,7 @@
 from collections import Counter
 from datetime import UTC, datetime, time, timedelta
 
-from services.domain import Facts, RunKind, RunState, SourceName
+from services.domain import MetricsSnapshot, RunKind, RunState, SourceName
 from services.domain.errors import StoreUnavailableError
 from services.operations.health import Health
 from services.ports import AnomalyStore, CostStore, DeliveryLedger, RunStore
@@ -14,7 +14,7 @@ RUNS_BACK = 30
 KINDS = (RunKind.WEEKLY, RunKind.DAILY, RunKind.TEAM)
 
 
-class Watch:
+class MetricsReader:
     """Reads the facts."""
 
     def __init__(
@@ -36,17 +36,17 @@ class Watch:
         self._teams = teams
         self._source = source
 
-    async def facts(self, now: datetime) -> Facts:
+    async def facts(self, now: datetime) -> MetricsSnapshot:
         """Never raises for an ill part; names it."""
         ill = (await self._health.check(now)).parts
         if "mongodb" in ill:
-            return Facts(ill=ill)
+            return MetricsSnapshot(ill=ill)
         try:
             return await self._facts(ill)
         except StoreUnavailableError:
-            return Facts(ill=(*ill, "mongodb"))
+            return MetricsSnapshot(ill=(*ill, "mongodb"))
 
-    async def _facts(self, ill: tuple[str, ...]) -> Facts:
+    async def _facts(self, ill: tuple[str, ...]) -> MetricsSnapshot:
         state = await self._costs.state(self._source)
         through = state.data_through
         ended = (
@@ -55,7 +55,7 @@ class Watch:
             else datetime.combine(through + timedelta(days=1), time(), tzinfo=UTC)
         )
         found = await self._anomalies.open_of(self._source)
-        return Facts(
+        return MetricsSnapshot(
             ill=ill,
             last_success=await self._last_success(),
             data_through=ended,

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from services.administration.audit_trail import Audit
+from services.administration.audit_trail import AuditTrail
 from services.administration.config import Config
-from services.anomalies.alert_minimums import RAISE, Floors
+from services.anomalies.alert_minimums import RAISE, AlertMinimums
 from services.domain import Actor, AuditEntry
 from services.domain.errors import ConflictError, NotFoundError
 from services.teams.teams import Teams, facts_of
@@ -24,10 +24,12 @@ def can_undo(entry: AuditEntry) -> bool:
     return entry.action in UNDOABLE and entry.undone_at is None and not secret
 
 
-class Changes:
+class Undo:
     """Takes changes back."""
 
-    def __init__(self, audit: Audit, teams: Teams, config: Config, floors: Floors) -> None:
+    def __init__(
+        self, audit: AuditTrail, teams: Teams, config: Config, floors: AlertMinimums
+    ) -> None:
         self._audit = audit
         self._teams = teams
         self._config = config

@@ -3,25 +3,31 @@
 The docstrings are the contract that ``tests/contract`` runs against every implementation.
 """
 
-from services.ports.anomalies import AlertStore, AnomalyStore, FloorStore
+from services.ports.admins import AdminStore
+from services.ports.alert_minimums import AlertMinimumStore
+from services.ports.alerts import AlertStore
+from services.ports.anomalies import AnomalyStore
+from services.ports.api_keys import ApiKeyStore
+from services.ports.audit_entries import AuditEntryStore
 from services.ports.background import Start
+from services.ports.cards_in_progress import CardInProgressStore
 from services.ports.checks import Folder, Ticking
+from services.ports.config import ConfigStore
+from services.ports.conversations import ConversationStore
 from services.ports.costs import CostSource, CostStore, UsageStore
+from services.ports.deliveries import DeliveryLedger
+from services.ports.erasure import ErasureStore
 from services.ports.mail import CapturedMails, MailConnection, MailTransport
 from services.ports.metrics import UNMEASURED, Meter, Unmeasured
-from services.ports.people import (
-    AdminStore,
-    CardInProgressStore,
-    ConversationStore,
-    PendingImportStore,
-    PlanStore,
-    TraceStore,
-)
-from services.ports.runs import DeliveryLedger, RateBudget, RestoredStore, RunStore
+from services.ports.notifier import Notifier
+from services.ports.pending_imports import PendingImportStore
+from services.ports.planned_changes import PlannedChangeStore
+from services.ports.rate_budget import RateBudgetStore
+from services.ports.restored import RestoredStore
+from services.ports.runs import RunStore
 from services.ports.secrets import SecretBox
 from services.ports.store import ServerInfo, Store
-from services.ports.teams import ApiKeyStore, AuditLog, ConfigStore, TeamStore
-from services.ports.telling import Notifier
+from services.ports.teams import TeamStore
 from services.ports.time import Clock, IsWorkerDead
 from services.ports.tokens import AccessTokens
 
@@ -29,10 +35,11 @@ __all__ = [
     "UNMEASURED",
     "AccessTokens",
     "AdminStore",
+    "AlertMinimumStore",
     "AlertStore",
     "AnomalyStore",
     "ApiKeyStore",
-    "AuditLog",
+    "AuditEntryStore",
     "CapturedMails",
     "CardInProgressStore",
     "Clock",
@@ -41,7 +48,7 @@ __all__ = [
     "CostSource",
     "CostStore",
     "DeliveryLedger",
-    "FloorStore",
+    "ErasureStore",
     "Folder",
     "IsWorkerDead",
     "MailConnection",
@@ -49,8 +56,8 @@ __all__ = [
     "Meter",
     "Notifier",
     "PendingImportStore",
-    "PlanStore",
-    "RateBudget",
+    "PlannedChangeStore",
+    "RateBudgetStore",
     "RestoredStore",
     "RunStore",
     "SecretBox",
@@ -59,7 +66,6 @@ __all__ = [
     "Store",
     "TeamStore",
     "Ticking",
-    "TraceStore",
     "Unmeasured",
     "UsageStore",
 ]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
-from services.domain import Alert, Anomaly, AnomalyStatus, Floor, SourceName
+from services.domain import Anomaly, AnomalyStatus, SourceName
 
 
 class AnomalyStore(Protocol):
@@ -65,49 +65,5 @@ class AnomalyStore(Protocol):
         """Newest first, by when they were raised and then by id.
 
         ``after``: only those that come behind this place (raised at, id).
-        """
-        ...
-
-
-class AlertStore(Protocol):
-    """The cards of anomalies in conversations."""
-
-    async def create_once(self, alert: Alert) -> bool:
-        """Stores it unless its id is there; True when this call stored it."""
-        ...
-
-    async def replace(self, alert: Alert) -> Alert | None:
-        """Stores a changed one with its fence raised, if the stored fence is still the given.
-
-        None when somebody else was faster; then nothing is written.
-        """
-        ...
-
-    async def get(self, alert_id: str) -> Alert | None: ...
-
-    async def of_subjects(self, subjects: Sequence[str]) -> list[Alert]:
-        """All cards about these, oldest first."""
-        ...
-
-    async def newest_of(
-        self, source: SourceName, conversation_id: str, since: datetime
-    ) -> list[Alert]:
-        """Those of a conversation that were created since then, newest first."""
-        ...
-
-
-class FloorStore(Protocol):
-    """Floors of accounts, by source."""
-
-    async def of(self, source: SourceName, accounts: Sequence[str]) -> dict[str, Floor]:
-        """The floors of these accounts that have one, by account."""
-        ...
-
-    async def replace(
-        self, source: SourceName, account_id: str, floor: Floor | None, was: Floor | None
-    ) -> bool:
-        """Stores a floor, or removes it (None), where it is still what it ``was`` (its entry).
-
-        False when somebody else was faster; then nothing is written.
         """
         ...

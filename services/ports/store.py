@@ -4,18 +4,24 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from services.ports.anomalies import AlertStore, AnomalyStore, FloorStore
+from services.ports.admins import AdminStore
+from services.ports.alert_minimums import AlertMinimumStore
+from services.ports.alerts import AlertStore
+from services.ports.anomalies import AnomalyStore
+from services.ports.api_keys import ApiKeyStore
+from services.ports.audit_entries import AuditEntryStore
+from services.ports.cards_in_progress import CardInProgressStore
+from services.ports.config import ConfigStore
+from services.ports.conversations import ConversationStore
 from services.ports.costs import CostStore
-from services.ports.people import (
-    AdminStore,
-    CardInProgressStore,
-    ConversationStore,
-    PendingImportStore,
-    PlanStore,
-    TraceStore,
-)
-from services.ports.runs import DeliveryLedger, RateBudget, RestoredStore, RunStore
-from services.ports.teams import ApiKeyStore, AuditLog, ConfigStore, TeamStore
+from services.ports.deliveries import DeliveryLedger
+from services.ports.erasure import ErasureStore
+from services.ports.pending_imports import PendingImportStore
+from services.ports.planned_changes import PlannedChangeStore
+from services.ports.rate_budget import RateBudgetStore
+from services.ports.restored import RestoredStore
+from services.ports.runs import RunStore
+from services.ports.teams import TeamStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +45,7 @@ class Store(Protocol):
     def config(self) -> ConfigStore: ...
 
     @property
-    def audit(self) -> AuditLog: ...
+    def audit_entries(self) -> AuditEntryStore: ...
 
     @property
     def anomalies(self) -> AnomalyStore: ...
@@ -51,7 +57,7 @@ class Store(Protocol):
     def deliveries(self) -> DeliveryLedger: ...
 
     @property
-    def rates(self) -> RateBudget: ...
+    def rate_budget(self) -> RateBudgetStore: ...
 
     @property
     def admins(self) -> AdminStore: ...
@@ -66,10 +72,10 @@ class Store(Protocol):
     def cards_in_progress(self) -> CardInProgressStore: ...
 
     @property
-    def floors(self) -> FloorStore: ...
+    def alert_minimums(self) -> AlertMinimumStore: ...
 
     @property
-    def plans(self) -> PlanStore: ...
+    def planned_changes(self) -> PlannedChangeStore: ...
 
     @property
     def pending_imports(self) -> PendingImportStore: ...
@@ -81,7 +87,7 @@ class Store(Protocol):
     def restored(self) -> RestoredStore: ...
 
     @property
-    def traces(self) -> TraceStore: ...
+    def erasure(self) -> ErasureStore: ...
 
     async def prepare(self) -> None:
         """Creates the indexes; raises StoreUnavailableError when MongoDB does not answer."""

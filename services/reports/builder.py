@@ -13,7 +13,7 @@ from services.analysis.threshold import evaluate_threshold
 from services.analysis.track_record import track_record
 from services.analysis.windows import complete_at, expected_data_through
 from services.anomalies.lifecycle import planned
-from services.anomalies.planned_changes import Plans
+from services.anomalies.planned_changes import PlannedChanges
 from services.domain import (
     AccountFigures,
     AdminReport,
@@ -30,7 +30,7 @@ from services.domain import (
 from services.domain.errors import CostSourceError
 from services.domain.schedule import month_of, reference_time
 from services.mailing.rendering import render_admin, render_team
-from services.ports import AnomalyStore, CostStore, FloorStore
+from services.ports import AlertMinimumStore, AnomalyStore, CostStore
 from services.reports.admin_outlooks import admin_outlook
 from services.reports.basis import AdminOutlook, Basis
 from services.reports.preview_json import admin_preview, team_preview
@@ -47,8 +47,8 @@ class ReportBuilder:
         *,
         costs: CostStore,
         anomalies: AnomalyStore,
-        plans: Plans,
-        floors: FloorStore,
+        plans: PlannedChanges,
+        floors: AlertMinimumStore,
         source: SourceDescription,
         complete_after_hours: int,
         teams_app: bool,

@@ -32,7 +32,7 @@ class Preview:
         return self.rendered.html
 
 
-class Previews:
+class ReportPreviewer:
     """Builds reports as they would be sent now."""
 
     def __init__(

@@ -3,7 +3,7 @@
 from datetime import date
 
 from services.administration.config import Config
-from services.anomalies.daily_detection import Detections
+from services.anomalies.daily_detection import DailyDetector
 from services.anomalies.lifecycle import Anomalies
 from services.costs import Costs
 from services.domain import Run, RunKind, RunState, RunSummary, SourceName
@@ -20,7 +20,7 @@ from services.teams.teams import Teams
 MAX_EARLIER_RUNS = 30
 
 
-class DailyDetection:
+class DailyRun:
     """Detects the anomalies of a day."""
 
     def __init__(
@@ -31,7 +31,7 @@ class DailyDetection:
         teams: Teams,
         config: Config,
         anomalies: Anomalies,
-        detections: Detections,
+        detections: DailyDetector,
         runs: RunStore,
         source: SourceName,
         clock: Clock,

@@ -5,7 +5,7 @@ The work itself is in ``worker``; a request only stores what is wanted, once per
 
 from datetime import datetime
 
-from services.administration.audit_trail import Audit
+from services.administration.audit_trail import AuditTrail
 from services.administration.config import Config
 from services.domain import Actor, Delivery, DeliveryState, Run, RunKind, RunState, SourceName
 from services.domain.errors import ConflictError, InvalidError, NotFoundError
@@ -36,7 +36,7 @@ class Runs:
         teams: TeamStore,
         config: Config,
         transports: Transports,
-        audit: Audit,
+        audit: AuditTrail,
         source: SourceName,
     ) -> None:
         self._audit = audit

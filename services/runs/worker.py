@@ -30,7 +30,7 @@ from services.ports import (
     Meter,
     RunStore,
 )
-from services.runs.daily_run import DailyDetection
+from services.runs.daily_run import DailyRun
 from services.runs.leases import hold_lease
 from services.runs.planner import Planner
 from services.runs.progress import EmailProgress, Progress, no_progress
@@ -53,7 +53,7 @@ class Worker:
         runs: RunStore,
         ledger: DeliveryLedger,
         planner: Planner,
-        detection: DailyDetection,
+        detection: DailyRun,
         sender: Sender,
         transports: Transports,
         owner: str,

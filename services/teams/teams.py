@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from services.administration.audit_trail import Audit
+from services.administration.audit_trail import AuditTrail
 from services.domain import Actor, SourceName, Team
 from services.domain.errors import ConflictError, InvalidError, NotFoundError
 from services.domain.validation import (
@@ -56,7 +56,7 @@ class TeamPatch(Input):
 class Teams:
     """The teams of the active side: real ones, or the samples as long as there is no real one."""
 
-    def __init__(self, store: TeamStore, audit: Audit, *, source: SourceName) -> None:
+    def __init__(self, store: TeamStore, audit: AuditTrail, *, source: SourceName) -> None:
         self._store = store
         self._audit = audit
         self._source = source

@@ -189,7 +189,7 @@ async def test_an_anomaly_is_answered_once_and_taken_back(world: World) -> None:
     snoozed = await world.send("POST", path, 200, json={"status": "snoozed", "days": 30})
     assert snoozed["answer"]["until"] == "2026-12-24"
     assert (await world.get("/api/anomalies?status=snoozed"))[0] == snoozed
-    trail = await world.store.audit.newest(1)
+    trail = await world.store.audit_entries.newest(1)
     assert trail[0].action == "anomaly.snoozed"
     assert trail[0].actor.door == "rest"
 

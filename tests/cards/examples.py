@@ -40,6 +40,8 @@ from services.domain import (
     Actor,
     AdminEntry,
     AdminReport,
+    AlertMinimum,
+    AlertMinimumOffer,
     AlertRecord,
     Anomaly,
     AnomalyContent,
@@ -56,8 +58,6 @@ from services.domain import (
     DeliveryRecap,
     DeliveryState,
     DigestContent,
-    Floor,
-    FloorOffer,
     Forecast,
     MonthForecast,
     Person,
@@ -746,8 +746,8 @@ def _quiet(texts: Texts) -> Named:
     """What is kept quiet from now on, and for whom the buttons are."""
     small = answered(texts, "too_small")
     small = small.model_copy(update={"excess": Decimal("52.10")})
-    offer = FloorOffer(current=Decimal(25), amount=Decimal(60), hidden=3, alerts=5)
-    floor = Floor(
+    offer = AlertMinimumOffer(current=Decimal(25), amount=Decimal(60), hidden=3, alerts=5)
+    floor = AlertMinimum(
         account_id=small.account_id,
         source="datadog",
         amount=Decimal(60),

@@ -29,8 +29,8 @@ from cards.team_import import import_form
 from cards.teams import team_card, team_form
 from cards.thresholds import what_if_card
 from services.domain import (
+    AlertMinimumOffer,
     DeliveryState,
-    FloorOffer,
     RenderedReport,
     RunState,
     SpanDays,
@@ -91,7 +91,9 @@ def test_an_offered_alert_minimum_says_what_it_would_have_hidden(
     hidden: int, alerts: int, words: str
 ) -> None:
     small = examples.answered(ORDINARY, "too_small")
-    offer = FloorOffer(current=Decimal(25), amount=Decimal(60), hidden=hidden, alerts=alerts)
+    offer = AlertMinimumOffer(
+        current=Decimal(25), amount=Decimal(60), hidden=hidden, alerts=alerts
+    )
     made = read(alert_card(news(ORDINARY, small, offer=offer)))
     assert f"It would have hidden {words} for this account." in made
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from services.adapters.secrets import FernetBox
-from services.administration.audit_trail import Audit
+from services.administration.audit_trail import AuditTrail
 from services.administration.config import Config
 from services.anomalies.resolutions import Resolutions
 from services.domain import Actor, Anomaly, Identity
 from services.domain.errors import ConflictError
-from services.operations.after_restore import Restoring
+from services.operations.after_restore import AfterRestore
 from services.ports import Store
 from services.runtime.compare_and_set import MAX_ATTEMPTS, compare_and_set
 from services.settings import SmtpSettings
@@ -31,7 +31,9 @@ ACCOUNT = "1" * 12
 def config(any_store: Store, tmp_path: Path) -> Callable[[], Config]:
     """The settings as each of several processes has them."""
     box = FernetBox(None, tmp_path, key_file_allowed=True)
-    return lambda: Config(any_store.config, Audit(any_store.audit), box, SmtpSettings())
+    return lambda: Config(
+        any_store.config, AuditTrail(any_store.audit_entries), box, SmtpSettings()
+    )
 
 
 async def add_address(config: Config, address: str, actor: Actor) -> None:
@@ -59,7 +61,9 @@ async def test_settings_that_two_admins_change_at_once_have_both_changes(
 async def test_settings_keep_a_change_that_is_made_while_a_restore_is_settled(
     any_store: Store, config: Callable[[], Config]
 ) -> None:
-    restoring = Restoring(any_store.restored, any_store.config, Audit(any_store.audit))
+    restoring = AfterRestore(
+        any_store.restored, any_store.config, AuditTrail(any_store.audit_entries)
+    )
     for i in range(ROUNDS):
         now = later(minutes=i)
         await asyncio.gather(
@@ -72,7 +76,8 @@ async def test_settings_keep_a_change_that_is_made_while_a_restore_is_settled(
 
 async def test_a_team_that_two_people_change_at_once_has_both_changes(any_store: Store) -> None:
     one, other = (
-        Teams(any_store.teams, Audit(any_store.audit), source="datadog") for _ in range(2)
+        Teams(any_store.teams, AuditTrail(any_store.audit_entries), source="datadog")
+        for _ in range(2)
     )
     await any_store.teams.add(team(1))
     for i in range(ROUNDS):
@@ -84,14 +89,16 @@ async def test_a_team_that_two_people_change_at_once_has_both_changes(any_store:
         assert stored is not None
         assert (stored.team_name, stored.admin_emails) == (f"Name {i}", (f"b{i}@example.org",))
         assert stored.version == team(1).version + 2 * (i + 1)
-    assert len(await any_store.audit.newest(100)) == 2 * ROUNDS
+    assert len(await any_store.audit_entries.newest(100)) == 2 * ROUNDS
 
 
 async def test_of_two_answers_to_an_anomaly_one_counts_and_the_other_is_told(
     any_store: Store,
 ) -> None:
     one, other = (
-        Resolutions(any_store.anomalies, any_store.alerts, Audit(any_store.audit), "datadog")
+        Resolutions(
+            any_store.anomalies, any_store.alerts, AuditTrail(any_store.audit_entries), "datadog"
+        )
         for _ in range(2)
     )
     for i in range(ROUNDS):
@@ -152,7 +159,7 @@ async def test_a_person_who_is_forgotten_stays_so_beside_a_change_of_the_setting
 
     for _ in range(ROUNDS):
         await add_address(config(), "bob@example.org", ANA)
-        await asyncio.gather(any_store.traces.erase(person), add_some())
+        await asyncio.gather(any_store.erasure.erase(person), add_some())
         stored = await any_store.config.get(NOW)
         assert sorted(stored.global_admin_emails) == sorted(added)
 
@@ -186,7 +193,7 @@ async def test_what_was_read_before_a_person_was_forgotten_is_not_written_after_
     team_read = await any_store.teams.get("t1")
     assert team_read is not None
 
-    await any_store.traces.erase(Identity(addresses=("bob@example.org",)))
+    await any_store.erasure.erase(Identity(addresses=("bob@example.org",)))
 
     late = {"version": config_read.version + 1}
     assert not await any_store.config.replace(config_read.model_copy(update=late))

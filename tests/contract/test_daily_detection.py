@@ -9,14 +9,14 @@ from decimal import Decimal
 
 import pytest
 
-from services.administration.audit_trail import Audit
+from services.administration.audit_trail import AuditTrail
 from services.analysis.detection.replay import Detected, histories, replay
 from services.analysis.detection.rules import Rules
 from services.analysis.windows import expected_data_through
-from services.anomalies.daily_detection import Detections
+from services.anomalies.daily_detection import DailyDetector
 from services.anomalies.history_replay import HISTORY
 from services.anomalies.lifecycle import Anomalies
-from services.anomalies.planned_changes import Plans
+from services.anomalies.planned_changes import PlannedChanges
 from services.domain import Anomaly, Answer, Category, CostSeries, CostTable, DaySpan
 from services.ports import CostStore, Store
 from tests.bench.detection.worlds import World, make_world
@@ -121,12 +121,12 @@ class Story:
         return self.known.world.span
 
     async def detect(self, through: date, steps: float = math.inf, *, after: bool = False) -> None:
-        detections = Detections(
+        detections = DailyDetector(
             costs=self.store.costs,
             store=self.store.anomalies,
             anomalies=Mortal(self.store, steps, after=after),
-            plans=Plans(self.store.plans, Audit(self.store.audit)),
-            floors=self.store.floors,
+            plans=PlannedChanges(self.store.planned_changes, AuditTrail(self.store.audit_entries)),
+            floors=self.store.alert_minimums,
             source="datadog",
             complete_after_hours=COMPLETE_AFTER_HOURS,
         )

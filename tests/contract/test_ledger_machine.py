@@ -29,8 +29,8 @@ from hypothesis.stateful import (
 from services.adapters.store import MongoStore
 from services.domain import Delivery, DeliveryPhase, DeliveryState
 from services.mailing.delivery_outcomes import MAX_AMBIGUOUS
-from services.ports import DeliveryLedger, RateBudget
-from tests.fakes.store import MemoryDeliveries, MemoryRates
+from services.ports import DeliveryLedger, RateBudgetStore
+from tests.fakes.store import MemoryDeliveries, MemoryRateBudget
 from tests.makers import NOW, delivery
 
 TTL = timedelta(seconds=60)
@@ -78,7 +78,7 @@ class LedgerMachine(RuleBasedStateMachine):
     """The rules; ``ledger``, ``rates`` and ``loop`` are given by the test."""
 
     ledger: DeliveryLedger
-    rates: RateBudget
+    rates: RateBudgetStore
     loop: asyncio.AbstractEventLoop
 
     def __init__(self) -> None:
@@ -362,7 +362,7 @@ async def _awaited(work: Awaitable[Result]) -> Result:
 
 def _driven(
     ledger: DeliveryLedger,
-    rates: RateBudget,
+    rates: RateBudgetStore,
     loop: asyncio.AbstractEventLoop,
     examples: int,
     phases: Sequence[Phase] = tuple(Phase),
@@ -389,7 +389,7 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
 
 
 def test_the_ledger_in_memory_keeps_its_word(loop: asyncio.AbstractEventLoop) -> None:
-    _driven(MemoryDeliveries(), MemoryRates(), loop, examples=150)
+    _driven(MemoryDeliveries(), MemoryRateBudget(), loop, examples=150)
 
 
 def test_the_ledger_on_mongodb_keeps_its_word(
@@ -403,6 +403,6 @@ def test_the_ledger_on_mongodb_keeps_its_word(
     store = loop.run_until_complete(opened())
     try:
         # Without looking for the shortest story: the ledger in memory finds that much sooner.
-        _driven(store.deliveries, store.rates, loop, 40, (Phase.explicit, Phase.generate))
+        _driven(store.deliveries, store.rate_budget, loop, 40, (Phase.explicit, Phase.generate))
     finally:
         loop.run_until_complete(store.aclose())

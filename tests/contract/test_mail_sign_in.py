@@ -14,7 +14,7 @@ from services.adapters.graph import GraphTransport
 from services.adapters.outbox import OutboxTransport
 from services.adapters.secrets import FernetBox
 from services.adapters.smtp import SmtpTransport, Timeouts
-from services.administration.audit_trail import Audit
+from services.administration.audit_trail import AuditTrail
 from services.administration.config import Config
 from services.domain.errors import MailConnectError, MailError, MailFateUnknownError
 from services.mailing.transports import Transports
@@ -254,7 +254,7 @@ async def test_a_password_at_exchange_online_is_warned_of(tmp_path: Path) -> Non
         store = MemoryStore()
         box = FernetBox(SecretStr("x" * 32), tmp_path, key_file_allowed=False)
         settings = SmtpSettings.model_validate({"sender": MAILBOX, **more})
-        config = Config(store.config, Audit(store.audit), box, settings)
+        config = Config(store.config, AuditTrail(store.audit_entries), box, settings)
         return Transports(config, "datadog", OutboxTransport(tmp_path), {})
 
     office = {"host": "smtp.office365.com", "user": MAILBOX, "password": "p"}

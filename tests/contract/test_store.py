@@ -11,6 +11,7 @@ from services.domain import (
     Actor,
     AdminEntry,
     Alert,
+    AlertMinimum,
     Anomaly,
     Answer,
     AuditEntry,
@@ -20,7 +21,6 @@ from services.domain import (
     DaySpan,
     DeliveryPhase,
     DeliveryState,
-    Floor,
     Month,
     PendingImport,
     PlannedChange,
@@ -326,7 +326,7 @@ async def test_settings_keep_their_first_start_and_their_version(any_store: Stor
 
 async def test_the_audit_trail_is_newest_first(any_store: Store) -> None:
     for number in range(3):
-        await any_store.audit.append(
+        await any_store.audit_entries.append(
             AuditEntry(
                 id=str(number),
                 at=later(minutes=number),
@@ -336,11 +336,11 @@ async def test_the_audit_trail_is_newest_first(any_store: Store) -> None:
                 after={"n": number},
             )
         )
-    assert [one.id for one in await any_store.audit.newest(2)] == ["2", "1"]
+    assert [one.id for one in await any_store.audit_entries.newest(2)] == ["2", "1"]
 
 
 async def test_an_entry_of_the_trail_is_found_and_undone_once(any_store: Store) -> None:
-    audit = any_store.audit
+    audit = any_store.audit_entries
     entry = AuditEntry(
         id="e", at=NOW, actor=Actor(door="chat", name="Ana"), action="team.add", subject="t1"
     )
@@ -407,8 +407,8 @@ async def test_an_alert_is_changed_by_one_of_two_and_never_by_a_stale_one(
 
 
 async def test_a_floor_is_replaced_by_whoever_saw_the_one_that_is_there(any_store: Store) -> None:
-    floors = any_store.floors
-    first = Floor(
+    floors = any_store.alert_minimums
+    first = AlertMinimum(
         account_id=A, source="datadog", amount=Decimal("60.5"), by="Ana", at=NOW, entry="e1"
     )
     second = first.model_copy(update={"amount": Decimal(80), "entry": "e2"})
@@ -429,7 +429,7 @@ async def test_a_floor_is_replaced_by_whoever_saw_the_one_that_is_there(any_stor
 
 
 async def test_announced_changes_are_found_by_account_and_days(any_store: Store) -> None:
-    plans = any_store.plans
+    plans = any_store.planned_changes
     plan = PlannedChange(
         id="p",
         account_id=A,
@@ -961,7 +961,7 @@ async def test_a_card_that_still_changes_is_taken_over_by_one_worker(any_store: 
 
 
 async def test_no_minute_has_more_mails_than_the_budget(any_store: Store) -> None:
-    rates = any_store.rates
+    rates = any_store.rate_budget
     granted = []
     for tenth in range(2000):
         now = later(seconds=tenth / 10)
@@ -974,7 +974,7 @@ async def test_no_minute_has_more_mails_than_the_budget(any_store: Store) -> Non
 
 
 async def test_a_full_budget_says_how_long_to_wait(any_store: Store) -> None:
-    rates = any_store.rates
+    rates = any_store.rate_budget
     for _ in range(3):
         assert await rates.take("a@x.org", 3, NOW) == 0.0
 

@@ -7,6 +7,7 @@ from services.domain import (
     Actor,
     AdminEntry,
     Alert,
+    AlertMinimum,
     Anomaly,
     Answer,
     ApiKey,
@@ -15,7 +16,6 @@ from services.domain import (
     CardInProgress,
     Conversation,
     DeliveryState,
-    Floor,
     Identity,
     PendingImport,
     PlannedChange,
@@ -103,9 +103,11 @@ async def work(store: Store) -> None:
     answer = Answer(by="Bob", by_id=BOB, at=NOW, reason=f"Ask {MAIL}.")
     await store.anomalies.raise_once(anomaly("a1", answer))
     await store.anomalies.raise_once(anomaly("a2", None))
-    floor = Floor(account_id="1" * 12, source="datadog", amount=Decimal(50), by="Bob", at=NOW)
-    assert await store.floors.replace("datadog", "1" * 12, floor, None)
-    await store.plans.add(
+    floor = AlertMinimum(
+        account_id="1" * 12, source="datadog", amount=Decimal(50), by="Bob", at=NOW
+    )
+    assert await store.alert_minimums.replace("datadog", "1" * 12, floor, None)
+    await store.planned_changes.add(
         PlannedChange(
             id="plan",
             account_id="1" * 12,
@@ -122,7 +124,7 @@ async def work(store: Store) -> None:
             id="k", name="CI", scopes=("read",), secret_sha256="", created_at=NOW, created_by=ACTOR
         )
     )
-    await store.audit.append(
+    await store.audit_entries.append(
         AuditEntry(
             id="e",
             at=NOW,
@@ -155,17 +157,19 @@ async def test_a_persons_names_and_chats_are_known_by_the_ids(any_store: Store) 
     await people(any_store)
     await work(any_store)
 
-    assert await any_store.traces.known(GIVEN) == ALL
-    assert await any_store.traces.known(Identity(addresses=(MAIL,))) == Identity(addresses=(MAIL,))
+    assert await any_store.erasure.known(GIVEN) == ALL
+    assert await any_store.erasure.known(Identity(addresses=(MAIL,))) == Identity(
+        addresses=(MAIL,)
+    )
     capitals = Identity(ids=(BOB.upper(),))
-    assert (await any_store.traces.known(capitals)).names == ("Bob",)
+    assert (await any_store.erasure.known(capitals)).names == ("Bob",)
 
 
 async def test_a_name_beside_an_id_of_the_person_is_the_persons(any_store: Store) -> None:
     await any_store.runs.begin(run(requested_by=ACTOR))
 
-    assert (await any_store.traces.known(GIVEN)).names == ("Bob",)
-    await any_store.traces.erase(GIVEN)
+    assert (await any_store.erasure.known(GIVEN)).names == ("Bob",)
+    await any_store.erasure.erase(GIVEN)
 
     stored = await any_store.runs.get("r")
     assert stored is not None
@@ -178,7 +182,7 @@ async def test_what_names_a_person_is_counted_by_collection(any_store: Store) ->
     states = [delivery(one.value, recipient=MAIL, state=one) for one in DeliveryState]
     await any_store.deliveries.plan([*states, delivery("other")])
 
-    assert await any_store.traces.find(ALL) == {
+    assert await any_store.erasure.find(ALL) == {
         "admins": 2,
         "alerts": 1,
         "anomalies": 1,
@@ -194,14 +198,14 @@ async def test_what_names_a_person_is_counted_by_collection(any_store: Store) ->
         "runs": 1,
         "teams": 1,
     }
-    assert await any_store.traces.find(Identity(ids=("somebody-else",))) == {}
+    assert await any_store.erasure.find(Identity(ids=("somebody-else",))) == {}
 
 
 async def test_what_is_the_persons_own_goes_and_the_like_of_others_stays(any_store: Store) -> None:
     await people(any_store)
 
-    counted = await any_store.traces.find(ALL)
-    assert await any_store.traces.erase(ALL) == counted
+    counted = await any_store.erasure.find(ALL)
+    assert await any_store.erasure.erase(ALL) == counted
 
     assert await any_store.admins.list_admins() == [admin(ANA, "Ana", by="removed")]
     assert await any_store.conversations.get(CHAT) is None
@@ -223,7 +227,7 @@ async def test_a_chats_alerts_go_with_it_even_if_only_the_person_is_known(
 ) -> None:
     await people(any_store)
 
-    assert (await any_store.traces.erase(GIVEN))["conversations"] == 1
+    assert (await any_store.erasure.erase(GIVEN))["conversations"] == 1
 
     assert await any_store.alerts.of_subjects(["a1"]) == [alert("19:c")]
 
@@ -231,7 +235,7 @@ async def test_a_chats_alerts_go_with_it_even_if_only_the_person_is_known(
 async def test_what_the_person_did_stays_without_the_person(any_store: Store) -> None:
     await work(any_store)
 
-    await any_store.traces.erase(ALL)
+    await any_store.erasure.erase(ALL)
 
     answered = await any_store.anomalies.get("a1")
     assert answered is not None
@@ -240,15 +244,15 @@ async def test_what_the_person_did_stays_without_the_person(any_store: Store) ->
     assert answered.answer.reason == "Ask removed."
     assert answered.service == "Bob", "a service may be called as a person is"
     assert await any_store.anomalies.get("a2") == anomaly("a2", None)
-    floors = await any_store.floors.of("datadog", ["1" * 12])
+    floors = await any_store.alert_minimums.of("datadog", ["1" * 12])
     assert (floors["1" * 12].by, floors["1" * 12].amount) == ("removed", Decimal(50))
-    plan = await any_store.plans.remove("plan")
+    plan = await any_store.planned_changes.remove("plan")
     assert plan is not None
     assert (plan.by, plan.reason) == ("removed", "Bob said so")
     key = await any_store.api_keys.get("k")
     assert key is not None
     assert (key.name, key.created_by) == ("CI", NOBODY)
-    (entry,) = await any_store.audit.newest(9)
+    (entry,) = await any_store.audit_entries.newest(9)
     assert (entry.actor, entry.after) == (NOBODY, {"admin_emails": ["ana@example.org"]})
     stored = await any_store.runs.get("r")
     assert stored is not None
@@ -258,7 +262,7 @@ async def test_what_the_person_did_stays_without_the_person(any_store: Store) ->
 async def test_only_whole_addresses_leave_lists_and_reports(any_store: Store) -> None:
     await work(any_store)
 
-    await any_store.traces.erase(ALL)
+    await any_store.erasure.erase(ALL)
 
     named, other = await any_store.teams.list_teams(sample=False)
     assert (named.team_name, named.admin_emails) == ("Bob", ("jo.bob@example.org",))
@@ -283,7 +287,7 @@ async def test_a_delivery_stays_as_a_number_and_sends_nothing_more(any_store: St
     ]
     await ledger.plan([*mine, delivery("other")])
 
-    assert await any_store.traces.erase(ALL) == {"deliveries": len(mine)}
+    assert await any_store.erasure.erase(ALL) == {"deliveries": len(mine)}
 
     assert await ledger.counts("r") == {
         DeliveryState.SENT: 1,
@@ -304,7 +308,7 @@ async def test_erasing_again_finds_nothing(any_store: Store) -> None:
     await work(any_store)
     await any_store.deliveries.plan([delivery(recipient=MAIL)])
 
-    await any_store.traces.erase(ALL)
+    await any_store.erasure.erase(ALL)
 
-    assert await any_store.traces.find(ALL) == {}
-    assert await any_store.traces.erase(ALL) == {}
+    assert await any_store.erasure.find(ALL) == {}
+    assert await any_store.erasure.erase(ALL) == {}

@@ -18,7 +18,7 @@ from aiohttp.test_utils import TestServer
 
 from services.adapters.store import MongoStore
 from services.administration.api_keys import ApiKeys
-from services.administration.audit_trail import Audit
+from services.administration.audit_trail import AuditTrail
 from services.domain import Actor
 from tests.conftest import ROOT, AgentProcess
 from tests.e2e.test_serve import free_port, serving
@@ -177,7 +177,7 @@ async def _new_key(agent: AgentProcess) -> str:
     """From now on every line but health needs one. As ``api-key create`` does, but quicker."""
     store = MongoStore(agent.environment["MONGO_URL"], agent.environment["DB_NAME"])
     try:
-        keys = ApiKeys(store.api_keys, Audit(store.audit))
+        keys = ApiKeys(store.api_keys, AuditTrail(store.audit_entries))
         actor, now = Actor(door="cli", name="test"), datetime.now(UTC)
         return (await keys.create("guide", ["read", "write"], actor, now))[1]
     finally:

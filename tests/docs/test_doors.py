@@ -10,33 +10,54 @@ from bot.actions import BUTTONS
 from bot.commands import COMMANDS
 from cli.parser import build_parser
 from services.administration.api_keys import ApiKeys
-from services.administration.audit_trail import Audit
+from services.administration.audit_trail import AuditTrail
 from services.administration.config import Config
 from services.administration.conversations import Conversations
 from services.administration.roles import Roles
-from services.anomalies.alert_minimums import Floors
-from services.anomalies.backtest import Backtests
+from services.anomalies.alert_minimums import AlertMinimums
+from services.anomalies.backtest import Backtester
 from services.anomalies.listing import AnomalyList
-from services.anomalies.planned_changes import Plans
+from services.anomalies.planned_changes import PlannedChanges
 from services.anomalies.resolutions import Resolutions
-from services.anomalies.what_if import WhatIfs
-from services.costs.history import Histories
-from services.costs.rows import CostRows
-from services.operations.after_restore import Restoring
-from services.operations.diagnostics import Check
-from services.operations.erasure import Privacy
+from services.anomalies.what_if import WhatIfCalculator
+from services.costs.history import CostHistoryReader
+from services.costs.rows import CostRowReader
+from services.operations.after_restore import AfterRestore
+from services.operations.diagnostics import Diagnostics
+from services.operations.erasure import Erasure
 from services.operations.health import Health
-from services.operations.metrics_snapshot import Watch
-from services.operations.undo import Changes
-from services.reports.previews import Previews
+from services.operations.metrics_snapshot import MetricsReader
+from services.operations.undo import Undo
+from services.reports.previews import ReportPreviewer
 from services.runs.requests import Runs
 from services.teams.teams import Teams
 from tests.docs.test_docs import commands_of, text
 
 USE_CASES: tuple[type, ...] = (
-    *(Teams, Config, Previews, Runs, AnomalyList, Resolutions, CostRows, Histories, WhatIfs),
-    *(Plans, Conversations, Roles, Changes, Audit, ApiKeys, Health, Watch, Check, Backtests),
-    *(Floors, Privacy, Restoring),
+    *(
+        Teams,
+        Config,
+        ReportPreviewer,
+        Runs,
+        AnomalyList,
+        Resolutions,
+        CostRowReader,
+        CostHistoryReader,
+        WhatIfCalculator,
+    ),
+    *(
+        PlannedChanges,
+        Conversations,
+        Roles,
+        Undo,
+        AuditTrail,
+        ApiKeys,
+        Health,
+        MetricsReader,
+        Diagnostics,
+        Backtester,
+    ),
+    *(AlertMinimums, Erasure, AfterRestore),
 )
 DOORS = ("in Teams", "REST", "command line")
 NAME = re.compile(r"`([^`]+)`")

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from services.adapters.metrics import Metrics
-from services.domain import Facts, RunKind
+from services.domain import MetricsSnapshot, RunKind
 from tests.conftest import ROOT
 
 PAGE = (ROOT / "docs" / "operations.md").read_text("utf-8")
@@ -30,7 +30,7 @@ def metrics() -> set[str]:
     meter.unsure("mail")
     meter.ran(RunKind.WEEKLY, "done", 1.0)
     meter.lost_lease()
-    facts = Facts(
+    facts = MetricsSnapshot(
         last_success={RunKind.WEEKLY: NOW},
         data_through=NOW,
         teams=1,

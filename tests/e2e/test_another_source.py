@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.commands import COMMANDS_OF_THE_LINE
+from cli.commands import CLI_COMMANDS
 from cli.parser import build_parser
 from services.domain import Category, DaySpan
 from services.domain.formatting import money
@@ -53,7 +53,7 @@ async def agent(mongo_url: str, tmp_path: Path) -> AsyncIterator[World]:
 async def run(agent: World, *arguments: str) -> int:
     """A command of the command line, on this agent."""
     args = build_parser().parse_args(arguments)
-    return await COMMANDS_OF_THE_LINE[args.command](agent.agent.wired, args)
+    return await CLI_COMMANDS[args.command](agent.agent.wired, args)
 
 
 def emails(agent: World) -> dict[str, str]:

@@ -11,6 +11,7 @@ from services.domain import (
     Actor,
     AdminEntry,
     Alert,
+    AlertMinimum,
     Anomaly,
     AnomalyStatus,
     ApiKey,
@@ -25,7 +26,6 @@ from services.domain import (
     Delivery,
     DeliveryPhase,
     DeliveryState,
-    Floor,
     FrozenReport,
     Month,
     PendingImport,
@@ -42,7 +42,7 @@ from services.domain import (
 )
 from services.domain.errors import ConflictError
 from services.ports import ServerInfo
-from tests.fakes.traces import MemoryTraces
+from tests.fakes.traces import MemoryErasure
 
 Cell = tuple[SourceName, str, str, str, Category | None, date]
 """(source, metric, account, service, category, day); service "" and None for totals."""
@@ -306,7 +306,7 @@ class MemoryConfig:
         return True
 
 
-class MemoryAudit:
+class MemoryAuditEntries:
     """Implements ``services.ports.AuditLog``."""
 
     def __init__(self) -> None:
@@ -421,13 +421,13 @@ class MemoryAnomalies:
         return found[:limit]
 
 
-class MemoryFloors:
+class MemoryAlertMinimums:
     """Implements ``services.ports.FloorStore``."""
 
     def __init__(self) -> None:
-        self.floors: dict[tuple[SourceName, str], Floor] = {}
+        self.floors: dict[tuple[SourceName, str], AlertMinimum] = {}
 
-    async def of(self, source: SourceName, accounts: Sequence[str]) -> dict[str, Floor]:
+    async def of(self, source: SourceName, accounts: Sequence[str]) -> dict[str, AlertMinimum]:
         return {
             account: floor
             for (of, account), floor in self.floors.items()
@@ -435,7 +435,11 @@ class MemoryFloors:
         }
 
     async def replace(
-        self, source: SourceName, account_id: str, floor: Floor | None, was: Floor | None
+        self,
+        source: SourceName,
+        account_id: str,
+        floor: AlertMinimum | None,
+        was: AlertMinimum | None,
     ) -> bool:
         key = (source, account_id)
         known = self.floors.get(key)
@@ -448,7 +452,7 @@ class MemoryFloors:
         return True
 
 
-class MemoryPlans:
+class MemoryPlannedChanges:
     """Implements ``services.ports.PlanStore``."""
 
     def __init__(self) -> None:
@@ -897,7 +901,7 @@ class MemoryRestored:
         return len(runs), len(undecided)
 
 
-class MemoryRates:
+class MemoryRateBudget:
     """Implements ``services.ports.RateBudget``."""
 
     def __init__(self) -> None:
@@ -1062,38 +1066,38 @@ class MemoryStore:
     costs: MemoryCosts = field(default_factory=MemoryCosts)
     teams: MemoryTeams = field(default_factory=MemoryTeams)
     config: MemoryConfig = field(default_factory=MemoryConfig)
-    audit: MemoryAudit = field(default_factory=MemoryAudit)
+    audit_entries: MemoryAuditEntries = field(default_factory=MemoryAuditEntries)
     anomalies: MemoryAnomalies = field(default_factory=MemoryAnomalies)
     runs: MemoryRuns = field(default_factory=MemoryRuns)
     deliveries: MemoryDeliveries = field(default_factory=MemoryDeliveries)
-    rates: MemoryRates = field(default_factory=MemoryRates)
+    rate_budget: MemoryRateBudget = field(default_factory=MemoryRateBudget)
     alerts: MemoryAlerts = field(default_factory=MemoryAlerts)
     admins: MemoryAdmins = field(default_factory=MemoryAdmins)
     conversations: MemoryConversations = field(default_factory=MemoryConversations)
     cards_in_progress: MemoryCardsInProgress = field(default_factory=MemoryCardsInProgress)
-    floors: MemoryFloors = field(default_factory=MemoryFloors)
-    plans: MemoryPlans = field(default_factory=MemoryPlans)
+    alert_minimums: MemoryAlertMinimums = field(default_factory=MemoryAlertMinimums)
+    planned_changes: MemoryPlannedChanges = field(default_factory=MemoryPlannedChanges)
     pending_imports: MemoryPendingImports = field(default_factory=MemoryPendingImports)
     api_keys: MemoryApiKeys = field(default_factory=MemoryApiKeys)
     restored: MemoryRestored = field(init=False)
-    traces: MemoryTraces = field(init=False)
+    erasure: MemoryErasure = field(init=False)
 
     def __post_init__(self) -> None:
         self.restored = MemoryRestored(self.runs, self.deliveries)
-        self.traces = MemoryTraces(
+        self.erasure = MemoryErasure(
             {
                 "admins": self.admins.admins,
                 "alerts": self.alerts.alerts,
                 "anomalies": self.anomalies.anomalies,
                 "api_keys": self.api_keys.keys,
-                "audit": self.audit.entries,
+                "audit": self.audit_entries.entries,
                 "conversations": self.conversations.conversations,
                 "deliveries": self.deliveries.deliveries,
-                "floors": self.floors.floors,
+                "floors": self.alert_minimums.floors,
                 "notification_config": self.config.stored,
                 "open_cards": self.cards_in_progress.cards,
                 "pending_imports": self.pending_imports.pending,
-                "plans": self.plans.plans,
+                "plans": self.planned_changes.plans,
                 "reports": self.runs.reports,
                 "runs": self.runs.runs,
                 "teams": self.teams.teams,

@@ -22,7 +22,7 @@ OF_NOBODY = {"teams", "reports", "deliveries", "notification_config"}
 """What is called something there is a team, a service or an account."""
 
 
-class MemoryTraces:
+class MemoryErasure:
     """Implements ``services.ports.TraceStore``, over the shelves of a store by collection."""
 
     def __init__(self, shelves: Mapping[str, dict[Any, Any]]) -> None:

@@ -11,12 +11,12 @@ import pytest
 from pydantic import SecretStr
 
 from services.adapters.secrets import FernetBox
-from services.administration.audit_trail import Audit
+from services.administration.audit_trail import AuditTrail
 from services.administration.config import Config
 from services.alerts import GIVE_UP_AFTER, UNREACHABLE_AFTER, Alerts
 from services.alerts.run_trouble import RunTrouble
-from services.anomalies.alert_minimums import Floors
-from services.anomalies.planned_changes import Plans
+from services.anomalies.alert_minimums import AlertMinimums
+from services.anomalies.planned_changes import PlannedChanges
 from services.domain import (
     Alert,
     Anomaly,
@@ -64,13 +64,15 @@ class World:
     transport: MemoryTransport = field(default_factory=MemoryTransport)
 
     def alerts(self) -> Alerts:
-        audit = Audit(self.store.audit)
+        audit = AuditTrail(self.store.audit_entries)
         box = FernetBox(SecretStr("k" * 20), Path(), key_file_allowed=False)
         config = Config(self.store.config, audit, box, SmtpSettings(host="mail.example.org"))
         transports = Transports(
             config, "datadog", self.transport, {"smtp": lambda _: self.transport}
         )
-        floors = Floors(self.store.floors, self.store.anomalies, config, audit, "datadog")
+        floors = AlertMinimums(
+            self.store.alert_minimums, self.store.anomalies, config, audit, "datadog"
+        )
         return Alerts(
             alerts=self.store.alerts,
             anomalies=self.store.anomalies,
@@ -86,8 +88,8 @@ class World:
             reports=ReportBuilder(
                 costs=self.store.costs,
                 anomalies=self.store.anomalies,
-                plans=Plans(self.store.plans, audit),
-                floors=self.store.floors,
+                plans=PlannedChanges(self.store.planned_changes, audit),
+                floors=self.store.alert_minimums,
                 source=FakeCosts([]).description,
                 complete_after_hours=48,
                 teams_app=True,

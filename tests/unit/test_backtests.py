@@ -12,9 +12,9 @@ from pydantic import SecretStr
 
 from cli.backtest import json_line, show
 from services.adapters.secrets import FernetBox
-from services.administration.audit_trail import Audit
+from services.administration.audit_trail import AuditTrail
 from services.administration.config import Config
-from services.anomalies.backtest import Backtest, Backtests
+from services.anomalies.backtest import Backtest, Backtester
 from services.costs import Costs
 from services.domain import UNATTRIBUTED, Category, CostSeries, CostTable, DaySpan, SourceState
 from services.domain.errors import InvalidError
@@ -35,10 +35,10 @@ SPIKE = date(2026, 9, 10)
 NOBODY = FakeCosts([Cost(FIRST, 0.0, {"chargecategory": "usage"})])
 
 
-def backtests(store: MemoryStore, source: FakeCosts = NOBODY) -> Backtests:
-    audit = Audit(store.audit)
+def backtests(store: MemoryStore, source: FakeCosts = NOBODY) -> Backtester:
+    audit = AuditTrail(store.audit_entries)
     box = FernetBox(SecretStr("k" * 20), Path(), key_file_allowed=False)
-    return Backtests(
+    return Backtester(
         costs=Costs(source, store.costs, 48),
         store=store.costs,
         teams=Teams(store.teams, audit, source=source.description.name),

@@ -8,14 +8,14 @@ import pytest
 from services.adapters.disk import Disk
 from services.adapters.sample import SampleSource
 from services.adapters.secrets import FernetBox
-from services.administration.audit_trail import Audit
+from services.administration.audit_trail import AuditTrail
 from services.administration.config import Config
 from services.domain.errors import SettingsError
 from services.mailing.transports import Transports
 from services.operations.diagnostics import (
     MIN_FREE_BYTES,
     MIN_FREE_BYTES_EMBEDDED,
-    Check,
+    Diagnostics,
     clock_finding,
     disk_finding,
     mongodb_finding,
@@ -71,8 +71,8 @@ async def test_a_clock_is_not_wrong_because_an_answer_took_long(
     store = SlowStore()
     store.ahead = ahead
     box = FernetBox(None, tmp_path, key_file_allowed=True)
-    config = Config(store.config, Audit(store.audit), box, SmtpSettings())
-    check = Check(
+    config = Config(store.config, AuditTrail(store.audit_entries), box, SmtpSettings())
+    check = Diagnostics(
         store=store,
         costs=SampleSource(),
         transports=Transports(config, "sample", MemoryTransport(name="outbox"), {}),

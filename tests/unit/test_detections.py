@@ -8,10 +8,10 @@ from decimal import Decimal
 
 import pytest
 
-from services.administration.audit_trail import Audit
-from services.anomalies.daily_detection import Detections
+from services.administration.audit_trail import AuditTrail
+from services.anomalies.daily_detection import DailyDetector
 from services.anomalies.lifecycle import Anomalies
-from services.anomalies.planned_changes import Plans
+from services.anomalies.planned_changes import PlannedChanges
 from services.domain import (
     Actor,
     Anomaly,
@@ -64,13 +64,13 @@ class Days:
         self.floor = 25.0
         self.hours = 48
 
-    def detections(self) -> Detections:
-        return Detections(
+    def detections(self) -> DailyDetector:
+        return DailyDetector(
             costs=self.costs,
             store=self.store.anomalies,
             anomalies=Anomalies(self.store.anomalies),
-            plans=Plans(self.store.plans, Audit(self.store.audit)),
-            floors=self.store.floors,
+            plans=PlannedChanges(self.store.planned_changes, AuditTrail(self.store.audit_entries)),
+            floors=self.store.alert_minimums,
             source="datadog",
             complete_after_hours=self.hours,
         )
@@ -317,7 +317,9 @@ async def test_an_anomaly_reopened_on_the_day_of_another_one_does_not_swallow_it
 async def test_what_was_announced_is_expected_and_more_is_not(percent: int, status: str) -> None:
     days = Days()
     await days.read_and_detect(JUMP - timedelta(days=1))
-    await Plans(days.store.plans, Audit(days.store.audit)).announce(
+    await PlannedChanges(
+        days.store.planned_changes, AuditTrail(days.store.audit_entries)
+    ).announce(
         team(aws_account_id=ACCOUNT),
         Decimal(percent),
         DaySpan(JUMP, JUMP + timedelta(days=20)),

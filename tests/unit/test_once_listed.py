@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from services.administration.audit_trail import Audit
+from services.administration.audit_trail import AuditTrail
 from services.anomalies.listing import AnomalyList
 from services.domain import Anomaly, Answer, DigestContent
 from services.teams.teams import Teams
@@ -59,7 +59,7 @@ async def stored(*anomalies: Anomaly) -> MemoryStore:
 
 
 def listing(store: MemoryStore) -> AnomalyList:
-    teams = Teams(store.teams, Audit(store.audit), source="datadog")
+    teams = Teams(store.teams, AuditTrail(store.audit_entries), source="datadog")
     return AnomalyList(store.anomalies, teams, "datadog")
 
 

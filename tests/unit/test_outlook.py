@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from services.administration.audit_trail import Audit
+from services.administration.audit_trail import AuditTrail
 from services.analysis.drivers import explained
-from services.anomalies.planned_changes import Plans
+from services.anomalies.planned_changes import PlannedChanges
 from services.domain import (
     AccountFigures,
     Anomaly,
@@ -62,8 +62,8 @@ def reports(store: MemoryStore) -> ReportBuilder:
     return ReportBuilder(
         costs=store.costs,
         anomalies=store.anomalies,
-        plans=Plans(store.plans, Audit(store.audit)),
-        floors=store.floors,
+        plans=PlannedChanges(store.planned_changes, AuditTrail(store.audit_entries)),
+        floors=store.alert_minimums,
         source=FakeCosts([]).description,
         complete_after_hours=48,
         teams_app=True,

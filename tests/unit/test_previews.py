@@ -8,14 +8,14 @@ import pytest
 from pydantic import SecretStr
 
 from services.adapters.secrets import FernetBox
-from services.administration.audit_trail import Audit
+from services.administration.audit_trail import AuditTrail
 from services.administration.config import Config
-from services.anomalies.planned_changes import Plans
+from services.anomalies.planned_changes import PlannedChanges
 from services.costs import Costs
-from services.domain import Actor, DeliveryState, Floor, SourceState, Team
+from services.domain import Actor, AlertMinimum, DeliveryState, SourceState, Team
 from services.domain.errors import InvalidError
 from services.reports.builder import ReportBuilder
-from services.reports.previews import Previews
+from services.reports.previews import ReportPreviewer
 from services.reports.restatements import Restatements
 from services.settings import SmtpSettings
 from services.teams.teams import Teams
@@ -28,9 +28,9 @@ FIRST = THROUGH.replace(day=1) - timedelta(days=61)
 ACCOUNT = "1" * 12
 
 
-async def reports(store: MemoryStore, now: float = 10.0) -> tuple[Previews, Team]:
+async def reports(store: MemoryStore, now: float = 10.0) -> tuple[ReportPreviewer, Team]:
     """Previews over stored costs of one team: ten dollars a day, and so many in this month."""
-    audit = Audit(store.audit)
+    audit = AuditTrail(store.audit_entries)
     box = FernetBox(SecretStr("k" * 20), Path(), key_file_allowed=False)
     config = Config(store.config, audit, box, SmtpSettings(host="mail.example.org"))
     teams = Teams(store.teams, audit, source="datadog")
@@ -57,13 +57,13 @@ async def reports(store: MemoryStore, now: float = 10.0) -> tuple[Previews, Team
     reports = ReportBuilder(
         costs=store.costs,
         anomalies=store.anomalies,
-        plans=Plans(store.plans, audit),
-        floors=store.floors,
+        plans=PlannedChanges(store.planned_changes, audit),
+        floors=store.alert_minimums,
         source=FakeCosts([]).description,
         complete_after_hours=48,
         teams_app=True,
     )
-    made = Previews(
+    made = ReportPreviewer(
         reports=reports,
         costs=Costs(FakeCosts([]), store.costs, 48),
         teams=teams,
@@ -138,10 +138,10 @@ async def test_growth_below_the_accounts_floor_crosses_no_threshold(
 ) -> None:
     store = MemoryStore()
     made, team = await reports(store, now=15.0)
-    floor = Floor(
+    floor = AlertMinimum(
         account_id=ACCOUNT, source="datadog", amount=Decimal(amount), by="Ana", at=NOW, entry="e"
     )
-    await store.floors.replace("datadog", ACCOUNT, floor, None)
+    await store.alert_minimums.replace("datadog", ACCOUNT, floor, None)
     report = await made.team_report(team, NOW)
     assert (report.figures.breach is not None) is crossed
     assert bool(report.anomalies) is crossed

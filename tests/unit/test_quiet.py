@@ -15,7 +15,7 @@ from services.analysis.quiet import (
     resolved_by_similarity,
     suppressed_until,
 )
-from services.domain import Anomaly, Answer, Floor
+from services.domain import AlertMinimum, Anomaly, Answer
 from tests.makers import NOW
 
 TODAY = NOW.date()
@@ -64,7 +64,7 @@ def test_floors_are_amounts_that_people_would_choose(excess: str, amount: str) -
 
 
 def test_below_the_floor_is_too_small_and_at_it_is_told() -> None:
-    floor = Floor(
+    floor = AlertMinimum(
         account_id="1" * 12, source="datadog", amount=Decimal(100), by="Ana", at=NOW, entry="e"
     )
     quiet = resolved_by_minimum(anomaly(excess=Decimal("99.99")), floor, NOW)

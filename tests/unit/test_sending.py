@@ -23,7 +23,7 @@ from tests.fakes.mail import (
     lost_after_body,
     unknown_mailbox,
 )
-from tests.fakes.store import MemoryDeliveries, MemoryRates, MemoryRuns
+from tests.fakes.store import MemoryDeliveries, MemoryRateBudget, MemoryRuns
 from tests.makers import NOW, delivery, frozen, run
 
 
@@ -38,7 +38,7 @@ class World:
     transport: MemoryTransport = field(default_factory=MemoryTransport)
     ledger: MemoryDeliveries = field(default_factory=MemoryDeliveries)
     runs: MemoryRuns = field(default_factory=MemoryRuns)
-    rates: MemoryRates = field(default_factory=MemoryRates)
+    rates: MemoryRateBudget = field(default_factory=MemoryRateBudget)
     now: datetime = NOW
     gone: set[str] = field(default_factory=set)
     removed: set[str] = field(default_factory=set)

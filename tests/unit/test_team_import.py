@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.administration.audit_trail import Audit
+from services.administration.audit_trail import AuditTrail
 from services.domain import Actor, Team
 from services.domain.errors import AgentError, InvalidError, StoreUnavailableError
 from services.teams.csv_import import ImportResult, parse_csv, rows_of_list
@@ -22,7 +22,7 @@ async def imported(
     data: str | bytes, store: MemoryStore | None = None, *, dry_run: bool = False
 ) -> tuple[ImportResult, list[Team], list[Any]]:
     store = store or MemoryStore()
-    teams = Teams(store.teams, Audit(store.audit), source="datadog")
+    teams = Teams(store.teams, AuditTrail(store.audit_entries), source="datadog")
     rows, problems = parse_csv(data if isinstance(data, bytes) else data.encode())
     result = await teams.import_rows(rows, ACTOR, NOW, dry_run=dry_run)
     return result, await teams.list(), sorted([*problems, *result.failed], key=lambda p: p.line)
@@ -204,7 +204,7 @@ async def test_what_others_change_meanwhile_fails_its_own_row_alone() -> None:
     meanwhile = ChangedMeanwhile("1" * 12, other)
     gone = other.model_copy(update={"id": "gone", "aws_account_id": "1" * 12})
     await meanwhile.add(gone)
-    teams = Teams(meanwhile, Audit(store.audit), source="datadog")
+    teams = Teams(meanwhile, AuditTrail(store.audit_entries), source="datadog")
     rows, _ = parse_csv(
         f"{HEADER}\nGone,111111111111,g@x.org\nTaken,222222222222,t@x.org\n"
         "Good,333333333333,good@x.org\n".encode()
@@ -227,7 +227,7 @@ async def test_a_database_that_goes_away_ends_the_import_and_says_so() -> None:
             await super().add(team)
 
     store = MemoryStore()
-    teams = Teams(Gone(), Audit(store.audit), source="datadog")
+    teams = Teams(Gone(), AuditTrail(store.audit_entries), source="datadog")
     rows, _ = parse_csv(f"{HEADER}\nA,111111111111,a@x.org\nB,222222222222,b@x.org\n".encode())
     with pytest.raises(StoreUnavailableError):
         await teams.import_rows(rows, ACTOR, NOW, dry_run=False)
@@ -253,7 +253,7 @@ async def test_a_dry_run_of_many_rows_says_what_the_run_then_does() -> None:
 async def test_nothing_said_of_admins_takes_them_away_in_the_dry_run_and_in_the_run() -> None:
     store = MemoryStore()
     await imported(f"{HEADER},admin_emails\nA,{'1' * 12},a@x.org,b@x.org", store)
-    teams = Teams(store.teams, Audit(store.audit), source="datadog")
+    teams = Teams(store.teams, AuditTrail(store.audit_entries), source="datadog")
     rows, _ = rows_of_list([{"aws_account_id": "1" * 12, "admin_emails": None}])
     dry = await teams.import_rows(rows, ACTOR, NOW, dry_run=True)
     assert await teams.import_rows(rows, ACTOR, NOW, dry_run=False) == dry

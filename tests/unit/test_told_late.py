@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from services.domain import Anomaly, AnomalyContent, Answer, Floor
+from services.domain import AlertMinimum, Anomaly, AnomalyContent, Answer
 from services.domain.errors import AgentError
 from tests.makers import NOW
 from tests.unit.test_alert_ledger import World
@@ -79,7 +79,7 @@ async def test_the_spike_waits_for_a_channel_that_takes_nothing_now() -> None:
 
 async def test_what_was_said_before_keeps_it_quiet() -> None:
     world, days = await channel()
-    floor = Floor(
+    floor = AlertMinimum(
         account_id=ACCOUNT,
         source="datadog",
         amount=Decimal(9000),
@@ -87,7 +87,7 @@ async def test_what_was_said_before_keeps_it_quiet() -> None:
         at=now_of(JUMP),
         entry="e",
     )
-    assert await world.store.floors.replace("datadog", ACCOUNT, floor, None)
+    assert await world.store.alert_minimums.replace("datadog", ACCOUNT, floor, None)
     found = await come_late(world, days, 4)
     assert (found.status, found.answer is not None) == ("ended", True)
     await world.tick()

@@ -6,10 +6,10 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from services.adapters.secrets import FernetBox
-from services.administration.audit_trail import Audit
+from services.administration.audit_trail import AuditTrail
 from services.administration.config import Config
 from services.anomalies.backtest import Backtest
-from services.anomalies.what_if import WhatIfs
+from services.anomalies.what_if import WhatIfCalculator
 from services.costs import Costs
 from services.domain import WhatIf
 from services.settings import SmtpSettings
@@ -29,9 +29,9 @@ def rising(amount: float) -> Usage:
 
 
 async def ask(store: MemoryStore, percent: float) -> WhatIf:
-    audit = Audit(store.audit)
+    audit = AuditTrail(store.audit_entries)
     box = FernetBox(SecretStr("k" * 20), Path(), key_file_allowed=False)
-    return await WhatIfs(
+    return await WhatIfCalculator(
         costs=Costs(NOBODY, store.costs, 48),
         store=store.costs,
         teams=Teams(store.teams, audit, source="datadog"),

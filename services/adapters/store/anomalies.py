@@ -10,10 +10,10 @@ from pymongo.errors import DuplicateKeyError
 from services.adapters.store.client import Database, behind, guarded, plain
 from services.domain import (
     Alert,
+    AlertMinimum,
     Anomaly,
     AnomalyStatus,
     DaySpan,
-    Floor,
     PlannedChange,
     SourceName,
 )
@@ -121,24 +121,28 @@ class MongoAnomalies:
         return [_anomaly(doc) async for doc in cursor.sort(order)]
 
 
-class MongoFloors:
+class MongoAlertMinimums:
     """Implements ``services.ports.FloorStore``."""
 
     def __init__(self, db: Database) -> None:
         self._floors = db.floors
 
     @guarded
-    async def of(self, source: SourceName, accounts: Sequence[str]) -> dict[str, Floor]:
+    async def of(self, source: SourceName, accounts: Sequence[str]) -> dict[str, AlertMinimum]:
         ids = [f"{source}:{account}" for account in accounts]
         found = {}
         async for doc in self._floors.find({"_id": {"$in": ids}}):
             del doc["_id"]
-            found[doc["account_id"]] = Floor(**doc)
+            found[doc["account_id"]] = AlertMinimum(**doc)
         return found
 
     @guarded
     async def replace(
-        self, source: SourceName, account_id: str, floor: Floor | None, was: Floor | None
+        self,
+        source: SourceName,
+        account_id: str,
+        floor: AlertMinimum | None,
+        was: AlertMinimum | None,
     ) -> bool:
         key = {"_id": f"{source}:{account_id}"}
         if was is None:
@@ -156,7 +160,7 @@ class MongoFloors:
         return done.matched_count == 1
 
 
-class MongoPlans:
+class MongoPlannedChanges:
     """Implements ``services.ports.PlanStore``."""
 
     def __init__(self, db: Database) -> None:

@@ -39,7 +39,7 @@ class MongoConfig:
         return done.matched_count == 1
 
 
-class MongoAudit:
+class MongoAuditEntries:
     """Implements ``services.ports.AuditLog``."""
 
     def __init__(self, db: Database) -> None:

@@ -5,14 +5,14 @@ from datetime import UTC
 from pymongo import ASCENDING, DESCENDING
 
 from services.adapters.store.anomalies import (
+    MongoAlertMinimums,
     MongoAlerts,
     MongoAnomalies,
-    MongoFloors,
-    MongoPlans,
+    MongoPlannedChanges,
 )
 from services.adapters.store.api_keys import MongoApiKeys
 from services.adapters.store.client import guarded, open_client, open_database, too_old
-from services.adapters.store.config import MongoAudit, MongoConfig
+from services.adapters.store.config import MongoAuditEntries, MongoConfig
 from services.adapters.store.costs import MongoCosts
 from services.adapters.store.deliveries import MongoDeliveries
 from services.adapters.store.migrations import migrate
@@ -22,11 +22,11 @@ from services.adapters.store.people import (
     MongoConversations,
     MongoPendingImports,
 )
-from services.adapters.store.rates import MongoRates
+from services.adapters.store.rate_budget import MongoRateBudget
 from services.adapters.store.restored import MongoRestored
 from services.adapters.store.runs import MongoRuns
 from services.adapters.store.teams import MongoTeams
-from services.adapters.store.traces import MongoTraces
+from services.adapters.store.traces import MongoErasure
 from services.ports import ServerInfo
 
 OLDEST = 6
@@ -45,21 +45,21 @@ class MongoStore:
         self.costs = MongoCosts(self._db)
         self.teams = MongoTeams(self._db)
         self.config = MongoConfig(self._db)
-        self.audit = MongoAudit(self._db)
+        self.audit_entries = MongoAuditEntries(self._db)
         self.anomalies = MongoAnomalies(self._db)
         self.runs = MongoRuns(self._db)
         self.deliveries = MongoDeliveries(self._db)
-        self.rates = MongoRates(self._db)
+        self.rate_budget = MongoRateBudget(self._db)
         self.admins = MongoAdmins(self._db)
         self.alerts = MongoAlerts(self._db)
         self.conversations = MongoConversations(self._db)
         self.cards_in_progress = MongoCardsInProgress(self._db)
-        self.floors = MongoFloors(self._db)
-        self.plans = MongoPlans(self._db)
+        self.alert_minimums = MongoAlertMinimums(self._db)
+        self.planned_changes = MongoPlannedChanges(self._db)
         self.pending_imports = MongoPendingImports(self._db)
         self.api_keys = MongoApiKeys(self._db)
         self.restored = MongoRestored(self._db)
-        self.traces = MongoTraces(self._db)
+        self.erasure = MongoErasure(self._db)
 
     @guarded
     async def prepare(self) -> None:

@@ -35,7 +35,7 @@ WITHOUT_NAMES = {"teams", "reports", "deliveries", "notification_config"}
 Doc = dict[str, Any]
 
 
-class MongoTraces:
+class MongoErasure:
     """Implements ``services.ports.TraceStore``."""
 
     def __init__(self, db: Database) -> None:

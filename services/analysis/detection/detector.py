@@ -19,13 +19,13 @@ from services.analysis.detection.baseline import (
     week_sums,
 )
 from services.analysis.detection.event import SPIKE_DAYS, Event, diffuse
+from services.analysis.detection.prefilter import columns_to_evaluate
 from services.analysis.detection.recurring_patterns import (
     RecurringSpike,
     due_charge,
     is_recurring_pattern,
     remembered,
 )
-from services.analysis.detection.prefilter import columns_to_evaluate
 from services.analysis.detection.rows import BACK_DAYS, Rows
 from services.analysis.detection.rules import LEARNING_DAYS, WINDOW, Rules
 

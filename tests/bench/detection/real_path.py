@@ -31,14 +31,14 @@ from pydantic import SecretStr
 from services.adapters.embedded_mongo.server import start_embedded
 from services.adapters.secrets import FernetBox
 from services.adapters.store import MongoStore
-from services.administration.audit_trail import Audit
+from services.administration.audit_trail import AuditTrail
 from services.administration.config import Config
 from services.analysis.detection.rules import Rules
-from services.anomalies.backtest import Backtests
-from services.anomalies.daily_detection import Detections
+from services.anomalies.backtest import Backtester
+from services.anomalies.daily_detection import DailyDetector
 from services.anomalies.history_replay import HISTORY, ReplayDay, replay_batch
 from services.anomalies.lifecycle import Anomalies
-from services.anomalies.planned_changes import Plans
+from services.anomalies.planned_changes import PlannedChanges
 from services.costs import Costs
 from services.domain import UNATTRIBUTED, Category, CostSeries, CostTable, DaySpan, SourceState
 from services.settings import SmtpSettings
@@ -132,12 +132,12 @@ async def daily_detection(url: str, accounts: int) -> None:
         names = await asyncio.get_running_loop().run_in_executor(
             pool, filled, url, database, accounts
         )
-    detections = Detections(
+    detections = DailyDetector(
         costs=store.costs,
         store=store.anomalies,
         anomalies=Anomalies(store.anomalies),
-        plans=Plans(store.plans, Audit(store.audit)),
-        floors=store.floors,
+        plans=PlannedChanges(store.planned_changes, AuditTrail(store.audit_entries)),
+        floors=store.alert_minimums,
         source="datadog",
         complete_after_hours=48,
     )
@@ -188,10 +188,10 @@ async def whole_backtest(store: MongoStore) -> None:
     span = DaySpan(FIRST, FIRST + timedelta(days=days - 1))
     parsed, decoded = cpu(lambda: json.loads(body)), cpu(lambda: rows_of(body, span))
     await fill(store, accounts, services, days)
-    audit = Audit(store.audit)
+    audit = AuditTrail(store.audit_entries)
     box = FernetBox(SecretStr("k" * 20), Path(), key_file_allowed=False)
     source = FakeCosts([])
-    backtests = Backtests(
+    backtests = Backtester(
         costs=Costs(source, store.costs, 48),
         store=store.costs,
         teams=Teams(store.teams, audit, source="datadog"),

@@ -15,7 +15,7 @@ from services.adapters.store.client import Database, guarded
 WINDOW_SECONDS = 61
 
 
-class MongoRates:
+class MongoRateBudget:
     """Implements ``services.ports.RateBudget``."""
 
     def __init__(self, db: Database) -> None:
