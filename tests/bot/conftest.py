@@ -1,4 +1,4 @@
-"""The Teams door alone: its endpoint behind aiohttp, with a turn of the test's own."""
+"""The Teams interface alone: its endpoint behind aiohttp, with a turn of the test's own."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -49,8 +49,8 @@ class Clock:
 
 
 @dataclass
-class Door:
-    """The door and what drives it."""
+class Harness:
+    """The endpoint and what drives it."""
 
     sim: TeamsSim
     clock: Clock
@@ -66,7 +66,7 @@ async def opened(
     authenticated: bool = True,
     turn_timeout: float = 8.0,
     **settings: str,
-) -> AsyncIterator[Door]:
+) -> AsyncIterator[Harness]:
     """The endpoint with a turn, and a simulator that knows its address."""
     waits: list[float] = []
     set_on_retry_hooks([lambda details: waits.append(details.wait_for)])
@@ -90,7 +90,7 @@ async def opened(
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         host, port = runner.addresses[0][:2]
         sim.bot_url = f"http://{host}:{port}"
-        yield Door(sim, clock, connector, waits)
+        yield Harness(sim, clock, connector, waits)
         await runner.cleanup()
         await background.drain(5)
         await sign_in.aclose()

@@ -6,40 +6,42 @@ import time
 import pytest
 
 from bot.connector import ConnectorError, Window
-from tests.bot.conftest import RETRY_SECONDS, Door, echo, opened
+from tests.bot.conftest import RETRY_SECONDS, Harness, echo, opened
 from tests.servers.teams import Fault
 
 CARD = {"type": "message", "attachments": []}
 
 
-async def sent(door: Door, text: str = "x", conversation: str = "a:ana") -> str:
-    return await door.connector.send(door.sim.url, conversation, {"type": "message", "text": text})
+async def sent(harness: Harness, text: str = "x", conversation: str = "a:ana") -> str:
+    return await harness.connector.send(
+        harness.sim.url, conversation, {"type": "message", "text": text}
+    )
 
 
 @pytest.mark.parametrize("status", [412, 429, 502, 503, 504])
 async def test_a_status_that_may_pass_is_tried_again(status: int) -> None:
-    async with opened(echo) as door:
-        door.sim.faults.append(Fault(status=status, times=2))
-        assert await sent(door)
-        assert [call[2] for call in door.sim.calls] == [status, status, 201]
-        assert len(door.sim.messages) == 1
+    async with opened(echo) as harness:
+        harness.sim.faults.append(Fault(status=status, times=2))
+        assert await sent(harness)
+        assert [call[2] for call in harness.sim.calls] == [status, status, 201]
+        assert len(harness.sim.messages) == 1
 
 
 async def test_the_wait_that_teams_names_is_kept() -> None:
-    async with opened(echo) as door:
-        door.sim.faults.append(Fault(status=429, headers={"Retry-After": "1"}))
+    async with opened(echo) as harness:
+        harness.sim.faults.append(Fault(status=429, headers={"Retry-After": "1"}))
         began = time.monotonic()
-        await sent(door)
+        await sent(harness)
         assert time.monotonic() - began >= 1
-        assert [1 <= wait <= 2 for wait in door.waits] == [True]
+        assert [1 <= wait <= 2 for wait in harness.waits] == [True]
 
 
 async def test_a_longer_wait_than_a_message_is_worth_is_an_error_at_once() -> None:
-    async with opened(echo) as door:
-        door.sim.faults.append(Fault(status=429, headers={"Retry-After": "31"}))
+    async with opened(echo) as harness:
+        harness.sim.faults.append(Fault(status=429, headers={"Retry-After": "31"}))
         with pytest.raises(ConnectorError, match="429") as caught:
-            await sent(door)
-        assert len(door.sim.calls) == 1
+            await sent(harness)
+        assert len(harness.sim.calls) == 1
         assert not caught.value.permanent
 
 
@@ -58,48 +60,50 @@ async def test_a_longer_wait_than_a_message_is_worth_is_an_error_at_once() -> No
 async def test_other_refusals_are_final_and_say_what_they_mean(
     status: int, code: str, gone: str | None
 ) -> None:
-    async with opened(echo) as door:
-        door.sim.faults.append(Fault(status=status, code=code, times=9))
+    async with opened(echo) as harness:
+        harness.sim.faults.append(Fault(status=status, code=code, times=9))
         with pytest.raises(ConnectorError, match=str(status)) as caught:
-            await sent(door)
-        assert len(door.sim.calls) == 1
+            await sent(harness)
+        assert len(harness.sim.calls) == 1
         assert (caught.value.gone, caught.value.permanent) == (gone, True)
 
 
 @pytest.mark.parametrize("shown", [True, False])
 async def test_a_message_whose_fate_is_unknown_is_not_sent_again(shown: bool) -> None:
-    async with opened(echo) as door:
-        door.sim.faults.append(Fault(drop=True, shown=shown))
+    async with opened(echo) as harness:
+        harness.sim.faults.append(Fault(drop=True, shown=shown))
         with pytest.raises(ConnectorError) as caught:
-            await sent(door)
+            await sent(harness)
         assert caught.value.fate_unknown
-        assert len(door.sim.messages) == shown
+        assert len(harness.sim.messages) == shown
 
 
 async def test_an_update_is_repeated_after_a_lost_connection() -> None:
-    async with opened(echo) as door:
-        activity_id = await sent(door)
-        door.sim.faults.append(Fault(drop=True, method="PUT", times=2))
-        await door.connector.update(door.sim.url, "a:ana", activity_id, {"type": "message"})
-        assert door.sim.messages[activity_id].version == 2
+    async with opened(echo) as harness:
+        activity_id = await sent(harness)
+        harness.sim.faults.append(Fault(drop=True, method="PUT", times=2))
+        await harness.connector.update(harness.sim.url, "a:ana", activity_id, {"type": "message"})
+        assert harness.sim.messages[activity_id].version == 2
 
 
 async def test_a_service_that_is_away_is_tried_again_and_then_told() -> None:
-    async with opened(echo) as door:
+    async with opened(echo) as harness:
         with pytest.raises(ConnectorError, match="cannot be reached") as caught:
-            await door.connector.send("http://127.0.0.1:1", "a:x", {"type": "message"})
+            await harness.connector.send("http://127.0.0.1:1", "a:x", {"type": "message"})
         assert not caught.value.fate_unknown
         waits = [RETRY_SECONDS * factor for factor in (1, 2, 4, 8)]
         jitter = RETRY_SECONDS * 0.4
-        assert len(door.waits) == len(waits)
-        assert all(0 <= got - wait <= jitter for got, wait in zip(door.waits, waits, strict=True))
+        assert len(harness.waits) == len(waits)
+        assert all(
+            0 <= got - wait <= jitter for got, wait in zip(harness.waits, waits, strict=True)
+        )
 
 
 async def test_messages_of_one_conversation_keep_their_order_under_faults() -> None:
-    async with opened(echo) as door:
-        door.sim.faults.append(Fault(status=429, times=3))
-        await asyncio.gather(*(sent(door, str(i)) for i in range(6)))
-        assert [message.text for message in door.sim.messages.values()] == list("012345")
+    async with opened(echo) as harness:
+        harness.sim.faults.append(Fault(status=429, times=3))
+        await asyncio.gather(*(sent(harness, str(i)) for i in range(6)))
+        assert [message.text for message in harness.sim.messages.values()] == list("012345")
 
 
 async def test_no_window_lets_more_through_than_teams_allows() -> None:

@@ -73,20 +73,22 @@ async def test_a_forged_token_is_401_and_begins_no_turn(name: str) -> None:
     async def turn(context: TurnContext) -> None:
         turns.append(context.activity.text)
 
-    async with opened(turn) as door:
-        answer = await door.sim.post(door.sim.activity("message"), FORGED[name](door.sim))
+    async with opened(turn) as harness:
+        answer = await harness.sim.post(harness.sim.activity("message"), FORGED[name](harness.sim))
         assert answer.status == 401
         assert turns == []
-        assert (await door.sim.say("hello")).status == 201
+        assert (await harness.sim.say("hello")).status == 201
         assert turns == ["hello"]
 
 
 @pytest.mark.parametrize("skew", [-280, 280])
 async def test_five_minutes_of_skew_are_fine(skew: int) -> None:
-    async with opened(echo) as door:
+    async with opened(echo) as harness:
         now = int(time.time())
-        token = door.sim.token(exp=now + skew, nbf=now + skew - 600)
-        answer = await door.sim.post(door.sim.activity("message", text="x"), f"Bearer {token}")
+        token = harness.sim.token(exp=now + skew, nbf=now + skew - 600)
+        answer = await harness.sim.post(
+            harness.sim.activity("message", text="x"), f"Bearer {token}"
+        )
         assert answer.status == 201
 
 
@@ -96,55 +98,55 @@ async def test_five_minutes_of_skew_are_fine(skew: int) -> None:
     ids=["not endorsed", "no channel", "no service url", "empty service url"],
 )
 async def test_an_activity_that_the_token_does_not_cover_is_401(change: dict[str, Any]) -> None:
-    async with opened(echo) as door:
-        activity = {**door.sim.activity("message", text="x"), **change}
-        assert (await door.sim.post(activity)).status == 401
-        assert door.sim.messages == {}
+    async with opened(echo) as harness:
+        activity = {**harness.sim.activity("message", text="x"), **change}
+        assert (await harness.sim.post(activity)).status == 401
+        assert harness.sim.messages == {}
 
 
 async def test_a_key_without_endorsements_is_no_key() -> None:
-    async with opened(echo) as door:
-        door.sim.endorsements = None
-        assert (await door.sim.say("x")).status == 401
+    async with opened(echo) as harness:
+        harness.sim.endorsements = None
+        assert (await harness.sim.say("x")).status == 401
 
 
 async def test_another_tenant_is_403() -> None:
-    async with opened(echo) as door:
-        assert (await door.sim.say("x", STRANGER)).status == 403
-        activity = door.sim.activity("message", text="x")
+    async with opened(echo) as harness:
+        assert (await harness.sim.say("x", STRANGER)).status == 403
+        activity = harness.sim.activity("message", text="x")
         del activity["channelData"], activity["conversation"]["tenantId"]
-        assert (await door.sim.post(activity)).status == 403
+        assert (await harness.sim.post(activity)).status == 403
 
 
 async def test_new_keys_are_fetched_when_a_token_names_one_and_at_most_once_a_minute() -> None:
-    async with opened(echo) as door:
+    async with opened(echo) as harness:
         for _ in range(3):
-            assert (await door.sim.say("x")).status == 201
-        assert door.sim.key_fetches == 1
-        door.sim.rotate()
-        assert (await door.sim.say("x")).status == 401
-        door.clock.seconds += 61
-        assert (await door.sim.say("x")).status == 201
-        assert door.sim.key_fetches == 2
-        door.sim.kid = "unknown"
+            assert (await harness.sim.say("x")).status == 201
+        assert harness.sim.key_fetches == 1
+        harness.sim.rotate()
+        assert (await harness.sim.say("x")).status == 401
+        harness.clock.seconds += 61
+        assert (await harness.sim.say("x")).status == 201
+        assert harness.sim.key_fetches == 2
+        harness.sim.kid = "unknown"
         for _ in range(5):
-            assert (await door.sim.say("x")).status == 401
-        assert door.sim.key_fetches == 2
+            assert (await harness.sim.say("x")).status == 401
+        assert harness.sim.key_fetches == 2
 
 
 async def test_keys_that_cannot_be_fetched_refuse_and_do_not_break() -> None:
     async with opened(
         echo, TO_BOT_FROM_CHANNEL_OPENID_METADATA_URL="http://127.0.0.1:1/openid"
-    ) as door:
-        assert (await door.sim.say("x")).status == 401
+    ) as harness:
+        assert (await harness.sim.say("x")).status == 401
 
 
 async def test_parallel_first_requests_fetch_the_keys_once() -> None:
-    async with opened(echo) as door:
-        answers = await asyncio.gather(*(door.sim.say(f"{i}") for i in range(8)))
+    async with opened(echo) as harness:
+        answers = await asyncio.gather(*(harness.sim.say(f"{i}") for i in range(8)))
         assert {answer.status for answer in answers} == {201}
-        assert door.sim.key_fetches == 1
-        assert door.sim.tokens_given == 1
+        assert harness.sim.key_fetches == 1
+        assert harness.sim.tokens_given == 1
 
 
 @pytest.mark.parametrize(
@@ -164,10 +166,10 @@ async def test_parallel_first_requests_fetch_the_keys_once() -> None:
     ids=["none", "cut", "list", "null", "text", "empty", "deep", "types", "binary", "large"],
 )
 async def test_what_is_no_activity_is_refused(data: bytes, status: int) -> None:
-    async with opened(echo) as door:
-        headers = {"Authorization": f"Bearer {door.sim.token()}"}
-        async with door.sim._http.post(
-            f"{door.sim.bot_url}/api/messages", data=data, headers=headers
+    async with opened(echo) as harness:
+        headers = {"Authorization": f"Bearer {harness.sim.token()}"}
+        async with harness.sim._http.post(
+            f"{harness.sim.bot_url}/api/messages", data=data, headers=headers
         ) as answer:
             assert answer.status == status
 
@@ -188,8 +190,8 @@ async def test_what_is_no_activity_is_refused(data: bytes, status: int) -> None:
     ids=range(9),
 )
 async def test_an_odd_activity_is_never_a_server_error(change: dict[str, Any]) -> None:
-    async with opened(echo) as door:
-        answer = await door.sim.post({**door.sim.activity("message", text="x"), **change})
+    async with opened(echo) as harness:
+        answer = await harness.sim.post({**harness.sim.activity("message", text="x"), **change})
         assert answer.status < 500
 
 
@@ -203,14 +205,14 @@ async def test_an_activity_that_comes_twice_is_one_turn() -> None:
             response = InvokeResponse(status=200, body={"n": len(turns)})
             await context.send_activity(Activity(type="invokeResponse", value=response))
 
-    async with opened(slow) as door:
-        activity = door.sim.activity("invoke", name="x", value={})
-        answers = await asyncio.gather(*(door.sim.post(activity) for _ in range(3)))
+    async with opened(slow) as harness:
+        activity = harness.sim.activity("invoke", name="x", value={})
+        answers = await asyncio.gather(*(harness.sim.post(activity) for _ in range(3)))
         assert len(turns) == 1
         assert [answer.body for answer in answers] == [{"n": 1}] * 3
-        later = await door.sim.post(activity)
+        later = await harness.sim.post(activity)
         assert later.body == {"n": 1}
-        await door.sim.post(door.sim.activity("invoke", name="x", value={}))
+        await harness.sim.post(harness.sim.activity("invoke", name="x", value={}))
         assert len(turns) == 2
 
 
@@ -220,14 +222,14 @@ async def test_a_turn_that_breaks_is_no_server_error_and_the_next_one_works() ->
             raise KeyError("on purpose")
         await echo(context)
 
-    async with opened(broken) as door:
-        assert (await door.sim.say("break")).status == 201
-        assert (await door.sim.say("x")).replies[0].text == "echo x"
+    async with opened(broken) as harness:
+        assert (await harness.sim.say("break")).status == 201
+        assert (await harness.sim.say("x")).replies[0].text == "echo x"
 
 
 async def test_local_mode_answers_only_towards_this_machine() -> None:
-    async with opened(echo, authenticated=False) as door:
-        assert (await door.sim.say("x")).replies[0].text == "echo x"
+    async with opened(echo, authenticated=False) as harness:
+        assert (await harness.sim.say("x")).replies[0].text == "echo x"
         for url in (
             "https://evil.example.com",
             "http://127.0.0.1@evil.example.com",
@@ -236,15 +238,15 @@ async def test_local_mode_answers_only_towards_this_machine() -> None:
             "",
             None,
         ):
-            activity = {**door.sim.activity("message", text="x"), "serviceUrl": url}
-            assert (await door.sim.post(activity)).status == 403
+            activity = {**harness.sim.activity("message", text="x"), "serviceUrl": url}
+            assert (await harness.sim.post(activity)).status == 403
 
 
 async def test_a_wrong_secret_is_no_server_error() -> None:
-    async with opened(echo, MicrosoftAppPassword="wrong") as door:
-        assert (await door.sim.say("x")).status == 201
-        assert door.sim.messages == {}
-        assert door.sim.tokens_given == 1
+    async with opened(echo, MicrosoftAppPassword="wrong") as harness:
+        assert (await harness.sim.say("x")).status == 201
+        assert harness.sim.messages == {}
+        assert harness.sim.tokens_given == 1
 
 
 async def test_a_managed_identity_gives_the_token() -> None:
@@ -254,7 +256,7 @@ async def test_a_managed_identity_gives_the_token() -> None:
             MicrosoftAppType="UserAssignedMSI",
             IDENTITY_ENDPOINT=f"{identity.url}/msi",
             IDENTITY_HEADER="msi-header",
-        ) as door:
-            assert (await door.sim.say("x", ANA)).replies[0].text == "echo x"
-            assert (await door.sim.say("y", ANA)).replies[0].text == "echo y"
+        ) as harness:
+            assert (await harness.sim.say("x", ANA)).replies[0].text == "echo x"
+            assert (await harness.sim.say("y", ANA)).replies[0].text == "echo y"
         assert identity.tokens_given == 1

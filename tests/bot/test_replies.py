@@ -1,6 +1,5 @@
 """Where a reply is shown: on the pressed card, on the card that says "working", or anew."""
 
-import asyncio
 import itertools
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -9,7 +8,7 @@ import pytest
 import pytest_asyncio
 
 from bot.cards_in_progress import DONE
-from bot.replies import ACK_SECONDS, Replies
+from bot.replies import Replies
 from bot.turn import Reply, Turn
 from cards import general
 from services.domain import Conversation, Person
@@ -155,14 +154,11 @@ async def test_what_teams_does_not_take_now_is_shown_later_and_once(
     )
 
 
-async def test_a_turn_ends_though_the_answer_and_teams_are_slow(
+async def test_a_turn_ends_though_teams_is_slow(
     here: World, card: Message, replies: Replies
 ) -> None:
-    here.sim.faults.append(Fault(delay=2.0, usual=True, method="PUT"))
-    loop = asyncio.get_running_loop()
-    began = loop.time()
+    here.sim.faults.append(Fault(delay=5.0, usual=True, method="PUT"))
     await replies.show(turn_on(here, card), ANSWER)
-    assert loop.time() - began < 2 * ACK_SECONDS
-    assert card.version == 1
+    assert card.version == 1  # the turn has ended before the card is shown
     await here.quiet()
     assert card.text == "The answer."
