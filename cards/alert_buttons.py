@@ -16,10 +16,10 @@ viewer elsewhere.
 """
 
 
-def alert_buttons(news: AnomalyContent, audience: Audience) -> list[Element]:
+def alert_buttons(content: AnomalyContent, audience: Audience) -> list[Element]:
     """Buttons to answer an open anomaly, or to reopen an answered one."""
-    anomaly = news.anomaly
-    explain = [execute("Explain", "explain", {"team": news.team.id})] if news.team else []
+    anomaly = content.anomaly
+    explain = [execute("Explain", "explain", {"team": content.team.id})] if content.team else []
     if anomaly.status == "ended" or audience == "nobody":
         return explain
     if anomaly.status != "open":
@@ -27,8 +27,8 @@ def alert_buttons(news: AnomalyContent, audience: Audience) -> list[Element]:
         if audience == "member":
             return [*([] if is_for_admins(anomaly) else reopen), *explain]
         # An offer's long button and two more would not fit a phone.
-        others = reopen if news.offer else [*reopen, *explain]
-        return [*_alert_minimum_buttons(news, audience), *others]
+        others = reopen if content.offer else [*reopen, *explain]
+        return [*_alert_minimum_buttons(content, audience), *others]
     week = _answer("Snooze 7 days", anomaly, "snoozed", days="7")
     expected = _answer("Expected", anomaly, "expected")
     not_an_anomaly = _answer("Not an anomaly", anomaly, "not_an_anomaly")
@@ -52,18 +52,18 @@ def _admins_only(audience: Audience) -> str:
     return "" if audience == "admin" else " (admins)"
 
 
-def _alert_minimum_buttons(news: AnomalyContent, audience: Audience) -> list[Element]:
+def _alert_minimum_buttons(content: AnomalyContent, audience: Audience) -> list[Element]:
     """Raises the account's alert minimum, or undoes that."""
-    anomaly, admins_only = news.anomaly, _admins_only(audience)
+    anomaly, admins_only = content.anomaly, _admins_only(audience)
     if anomaly.status != "too_small":
         return []
-    if (offer := news.offer) is not None:
+    if (offer := content.offer) is not None:
         title = f"Raise the minimum to {set_amount(offer.amount, anomaly.currency)}{admins_only}"
         data = {"anomaly": anomaly.id, "value": f"{offer.amount:f}"}
         return [execute(title, "floor.raise", data)]
-    if news.floor is None:
+    if content.floor is None:
         return []
-    data = {"anomaly": anomaly.id, "entry": news.floor.entry}
+    data = {"anomaly": anomaly.id, "entry": content.floor.entry}
     return [execute(f"Undo the minimum{admins_only}", "floor.undo", data)]
 
 

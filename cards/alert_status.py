@@ -16,12 +16,12 @@ MARKS = {
 }
 
 
-def alert_status(news: AnomalyContent, excess: Decimal, growth: str) -> Element:
+def alert_status(content: AnomalyContent, excess: Decimal, growth: str) -> Element:
     """Red while the anomaly is open. ``excess`` and ``growth`` are as printed on the card."""
-    anomaly = news.anomaly
+    anomaly = content.anomaly
     amount = money(excess, anomaly.currency)
     if anomaly.status == "open":
-        return box([crossing(_open_words(news, amount))], "attention")
+        return box([crossing(_open_words(content, amount))], "attention")
     if anomaly.status == "ended":
         last = anomaly.end or anomaly.start
         days = plural((last - anomaly.start).days + 1, "day")
@@ -30,17 +30,17 @@ def alert_status(news: AnomalyContent, excess: Decimal, growth: str) -> Element:
         return box([text(MARKS[anomaly.status], weight="Bolder")])
     if anomaly.answer.by_id == BY_PLANNED_CHANGE and anomaly.status == "expected":
         return box([text(bold("PLANNED"), _planned_words(anomaly.answer, growth))])
-    effect = _effect(news, anomaly.answer)
+    effect = _effect(content, anomaly.answer)
     words = text(bold(MARKS[anomaly.status]), _resolved_words(anomaly, anomaly.answer))
     return box([words, *([note(effect)] if effect else [])])
 
 
-def _open_words(news: AnomalyContent, amount: str) -> str:
-    if news.grown_from is not None:
-        return f"GROWN from {money(news.grown_from, news.anomaly.currency)} to {amount}"
-    if news.has_reopened:
+def _open_words(content: AnomalyContent, amount: str) -> str:
+    if content.grown_from is not None:
+        return f"GROWN from {money(content.grown_from, content.anomaly.currency)} to {amount}"
+    if content.has_reopened:
         return "OPEN AGAIN"
-    return "ABOVE THRESHOLD" if news.anomaly.kind == "threshold" else "NEW ANOMALY"
+    return "ABOVE THRESHOLD" if content.anomaly.kind == "threshold" else "NEW ANOMALY"
 
 
 def _planned_words(answer: Answer, growth: str) -> str:
@@ -81,11 +81,11 @@ def _daily_level(anomaly: Anomaly) -> str:
     return f" {round_money(anomaly.usage / days, anomaly.currency)} a day"
 
 
-def _effect(news: AnomalyContent, answer: Answer) -> str:
+def _effect(content: AnomalyContent, answer: Answer) -> str:
     """Which later alerts the answer changes, exactly."""
-    anomaly = news.anomaly
+    anomaly = content.anomaly
     if anomaly.status == "too_small":
-        return _alert_minimum_words(news)
+        return _alert_minimum_words(content)
     if anomaly.status == "snoozed":
         return "You'll be alerted again then if the anomaly is still open."
     if anomaly.status == "accepted" and anomaly.kind != "threshold":
@@ -101,10 +101,10 @@ def _effect(news: AnomalyContent, answer: Answer) -> str:
     )
 
 
-def _alert_minimum_words(news: AnomalyContent) -> str:
+def _alert_minimum_words(content: AnomalyContent) -> str:
     """Offers to raise the account's alert minimum, or says that it has been raised."""
-    currency = news.anomaly.currency
-    if (offer := news.offer) is not None:
+    currency = content.anomaly.currency
+    if (offer := content.offer) is not None:
         alerts = (
             "the last alert"
             if offer.hidden == offer.alerts == 1
@@ -114,7 +114,7 @@ def _alert_minimum_words(news: AnomalyContent) -> str:
             f"Raise the alert minimum from {set_amount(offer.current, currency)} to "
             f"{set_amount(offer.amount, currency)}? It would have hidden {alerts} for this account."
         )
-    if (minimum := news.floor) is not None:
+    if (minimum := content.floor) is not None:
         return (
             f"Alert minimum for this account: {set_amount(minimum.amount, currency)}, set by "
             f"{plain(minimum.by, 60)}, {clock_time(minimum.at)}. Anomalies below it are listed "

@@ -32,74 +32,74 @@ READ_ONLY_NOTES = {
 }
 
 
-def alert_card(news: AnomalyContent, audience: Audience = "everybody") -> Element:
+def alert_card(content: AnomalyContent, audience: Audience = "everybody") -> Element:
     """What happened and buttons to answer it, or who answered."""
-    figures = news.figures
-    excess = alert_excess(news)
-    read_only = READ_ONLY_NOTES.get(audience) if news.anomaly.status != "ended" else None
+    figures = content.figures
+    excess = alert_excess(content)
+    read_only = READ_ONLY_NOTES.get(audience) if content.anomaly.status != "ended" else None
     return card(
         [
-            sample_notice(news.sample),
-            alert_status(news, excess, _actual_growth(news)),
-            heading(_title(news)),
-            *_amounts(news, excess),
-            _owner(news),
+            sample_notice(content.sample),
+            alert_status(content, excess, _actual_growth(content)),
+            heading(_title(content)),
+            *_amounts(content, excess),
+            _owner(content),
             *(week_chart(figures.week, figures.currency) if figures and figures.week else []),
             note(read_only) if read_only else None,
         ],
-        alert_buttons(news, audience),
-        summary=f"{_title(news)}: {money(excess, news.anomaly.currency)}",
+        alert_buttons(content, audience),
+        summary=f"{_title(content)}: {money(excess, content.anomaly.currency)}",
     )
 
 
-def alert_excess(news: AnomalyContent) -> Decimal:
+def alert_excess(content: AnomalyContent) -> Decimal:
     """The excess as printed: the difference of the amounts beside it, where there are any."""
-    figures = news.figures
-    if figures is None or not _compares_its_month(news):
-        return news.anomaly.excess
+    figures = content.figures
+    if figures is None or not _compares_its_month(content):
+        return content.anomaly.excess
     return moved(figures.usage_current, figures.usage_previous)
 
 
-def _compares_its_month(news: AnomalyContent) -> bool:
+def _compares_its_month(content: AnomalyContent) -> bool:
     """Whether the figures compare the month of a threshold anomaly."""
-    figures = news.figures
+    figures = content.figures
     return (
-        news.anomaly.kind == "threshold"
+        content.anomaly.kind == "threshold"
         and figures is not None
-        and figures.window.current.first == news.anomaly.start
+        and figures.window.current.first == content.anomaly.start
     )
 
 
-def _actual_growth(news: AnomalyContent) -> str:
+def _actual_growth(content: AnomalyContent) -> str:
     """How much usage has grown since the month before, in percent."""
-    figures = news.figures
-    if figures is None or not _compares_its_month(news):
+    figures = content.figures
+    if figures is None or not _compares_its_month(content):
         return ""
     return percent_of(figures.usage_current, figures.usage_previous)
 
 
-def _title(news: AnomalyContent) -> str:
-    anomaly = news.anomaly
-    name = plain(news.team.team_name, 60) if news.team else "Account"
+def _title(content: AnomalyContent) -> str:
+    anomaly = content.anomaly
+    name = plain(content.team.team_name, 60) if content.team else "Account"
     return f"{name} {anomaly.account_id}: {plain(anomaly.service, 60)}"
 
 
-def _amounts(news: AnomalyContent, excess: Decimal) -> list[Element]:
-    anomaly = news.anomaly
+def _amounts(content: AnomalyContent, excess: Decimal) -> list[Element]:
+    anomaly = content.anomaly
     amount = bold(money(excess, anomaly.currency))
     if anomaly.kind == "threshold":
-        return _threshold_amounts(news, amount)
+        return _threshold_amounts(content, amount)
     since = f" more than expected since {weekday(anomaly.start)}"
-    return [text(amount, since), *_event_amounts(news)]
+    return [text(amount, since), *_event_amounts(content)]
 
 
-def _threshold_amounts(news: AnomalyContent, amount: Element) -> list[Element]:
+def _threshold_amounts(content: AnomalyContent, amount: Element) -> list[Element]:
     """Usage of the month compared with the month before."""
-    anomaly, figures = news.anomaly, news.figures
-    if figures is None or not _compares_its_month(news):
+    anomaly, figures = content.anomaly, content.figures
+    if figures is None or not _compares_its_month(content):
         return [text(f"Usage in {anomaly.start:%B %Y}: ", amount, " above the month before")]
     now, before = period_names(figures.window)
-    growth = _actual_growth(news)
+    growth = _actual_growth(content)
     usage = money(figures.usage_current, figures.currency)
     previous_usage = money(figures.usage_previous, figures.currency)
     return [
@@ -115,9 +115,9 @@ def _threshold_amounts(news: AnomalyContent, amount: Element) -> list[Element]:
     ]
 
 
-def _event_amounts(news: AnomalyContent) -> list[Element]:
+def _event_amounts(content: AnomalyContent) -> list[Element]:
     """What was spent and expected during a detected anomaly, and what drove it."""
-    anomaly, figures = news.anomaly, news.figures
+    anomaly, figures = content.anomaly, content.figures
     last = anomaly.end or anomaly.last or anomaly.start
     lines = []
     if anomaly.usage is not None:
@@ -133,7 +133,7 @@ def _event_amounts(news: AnomalyContent) -> list[Element]:
     return lines
 
 
-def _owner(news: AnomalyContent) -> Element:
-    team = news.team
+def _owner(content: AnomalyContent) -> Element:
+    team = content.team
     owner = f"Owner {plain(team.team_email, 80)}" if team else "No team owns this account"
-    return note(f"{owner} · raised {clock_time(news.anomaly.raised_at)}")
+    return note(f"{owner} · raised {clock_time(content.anomaly.raised_at)}")

@@ -73,14 +73,14 @@ def anomaly_list(
     )
 
 
-def anomaly_digest(news: DigestContent) -> Element:
+def anomaly_digest(content: DigestContent) -> Element:
     """Anomalies that get no card of their own this hour."""
-    shown = news.lines[:MAX_DIGEST_LINES]
-    more = len(news.lines) - len(shown)
+    shown = content.lines[:MAX_DIGEST_LINES]
+    more = len(content.lines) - len(shown)
     return card(
         [
-            sample_notice(news.sample),
-            *_digest_head(news),
+            sample_notice(content.sample),
+            *_digest_head(content),
             _table(shown),
             note(f"and {more:,} more") if more > 0 else None,
         ],
@@ -88,17 +88,17 @@ def anomaly_digest(news: DigestContent) -> Element:
     )
 
 
-def _digest_head(news: DigestContent) -> list[Element]:
-    if not news.together:
+def _digest_head(content: DigestContent) -> list[Element]:
+    if not content.together:
         return [
-            heading(plural(len(news.lines), "more anomaly", "more anomalies")),
+            heading(plural(len(content.lines), "more anomaly", "more anomalies")),
             note("Grouped in one message because there were many at once."),
         ]
-    first = min(news.lines, key=lambda line: line.anomaly.start).anomaly
+    first = min(content.lines, key=lambda line: line.anomaly.start).anomaly
     return [
         box([crossing("NEW ANOMALY")], "attention"),
         heading(
-            f"{len(news.lines):,} accounts at once: {plain(first.service, 60)} "
+            f"{len(content.lines):,} accounts at once: {plain(first.service, 60)} "
             f"since {day(first.start)}"
         ),
         note("Often a price change, or something that the accounts share."),

@@ -151,23 +151,23 @@ def run_details(
     return card([*head, *_failures(failures, MAX_DETAILED_FAILURES)])
 
 
-def run_trouble(news: RunContent) -> Element:
+def run_trouble(content: RunContent) -> Element:
     """Alerts about a run that failed, wholly or in part, and about its recovery."""
-    run, sample = news.run, sample_notice(news.sample)
-    if news.failed and run.state in {RunState.DONE, RunState.EXPIRED}:
-        failures = _failures(news.failed, MAX_FAILURES)
-        actions = [_retry_button(run, len(news.failed)), _status_button()]
-        total = news.sent + len(news.failed)
-        title = f"{run.period}: {news.sent:,} of {total:,} emails sent"
+    run, sample = content.run, sample_notice(content.sample)
+    if content.failed and run.state in {RunState.DONE, RunState.EXPIRED}:
+        failures = _failures(content.failed, MAX_FAILURES)
+        actions = [_retry_button(run, len(content.failed)), _status_button()]
+        total = content.sent + len(content.failed)
+        title = f"{run.period}: {content.sent:,} of {total:,} emails sent"
         return card([sample, heading(title), *failures], actions)
     if run.state is RunState.DONE:
         words = text(bold(run.period), " was completed after all.")
         return card([sample, words], [_status_button()])
     reason = sentence(run.last_error) if run.last_error else ""
-    if news.waiting:
-        total = news.sent + len(news.failed) + news.waiting
-        sent = f"{news.sent:,} of {total:,} emails sent"
-        title = f"{run.period}: {sent}, {news.waiting:,} waiting"
+    if content.waiting:
+        total = content.sent + len(content.failed) + content.waiting
+        sent = f"{content.sent:,} of {total:,} emails sent"
+        title = f"{run.period}: {sent}, {content.waiting:,} waiting"
         stalled = "No email has been sent for a while. Sending is retried automatically."
         return card(
             [sample, heading(title), text(f"{reason} {stalled}".strip())], [_status_button()]
