@@ -159,6 +159,6 @@ async def looks_into_the_history(page: Page) -> None:
     await page.chat(PERSONAL)
     await page.say("history")
     history = await page.see("Changes", "expected")
-    for change in ("Checkout", "Search", "Payments", "Warehouse", "20% > 60%", "expected"):
+    for change in ("Checkout", "Search", "Payments", "Warehouse", "20% → 60%", "expected"):
         assert change in history
     await page.shot("history")
