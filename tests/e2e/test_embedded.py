@@ -25,8 +25,8 @@ from tests.conftest import ROOT
 USER = """
 import asyncio, sys
 from pathlib import Path
-from services.adapters.embedded import start_embedded
-from services.errors import AgentError
+from services.adapters.embedded_mongo.server import start_embedded
+from services.domain.errors import AgentError
 async def main():
     async with start_embedded(Path(sys.argv[1])) as mongo:
         print(mongo.url, flush=True)

@@ -245,7 +245,7 @@ OUTBOX = """
 import asyncio, resource, sys
 from pathlib import Path
 from services.adapters.outbox import OutboxTransport
-from services.errors import MailConnectError
+from services.domain.errors import MailConnectError
 async def main():
     connection = await OutboxTransport(Path(sys.argv[1])).connect()
     raw = (b"Message-ID: <a@b>\\r\\nDate: Tue, 24 Nov 2026 09:00:00 +0000\\r\\nTo: a@example.org\\r\\n"

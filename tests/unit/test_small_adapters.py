@@ -132,7 +132,7 @@ async def test_the_ticker_ticks_on_when_the_clock_of_the_machine_is_set_back() -
 
 
 def test_a_process_that_has_ended_is_surely_gone_and_others_are_not() -> None:
-    code = "from services.adapters.processes import worker_name; print(worker_name())"
+    code = "from services.adapters.worker_identity import worker_name; print(worker_name())"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path.cwd()
     )
