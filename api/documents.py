@@ -32,7 +32,7 @@ async def docs(call: Call) -> web.StreamResponse:
 @endpoints("get", "/metrics", None, query=None, other_types={METRICS_TYPE: TEXT})
 async def metrics(call: Call) -> web.StreamResponse:
     """Metrics for Prometheus. None names a team, an account or a person."""
-    facts = await call.services.operations.metrics_snapshot.facts(call.now)
+    facts = await call.services.watch.facts(call.now)
     return web.Response(
         body=call.services.metrics.exposition(facts),
         headers={"Content-Type": f"{METRICS_TYPE}; version=1.0.0; charset=utf-8"},
