@@ -61,7 +61,7 @@ from services.administration.audit_trail import AuditTrail
 from services.administration.config import Config
 from services.administration.conversations import Conversations
 from services.administration.roles import Roles
-from services.alerts import Alerts
+from services.alerts import AlertRounds
 from services.alerts.run_trouble import RunTrouble
 from services.anomalies.backtest import Backtester
 from services.anomalies.listing import AnomalyList
@@ -108,7 +108,7 @@ class Agent:
     """What the clock does at each tick, for whoever brings a clock of its own."""
     roles: Roles
     cards_in_progress: CardsInProgress
-    alerts: Alerts
+    alerts: AlertRounds
     guard: Guard
 
 
@@ -221,7 +221,7 @@ def _wire(settings: Settings, outside: Outside, mail_sample_data: bool) -> Agent
     bot_tokens = outside.sign_in.for_bot(settings.teams_app)
     connector = Connector(outside.http, bot_tokens, pace=outside.pace)
     notifier = TeamsNotifier(connector)
-    alerts = Alerts(
+    alerts = AlertRounds(
         alerts=store.alerts,
         anomalies=store.anomalies,
         conversations=store.conversations,

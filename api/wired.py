@@ -15,7 +15,7 @@ from services.operations.health import Health
 from services.operations.metrics_snapshot import MetricsReader
 from services.ports import Clock
 from services.reports.previews import ReportPreviewer
-from services.runs.requests import Runs
+from services.runs.requests import RunRequests
 from services.teams.teams import Teams
 
 
@@ -59,7 +59,7 @@ class ApiServices:
     show: Callable[[Anomaly], None]
     """Brings the cards of an anomaly up to date in the background."""
     previews: ReportPreviewer
-    runs: Runs
+    runs: RunRequests
     work: Callable[[str], None]
     """Starts to work on a run in the background."""
     health: Health

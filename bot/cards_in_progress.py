@@ -22,7 +22,7 @@ from cards import general
 from services.domain import CardInProgress, RunState
 from services.domain.errors import AgentError, NotFoundError
 from services.ports import CardInProgressStore, Clock, IsWorkerDead, Start
-from services.runs.requests import Runs
+from services.runs.requests import RunRequests
 
 log = structlog.get_logger()
 
@@ -59,7 +59,7 @@ class CardsInProgress:
         *,
         connector: Connector,
         store: CardInProgressStore,
-        runs: Runs,
+        runs: RunRequests,
         start: Start,
         clock: Clock,
         owner: str,

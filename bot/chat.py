@@ -10,20 +10,20 @@ from services.administration.audit_trail import AuditTrail
 from services.administration.config import Config
 from services.administration.conversations import Conversations
 from services.administration.roles import Roles
-from services.alerts import Alerts
+from services.alerts import AlertRounds
 from services.anomalies.alert_minimums import AlertMinimums
 from services.anomalies.listing import AnomalyList
 from services.anomalies.planned_changes import PlannedChanges
 from services.anomalies.resolutions import Resolutions
 from services.anomalies.what_if import WhatIfCalculator
-from services.costs import Costs
+from services.costs import CostIngest
 from services.costs.history import CostHistoryReader
 from services.domain import Conversation, SourceDescription
 from services.operations.health import Health
 from services.operations.undo import Undo
 from services.ports import PendingImportStore
 from services.reports.previews import ReportPreviewer
-from services.runs.requests import Runs
+from services.runs.requests import RunRequests
 from services.teams.teams import Teams
 
 
@@ -48,9 +48,9 @@ class Chat:
     floors: AlertMinimums
     anomalies: AnomalyList
     resolutions: Resolutions
-    alerts: Alerts
-    runs: Runs
-    costs: Costs
+    alerts: AlertRounds
+    runs: RunRequests
+    costs: CostIngest
     audit: AuditTrail
     changes: Undo
     conversations: Conversations

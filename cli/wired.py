@@ -12,7 +12,7 @@ from services.operations.diagnostics import Diagnostics
 from services.operations.erasure import Erasure
 from services.ports import Clock
 from services.runs.planner import Planner
-from services.runs.requests import Runs
+from services.runs.requests import RunRequests
 from services.runs.worker import Worker
 from services.teams.teams import Teams
 
@@ -23,7 +23,7 @@ class Wired:
 
     source: SourceName
     teams: Teams
-    runs: Runs
+    runs: RunRequests
     planner: Planner
     worker: Worker
     sender: Sender

@@ -24,7 +24,7 @@ from services.mailing.delivery_outcomes import SenderSettings
 from services.mailing.sender import Sender
 from services.mailing.transports import Transports
 from services.ports import Store
-from services.runs.requests import Runs
+from services.runs.requests import RunRequests
 from services.runs.scheduler import Scheduler
 from services.runs.worker import Worker
 from services.runtime.shutdown import Shutdown
@@ -46,7 +46,7 @@ ACTOR = Actor(door="rest", name="test")
 class Services:
     """What one worker is made of."""
 
-    runs: Runs
+    runs: RunRequests
     worker: Worker
     sender: Sender
     scheduler: Scheduler

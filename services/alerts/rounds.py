@@ -53,7 +53,7 @@ UPDATED_FOR = timedelta(days=45)
 """How long cards follow their anomaly."""
 
 
-class Alerts:
+class AlertRounds:
     """Posts alerts and keeps them up to date."""
 
     def __init__(

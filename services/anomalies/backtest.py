@@ -15,7 +15,7 @@ from services.analysis.detection.replay import Detected, History, histories, rep
 from services.analysis.detection.rules import Rules
 from services.analysis.tables import spending
 from services.analysis.windows import expected_data_through, known_after, needed_span
-from services.costs import Costs
+from services.costs import CostIngest
 from services.domain import UNATTRIBUTED, DaySpan, Month, SourceState, StoredConfig, Team
 from services.domain.errors import InvalidError
 from services.ports import CostStore
@@ -82,7 +82,7 @@ class Backtester:
     def __init__(
         self,
         *,
-        costs: Costs,
+        costs: CostIngest,
         store: CostStore,
         teams: Teams,
         config: Config,

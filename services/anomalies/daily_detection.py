@@ -20,7 +20,7 @@ from services.anomalies.history_replay import (
     ReplayDay,
     replay_batch,
 )
-from services.anomalies.lifecycle import Anomalies, within_plan
+from services.anomalies.lifecycle import AnomalyLifecycle, within_plan
 from services.anomalies.planned_changes import PlannedChanges
 from services.domain import AlertMinimum, Anomaly, PlannedChange, SourceName, SpanDays
 from services.ports import AlertMinimumStore, AnomalyStore, UsageStore
@@ -46,7 +46,7 @@ class DailyDetector:
         *,
         costs: UsageStore,
         store: AnomalyStore,
-        anomalies: Anomalies,
+        anomalies: AnomalyLifecycle,
         plans: PlannedChanges,
         floors: AlertMinimumStore,
         source: SourceName,

@@ -26,7 +26,7 @@ DOUBLED = 2
 """A snoozed anomaly that has grown by this factor is open again."""
 
 
-class Anomalies:
+class AnomalyLifecycle:
     """Records what the analysis finds."""
 
     def __init__(self, store: AnomalyStore) -> None:

@@ -13,7 +13,7 @@ from services.administration.config import Config
 from services.analysis.breaches import Breached, Rule, breaches, judgeable, needed_for
 from services.analysis.detection.replay import History, histories
 from services.analysis.windows import known_after
-from services.costs import Costs
+from services.costs import CostIngest
 from services.domain import DaySpan, SourceName, SpanDays, StoredConfig, Team, WhatIf, WhatIfEvent
 from services.domain.errors import CostSourceError
 from services.ports import CostStore
@@ -31,7 +31,7 @@ class WhatIfCalculator:
     def __init__(
         self,
         *,
-        costs: Costs,
+        costs: CostIngest,
         store: CostStore,
         teams: Teams,
         config: Config,

@@ -10,9 +10,9 @@ from services.administration.audit_trail import AuditTrail
 from services.administration.config import Config
 from services.anomalies.alert_minimums import AlertMinimums
 from services.anomalies.daily_detection import DailyDetector
-from services.anomalies.lifecycle import Anomalies
+from services.anomalies.lifecycle import AnomalyLifecycle
 from services.anomalies.planned_changes import PlannedChanges
-from services.costs import Costs
+from services.costs import CostIngest
 from services.mailing.delivery_outcomes import SenderSettings
 from services.mailing.sender import Sender
 from services.mailing.transports import Transports
@@ -23,7 +23,7 @@ from services.reports.recipients import Recipients
 from services.reports.restatements import Restatements
 from services.runs.daily_run import DailyRun
 from services.runs.planner import Planner
-from services.runs.requests import Runs
+from services.runs.requests import RunRequests
 from services.runs.worker import Worker
 from services.runtime.shutdown import Shutdown
 from services.runtime.timeouts import PRODUCTION, Timing
@@ -62,12 +62,12 @@ class Engine:
     config: Config
     transports: Transports
     teams: Teams
-    costs: Costs
+    costs: CostIngest
     plans: PlannedChanges
     floors: AlertMinimums
     reports: ReportBuilder
     previews: ReportPreviewer
-    runs: Runs
+    runs: RunRequests
     planner: Planner
     sender: Sender
     worker: Worker
@@ -85,7 +85,7 @@ def build_engine(
     sending: SenderSettings,
 ) -> Engine:
     """Build the engine of one process; ``teams_app``: whether emails may point to Teams."""
-    costs = Costs(source, store.costs, reading.complete_after_hours)
+    costs = CostIngest(source, store.costs, reading.complete_after_hours)
     described = source.description
     audit = AuditTrail(store.audit_entries)
     teams = Teams(store.teams, audit, source=described.name)
@@ -100,7 +100,7 @@ def build_engine(
         complete_after_hours=reading.complete_after_hours,
         teams_app=teams_app,
     )
-    runs = Runs(
+    runs = RunRequests(
         runs=store.runs,
         deliveries=store.deliveries,
         teams=store.teams,
@@ -109,7 +109,7 @@ def build_engine(
         audit=audit,
         source=described.name,
     )
-    anomalies = Anomalies(store.anomalies)
+    anomalies = AnomalyLifecycle(store.anomalies)
     restatements = Restatements(store.runs, store.costs)
     planner = Planner(
         costs=costs,

@@ -1,5 +1,5 @@
 """Costs: read from the source, checked, stored."""
 
-from services.costs.ingest import Costs
+from services.costs.ingest import CostIngest
 
-__all__ = ["Costs"]
+__all__ = ["CostIngest"]

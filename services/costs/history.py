@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from services.analysis.history import daily, day_amounts, largest_services, total, weeks
-from services.costs import Costs
+from services.costs import CostIngest
 from services.domain import CostHistory, DaySpan, Month, SourceName, SpanDays, Team
 from services.domain.errors import CostSourceError
 from services.ports import CostStore
@@ -16,7 +16,7 @@ THIRTY = 30
 class CostHistoryReader:
     """Reads histories from the stored costs."""
 
-    def __init__(self, costs: Costs, store: CostStore, source: SourceName) -> None:
+    def __init__(self, costs: CostIngest, store: CostStore, source: SourceName) -> None:
         self._costs = costs
         self._store = store
         self._source = source

@@ -25,7 +25,7 @@ def _no_progress(step: str, done: int, total: int) -> None:
     pass
 
 
-class Costs:
+class CostIngest:
     """The costs of one source: what is stored of them, and reading what is not."""
 
     def __init__(self, source: CostSource, store: CostStore, complete_after_hours: int) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 
 from services.analysis.history import cost_rows
-from services.costs import Costs
+from services.costs import CostIngest
 from services.domain import CostRow, DaySpan, Month, SourceName, Team
 from services.ports import CostStore
 from services.runtime.batches import chunked
@@ -25,7 +25,9 @@ Place = tuple[date, str]
 class CostRowReader:
     """Reads pages of rows of the teams' accounts."""
 
-    def __init__(self, costs: Costs, store: CostStore, teams: Teams, source: SourceName) -> None:
+    def __init__(
+        self, costs: CostIngest, store: CostStore, teams: Teams, source: SourceName
+    ) -> None:
         self._costs = costs
         self._store = store
         self._teams = teams

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from services.administration.config import Config
-from services.costs import Costs
+from services.costs import CostIngest
 from services.domain import AdminReport, Month, RenderedReport, SourceName, Team, TeamReport
 from services.domain.errors import InvalidError, NotFoundError
 from services.domain.schedule import month_of, parse_period, period_of
@@ -39,7 +39,7 @@ class ReportPreviewer:
         self,
         *,
         reports: ReportBuilder,
-        costs: Costs,
+        costs: CostIngest,
         teams: Teams,
         config: Config,
         restatements: Restatements,

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from services.anomalies.lifecycle import Anomalies
+from services.anomalies.lifecycle import AnomalyLifecycle
 from services.domain import Anomaly, Restatement, SourceName, Team, TeamReport
 from services.reports.basis import Basis
 from services.reports.builder import ReportBuilder
@@ -11,7 +11,9 @@ from services.reports.builder import ReportBuilder
 class ThresholdRecorder:
     """Builds team reports and records the thresholds that they cross."""
 
-    def __init__(self, reports: ReportBuilder, anomalies: Anomalies, source: SourceName) -> None:
+    def __init__(
+        self, reports: ReportBuilder, anomalies: AnomalyLifecycle, source: SourceName
+    ) -> None:
         self._reports = reports
         self._anomalies = anomalies
         self._source = source

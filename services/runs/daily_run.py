@@ -4,8 +4,8 @@ from datetime import date
 
 from services.administration.config import Config
 from services.anomalies.daily_detection import DailyDetector
-from services.anomalies.lifecycle import Anomalies
-from services.costs import Costs
+from services.anomalies.lifecycle import AnomalyLifecycle
+from services.costs import CostIngest
 from services.domain import Run, RunKind, RunState, RunSummary, SourceName
 from services.domain.schedule import period_of
 from services.ports import Clock, RunStore
@@ -26,11 +26,11 @@ class DailyRun:
     def __init__(
         self,
         *,
-        costs: Costs,
+        costs: CostIngest,
         reports: ReportBuilder,
         teams: Teams,
         config: Config,
-        anomalies: Anomalies,
+        anomalies: AnomalyLifecycle,
         detections: DailyDetector,
         runs: RunStore,
         source: SourceName,

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from services.administration.config import Config
-from services.anomalies.lifecycle import Anomalies
-from services.costs import Costs
+from services.anomalies.lifecycle import AnomalyLifecycle
+from services.costs import CostIngest
 from services.domain import (
     Delivery,
     FrozenReport,
@@ -59,11 +59,11 @@ class Planner:
     def __init__(
         self,
         *,
-        costs: Costs,
+        costs: CostIngest,
         reports: ReportBuilder,
         teams: Teams,
         config: Config,
-        anomalies: Anomalies,
+        anomalies: AnomalyLifecycle,
         restatements: Restatements,
         runs: RunStore,
         ledger: DeliveryLedger,

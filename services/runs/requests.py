@@ -25,7 +25,7 @@ MAX_PERIODS_AHEAD = 1
 """Only the period that has started can have a run before its slot."""
 
 
-class Runs:
+class RunRequests:
     """The runs of one source."""
 
     def __init__(

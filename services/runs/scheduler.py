@@ -13,12 +13,12 @@ from typing import Any
 import structlog
 
 from services.administration.config import Config
-from services.costs import Costs
+from services.costs import CostIngest
 from services.domain import Actor, Run, RunKind, RunState, SourceName, StoredConfig
 from services.domain.schedule import due_periods, missed_slot, period_of
 from services.ports import Clock, RunStore, Start
 from services.reports.builder import ReportBuilder
-from services.runs.requests import Runs
+from services.runs.requests import RunRequests
 from services.runs.worker import Worker, is_due
 from services.teams.teams import Teams
 
@@ -35,10 +35,10 @@ class Scheduler:
         self,
         *,
         config: Config,
-        runs: Runs,
+        runs: RunRequests,
         store: RunStore,
         worker: Worker,
-        costs: Costs,
+        costs: CostIngest,
         reports: ReportBuilder,
         teams: Teams,
         source: SourceName,

@@ -15,7 +15,7 @@ from services.analysis.detection.rules import Rules
 from services.analysis.windows import expected_data_through
 from services.anomalies.daily_detection import DailyDetector
 from services.anomalies.history_replay import HISTORY
-from services.anomalies.lifecycle import Anomalies
+from services.anomalies.lifecycle import AnomalyLifecycle
 from services.anomalies.planned_changes import PlannedChanges
 from services.domain import Anomaly, Answer, Category, CostSeries, CostTable, DaySpan
 from services.ports import CostStore, Store
@@ -77,7 +77,7 @@ class KilledError(Exception):
     """The process ends here."""
 
 
-class Mortal(Anomalies):
+class Mortal(AnomalyLifecycle):
     """Dies before or after it has recorded so many anomalies."""
 
     def __init__(self, store: Store, steps: float, *, after: bool) -> None:

@@ -29,7 +29,7 @@ from services.operations.health import Health
 from services.operations.metrics_snapshot import MetricsReader
 from services.operations.undo import Undo
 from services.reports.previews import ReportPreviewer
-from services.runs.requests import Runs
+from services.runs.requests import RunRequests
 from services.teams.teams import Teams
 from tests.docs.test_docs import commands_of, text
 
@@ -38,7 +38,7 @@ USE_CASES: tuple[type, ...] = (
         Teams,
         Config,
         ReportPreviewer,
-        Runs,
+        RunRequests,
         AnomalyList,
         Resolutions,
         CostRowReader,

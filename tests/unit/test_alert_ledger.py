@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from services.adapters.secrets import FernetBox
 from services.administration.audit_trail import AuditTrail
 from services.administration.config import Config
-from services.alerts import GIVE_UP_AFTER, UNREACHABLE_AFTER, Alerts
+from services.alerts import GIVE_UP_AFTER, UNREACHABLE_AFTER, AlertRounds
 from services.alerts.run_trouble import RunTrouble
 from services.anomalies.alert_minimums import AlertMinimums
 from services.anomalies.planned_changes import PlannedChanges
@@ -63,7 +63,7 @@ class World:
     now: datetime = NOW
     transport: MemoryTransport = field(default_factory=MemoryTransport)
 
-    def alerts(self) -> Alerts:
+    def alerts(self) -> AlertRounds:
         audit = AuditTrail(self.store.audit_entries)
         box = FernetBox(SecretStr("k" * 20), Path(), key_file_allowed=False)
         config = Config(self.store.config, audit, box, SmtpSettings(host="mail.example.org"))
@@ -73,7 +73,7 @@ class World:
         floors = AlertMinimums(
             self.store.alert_minimums, self.store.anomalies, config, audit, "datadog"
         )
-        return Alerts(
+        return AlertRounds(
             alerts=self.store.alerts,
             anomalies=self.store.anomalies,
             conversations=self.store.conversations,

@@ -15,7 +15,7 @@ from services.adapters.secrets import FernetBox
 from services.administration.audit_trail import AuditTrail
 from services.administration.config import Config
 from services.anomalies.backtest import Backtest, Backtester
-from services.costs import Costs
+from services.costs import CostIngest
 from services.domain import UNATTRIBUTED, Category, CostSeries, CostTable, DaySpan, SourceState
 from services.domain.errors import InvalidError
 from services.settings import SmtpSettings
@@ -39,7 +39,7 @@ def backtests(store: MemoryStore, source: FakeCosts = NOBODY) -> Backtester:
     audit = AuditTrail(store.audit_entries)
     box = FernetBox(SecretStr("k" * 20), Path(), key_file_allowed=False)
     return Backtester(
-        costs=Costs(source, store.costs, 48),
+        costs=CostIngest(source, store.costs, 48),
         store=store.costs,
         teams=Teams(store.teams, audit, source=source.description.name),
         config=Config(store.config, audit, box, SmtpSettings()),

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 
-from services.costs import Costs
+from services.costs import CostIngest
 from services.domain import UNATTRIBUTED, CostTable, DaySpan
 from services.domain.errors import CostSourceError, IncompleteCostsError
 from tests.fakes.costs import FakeCosts
@@ -22,9 +22,9 @@ ACCOUNTS = account_ids(10, seed=1)
 LINES = random_costs(ACCOUNTS, RECENT, seed=1, services=3)
 
 
-def costs_of(source: FakeCosts, store: MemoryStore, per_query: int = 250) -> Costs:
+def costs_of(source: FakeCosts, store: MemoryStore, per_query: int = 250) -> CostIngest:
     source.max_accounts_per_query = per_query
-    return Costs(source, store.costs, 48)
+    return CostIngest(source, store.costs, 48)
 
 
 def the_sum(lines: list[Cost], span: DaySpan, account: str | None = None) -> Decimal:

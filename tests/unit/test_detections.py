@@ -10,7 +10,7 @@ import pytest
 
 from services.administration.audit_trail import AuditTrail
 from services.anomalies.daily_detection import DailyDetector
-from services.anomalies.lifecycle import Anomalies
+from services.anomalies.lifecycle import AnomalyLifecycle
 from services.anomalies.planned_changes import PlannedChanges
 from services.domain import (
     Actor,
@@ -68,7 +68,7 @@ class Days:
         return DailyDetector(
             costs=self.costs,
             store=self.store.anomalies,
-            anomalies=Anomalies(self.store.anomalies),
+            anomalies=AnomalyLifecycle(self.store.anomalies),
             plans=PlannedChanges(self.store.planned_changes, AuditTrail(self.store.audit_entries)),
             floors=self.store.alert_minimums,
             source="datadog",

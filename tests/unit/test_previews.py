@@ -11,7 +11,7 @@ from services.adapters.secrets import FernetBox
 from services.administration.audit_trail import AuditTrail
 from services.administration.config import Config
 from services.anomalies.planned_changes import PlannedChanges
-from services.costs import Costs
+from services.costs import CostIngest
 from services.domain import Actor, AlertMinimum, DeliveryState, SourceState, Team
 from services.domain.errors import InvalidError
 from services.reports.builder import ReportBuilder
@@ -65,7 +65,7 @@ async def reports(store: MemoryStore, now: float = 10.0) -> tuple[ReportPreviewe
     )
     made = ReportPreviewer(
         reports=reports,
-        costs=Costs(FakeCosts([]), store.costs, 48),
+        costs=CostIngest(FakeCosts([]), store.costs, 48),
         teams=teams,
         config=config,
         restatements=Restatements(store.runs, store.costs),

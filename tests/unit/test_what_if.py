@@ -10,7 +10,7 @@ from services.administration.audit_trail import AuditTrail
 from services.administration.config import Config
 from services.anomalies.backtest import Backtest
 from services.anomalies.what_if import WhatIfCalculator
-from services.costs import Costs
+from services.costs import CostIngest
 from services.domain import WhatIf
 from services.settings import SmtpSettings
 from services.teams.teams import Teams
@@ -32,7 +32,7 @@ async def ask(store: MemoryStore, percent: float) -> WhatIf:
     audit = AuditTrail(store.audit_entries)
     box = FernetBox(SecretStr("k" * 20), Path(), key_file_allowed=False)
     return await WhatIfCalculator(
-        costs=Costs(NOBODY, store.costs, 48),
+        costs=CostIngest(NOBODY, store.costs, 48),
         store=store.costs,
         teams=Teams(store.teams, audit, source="datadog"),
         config=Config(store.config, audit, box, SmtpSettings()),

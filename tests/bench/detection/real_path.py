@@ -37,9 +37,9 @@ from services.analysis.detection.rules import Rules
 from services.anomalies.backtest import Backtester
 from services.anomalies.daily_detection import DailyDetector
 from services.anomalies.history_replay import HISTORY, ReplayDay, replay_batch
-from services.anomalies.lifecycle import Anomalies
+from services.anomalies.lifecycle import AnomalyLifecycle
 from services.anomalies.planned_changes import PlannedChanges
-from services.costs import Costs
+from services.costs import CostIngest
 from services.domain import UNATTRIBUTED, Category, CostSeries, CostTable, DaySpan, SourceState
 from services.settings import SmtpSettings
 from services.teams.teams import Teams
@@ -135,7 +135,7 @@ async def daily_detection(url: str, accounts: int) -> None:
     detections = DailyDetector(
         costs=store.costs,
         store=store.anomalies,
-        anomalies=Anomalies(store.anomalies),
+        anomalies=AnomalyLifecycle(store.anomalies),
         plans=PlannedChanges(store.planned_changes, AuditTrail(store.audit_entries)),
         floors=store.alert_minimums,
         source="datadog",
@@ -192,7 +192,7 @@ async def whole_backtest(store: MongoStore) -> None:
     box = FernetBox(SecretStr("k" * 20), Path(), key_file_allowed=False)
     source = FakeCosts([])
     backtests = Backtester(
-        costs=Costs(source, store.costs, 48),
+        costs=CostIngest(source, store.costs, 48),
         store=store.costs,
         teams=Teams(store.teams, audit, source="datadog"),
         config=Config(store.config, audit, box, SmtpSettings()),
