@@ -9,6 +9,7 @@ from aiohttp import web
 from services.administration.config import Config
 from services.anomalies.listing import AnomalyList
 from services.anomalies.resolutions import Resolutions
+from services.application import Application
 from services.costs.rows import CostRowReader
 from services.domain import Anomaly, MetricsSnapshot, SourceName
 from services.operations.health import Health
@@ -16,7 +17,7 @@ from services.operations.metrics_snapshot import MetricsReader
 from services.ports import Clock
 from services.reports.previews import ReportPreviewer
 from services.runs.requests import RunRequests
-from services.teams.teams import Teams
+from services.teams import Teams
 
 
 class Outbox(Protocol):
@@ -49,25 +50,58 @@ class About:
 
 @dataclass(frozen=True, slots=True)
 class ApiServices:
-    """The use cases behind the routes."""
+    """The application behind the routes, and what only REST has."""
 
-    teams: Teams
-    config: Config
-    cost_rows: CostRowReader
-    anomalies: AnomalyList
-    resolutions: Resolutions
+    app: Application
     show: Callable[[Anomaly], None]
     """Brings the cards of an anomaly up to date in the background."""
-    previews: ReportPreviewer
-    runs: RunRequests
-    work: Callable[[str], None]
-    """Starts to work on a run in the background."""
-    health: Health
-    watch: MetricsReader
     metrics: Exposition
     outbox: Outbox
-    clock: Clock
     about: About
+
+    @property
+    def teams(self) -> Teams:
+        return self.app.teams
+
+    @property
+    def config(self) -> Config:
+        return self.app.administration.config
+
+    @property
+    def cost_rows(self) -> CostRowReader:
+        return self.app.costs.rows
+
+    @property
+    def anomalies(self) -> AnomalyList:
+        return self.app.anomalies.listing
+
+    @property
+    def resolutions(self) -> Resolutions:
+        return self.app.anomalies.resolutions
+
+    @property
+    def previews(self) -> ReportPreviewer:
+        return self.app.reports.previews
+
+    @property
+    def runs(self) -> RunRequests:
+        return self.app.runs.requests
+
+    @property
+    def work(self) -> Callable[[str], None]:
+        return self.app.runs.scheduler.work
+
+    @property
+    def health(self) -> Health:
+        return self.app.operations.health
+
+    @property
+    def watch(self) -> MetricsReader:
+        return self.app.operations.metrics
+
+    @property
+    def clock(self) -> Clock:
+        return self.app.context.clock
 
 
 class Door(Protocol):

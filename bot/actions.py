@@ -69,7 +69,7 @@ async def press_command(chat: Chat, turn: Turn, payload: TextPayload) -> Reply:
     if parsed.command is None:
         raise _older_card()
     if not parsed.command.is_for(turn.role, parsed.argument):
-        return Reply(text=refusal(await chat.roles.names()))
+        return Reply(text=refusal(await chat.app.administration.roles.names()))
     reply = await parsed.command.handler(chat, turn, parsed.argument)
     return replace(reply, is_new_message=True)
 

@@ -172,7 +172,7 @@ async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
 
 async def first_report(wired: Wired) -> None:
     """Makes the report of the week, once: only of sample costs, and only into the outbox."""
-    if wired.source != "sample" or await wired.transports.choose(wired.clock()) != "outbox":
+    if not wired.source.is_sample or await wired.transports.choose(wired.clock()) != "outbox":
         return
     run = await wired.runs.request(RunKind.WEEKLY, ACTOR, wired.clock())
     if run.state is RunState.OPEN:

@@ -9,28 +9,23 @@ from collections.abc import Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
-from pydantic import SecretStr
-
 from services.adapters.background import Background
-from services.adapters.secrets import FernetBox
-from services.administration.audit_trail import AuditTrail
 from services.administration.config import Config
-from services.application.build import Process, Reading, build_engine
 from services.domain import Actor, DaySpan, Run, RunKind, Team
-from services.mailing.delivery_outcomes import SenderSettings
 from services.mailing.sender import Sender
-from services.mailing.transports import Transports
 from services.ports import Store
+from services.runs import Capabilities
+from services.runs import build as build_runs
 from services.runs.requests import RunRequests
 from services.runs.scheduler import Scheduler
 from services.runs.worker import Worker
+from services.runtime.context import Context, Pacing
 from services.runtime.shutdown import Shutdown
 from services.runtime.timeouts import PRODUCTION, Timing
-from services.settings import SmtpSettings
 from services.teams.teams import Teams
+from tests.fakes.application import Fakes
 from tests.fakes.costs import FakeCosts
 from tests.fakes.mail import MemoryTransport
 from tests.fakes.store import MemoryStore
@@ -100,56 +95,30 @@ class Workers:
     def services(self, name: str = "w") -> Services:
         """A worker of this name."""
         asyncio.get_running_loop().set_default_executor(AtOnce())
-        store, source, shutdown = self.store, self.costs.description.name, Shutdown(self.sleep)
-        background = Background()
-        box = FernetBox(SecretStr("k" * 20), Path(), key_file_allowed=False)
-        config = Config(
-            store.config,
-            AuditTrail(store.audit_entries),
-            box,
-            SmtpSettings(host="mail.example.org"),
-        )
-        outbox = MemoryTransport(name="outbox")
-        engine = build_engine(
-            store,
-            self.costs,
-            config,
-            Transports(config, source, outbox, {"smtp": lambda _: self.transport}),
-            Process(
-                owner=name,
-                clock=self.clock,
-                is_worker_dead=self.gone.__contains__,
-                shutdown=shutdown,
-                timing=self.timing,
-                timer=self.timer,
-                sleep=self.sleep,
-                rng=random.Random(name),
-            ),
-            reading=Reading(),
-            teams_app=False,
-            sending=SenderSettings(),
-        )
-        scheduler = Scheduler(
-            config=config,
-            runs=engine.runs,
-            store=store.runs,
-            worker=engine.worker,
-            costs=engine.costs,
-            reports=engine.reports,
-            teams=engine.teams,
-            source=source,
+        background, shutdown = Background(), Shutdown(self.sleep)
+        context = Context(
+            source=self.costs.description,
             clock=self.clock,
-            start=background.start,
-            send_alerts=self.send_alerts,
+            worker=name,
+            is_worker_dead=self.gone.__contains__,
+            shutdown=shutdown,
+            timing=self.timing,
+            pacing=Pacing(self.timer, self.sleep, random.Random(name)),
         )
+        fakes = Fakes(self.store, self.costs, self.transport, start=background.start)
+        app = fakes.application(context)
+        use = Capabilities(
+            app.administration, app.teams, app.costs, app.anomalies, app.mailing, app.reports
+        )
+        runs = build_runs(self.store, use, background.start, self.send_alerts, context)
         return Services(
-            engine.runs,
-            engine.worker,
-            engine.sender,
-            scheduler,
-            config,
+            runs.requests,
+            runs.worker,
+            app.mailing.sender,
+            runs.scheduler,
+            app.administration.config,
             background,
-            engine.teams,
+            app.teams,
             shutdown,
         )
 

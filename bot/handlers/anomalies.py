@@ -64,13 +64,13 @@ async def list_anomalies(chat: Chat, turn: Turn, argument: str) -> Reply:
 
 async def page_anomalies(chat: Chat, turn: Turn, payload: AnomaliesPayload) -> Reply:
     """Another page; asked for from another card, a new message."""
-    team = await chat.teams.get(payload.team) if payload.team else None
+    team = await chat.app.teams.get(payload.team) if payload.team else None
     card = await _page(chat, team, payload.page or 1)
     return Reply(card, is_new_message=payload.page is None)
 
 
 async def _page(chat: Chat, team: Team | None, page: int) -> Card:
-    lines = await chat.anomalies.list(team)
+    lines = await chat.app.anomalies.listing.list(team)
     page, pages, shown = page_of(len(lines), page)
     label = (team.id, team.team_name) if team else None
     return anomaly_list(lines[shown], len(lines), page, pages, label, chat.sample)
@@ -78,7 +78,7 @@ async def _page(chat: Chat, team: Team | None, page: int) -> Card:
 
 async def open_anomaly(chat: Chat, turn: Turn, payload: AnomalyPayload) -> Reply:
     """The alert card of an anomaly."""
-    anomaly = await chat.resolutions.get(payload.anomaly)
+    anomaly = await chat.app.anomalies.resolutions.get(payload.anomaly)
     return Reply(await _card(chat, turn, anomaly), is_new_message=True)
 
 
@@ -88,7 +88,7 @@ async def _card(chat: Chat, turn: Turn, anomaly: Anomaly) -> Card:
     In a channel that got the alert it has all buttons, since everybody sees the same card; in
     other places it has those that the person who asked may press.
     """
-    was_alerted = await chat.resolutions.was_told_in(anomaly, turn.conversation.id)
+    was_alerted = await chat.app.anomalies.resolutions.was_told_in(anomaly, turn.conversation.id)
     is_shared = turn.conversation.kind != "personal"
     may: Audience = "nobody"
     if was_alerted and is_shared:
@@ -97,12 +97,12 @@ async def _card(chat: Chat, turn: Turn, anomaly: Anomaly) -> Card:
         may = "elsewhere" if is_shared else "admin"
     elif was_alerted:
         may = "member"
-    return alert_card(await chat.alerts.content_of(anomaly, turn.now), may)
+    return alert_card(await chat.app.alerts.content_of(anomaly, turn.now), may)
 
 
 async def answer(chat: Chat, turn: Turn, payload: AnswerPayload) -> Reply:
     """Store the resolution; every card of the anomaly then shows it."""
-    anomaly = await chat.resolutions.answer(
+    anomaly = await chat.app.anomalies.resolutions.answer(
         payload.anomaly,
         payload.answer,
         (turn.actor.name, turn.person.object_id),
@@ -117,19 +117,19 @@ async def answer(chat: Chat, turn: Turn, payload: AnswerPayload) -> Reply:
 async def _refreshed_everywhere(chat: Chat, turn: Turn, anomaly: Anomaly) -> Reply:
     # The pressed card is redrawn with the reply, as any other; the cards of the alert in other
     # conversations by the alerts, which record what each one shows.
-    chat.start(f"refresh {turn.id}", chat.alerts.refresh(anomaly, turn.now))
+    chat.start(f"refresh {turn.id}", chat.app.alerts.refresh(anomaly, turn.now))
     return Reply(await _card(chat, turn, anomaly))
 
 
 async def raise_floor(chat: Chat, turn: Turn, payload: RaiseFloorPayload) -> Reply:
     """Raise the alert minimum of the anomaly's account to the amount that was offered."""
-    anomaly = await chat.resolutions.get(payload.anomaly)
-    await chat.floors.raise_to(anomaly, payload.value, turn.actor, turn.now)
+    anomaly = await chat.app.anomalies.resolutions.get(payload.anomaly)
+    await chat.app.anomalies.alert_minimums.raise_to(anomaly, payload.value, turn.actor, turn.now)
     return await _refreshed_everywhere(chat, turn, anomaly)
 
 
 async def undo_floor(chat: Chat, turn: Turn, payload: UndoFloorPayload) -> Reply:
     """Undo the raised minimum; the card then offers it again."""
-    anomaly = await chat.resolutions.get(payload.anomaly)
-    await chat.changes.undo(payload.entry, turn.actor, turn.now)
+    anomaly = await chat.app.anomalies.resolutions.get(payload.anomaly)
+    await chat.app.operations.undo.undo(payload.entry, turn.actor, turn.now)
     return await _refreshed_everywhere(chat, turn, anomaly)

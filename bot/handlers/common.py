@@ -36,10 +36,10 @@ async def pick_team(chat: Chat, text: str, verb: str, **data: str) -> Team:
     argument. ``verb`` and ``data`` are those of the button that a choice becomes.
     """
     wanted = unquote(text)
-    teams = list(await (chat.teams.find(wanted) if wanted else chat.teams.list()))
+    teams = list(await (chat.app.teams.find(wanted) if wanted else chat.app.teams.list()))
     if not any(_is_exactly(team, wanted) for team in teams):
         # "edit Team 1" was parsed as the command "edit team" with the argument "1".
-        candidates = await chat.teams.find(f"team {wanted}") if wanted else []
+        candidates = await chat.app.teams.find(f"team {wanted}") if wanted else []
         teams = [team for team in candidates if _is_exactly(team, f"team {wanted}")] or teams
     if len(teams) == 1:
         return teams[0]
@@ -57,7 +57,7 @@ async def split_team(
 
     Raises InvalidError, with the ``usage``, if the words after a team cannot be parsed.
     """
-    if await chat.teams.find(unquote(text)):
+    if await chat.app.teams.find(unquote(text)):
         return text, None
     words = text.split()
     ends = range(max(len(words) - MAX_TRAILING_WORDS, 0), len(words))
@@ -65,7 +65,7 @@ async def split_team(
         if (parsed := parse(" ".join(words[end:]))) is not None:
             return " ".join(words[:end]), parsed
     for end in reversed(ends):
-        if end and await chat.teams.find(unquote(" ".join(words[:end]))):
+        if end and await chat.app.teams.find(unquote(" ".join(words[:end]))):
             trailing = " ".join(words[end:])[:MAX_QUOTED]
             raise InvalidError(f"“{trailing}” is not understood. After {usage}.")
     return text, None

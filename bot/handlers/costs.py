@@ -73,30 +73,30 @@ def _parse_span(words: str) -> str | None:
 
 async def press_costs(chat: Chat, turn: Turn, payload: CostsPayload) -> Reply:
     """The same, from a button."""
-    reply = await _costs(chat, turn, await chat.teams.get(payload.team), payload.span)
+    reply = await _costs(chat, turn, await chat.app.teams.get(payload.team), payload.span)
     return Reply(reply.card, is_new_message=True)
 
 
 async def _costs(chat: Chat, turn: Turn, team: Team, span: Span) -> Reply:
-    return Reply(cost_history(await chat.histories.of(team, span, turn.now), span))
+    return Reply(cost_history(await chat.app.costs.history.of(team, span, turn.now), span))
 
 
 async def explain(chat: Chat, turn: Turn, argument: str) -> Reply:
     """Why a team's costs changed, now or in an earlier period."""
-    zone = (await chat.config.stored(turn.now)).schedule_timezone
+    zone = (await chat.app.administration.config.stored(turn.now)).schedule_timezone
     today = turn.now.astimezone(ZoneInfo(zone)).date()
     name, period = await split_team(
         chat, argument, lambda words: parse_period(words, today), f"explain <team> write {USAGE}"
     )
     team = await pick_team(chat, name, "explain", **({"period": period} if period else {}))
-    report = await chat.previews.team_report(team, turn.now, period)
+    report = await chat.app.reports.previews.team_report(team, turn.now, period)
     return Reply(cost_explanation(report))
 
 
 async def press_explain(chat: Chat, turn: Turn, payload: ExplainPayload) -> Reply:
     """The same, from a button."""
-    team = await chat.teams.get(payload.team)
-    report = await chat.previews.team_report(team, turn.now, payload.period or None)
+    team = await chat.app.teams.get(payload.team)
+    report = await chat.app.reports.previews.team_report(team, turn.now, payload.period or None)
     return Reply(cost_explanation(report), is_new_message=True)
 
 
@@ -114,7 +114,7 @@ async def expect(chat: Chat, turn: Turn, argument: str) -> Reply:
     sign = -1 if typed["sign"] in {"-", "−"} else 1
     change = Decimal(repr(parse_number(typed["percent"], "a percentage"))) * sign
     team = await pick_team(chat, typed["team"], "team")
-    plan = await chat.plans.announce(
+    plan = await chat.app.anomalies.planned_changes.announce(
         team,
         change,
         DaySpan(first, last),
@@ -128,8 +128,8 @@ async def expect(chat: Chat, turn: Turn, argument: str) -> Reply:
 
 async def cancel_plan(chat: Chat, turn: Turn, payload: CancelPlanPayload) -> Reply:
     """Cancel a planned change."""
-    plan = await chat.plans.cancel(payload.entry, turn.actor, turn.now)
-    names = {team.aws_account_id: team.team_name for team in await chat.teams.list()}
+    plan = await chat.app.anomalies.planned_changes.cancel(payload.entry, turn.actor, turn.now)
+    names = {team.aws_account_id: team.team_name for team in await chat.app.teams.list()}
     owner = names.get(plan.account_id, plan.account_id)
     at = clock_time(turn.now)
     text = f"The planned change of {owner} was cancelled by {turn.actor.name}, {at}."

@@ -59,11 +59,13 @@ async def refresh_status(chat: Chat, turn: Turn, payload: StatusPayload) -> Repl
 
 
 async def _status(chat: Chat, now: datetime) -> StatusFacts:
-    state = await chat.costs.state()
-    config = await chat.config.stored(now)
-    problems = list((await chat.health.check(now)).failing)
+    state = await chat.app.costs.ingest.state()
+    config = await chat.app.administration.config.stored(now)
+    problems = list((await chat.app.operations.health.check(now)).failing)
     weekly = [
-        run for run in await chat.runs.newest(50) if run.kind in {RunKind.WEEKLY, RunKind.TEAM}
+        run
+        for run in await chat.app.runs.requests.newest(50)
+        if run.kind in {RunKind.WEEKLY, RunKind.TEAM}
     ]
     last = next((run for run in weekly if run.kind is RunKind.WEEKLY), None)
     retry, failed = await _retryable(chat, weekly[:5])
@@ -80,20 +82,20 @@ async def _status(chat: Chat, now: datetime) -> StatusFacts:
             f"Data is late: complete through {day(state.data_through)}, "
             f"normally {day(state.expected_through)}."
         )
-    channels = await chat.conversations.with_alerts()
+    channels = await chat.app.administration.conversations.with_alerts()
     problems += [
         f"Alerts do not reach {channel.title or channel.kind}: {channel.state}."
         for channel in channels
         if channel.state != "active"
     ]
     zone = ZoneInfo(config.schedule_timezone)
-    slots = await chat.runs.upcoming(now, 1)
+    slots = await chat.app.runs.requests.upcoming(now, 1)
     upcoming = slots[0].astimezone(zone) if slots else None
-    outlook = await chat.runs.outlook(RunKind.WEEKLY, now)
+    outlook = await chat.app.runs.requests.outlook(RunKind.WEEKLY, now)
     return StatusFacts(
         problems=problems,
         checked_at=exact_time(now),
-        source=chat.source.title,
+        source=chat.app.context.source.title,
         metric=state.metric or "",
         data_through=f"{weekday(state.data_through)} (UTC)" if state.data_through else "not yet",
         last_run=await _run_words(chat, last) if last else "none yet",
@@ -101,8 +103,10 @@ async def _status(chat: Chat, now: datetime) -> StatusFacts:
         if upcoming
         else "none",
         email="outbox of this machine" if outlook.transport == "outbox" else outlook.transport,
-        teams=len(await chat.teams.list()),
-        anomalies=sum(line.anomaly.status == "open" for line in await chat.anomalies.list()),
+        teams=len(await chat.app.teams.list()),
+        anomalies=sum(
+            line.anomaly.status == "open" for line in await chat.app.anomalies.listing.list()
+        ),
         alerts_to=len(channels),
         unknown_categories=state.unknown_categories,
         retry=retry,
@@ -116,7 +120,7 @@ async def _retryable(chat: Chat, runs: list[Run]) -> tuple[Run | None, int]:
     for run in runs:
         if run.state is RunState.OPEN:
             continue
-        counts = await chat.runs.counts(run.id)
+        counts = await chat.app.runs.requests.counts(run.id)
         failed = sum(counts.get(state, 0) for state in RETRYABLE)
         if failed:
             return run, failed
@@ -124,7 +128,7 @@ async def _retryable(chat: Chat, runs: list[Run]) -> tuple[Run | None, int]:
 
 
 async def _run_words(chat: Chat, run: Run) -> str:
-    counts = await chat.runs.counts(run.id)
+    counts = await chat.app.runs.requests.counts(run.id)
     sent = counts.get(DeliveryState.SENT, 0)
     total = sum(counts.values())
     state = "at work" if run.state is RunState.OPEN else run.state.value
@@ -142,12 +146,12 @@ async def show_history(chat: Chat, turn: Turn, argument: str) -> Reply:
 
 async def page_history(chat: Chat, turn: Turn, payload: HistoryPayload) -> Reply:
     """Another page."""
-    team = await chat.teams.get(payload.team) if payload.team else None
+    team = await chat.app.teams.get(payload.team) if payload.team else None
     return Reply(await _history(chat, team, payload.page))
 
 
 async def _history(chat: Chat, team: Team | None, page: int) -> dict[str, object]:
-    teams = await chat.teams.list()
+    teams = await chat.app.teams.list()
     names = {one.id: one.team_name for one in teams}
     names |= {one.aws_account_id: one.team_name for one in teams}
     entries = await _entries(chat, team)
@@ -164,10 +168,10 @@ async def _history(chat: Chat, team: Team | None, page: int) -> dict[str, object
 
 async def _entries(chat: Chat, team: Team | None) -> list[AuditEntry]:
     if team is None:
-        return await chat.audit.newest(MAX_HISTORY)
+        return await chat.app.administration.audit_trail.newest(MAX_HISTORY)
     # Anomalies and planned changes are recorded under the account, the rest under the team.
-    entries = await chat.audit.newest(MAX_HISTORY, team.id)
-    entries += await chat.audit.newest(MAX_HISTORY, team.aws_account_id)
+    entries = await chat.app.administration.audit_trail.newest(MAX_HISTORY, team.id)
+    entries += await chat.app.administration.audit_trail.newest(MAX_HISTORY, team.aws_account_id)
     return sorted(entries, key=lambda entry: (entry.at, entry.id), reverse=True)
 
 
@@ -179,7 +183,7 @@ def _subject(entry: AuditEntry, names: dict[str, str]) -> str:
 
 async def undo(chat: Chat, turn: Turn, payload: UndoPayload) -> Reply:
     """Undo a change."""
-    entry = await chat.changes.undo(payload.entry, turn.actor, turn.now)
+    entry = await chat.app.operations.undo.undo(payload.entry, turn.actor, turn.now)
     values = entry.after or entry.before or {}
     name = values.get("team_name") or "The team"
     result = {

@@ -24,20 +24,26 @@ async def whoami(chat: Chat, turn: Turn, argument: str) -> Reply:
 async def admins(chat: Chat, turn: Turn, argument: str) -> Reply:
     """Who is an admin."""
     return Reply(
-        admin_list(await chat.roles.admins(), chat.roles.configured, chat.roles.everybody)
+        admin_list(
+            await chat.app.administration.roles.admins(),
+            chat.app.administration.roles.configured,
+            chat.app.administration.roles.everybody,
+        )
     )
 
 
 async def claim(chat: Chat, turn: Turn, argument: str) -> Reply:
     """Become the first admin, with the code that was printed at the first start."""
-    await chat.roles.claim(argument, turn.person, turn.actor, turn.now)
+    await chat.app.administration.roles.claim(argument, turn.person, turn.actor, turn.now)
     return Reply(general.closed(f"{turn.actor.name} is an admin now. Write help to begin."))
 
 
 async def grant(chat: Chat, turn: Turn, argument: str) -> Reply:
     """Make somebody an admin."""
     person = await _mentioned(chat, turn)
-    added = await chat.roles.grant(person, turn.actor.name, turn.actor, turn.now)
+    added = await chat.app.administration.roles.grant(
+        person, turn.actor.name, turn.actor, turn.now
+    )
     result = "is an admin now" if added else "is an admin already"
     return Reply(general.closed(f"{person.name} {result}."))
 
@@ -48,14 +54,14 @@ async def revoke(chat: Chat, turn: Turn, argument: str) -> Reply:
         person = await _mentioned(chat, turn)
     else:
         person = await _granted(chat, turn, unquote(argument))
-    await chat.roles.revoke(person, turn.actor, turn.now)
+    await chat.app.administration.roles.revoke(person, turn.actor, turn.now)
     return Reply(general.closed(f"{person.name} is no longer an admin."))
 
 
 async def press_revoke(chat: Chat, turn: Turn, payload: RevokePayload) -> Reply:
     """The same, from a button."""
     person = await _granted(chat, turn, payload.person)
-    await chat.roles.revoke(person, turn.actor, turn.now)
+    await chat.app.administration.roles.revoke(person, turn.actor, turn.now)
     text = f"{person.name} is no longer an admin. Revoked by {turn.actor.name}."
     return Reply(general.closed(text))
 
@@ -71,7 +77,7 @@ async def _granted(chat: Chat, turn: Turn, wanted: str) -> Person:
     folded = wanted.casefold()
     admins = [
         admin
-        for admin in await chat.roles.admins()
+        for admin in await chat.app.administration.roles.admins()
         if folded and folded in {admin.name.casefold(), admin.object_id.casefold()}
     ]
     if len(admins) != 1:

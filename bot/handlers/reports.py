@@ -47,7 +47,7 @@ async def preview(chat: Chat, turn: Turn, argument: str) -> Reply:
     """A team's report, or the consolidated one."""
     if argument.casefold() == ADMIN or (not argument and turn.is_admin):
         _only_admins(turn)
-        report = await chat.previews.admin_report(turn.now)
+        report = await chat.app.reports.previews.admin_report(turn.now)
         return Reply(await asyncio.to_thread(admin_preview, report, role_in(turn)))
     return await _team_preview(chat, turn, await pick_team(chat, argument, "preview"))
 
@@ -57,12 +57,12 @@ async def press_preview(chat: Chat, turn: Turn, payload: TeamPayload) -> Reply:
     if payload.team in {ADMIN, ""}:
         reply = await preview(chat, turn, payload.team)
     else:
-        reply = await _team_preview(chat, turn, await chat.teams.get(payload.team))
+        reply = await _team_preview(chat, turn, await chat.app.teams.get(payload.team))
     return Reply(reply.card, is_new_message=True)
 
 
 async def _team_preview(chat: Chat, turn: Turn, team: Team) -> Reply:
-    report = await chat.previews.team_report(team, turn.now)
+    report = await chat.app.reports.previews.team_report(team, turn.now)
     return Reply(team_preview(report, role_in(turn)))
 
 
@@ -70,11 +70,15 @@ async def open_email(chat: Chat, turn: Turn, payload: TeamPayload) -> Reply:
     """The plain text of the email."""
     if payload.team == ADMIN:
         _only_admins(turn)
-        rendered = await chat.previews.rendered_admin(await chat.previews.admin_report(turn.now))
-        config = await chat.config.stored(turn.now)
+        rendered = await chat.app.reports.previews.rendered_admin(
+            await chat.app.reports.previews.admin_report(turn.now)
+        )
+        config = await chat.app.administration.config.stored(turn.now)
         return Reply(email_text(rendered, config.global_admin_emails), is_new_message=True)
-    team = await chat.teams.get(payload.team)
-    rendered = await chat.previews.rendered_team(await chat.previews.team_report(team, turn.now))
+    team = await chat.app.teams.get(payload.team)
+    rendered = await chat.app.reports.previews.rendered_team(
+        await chat.app.reports.previews.team_report(team, turn.now)
+    )
     return Reply(email_text(rendered, team_recipients(team)), is_new_message=True)
 
 
@@ -88,12 +92,12 @@ async def send(chat: Chat, turn: Turn, argument: str) -> Reply:
 
 async def run_report(chat: Chat, turn: Turn, argument: str) -> Reply:
     """Ask before the week's reports are emailed to everybody."""
-    outlook = await chat.runs.outlook(RunKind.WEEKLY, turn.now)
-    teams = await chat.teams.list()
+    outlook = await chat.app.runs.requests.outlook(RunKind.WEEKLY, turn.now)
+    teams = await chat.app.teams.list()
     if not teams:
         raise InvalidError("No teams yet, so there is nobody to report to. Write add team.")
-    config = await chat.config.stored(turn.now)
-    admins = len(admin_recipients(config, chat.source.name))
+    config = await chat.app.administration.config.stored(turn.now)
+    admins = len(admin_recipients(config, chat.app.context.source.name))
     emails = sum(len(team_recipients(team)) for team in teams)
     data = {"team": WEEKLY, "period": outlook.period, "value": str(outlook.repeat)}
     return Reply(
@@ -116,12 +120,12 @@ async def press_send(chat: Chat, turn: Turn, payload: TeamPayload) -> Reply:
     if payload.team == WEEKLY:
         reply = await run_report(chat, turn, "")
     else:
-        reply = await _team_question(chat, turn, await chat.teams.get(payload.team))
+        reply = await _team_question(chat, turn, await chat.app.teams.get(payload.team))
     return Reply(reply.card, is_new_message=True)
 
 
 async def _team_question(chat: Chat, turn: Turn, team: Team) -> Reply:
-    outlook = await chat.runs.outlook(RunKind.TEAM, turn.now, team_id=team.id)
+    outlook = await chat.app.runs.requests.outlook(RunKind.TEAM, turn.now, team_id=team.id)
     addresses = team_recipients(team)
     data = {"team": team.id, "period": outlook.period, "value": str(outlook.repeat)}
     return Reply(
@@ -145,15 +149,15 @@ async def send_now(chat: Chat, turn: Turn, payload: SendPayload) -> Reply:
     """
     kind = RunKind.WEEKLY if payload.team == WEEKLY else RunKind.TEAM
     team_id = None if payload.team == WEEKLY else payload.team
-    outlook = await chat.runs.outlook(kind, turn.now, team_id=team_id)
+    outlook = await chat.app.runs.requests.outlook(kind, turn.now, team_id=team_id)
     if payload.period != outlook.period or payload.value > outlook.repeat:
         raise InvalidError("This question is from another week. Ask again: run report.")
-    run = await chat.runs.request(
+    run = await chat.app.runs.requests.request(
         kind, turn.actor, turn.now, team_id=team_id, repeat=payload.value
     )
     if run.state is RunState.OPEN:
-        chat.work_on_run(run.id)
-    view = await chat.runs.progress(run.id)
+        chat.app.runs.scheduler.work(run.id)
+    view = await chat.app.runs.requests.progress(run.id)
     return Reply(run_card(view), run_id=run.id if run.state is RunState.OPEN else None)
 
 
@@ -169,16 +173,16 @@ def run_card(view: RunView) -> dict[str, object]:
 
 async def retry_run(chat: Chat, turn: Turn, payload: RunPayload) -> Reply:
     """Send the failed emails of a run again."""
-    retried = await chat.runs.retry(payload.run, turn.actor, turn.now)
-    view = await chat.runs.progress(payload.run)
+    retried = await chat.app.runs.requests.retry(payload.run, turn.actor, turn.now)
+    view = await chat.app.runs.requests.progress(payload.run)
     if not retried and view.run.state is not RunState.OPEN:
         return Reply(run_card(view))
-    chat.work_on_run(payload.run)
+    chat.app.runs.scheduler.work(payload.run)
     return Reply(run_card(view), run_id=payload.run)
 
 
 async def show_run(chat: Chat, turn: Turn, payload: RunPayload) -> Reply:
     """The details of a run."""
-    view = await chat.runs.unsettled(payload.run)
+    view = await chat.app.runs.requests.unsettled(payload.run)
     failed = [delivery for delivery in view.deliveries if delivery.error]
     return Reply(run_details(view.run, view.counts, failed), is_new_message=True)

@@ -44,8 +44,10 @@ async def show_schedule(chat: Chat, turn: Turn, argument: str) -> Reply:
     """When the reports go out, or the change of it."""
     if argument:
         return await _save_schedule(chat, turn, *_typed(argument))
-    config = await chat.config.stored(turn.now)
-    return Reply(schedule_card(config, await chat.runs.upcoming(turn.now), role_in(turn)))
+    config = await chat.app.administration.config.stored(turn.now)
+    return Reply(
+        schedule_card(config, await chat.app.runs.requests.upcoming(turn.now), role_in(turn))
+    )
 
 
 def _typed(argument: str) -> tuple[str, str, str]:
@@ -63,8 +65,8 @@ async def save_schedule(chat: Chat, turn: Turn, payload: SchedulePayload) -> Rep
     try:
         return await _save_schedule(chat, turn, *chosen)
     except InvalidError as error:
-        config = await chat.config.stored(turn.now)
-        slots = await chat.runs.upcoming(turn.now)
+        config = await chat.app.administration.config.stored(turn.now)
+        slots = await chat.app.runs.requests.upcoming(turn.now)
         return Reply(schedule_card(config, slots, role_in(turn), chosen, [str(error)]))
 
 
@@ -77,9 +79,9 @@ async def _save_schedule(chat: Chat, turn: Turn, day: str, hour: str, zone: str)
         body["schedule_timezone"] = zone
     entry = new_entry_id()
     await _change(chat, turn, body, entry)
-    config = await chat.config.stored(turn.now)
-    slots = await chat.runs.upcoming(turn.now)
-    is_changed = await chat.audit.get(entry) is not None
+    config = await chat.app.administration.config.stored(turn.now)
+    slots = await chat.app.runs.requests.upcoming(turn.now)
+    is_changed = await chat.app.administration.audit_trail.get(entry) is not None
     return Reply(schedule_saved(config, slots, turn.actor.name, entry if is_changed else None))
 
 
@@ -97,7 +99,7 @@ async def _change(
 ) -> None:
     """Change settings. Raises InvalidError that names them as people do, not as REST does."""
     try:
-        await chat.config.change(body, turn.actor, turn.now, entry_id=entry)
+        await chat.app.administration.config.change(body, turn.actor, turn.now, entry_id=entry)
     except InvalidError as error:
         reasons = setting_errors(error.errors)
         if not reasons:
@@ -110,7 +112,7 @@ async def _change(
 
 async def show_recipients(chat: Chat, turn: Turn, argument: str) -> Reply:
     """Who gets the consolidated report, or the change of it."""
-    config = await chat.config.stored(turn.now)
+    config = await chat.app.administration.config.stored(turn.now)
     if not argument:
         return Reply(recipients_card(config, role_in(turn)))
     verb, _, address = argument.partition(" ")
@@ -135,7 +137,7 @@ async def save_recipients(chat: Chat, turn: Turn, payload: RecipientsPayload) ->
     try:
         return await _save_recipients(chat, turn, lambda _: addresses)
     except InvalidError as error:
-        config = await chat.config.stored(turn.now)
+        config = await chat.app.administration.config.stored(turn.now)
         return Reply(recipients_card(config, role_in(turn), payload.mails, [str(error)]))
 
 
@@ -152,9 +154,9 @@ async def _save_recipients(
         return {"global_admin_emails": change(stored.global_admin_emails)}
 
     await _change(chat, turn, body, entry)
-    stored = (await chat.config.stored(turn.now)).global_admin_emails
+    stored = (await chat.app.administration.config.stored(turn.now)).global_admin_emails
     text = f"The admins' report goes to {', '.join(stored) or 'nobody'}."
-    is_changed = await chat.audit.get(entry) is not None
+    is_changed = await chat.app.administration.audit_trail.get(entry) is not None
     return Reply(general.setting_saved(text, turn.actor.name, entry if is_changed else None))
 
 
@@ -163,14 +165,16 @@ async def _save_recipients(
 
 async def show_channels(chat: Chat, turn: Turn, argument: str) -> Reply:
     """The conversations that get alerts."""
-    registered = await chat.conversations.with_alerts()
+    registered = await chat.app.administration.conversations.with_alerts()
     return Reply(alert_conversations(registered, turn.conversation, role_in(turn)))
 
 
 async def alerts_here(chat: Chat, turn: Turn, argument: str) -> Reply:
     """Send alerts to this conversation from now on."""
-    conversation = await chat.conversations.register(turn.conversation, turn.actor, turn.now)
-    chat.notify()
+    conversation = await chat.app.administration.conversations.register(
+        turn.conversation, turn.actor, turn.now
+    )
+    chat.app.runs.scheduler.send_alerts()
     return Reply(alerts_on(conversation))
 
 
@@ -181,7 +185,7 @@ async def press_alerts_here(chat: Chat, turn: Turn, payload: Payload) -> Reply:
 
 async def alerts_off(chat: Chat, turn: Turn, argument: str) -> Reply:
     """Send no more alerts to this conversation."""
-    await chat.conversations.stop(turn.conversation, turn.actor, turn.now)
+    await chat.app.administration.conversations.stop(turn.conversation, turn.actor, turn.now)
     return Reply(general.closed(f"No more alerts come here. Turned off by {turn.actor.name}."))
 
 

@@ -69,10 +69,10 @@ async def check_import(chat: Chat, turn: Turn, payload: TextPayload) -> Reply:
 
 async def _check(chat: Chat, turn: Turn, text: str) -> Reply:
     rows, problems = await asyncio.to_thread(_rows, text)
-    result = await chat.teams.import_rows(rows, turn.actor, turn.now, dry_run=True)
+    result = await chat.app.teams.import_rows(rows, turn.actor, turn.now, dry_run=True)
     pending = PendingImport(id=turn.id, text=text, by_id=turn.person.object_id, at=turn.now)
     if result.created or result.updated:
-        await chat.pending.put(pending)
+        await chat.pending_imports.put(pending)
     failed = _problems(problems, result)
     return Reply(
         import_question(
@@ -105,16 +105,16 @@ async def apply_import(chat: Chat, turn: Turn, payload: ImportPayload) -> Reply:
     """Store the teams that were checked. ``take`` gives them out once, so a second press stores
     nothing.
     """
-    pending = await chat.pending.take(payload.pending)
+    pending = await chat.pending_imports.take(payload.pending)
     if pending is None:
         raise NotFoundError(
             "This import was applied already, or is over a day old. Import the teams again."
         )
     try:
         rows, problems = await asyncio.to_thread(_rows, pending.text)
-        result = await chat.teams.import_rows(rows, turn.actor, turn.now, dry_run=False)
+        result = await chat.app.teams.import_rows(rows, turn.actor, turn.now, dry_run=False)
     except AgentError:
-        await chat.pending.put(pending)
+        await chat.pending_imports.put(pending)
         raise
     failed = len(_problems(problems, result))
     return Reply(
@@ -133,7 +133,7 @@ async def page_export(chat: Chat, turn: Turn, payload: ExportPayload) -> Reply:
 
 
 async def _export(chat: Chat, page: int) -> Card:
-    teams = await chat.teams.list()
+    teams = await chat.app.teams.list()
     if not teams:
         return general.closed("No teams yet.")
     parts = csv_parts(teams)

@@ -62,7 +62,7 @@ async def page_teams(chat: Chat, turn: Turn, payload: TeamsPayload) -> Reply:
 
 async def _page(chat: Chat, turn: Turn, text: str, page: int) -> Card:
     wanted = text.strip().casefold()
-    teams = [team for team in await chat.teams.list() if _fits(team, wanted)]
+    teams = [team for team in await chat.app.teams.list() if _fits(team, wanted)]
     page, pages, shown = page_of(len(teams), page, PAGE_SIZE)
     return team_list(
         teams[shown], len(teams), page, pages, text.strip(), role_in(turn), chat.sample
@@ -85,12 +85,12 @@ async def show_team(chat: Chat, turn: Turn, argument: str) -> Reply:
 
 async def open_team(chat: Chat, turn: Turn, payload: TeamPayload) -> Reply:
     """One team, from a button."""
-    reply = await _team(chat, turn, await chat.teams.get(payload.team))
+    reply = await _team(chat, turn, await chat.app.teams.get(payload.team))
     return Reply(reply.card, is_new_message=True)
 
 
 async def _team(chat: Chat, turn: Turn, team: Team) -> Reply:
-    report = await chat.previews.team_report(team, turn.now)
+    report = await chat.app.reports.previews.team_report(team, turn.now)
     return Reply(team_card(report, role_in(turn)))
 
 
@@ -152,7 +152,7 @@ async def open_form(chat: Chat, turn: Turn, payload: TeamPayload) -> Reply:
     """The form, from a button."""
     values, team_id = {}, None
     if payload.team:
-        team = await chat.teams.get(payload.team)
+        team = await chat.app.teams.get(payload.team)
         values, team_id = _values(team), team.id
     reply = await _form(chat, turn, values, team_id)
     return Reply(reply.card, is_new_message=True)
@@ -175,7 +175,7 @@ async def _form(
     team_id: str | None,
     problems: list[tuple[str, str]] | None = None,
 ) -> Reply:
-    config = await chat.config.stored(turn.now)
+    config = await chat.app.administration.config.stored(turn.now)
     return Reply(team_form(values, problems or [], team_id, config.anomaly_threshold))
 
 
@@ -215,14 +215,14 @@ def _percent(typed: str) -> float | None:
 async def _stored(chat: Chat, turn: Turn, body: dict[str, Any], team_id: str | None) -> Reply:
     entry = new_entry_id()
     if team_id is None:
-        team = await chat.teams.add(body, turn.actor, turn.now, entry_id=entry)
+        team = await chat.app.teams.add(body, turn.actor, turn.now, entry_id=entry)
         change = "was added"
     else:
-        before = await chat.teams.get(team_id)
-        team = await chat.teams.change(team_id, body, turn.actor, turn.now, entry_id=entry)
+        before = await chat.app.teams.get(team_id)
+        team = await chat.app.teams.change(team_id, body, turn.actor, turn.now, entry_id=entry)
         change = "was changed" if team != before else "was left as it is"
-    is_changed = await chat.audit.get(entry) is not None
-    config = await chat.config.stored(turn.now)
+    is_changed = await chat.app.administration.audit_trail.get(entry) is not None
+    config = await chat.app.administration.config.stored(turn.now)
     card = team_stored(
         team, change, turn.actor.name, entry if is_changed else None, config.anomaly_threshold
     )
@@ -236,11 +236,11 @@ async def ask_to_remove(chat: Chat, turn: Turn, argument: str) -> Reply:
 
 async def press_remove(chat: Chat, turn: Turn, payload: TeamPayload) -> Reply:
     """The same question, from a button."""
-    return Reply(remove_question(await chat.teams.get(payload.team)), is_new_message=True)
+    return Reply(remove_question(await chat.app.teams.get(payload.team)), is_new_message=True)
 
 
 async def remove_team(chat: Chat, turn: Turn, payload: TeamPayload) -> Reply:
     """Remove a team."""
     entry = new_entry_id()
-    team = await chat.teams.remove(payload.team, turn.actor, turn.now, entry_id=entry)
+    team = await chat.app.teams.remove(payload.team, turn.actor, turn.now, entry_id=entry)
     return Reply(team_removed(team, turn.actor.name, entry))

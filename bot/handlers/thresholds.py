@@ -34,9 +34,9 @@ class ThresholdPayload(Payload):
 async def show_threshold(chat: Chat, turn: Turn, argument: str) -> Reply:
     """The thresholds, or what the typed one would have marked."""
     if not argument:
-        config = await chat.config.stored(turn.now)
-        own = [team for team in await chat.teams.list() if team.anomaly_threshold is not None]
-        currency = (await chat.costs.state()).currency
+        config = await chat.app.administration.config.stored(turn.now)
+        own = [team for team in await chat.app.teams.list() if team.anomaly_threshold is not None]
+        currency = (await chat.app.costs.ingest.state()).currency
         return Reply(thresholds_card(config, own, currency, role_in(turn)))
     typed = TYPED.fullmatch(argument.strip())
     if typed is None or not any(typed.groups()):
@@ -53,7 +53,7 @@ async def show_threshold(chat: Chat, turn: Turn, argument: str) -> Reply:
 
 async def press_what_if(chat: Chat, turn: Turn, payload: ThresholdPayload) -> Reply:
     """The same, from a button."""
-    team = await chat.teams.get(payload.team) if payload.team else None
+    team = await chat.app.teams.get(payload.team) if payload.team else None
     return await _what_if(chat, turn, payload.value, payload.min, team)
 
 
@@ -64,7 +64,9 @@ async def _what_if(chat: Chat, turn: Turn, value: str, minimum: str, team: Team 
     min_increase = _min_increase(minimum) if minimum else None
     if team is not None and min_increase is not None:
         raise InvalidError("The smallest increase is the same for all teams. Leave out the team.")
-    result = await chat.what_ifs.ask(turn.now, percent=percent, least=min_increase, team=team)
+    result = await chat.app.anomalies.what_if.ask(
+        turn.now, percent=percent, least=min_increase, team=team
+    )
     return Reply(what_if_card(result, team, role_in(turn), chat.sample))
 
 
@@ -86,9 +88,9 @@ async def save_threshold(chat: Chat, turn: Turn, payload: ThresholdPayload) -> R
     """Store the threshold that was looked at."""
     entry = new_entry_id()
     if payload.team:
-        team = await chat.teams.get(payload.team)
+        team = await chat.app.teams.get(payload.team)
         body = {"anomaly_threshold": _percent(payload.value)}
-        await chat.teams.change(team.id, body, turn.actor, turn.now, entry_id=entry)
+        await chat.app.teams.change(team.id, body, turn.actor, turn.now, entry_id=entry)
         text = f"Threshold for {team.team_name}: {threshold_text(_percent(payload.value))}."
     else:
         change = {}
@@ -96,12 +98,12 @@ async def save_threshold(chat: Chat, turn: Turn, payload: ThresholdPayload) -> R
             change["anomaly_threshold"] = _percent(payload.value)
         if payload.min:
             change["min_increase"] = _min_increase(payload.min)
-        await chat.config.change(change, turn.actor, turn.now, entry_id=entry)
-        config = await chat.config.stored(turn.now)
-        currency = (await chat.costs.state()).currency
+        await chat.app.administration.config.change(change, turn.actor, turn.now, entry_id=entry)
+        config = await chat.app.administration.config.stored(turn.now)
+        currency = (await chat.app.costs.ingest.state()).currency
         text = (
             f"Threshold: {threshold_text(config.anomaly_threshold)}, "
             f"smallest increase {set_money(config.min_increase, currency)}."
         )
-    is_changed = await chat.audit.get(entry) is not None
+    is_changed = await chat.app.administration.audit_trail.get(entry) is not None
     return Reply(general.setting_saved(text, turn.actor.name, entry if is_changed else None))

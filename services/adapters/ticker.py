@@ -22,16 +22,15 @@ Start = Callable[[str, Coroutine[Any, Any, None]], object]
 
 
 class Ticker:
-    """Calls ``tick`` at once and then every 30 seconds, in the background."""
+    """Calls a function at once and then every 30 seconds, in the background."""
 
     def __init__(
         self,
-        tick: Callable[[], Coroutine[Any, Any, None]],
         start: Start,
         clock: Callable[[], datetime],
         seconds: float = SECONDS,
     ) -> None:
-        self._tick = tick
+        self._tick: Callable[[], Coroutine[Any, Any, None]] | None = None
         self._start = start
         self._clock = clock
         self._scheduler = AsyncIOScheduler(timezone=UTC)
@@ -45,8 +44,12 @@ class Ticker:
         """Whether it ticks."""
         return bool(self._scheduler.running)
 
+    def on_tick(self, tick: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Set what is called; the application that it belongs to is built after the ticker."""
+        self._tick = tick
+
     def start(self) -> None:
-        """Begins to tick."""
+        """Start to tick."""
         self._scheduler.add_job(
             self._hand_over,
             "interval",
@@ -73,7 +76,8 @@ class Ticker:
     async def _hand_over(self) -> None:
         """Has to be a coroutine: APScheduler runs plain functions in a thread without a loop."""
         self.last_tick = self._clock()
-        self._start("tick", self._tick())
+        if self._tick is not None:
+            self._start("tick", self._tick())
 
     def stop(self) -> None:
         """Ticks no more; what was handed over goes on."""

@@ -1,15 +1,14 @@
 """Posting cards: each goes through stages that are stored, so that none is posted twice."""
 
 import asyncio
-import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 import structlog
 
 from services.alerts.content import content_fingerprint, conversation_name
-from services.domain import Alert, AlertContent, AnomalyContent, Conversation, SourceName
+from services.domain import Alert, AlertContent, AnomalyContent, Conversation
 from services.domain.errors import (
     AgentError,
     LostLeaseError,
@@ -21,7 +20,7 @@ from services.domain.errors import (
 from services.domain.formatting import neutral, plural
 from services.mailing.notices import Notices
 from services.ports import AlertStore, Notifier
-from services.runtime.timeouts import Timing
+from services.runtime.context import Context
 
 log = structlog.get_logger()
 
@@ -36,22 +35,18 @@ class CardPoster:
 
     def __init__(
         self,
-        *,
         alerts: AlertStore,
         notifier: Notifier,
         notices: Notices,
-        source: SourceName,
-        timing: Timing,
-        timer: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+        context: Context,
     ) -> None:
         self._alerts = alerts
         self._notifier = notifier
         self._notices = notices
-        self._source = source
-        self._timing = timing
-        self._timer = timer
-        self._sleep = sleep
+        self._source = context.source.name
+        self._timing = context.timing
+        self._timer = context.pacing.timer
+        self._sleep = context.pacing.sleep
 
     def alert(self, subject: str, conversation: Conversation, now: datetime) -> Alert:
         """A new alert, not stored yet."""

@@ -7,15 +7,13 @@ Framework has no idempotency key, and Teams shows a copy twice; the admins get a
 """
 
 import asyncio
-import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Literal
 
 import structlog
 
-from services.administration.config import Config
 from services.alerts.content import (
     UNPOSTED_STATES,
     AlertContext,
@@ -30,7 +28,6 @@ from services.alerts.posting import CardPoster
 from services.alerts.run_cards import RUN, RunCards
 from services.alerts.run_trouble import RunTrouble
 from services.alerts.updates import CardUpdates
-from services.anomalies.alert_minimums import AlertMinimums
 from services.domain import Alert, Anomaly, AnomalyContent, Conversation, RunContent, SourceName
 from services.domain.errors import (
     AgentError,
@@ -38,11 +35,7 @@ from services.domain.errors import (
     LostLeaseError,
     StoreUnavailableError,
 )
-from services.mailing.notices import Notices
-from services.ports import AlertStore, AnomalyStore, ConversationStore, Notifier
-from services.reports.builder import ReportBuilder
-from services.runtime.timeouts import PRODUCTION, Timing
-from services.teams.teams import Teams
+from services.ports import Notifier, Store
 
 log = structlog.get_logger()
 
@@ -59,46 +52,30 @@ class AlertRounds:
     def __init__(
         self,
         *,
-        alerts: AlertStore,
-        anomalies: AnomalyStore,
-        conversations: ConversationStore,
+        store: Store,
+        content: ContentBuilder,
+        poster: CardPoster,
         notifier: Notifier,
-        notices: Notices,
-        reports: ReportBuilder,
-        teams: Teams,
-        config: Config,
-        floors: AlertMinimums,
         trouble: RunTrouble,
         source: SourceName,
-        timing: Timing = PRODUCTION,
-        timer: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
-        self._alerts = alerts
-        self._anomalies = anomalies
-        self._conversations = conversations
+        self._alerts = store.alerts
+        self._anomalies = store.anomalies
+        self._conversations = store.conversations
         self._trouble = trouble
         self._source = source
-        self._pending = PendingAlerts(anomalies, alerts, source)
-        self._content = ContentBuilder(reports, teams, config, floors, source)
-        self._poster = CardPoster(
-            alerts=alerts,
-            notifier=notifier,
-            notices=notices,
-            source=source,
-            timing=timing,
-            timer=timer,
-            sleep=sleep,
-        )
+        self._content = content
+        self._poster = poster
+        self._pending = PendingAlerts(store.anomalies, store.alerts, source)
         self._digests = Digests(
-            alerts=alerts,
-            anomalies=anomalies,
-            content=self._content,
-            poster=self._poster,
+            alerts=store.alerts,
+            anomalies=store.anomalies,
+            content=content,
+            poster=poster,
             source=source,
         )
-        self._updates = CardUpdates(self._content, self._poster, notifier)
-        self._run_cards = RunCards(alerts, self._poster, trouble)
+        self._updates = CardUpdates(content, poster, notifier)
+        self._run_cards = RunCards(store.alerts, poster, trouble)
 
     async def tick(self, now: datetime) -> None:
         """Make a round over all conversations at once; none waits for another, or stops it."""

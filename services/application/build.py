@@ -1,199 +1,114 @@
-"""The use cases that a run goes through, over any store, cost source and mail transports."""
+"""Builds the packages of services in the order of their layers, each over those below it."""
 
-import asyncio
-import random
-import time
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from services.administration.audit_trail import AuditTrail
-from services.administration.config import Config
-from services.anomalies.alert_minimums import AlertMinimums
-from services.anomalies.daily_detection import DailyDetector
-from services.anomalies.lifecycle import AnomalyLifecycle
-from services.anomalies.planned_changes import PlannedChanges
-from services.costs import CostIngest
-from services.mailing.delivery_outcomes import SenderSettings
-from services.mailing.sender import Sender
-from services.mailing.transports import Transports
-from services.ports import UNMEASURED, Clock, CostSource, IsWorkerDead, Meter, Store
-from services.reports.builder import ReportBuilder
-from services.reports.previews import ReportPreviewer
+from services import (
+    administration,
+    alerts,
+    anomalies,
+    costs,
+    mailing,
+    operations,
+    reports,
+    runs,
+    teams,
+)
+from services.administration import Administration
+from services.alerts import AlertRounds
+from services.anomalies import Anomalies
+from services.application.adapters import Adapters, Options
+from services.costs import Costs
+from services.mailing import Mailing
+from services.operations import Operations
+from services.reports import Reports
 from services.reports.recipients import Recipients
-from services.reports.restatements import Restatements
-from services.runs.daily_run import DailyRun
-from services.runs.planner import Planner
-from services.runs.requests import RunRequests
-from services.runs.worker import Worker
-from services.runtime.shutdown import Shutdown
-from services.runtime.timeouts import PRODUCTION, Timing
-from services.teams.teams import Teams
+from services.runs import Runs
+from services.runtime.context import Context
+from services.teams import Teams
 
 
 @dataclass(frozen=True, slots=True)
-class Process:
-    """A worker process among those that share the store."""
+class Application:
+    """All that the product can do, whoever asks for it."""
 
-    owner: str
-    """Its name, unlike that of any other process, past or future."""
-    clock: Clock
-    is_worker_dead: IsWorkerDead
-    shutdown: Shutdown
-    timing: Timing = PRODUCTION
-    meter: Meter = UNMEASURED
-    timer: Callable[[], float] = time.monotonic
-    """Seconds since an arbitrary moment; never goes back."""
-    sleep: Callable[[float], Awaitable[object]] = asyncio.sleep
-    rng: random.Random | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """How costs are read."""
-
-    complete_after_hours: int = 48
-
-
-@dataclass(frozen=True, slots=True)
-class Engine:
-    """Everything that plans, detects, freezes, sends and closes."""
-
-    audit: AuditTrail
-    config: Config
-    transports: Transports
+    context: Context
+    administration: Administration
     teams: Teams
-    costs: CostIngest
-    plans: PlannedChanges
-    floors: AlertMinimums
-    reports: ReportBuilder
-    previews: ReportPreviewer
-    runs: RunRequests
-    planner: Planner
-    sender: Sender
-    worker: Worker
+    costs: Costs
+    anomalies: Anomalies
+    mailing: Mailing
+    reports: Reports
+    runs: Runs
+    alerts: AlertRounds
+    operations: Operations
 
 
-def build_engine(
-    store: Store,
-    source: CostSource,
-    config: Config,
-    transports: Transports,
-    process: Process,
-    *,
-    reading: Reading,
-    teams_app: bool,
-    sending: SenderSettings,
-) -> Engine:
-    """Build the engine of one process; ``teams_app``: whether emails may point to Teams."""
-    costs = CostIngest(source, store.costs, reading.complete_after_hours)
-    described = source.description
-    audit = AuditTrail(store.audit_entries)
-    teams = Teams(store.teams, audit, source=described.name)
-    plans = PlannedChanges(store.planned_changes, audit)
-    floors = AlertMinimums(store.alert_minimums, store.anomalies, config, audit, described.name)
-    reports = ReportBuilder(
-        costs=store.costs,
-        anomalies=store.anomalies,
-        plans=plans,
-        floors=store.alert_minimums,
-        source=described,
-        complete_after_hours=reading.complete_after_hours,
-        teams_app=teams_app,
+def build(adapters: Adapters, options: Options, context: Context) -> Application:
+    """Build the application of one process."""
+    store, hours = adapters.store, options.complete_after_hours
+    admin = administration.build(
+        store,
+        adapters.secrets,
+        options.smtp,
+        options.admin_ids,
+        local=options.app_id is None,
     )
-    runs = RunRequests(
-        runs=store.runs,
-        deliveries=store.deliveries,
-        teams=store.teams,
-        config=config,
-        transports=transports,
-        audit=audit,
-        source=described.name,
+    team = teams.build(store, admin, context)
+    cost = costs.build(store, adapters.source, team, hours)
+    anomaly = anomalies.build(store, admin, team, cost, hours, context)
+    mail = _mailing(adapters, options, admin, context)
+    report = reports.build(
+        store,
+        admin,
+        team,
+        cost,
+        anomaly,
+        hours,
+        teams_app=options.app_id is not None,
+        context=context,
     )
-    anomalies = AnomalyLifecycle(store.anomalies)
-    restatements = Restatements(store.runs, store.costs)
-    planner = Planner(
-        costs=costs,
-        reports=reports,
-        teams=teams,
-        config=config,
-        anomalies=anomalies,
-        restatements=restatements,
-        runs=store.runs,
-        ledger=store.deliveries,
-        source=described.name,
-        clock=process.clock,
-    )
-    detection = DailyRun(
-        costs=costs,
-        reports=reports,
-        teams=teams,
-        config=config,
-        anomalies=anomalies,
-        detections=DailyDetector(
-            costs=store.costs,
-            store=store.anomalies,
-            anomalies=anomalies,
-            plans=plans,
-            floors=store.alert_minimums,
-            source=described.name,
-            complete_after_hours=reading.complete_after_hours,
+    alert = alerts.build(store, adapters.notifier, admin, team, anomaly, mail, report, context)
+    use = runs.Capabilities(admin, team, cost, anomaly, mail, report)
+    return Application(
+        context=context,
+        administration=admin,
+        teams=team,
+        costs=cost,
+        anomalies=anomaly,
+        mailing=mail,
+        reports=report,
+        runs=runs.build(store, use, adapters.start, alert.tick, context),
+        alerts=alert,
+        operations=operations.build(
+            store, _surroundings(adapters, options), admin, team, anomaly, mail, context
         ),
-        runs=store.runs,
-        source=described.name,
-        clock=process.clock,
     )
-    sender = Sender(
-        ledger=store.deliveries,
-        runs=store.runs,
-        rates=store.rate_budget,
-        is_still_recipient=Recipients(store.teams, config, process.clock).is_still_recipient,
-        settings=sending,
-        owner=process.owner,
-        clock=process.clock,
-        is_worker_dead=process.is_worker_dead,
-        shutdown=process.shutdown,
-        timing=process.timing,
-        timer=process.timer,
-        sleep=process.sleep,
-        rng=process.rng,
-        meter=process.meter,
-    )
-    worker = Worker(
-        runs=store.runs,
-        ledger=store.deliveries,
-        planner=planner,
-        detection=detection,
-        sender=sender,
-        transports=transports,
-        owner=process.owner,
-        clock=process.clock,
-        is_worker_dead=process.is_worker_dead,
-        shutdown=process.shutdown,
-        timing=process.timing,
-        timer=process.timer,
-        meter=process.meter,
-    )
-    return Engine(
-        audit=audit,
-        config=config,
-        transports=transports,
-        teams=teams,
-        costs=costs,
-        plans=plans,
-        floors=floors,
-        reports=reports,
-        previews=ReportPreviewer(
-            reports=reports,
-            costs=costs,
-            teams=teams,
-            config=config,
-            restatements=restatements,
-            runs=store.runs,
-            ledger=store.deliveries,
-            source=described.name,
+
+
+def _mailing(
+    adapters: Adapters, options: Options, admin: Administration, context: Context
+) -> Mailing:
+    recipients = Recipients(adapters.store.teams, admin.config, context.clock)
+    return mailing.build(
+        adapters.store,
+        mailing.MailRoutes(
+            adapters.mail.outbox, adapters.mail.transports, options.sample_mail_confirmed
         ),
-        runs=runs,
-        planner=planner,
-        sender=sender,
-        worker=worker,
+        admin,
+        recipients.is_still_recipient,
+        mailing.SenderSettings(options.when_unsure),
+        context,
+    )
+
+
+def _surroundings(adapters: Adapters, options: Options) -> operations.Surroundings:
+    probes = adapters.probes
+    return operations.Surroundings(
+        source=adapters.source,
+        outbox=adapters.mail.outbox,
+        ticker=probes.ticker,
+        folder=probes.folder,
+        bot_tokens=probes.bot_tokens,
+        app_id=options.app_id,
+        embedded_mongodb=options.embedded_mongodb,
     )

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from services.analysis.history import daily, day_amounts, largest_services, total, weeks
-from services.costs import CostIngest
+from services.costs.ingest import CostIngest
 from services.domain import CostHistory, DaySpan, Month, SourceName, SpanDays, Team
 from services.domain.errors import CostSourceError
 from services.ports import CostStore

@@ -35,6 +35,10 @@ class CostIngest:
         self._reader = CostReader(source, store)
         self._backfill = Backfill(self._reader, complete_after_hours)
 
+    def expected_through(self, now: datetime) -> date:
+        """The last day that should be complete at an instant."""
+        return expected_data_through(now, self._hours)
+
     async def state(self) -> SourceState:
         return await self._reader.state()
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 
 from services.analysis.history import cost_rows
-from services.costs import CostIngest
+from services.costs.ingest import CostIngest
 from services.domain import CostRow, DaySpan, Month, SourceName, Team
 from services.ports import CostStore
 from services.runtime.batches import chunked

@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -20,15 +19,12 @@ from services.domain.errors import (
 from services.mailing.delivery_outcomes import DeliveryAttempt, OutcomeWriter
 from services.mailing.mime import build_message
 from services.ports import (
-    UNMEASURED,
-    Clock,
     DeliveryLedger,
     MailConnection,
     MailTransport,
-    Meter,
     RunStore,
 )
-from services.runtime.timeouts import PRODUCTION, Timing
+from services.runtime.context import Context
 
 log = structlog.get_logger()
 
@@ -84,22 +80,18 @@ class Deliverer:
 
     def __init__(
         self,
-        *,
         ledger: DeliveryLedger,
         outcomes: OutcomeWriter,
         is_still_recipient: IsStillRecipient,
-        clock: Clock,
-        timing: Timing = PRODUCTION,
-        timer: Callable[[], float] = time.monotonic,
-        meter: Meter = UNMEASURED,
+        context: Context,
     ) -> None:
         self._ledger = ledger
         self._outcomes = outcomes
         self._is_still_recipient = is_still_recipient
-        self._clock = clock
-        self._timing = timing
-        self._timer = timer
-        self._meter = meter
+        self._clock = context.clock
+        self._timing = context.timing
+        self._timer = context.pacing.timer
+        self._meter = context.metrics
 
     async def deliver(
         self, attempt: DeliveryAttempt, lane: LaneConnection, reports: ReportCache

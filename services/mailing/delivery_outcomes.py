@@ -6,7 +6,6 @@ nothing.
 
 import asyncio
 import random
-import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,8 +17,9 @@ import structlog
 
 from services.domain import Delivery, DeliveryPhase, DeliveryState
 from services.domain.errors import LostLeaseError, StoreUnavailableError
-from services.ports import UNMEASURED, Clock, DeliveryLedger, Meter
-from services.runtime.timeouts import PRODUCTION, Timing
+from services.ports import DeliveryLedger
+from services.runtime.context import Context
+from services.runtime.timeouts import Timing
 
 log = structlog.get_logger()
 
@@ -53,38 +53,27 @@ class DeliveryAttempt:
 class Backoff:
     """How long a delivery waits for its next attempt."""
 
-    def __init__(self, timing: Timing = PRODUCTION, rng: random.Random | None = None) -> None:
+    def __init__(self, timing: Timing, rng: random.Random) -> None:
         self._timing = timing
-        self.rng = rng or random.Random()  # noqa: S311 - spreads retries, hides nothing
+        self._rng = rng
 
     def after(self, attempts: int) -> timedelta:
         """The wait after ``attempts`` tries, ± 20 % so that retries spread."""
-        return timedelta(seconds=self._timing.retry(attempts) * self.rng.uniform(0.8, 1.2))
+        return timedelta(seconds=self._timing.retry(attempts) * self._rng.uniform(0.8, 1.2))
 
 
 class OutcomeWriter:
     """Stores outcomes, and remembers those that MongoDB has not taken so far."""
 
-    def __init__(
-        self,
-        *,
-        ledger: DeliveryLedger,
-        settings: SenderSettings,
-        clock: Clock,
-        backoff: Backoff,
-        timing: Timing = PRODUCTION,
-        timer: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
-        meter: Meter = UNMEASURED,
-    ) -> None:
+    def __init__(self, ledger: DeliveryLedger, settings: SenderSettings, context: Context) -> None:
         self._ledger = ledger
         self._settings = settings
-        self._clock = clock
-        self._backoff = backoff
-        self._timing = timing
-        self._timer = timer
-        self._sleep = sleep
-        self._meter = meter
+        self._clock = context.clock
+        self._backoff = Backoff(context.timing, context.pacing.rng)
+        self._timing = context.timing
+        self._timer = context.pacing.timer
+        self._sleep = context.pacing.sleep
+        self._meter = context.metrics
         self._unstored: dict[str, DeliveryAttempt] = {}
         """By delivery id."""
 

@@ -6,8 +6,6 @@ body has left, ``data`` that it may have.
 """
 
 import asyncio
-import random
-import time
 from collections.abc import Awaitable, Callable
 
 import structlog
@@ -21,24 +19,18 @@ from services.mailing.delivery_attempts import (
     ReportCache,
 )
 from services.mailing.delivery_outcomes import (
-    Backoff,
     DeliveryAttempt,
     OutcomeWriter,
     SenderSettings,
 )
 from services.ports import (
-    UNMEASURED,
-    Clock,
     DeliveryLedger,
-    IsWorkerDead,
     MailConnection,
     MailTransport,
-    Meter,
     RateBudgetStore,
     RunStore,
 )
-from services.runtime.shutdown import Shutdown
-from services.runtime.timeouts import PRODUCTION, Timing
+from services.runtime.context import Context
 
 log = structlog.get_logger()
 
@@ -65,46 +57,20 @@ class Sender:
         rates: RateBudgetStore,
         is_still_recipient: IsStillRecipient,
         settings: SenderSettings,
-        owner: str,
-        clock: Clock,
-        is_worker_dead: IsWorkerDead,
-        shutdown: Shutdown,
-        timing: Timing = PRODUCTION,
-        timer: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
-        rng: random.Random | None = None,
-        meter: Meter = UNMEASURED,
+        context: Context,
     ) -> None:
         self._ledger = ledger
         self._runs = runs
         self._rates = rates
-        self._owner = owner
-        self._clock = clock
-        self._is_worker_dead = is_worker_dead
-        self._shutdown = shutdown
-        self._timing = timing
+        self._owner = context.worker
+        self._clock = context.clock
+        self._is_worker_dead = context.is_worker_dead
+        self._shutdown = context.shutdown
+        self._timing = context.timing
+        self._rng = context.pacing.rng
         self._runs_in_progress: set[str] = set()
-        backoff = Backoff(timing, rng)
-        self._rng = backoff.rng
-        self._outcomes = OutcomeWriter(
-            ledger=ledger,
-            settings=settings,
-            clock=clock,
-            backoff=backoff,
-            timing=timing,
-            timer=timer,
-            sleep=sleep,
-            meter=meter,
-        )
-        self._deliverer = Deliverer(
-            ledger=ledger,
-            outcomes=self._outcomes,
-            is_still_recipient=is_still_recipient,
-            clock=clock,
-            timing=timing,
-            timer=timer,
-            meter=meter,
-        )
+        self._outcomes = OutcomeWriter(ledger, settings, context)
+        self._deliverer = Deliverer(ledger, self._outcomes, is_still_recipient, context)
 
     def stop(self) -> None:
         """Let each lane end after the email that it is sending."""

@@ -1,0 +1,59 @@
+"""Reports: what a team and the admins are told about a period."""
+
+from dataclasses import dataclass
+
+from services.administration import Administration
+from services.anomalies import Anomalies
+from services.costs import Costs
+from services.ports import Store
+from services.reports.builder import ReportBuilder
+from services.reports.previews import ReportPreviewer
+from services.reports.restatements import Restatements
+from services.runtime.context import Context
+from services.teams import Teams
+
+__all__ = ["Reports", "build"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reports:
+    """The face of the package."""
+
+    builder: ReportBuilder
+    restatements: Restatements
+    previews: ReportPreviewer
+
+
+def build(
+    store: Store,
+    administration: Administration,
+    teams: Teams,
+    costs: Costs,
+    anomalies: Anomalies,
+    complete_after_hours: int,
+    *,
+    teams_app: bool,
+    context: Context,
+) -> Reports:
+    """Build the face; ``teams_app``: whether emails may point to the bot."""
+    builder = ReportBuilder(
+        costs=store.costs,
+        anomalies=store.anomalies,
+        plans=anomalies.planned_changes,
+        floors=store.alert_minimums,
+        source=context.source,
+        complete_after_hours=complete_after_hours,
+        teams_app=teams_app,
+    )
+    restatements = Restatements(store.runs, store.costs)
+    previews = ReportPreviewer(
+        reports=builder,
+        costs=costs.ingest,
+        teams=teams,
+        config=administration.config,
+        restatements=restatements,
+        runs=store.runs,
+        ledger=store.deliveries,
+        source=context.source.name,
+    )
+    return Reports(builder=builder, restatements=restatements, previews=previews)

@@ -1,0 +1,108 @@
+"""Runs: from a request, by a person or by the scheduler, to the close."""
+
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from services.administration import Administration
+from services.anomalies import Anomalies
+from services.costs import Costs
+from services.mailing import Mailing
+from services.ports import Start, Store
+from services.reports import Reports
+from services.runs.daily_run import DailyRun
+from services.runs.planner import Planner
+from services.runs.requests import RunRequests
+from services.runs.scheduler import Scheduler
+from services.runs.worker import Worker
+from services.runtime.context import Context
+from services.teams import Teams
+
+__all__ = ["Capabilities", "Runs", "build"]
+
+SendAlerts = Callable[[datetime], Coroutine[Any, Any, None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """The face of the package."""
+
+    requests: RunRequests
+    planner: Planner
+    worker: Worker
+    scheduler: Scheduler
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a run is made with."""
+
+    administration: Administration
+    teams: Teams
+    costs: Costs
+    anomalies: Anomalies
+    mailing: Mailing
+    reports: Reports
+
+
+def build(
+    store: Store, use: Capabilities, start: Start, send_alerts: SendAlerts, context: Context
+) -> Runs:
+    """Build the face; ``send_alerts`` makes a round of alerts after each tick and run."""
+    requests = RunRequests(
+        runs=store.runs,
+        deliveries=store.deliveries,
+        teams=store.teams,
+        config=use.administration.config,
+        transports=use.mailing.transports,
+        audit=use.administration.audit_trail,
+        source=context.source.name,
+    )
+    planner = _planner(store, use, context)
+    worker = Worker(
+        runs=store.runs,
+        ledger=store.deliveries,
+        planner=planner,
+        detection=_daily_run(store, use, context),
+        sender=use.mailing.sender,
+        transports=use.mailing.transports,
+        context=context,
+    )
+    scheduler = Scheduler(
+        config=use.administration.config,
+        runs=requests,
+        worker=worker,
+        costs=use.costs.ingest,
+        teams=use.teams,
+        clock=context.clock,
+        start=start,
+        send_alerts=send_alerts,
+    )
+    return Runs(requests=requests, planner=planner, worker=worker, scheduler=scheduler)
+
+
+def _planner(store: Store, use: Capabilities, context: Context) -> Planner:
+    return Planner(
+        costs=use.costs.ingest,
+        reports=use.reports,
+        teams=use.teams,
+        config=use.administration.config,
+        anomalies=use.anomalies.lifecycle,
+        runs=store.runs,
+        ledger=store.deliveries,
+        context=context,
+    )
+
+
+def _daily_run(store: Store, use: Capabilities, context: Context) -> DailyRun:
+    return DailyRun(
+        costs=use.costs.ingest,
+        reports=use.reports.builder,
+        teams=use.teams,
+        config=use.administration.config,
+        anomalies=use.anomalies.lifecycle,
+        detections=use.anomalies.detector,
+        runs=store.runs,
+        context=context,
+    )

@@ -6,15 +6,16 @@ from services.administration.config import Config
 from services.anomalies.daily_detection import DailyDetector
 from services.anomalies.lifecycle import AnomalyLifecycle
 from services.costs import CostIngest
-from services.domain import Run, RunKind, RunState, RunSummary, SourceName
+from services.domain import Run, RunKind, RunState, RunSummary
 from services.domain.schedule import period_of
-from services.ports import Clock, RunStore
+from services.ports import RunStore
 from services.reports.admin import AdminReportBuilder, run_summary
 from services.reports.builder import ReportBuilder
 from services.reports.threshold_records import ThresholdRecorder
 from services.runs.planner import TEAMS_AT_ONCE
 from services.runs.progress import Progress
 from services.runtime.batches import chunked
+from services.runtime.context import Context
 from services.teams.teams import Teams
 
 MAX_EARLIER_RUNS = 30
@@ -33,9 +34,9 @@ class DailyRun:
         anomalies: AnomalyLifecycle,
         detections: DailyDetector,
         runs: RunStore,
-        source: SourceName,
-        clock: Clock,
+        context: Context,
     ) -> None:
+        source = context.source.name
         self._costs = costs
         self._reports = reports
         self._teams = teams
@@ -45,7 +46,7 @@ class DailyRun:
         self._thresholds = ThresholdRecorder(reports, anomalies, source)
         self._runs = runs
         self._source = source
-        self._clock = clock
+        self._clock = context.clock
 
     async def detect_day(self, run: Run, progress: Progress) -> RunSummary:
         """Detect up to the last complete day; the summary counts the open anomalies."""

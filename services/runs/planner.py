@@ -18,23 +18,22 @@ from services.domain import (
     Run,
     RunKind,
     RunSummary,
-    SourceName,
     StoredConfig,
     Team,
     TeamReport,
 )
 from services.domain.errors import InvalidError
-from services.ports import Clock, DeliveryLedger, RunStore
+from services.ports import DeliveryLedger, RunStore
+from services.reports import Reports
 from services.reports.admin import AdminReportBuilder, run_summary
 from services.reports.basis import Basis
-from services.reports.builder import ReportBuilder
 from services.reports.delivery_recap import delivery_recap
 from services.reports.recipients import admin_recipients, team_recipients
-from services.reports.restatements import Restatements
 from services.reports.threshold_records import ThresholdRecorder
 from services.runs.deliveries import deliveries_of
 from services.runs.progress import Progress
 from services.runtime.batches import chunked
+from services.runtime.context import Context
 from services.teams.teams import Teams
 
 TEAMS_AT_ONCE = 50
@@ -60,26 +59,25 @@ class Planner:
         self,
         *,
         costs: CostIngest,
-        reports: ReportBuilder,
+        reports: Reports,
         teams: Teams,
         config: Config,
         anomalies: AnomalyLifecycle,
-        restatements: Restatements,
         runs: RunStore,
         ledger: DeliveryLedger,
-        source: SourceName,
-        clock: Clock,
+        context: Context,
     ) -> None:
+        source = context.source.name
         self._costs = costs
-        self._reports = reports
+        self._reports = reports.builder
         self._teams = teams
         self._config = config
-        self._thresholds = ThresholdRecorder(reports, anomalies, source)
-        self._restatements = restatements
+        self._thresholds = ThresholdRecorder(reports.builder, anomalies, source)
+        self._restatements = reports.restatements
         self._runs = runs
         self._ledger = ledger
         self._source = source
-        self._clock = clock
+        self._clock = context.clock
 
     async def plan(self, run: Run, token: int, sender: str, progress: Progress) -> RunSummary:
         """Freeze the reports of a run and store their deliveries.

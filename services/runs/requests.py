@@ -100,6 +100,14 @@ class RunRequests:
         state = {"state": RunState.FAILED, "last_error": error}
         await self._runs.begin(missed.model_copy(update=state))
 
+    async def open_runs(self) -> list[Run]:
+        """Runs that are not closed yet."""
+        return await self._runs.list_runs(self._source, open_only=True)
+
+    async def has_run_before(self, instant: datetime) -> bool:
+        """Whether the source had a run before an instant."""
+        return bool(await self._runs.list_runs(self._source, before=instant, limit=1))
+
     async def upcoming(self, now: datetime, count: int = 3) -> list[datetime]:
         """The next slots that will send something: their period has no run yet."""
         config = await self._config.stored(now)

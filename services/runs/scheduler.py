@@ -14,10 +14,9 @@ import structlog
 
 from services.administration.config import Config
 from services.costs import CostIngest
-from services.domain import Actor, Run, RunKind, RunState, SourceName, StoredConfig
+from services.domain import Actor, Run, RunKind, RunState, StoredConfig
 from services.domain.schedule import due_periods, missed_slot, period_of
-from services.ports import Clock, RunStore, Start
-from services.reports.builder import ReportBuilder
+from services.ports import Clock, Start
 from services.runs.requests import RunRequests
 from services.runs.worker import Worker, is_due
 from services.teams.teams import Teams
@@ -36,24 +35,18 @@ class Scheduler:
         *,
         config: Config,
         runs: RunRequests,
-        store: RunStore,
         worker: Worker,
         costs: CostIngest,
-        reports: ReportBuilder,
         teams: Teams,
-        source: SourceName,
         clock: Clock,
         start: Start,
         send_alerts: Callable[[datetime], Coroutine[Any, Any, None]],
     ) -> None:
         self._config = config
         self._runs = runs
-        self._store = store
         self._worker = worker
         self._costs = costs
-        self._reports = reports
         self._teams = teams
-        self._source = source
         self._clock = clock
         self._start = start
         self._send_alerts = send_alerts
@@ -71,8 +64,8 @@ class Scheduler:
             for period in due_periods(config, now):
                 await self._begin(RunKind.WEEKLY, period, now)
             await self._note_missed(config, now)
-        await self._begin(RunKind.DAILY, self._reports.expected_through(now).isoformat(), now)
-        for run in await self._store.list_runs(self._source, open_only=True):
+        await self._begin(RunKind.DAILY, self._costs.expected_through(now).isoformat(), now)
+        for run in await self._runs.open_runs():
             if is_due(run, now):
                 self.work(run.id)
         self.send_alerts()
@@ -88,7 +81,7 @@ class Scheduler:
         if slot is None or slot == self._missed_checked:
             return
         # A source that had no run by then was not in use: nothing was missed.
-        if await self._store.list_runs(self._source, before=slot, limit=1):
+        if await self._runs.has_run_before(slot):
             period = period_of(slot, config.schedule_timezone)
             await self._runs.miss(period, slot, SCHEDULER, now)
         self._missed_checked = slot

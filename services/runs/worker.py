@@ -4,8 +4,6 @@ Any number of workers, in one process or many, may work on the same run. Plannin
 need the run's lease; sending needs none, as each delivery is claimed on its own.
 """
 
-import time
-from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 
@@ -23,19 +21,14 @@ from services.mailing.preflight import preflight
 from services.mailing.sender import Sender
 from services.mailing.transports import Transports
 from services.ports import (
-    UNMEASURED,
-    Clock,
     DeliveryLedger,
-    IsWorkerDead,
-    Meter,
     RunStore,
 )
 from services.runs.daily_run import DailyRun
 from services.runs.leases import hold_lease
 from services.runs.planner import Planner
 from services.runs.progress import EmailProgress, Progress, no_progress
-from services.runtime.shutdown import Shutdown
-from services.runtime.timeouts import PRODUCTION, Timing
+from services.runtime.context import Context
 
 log = structlog.get_logger()
 
@@ -56,27 +49,21 @@ class Worker:
         detection: DailyRun,
         sender: Sender,
         transports: Transports,
-        owner: str,
-        clock: Clock,
-        is_worker_dead: IsWorkerDead,
-        shutdown: Shutdown,
-        timing: Timing = PRODUCTION,
-        timer: Callable[[], float] = time.monotonic,
-        meter: Meter = UNMEASURED,
+        context: Context,
     ) -> None:
-        self._meter = meter
+        self._meter = context.metrics
         self._runs = runs
         self._ledger = ledger
         self._planner = planner
         self._detection = detection
         self._sender = sender
         self._transports = transports
-        self._owner = owner
-        self._clock = clock
-        self._is_worker_dead = is_worker_dead
-        self._shutdown = shutdown
-        self._timing = timing
-        self._timer = timer
+        self._owner = context.worker
+        self._clock = context.clock
+        self._is_worker_dead = context.is_worker_dead
+        self._shutdown = context.shutdown
+        self._timing = context.timing
+        self._timer = context.pacing.timer
 
     async def work(
         self, run_id: str, *, patience: timedelta | None = None, progress: Progress = no_progress

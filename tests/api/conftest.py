@@ -84,7 +84,7 @@ class World:
 
     async def tick(self) -> None:
         """One tick of the clock, with all the work that it begins."""
-        await self.agent.ticker._tick()
+        await self.agent.tick()
         await settled(self.agent)
 
 
@@ -112,8 +112,8 @@ async def opened(
 ) -> AsyncIterator[tuple[Agent, "TestClient[Any, Any]"]]:
     settings: Settings = load_settings(environment, None)
     async with open_agent(settings, clock=clock) as agent:
-        seen = record(agent.api)
-        async with TestClient(await served(agent.api)) as client:
+        seen = record(agent.rest)
+        async with TestClient(await served(agent.rest)) as client:
             yield agent, client
         await agent.background.drain(5)
     for method, path, status in seen:

@@ -35,7 +35,7 @@ async def test_every_route_of_the_application_is_in_the_document(world: World) -
     found = await world.get("/api/openapi.json")
     routes = {
         (route.method.lower(), route.resource.canonical)
-        for route in world.agent.api.router.routes()
+        for route in world.agent.rest.router.routes()
         if route.resource is not None and route.method != "HEAD"
     }
     outside = {("get", "/api"), ("post", "/api/messages")}

@@ -94,7 +94,7 @@ class World:
 
     async def tick(self) -> None:
         """One round of alerts, as the clock makes it."""
-        await self.agent.alerts.tick(self.clock())
+        await self.agent.app.alerts.tick(self.clock())
 
     def raise_anomaly(self, team: Team, excess: int = 500, **more: Any) -> str:
         """An open anomaly of a team's account; its id."""
@@ -202,12 +202,12 @@ async def serving(
         mail_sample_data=mail_sample_data,
         pace=NO_PACE,
     ) as agent:
-        runner = web.AppRunner(agent.api, access_log=None, shutdown_timeout=1.0)
+        runner = web.AppRunner(agent.rest, access_log=None, shutdown_timeout=1.0)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         host, port = runner.addresses[0][:2]
         sim.bot_url = f"http://{host}:{port}"
-        await agent.cards_in_progress.resume()
+        await agent.bot.cards_in_progress.resume()
         yield agent
         agent.wired.sender.stop()
         await runner.cleanup()

@@ -155,7 +155,7 @@ async def test_two_agents_on_one_database_tell_each_anomaly_once(
                 here.raise_anomaly(team, 1000 - number)
             for _ in range(4):
                 await asyncio.gather(
-                    here.tick(), other.alerts.tick(clock()), other.alerts.tick(clock())
+                    here.tick(), other.app.alerts.tick(clock()), other.app.alerts.tick(clock())
                 )
                 clock.move(minutes=2)
             for where in ("channel", "group"):
@@ -165,7 +165,7 @@ async def test_two_agents_on_one_database_tell_each_anomaly_once(
                     assert sum(amount in text for text in texts) == 1, amount
             (first, *_) = here.database["anomalies"].find({"excess": "1000"})
             here.change_anomaly(first["_id"], excess="3000")
-            await asyncio.gather(here.tick(), other.alerts.tick(clock()))
+            await asyncio.gather(here.tick(), other.app.alerts.tick(clock()))
             assert len(here.messages("channel", "Grown")) == 1
             assert here.notices() == []
 
@@ -315,7 +315,7 @@ async def test_an_answer_is_shown_later_when_teams_takes_no_update_now(
         clock.move(minutes=1)
         await here.tick()
         assert "EXPECTED" in card.text
-        await here.agent.cards_in_progress.resume()
+        await here.agent.bot.cards_in_progress.resume()
         await here.quiet()
         assert "by Bob" in card.text
 

@@ -92,7 +92,7 @@ async def test_a_press_is_answered_though_the_card_cannot_be_replaced_now(here: 
     await here.quiet()
     assert "was added" in form.text
     fault.times = 0
-    await here.agent.cards_in_progress.resume()
+    await here.agent.bot.cards_in_progress.resume()
     await here.quiet()
     assert "was removed again" in form.text
     assert here.database["open_cards"].count_documents({}) == 0
@@ -132,7 +132,7 @@ async def test_a_run_whose_card_teams_does_not_take_for_a_while_is_shown_to_its_
     await here.quiet()
     assert "1 of 1 sent" not in question.text
     fault.times = 0
-    await here.agent.cards_in_progress.resume()
+    await here.agent.bot.cards_in_progress.resume()
     await here.quiet()
     assert "1 of 1 sent" in question.text
     assert here.database["open_cards"].count_documents({}) == 0
@@ -221,7 +221,7 @@ async def test_a_card_of_a_machine_that_is_gone_is_taken_over_and_of_a_live_one_
     here: World,
 ) -> None:
     gone, alive = await left_behind(here, 10), await left_behind(here, 1)
-    await here.agent.cards_in_progress.resume()
+    await here.agent.bot.cards_in_progress.resume()
     await here.quiet()
     assert "was restarted" in gone.text
     assert "You are an admin" in alive.text
@@ -233,7 +233,7 @@ async def test_of_two_agents_one_takes_a_card_over(here: World) -> None:
     address = here.sim.bot_url
     async with serving(here.sim, here.environment) as other:
         await asyncio.gather(
-            here.agent.cards_in_progress.resume(), other.cards_in_progress.resume()
+            here.agent.bot.cards_in_progress.resume(), other.bot.cards_in_progress.resume()
         )
         await here.quiet()
         await here.sim.until(lambda: not other.background.running)
@@ -245,7 +245,7 @@ async def test_of_two_agents_one_takes_a_card_over(here: World) -> None:
 async def test_a_card_that_was_never_shown_is_answered_with_a_new_message(here: World) -> None:
     known = set(here.sim.messages)
     shown = await left_behind(here, 10, activity_id="")
-    await here.agent.cards_in_progress.resume()
+    await here.agent.bot.cards_in_progress.resume()
     await here.quiet()
     new = [one for name, one in here.sim.messages.items() if name not in known | {shown.id}]
     assert ["was restarted" in one.text for one in new] == [True]
@@ -254,7 +254,7 @@ async def test_a_card_that_was_never_shown_is_answered_with_a_new_message(here: 
 
 async def test_a_card_that_nobody_could_show_for_days_is_given_up(here: World) -> None:
     shown = await left_behind(here, 60 * 24 * 5)
-    await here.agent.cards_in_progress.resume()
+    await here.agent.bot.cards_in_progress.resume()
     await here.quiet()
     assert "You are an admin" in shown.text
     assert here.database["open_cards"].count_documents({}) == 0

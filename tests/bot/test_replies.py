@@ -45,7 +45,7 @@ async def card(here: World) -> Message:
 
 @pytest.fixture
 def replies(here: World) -> Replies:
-    return Replies(here.agent.cards_in_progress, here.agent.background.start)
+    return Replies(here.agent.bot.cards_in_progress, here.agent.background.start)
 
 
 def turn_on(here: World, card: Message, *, is_press: bool = True) -> Turn:
@@ -146,7 +146,7 @@ async def test_what_teams_does_not_take_now_is_shown_later_and_once(
     fault.times = 0
     known = set(here.sim.messages)
     for _ in range(2):
-        await here.agent.cards_in_progress.resume()
+        await here.agent.bot.cards_in_progress.resume()
         await here.quiet()
     shown = [one.text for name, one in here.sim.messages.items() if name not in known]
     assert [card.text, shown] == (

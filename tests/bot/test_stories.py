@@ -487,7 +487,7 @@ async def test_the_first_admin_has_the_code_and_the_last_one_stays(
 ) -> None:
     async with world(tmp_path, mongo_url, ADMIN_AAD_OBJECT_IDS="") as there:
         assert "There is an admin already" in (await there.says("claim 1", BOB)).text
-        there.agent.roles.offer_code("1234-5678-9012")
+        there.agent.app.administration.roles.offer_code("1234-5678-9012")
         for _ in range(3):
             assert "not the code" in (await there.says("claim 0000", BOB)).text
         turns = await asyncio.gather(
@@ -514,7 +514,7 @@ async def test_after_five_wrong_codes_the_right_one_is_no_use(
     mongo_url: str, tmp_path: Path
 ) -> None:
     async with world(tmp_path, mongo_url, ADMIN_AAD_OBJECT_IDS="") as there:
-        there.agent.roles.offer_code("1234-5678-9012")
+        there.agent.app.administration.roles.offer_code("1234-5678-9012")
         await asyncio.gather(*(there.sim.say(f"claim {n}", BOB) for n in range(7)))
         assert "Too many wrong codes" in (await there.says("claim 1234-5678-9012", BOB)).text
         assert there.database["admins"].count_documents({}) == 0

@@ -55,7 +55,7 @@ async def bob_everywhere(today: Upgraded) -> None:
     world = today.world
     wired = world.agent.wired
     person = Person(object_id=BOB.object_id, tenant_id=TENANT, name=BOB.name)
-    await world.agent.roles.grant(person, "Ana", ACTOR, today.clock())
+    await world.agent.app.administration.roles.grant(person, "Ana", ACTOR, today.clock())
     await world.says("recipients add bob@example.org", BOB)
     await world.says('expect "Team 2" +10% from 2026-11-01 to 2026-11-30 because bob said so', BOB)
     await world.says("alerts here", BOB)

@@ -89,7 +89,7 @@ async def working(url: str, folder: Path) -> AsyncIterator[World]:
                     "team_email": f"t{i}@example.org",
                 }
                 await agent.wired.teams.add(body, ACTOR, agent.wired.clock())
-            async with TestClient(TestServer(agent.api)) as client:
+            async with TestClient(TestServer(agent.rest)) as client:
                 yield World(agent, client, smtp)
                 agent.wired.sender.stop()
                 await agent.background.drain(10)

@@ -1,7 +1,7 @@
 """A mail transport in memory that misbehaves as told."""
 
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from email import message_from_bytes
 from email.policy import default
@@ -35,6 +35,21 @@ class MemoryTransport:
             raise self.on_connect.pop(0)
         self.connections += 1
         return MemoryConnection(self)
+
+
+@dataclass
+class MemoryOutbox(MemoryTransport):
+    """Implements ``services.ports.CapturedMails`` too."""
+
+    name: str = "outbox"
+
+    async def count_to(self, addresses: Sequence[str]) -> int:
+        return sum(self.by_recipient[address] for address in addresses)
+
+    async def remove_to(self, addresses: Sequence[str]) -> int:
+        number = await self.count_to(addresses)
+        self.mails = [mail for mail in self.mails if mail[0] not in addresses]
+        return number
 
 
 @dataclass

@@ -4,19 +4,11 @@ import asyncio
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import SecretStr
 
-from services.adapters.secrets import FernetBox
-from services.administration.audit_trail import AuditTrail
-from services.administration.config import Config
 from services.alerts import GIVE_UP_AFTER, UNREACHABLE_AFTER, AlertRounds
-from services.alerts.run_trouble import RunTrouble
-from services.anomalies.alert_minimums import AlertMinimums
-from services.anomalies.planned_changes import PlannedChanges
 from services.domain import (
     Alert,
     Anomaly,
@@ -34,12 +26,9 @@ from services.domain.errors import (
     MessageRefusedError,
     StoreUnavailableError,
 )
-from services.mailing.notices import Notices
-from services.mailing.transports import Transports
-from services.reports.builder import ReportBuilder
+from services.runtime.context import Context, Pacing
 from services.runtime.timeouts import Timing
-from services.settings import SmtpSettings
-from services.teams.teams import Teams
+from tests.fakes.application import Fakes
 from tests.fakes.costs import FakeCosts
 from tests.fakes.mail import MemoryTransport
 from tests.fakes.notifier import MemoryNotifier
@@ -64,44 +53,18 @@ class World:
     transport: MemoryTransport = field(default_factory=MemoryTransport)
 
     def alerts(self) -> AlertRounds:
-        audit = AuditTrail(self.store.audit_entries)
-        box = FernetBox(SecretStr("k" * 20), Path(), key_file_allowed=False)
-        config = Config(self.store.config, audit, box, SmtpSettings(host="mail.example.org"))
-        transports = Transports(
-            config, "datadog", self.transport, {"smtp": lambda _: self.transport}
+        context = Context(
+            source=FakeCosts([]).description,
+            clock=lambda: self.now,
+            worker="w",
+            is_worker_dead=lambda _: False,
+            timing=TIMING,
+            pacing=Pacing(self.timer, self.sleep),
         )
-        floors = AlertMinimums(
-            self.store.alert_minimums, self.store.anomalies, config, audit, "datadog"
+        fakes = Fakes(
+            self.store, transport=self.transport, notifier=self.notifier, app_id="an app"
         )
-        return AlertRounds(
-            alerts=self.store.alerts,
-            anomalies=self.store.anomalies,
-            conversations=self.store.conversations,
-            notifier=self.notifier,
-            notices=Notices(
-                runs=self.store.runs,
-                ledger=self.store.deliveries,
-                config=config,
-                transports=transports,
-                source="datadog",
-            ),
-            reports=ReportBuilder(
-                costs=self.store.costs,
-                anomalies=self.store.anomalies,
-                plans=PlannedChanges(self.store.planned_changes, audit),
-                floors=self.store.alert_minimums,
-                source=FakeCosts([]).description,
-                complete_after_hours=48,
-                teams_app=True,
-            ),
-            teams=Teams(self.store.teams, audit, source="datadog"),
-            config=config,
-            floors=floors,
-            trouble=RunTrouble(self.store.runs, self.store.deliveries, "datadog"),
-            source="datadog",
-            timer=self.timer,
-            sleep=self.sleep,
-        )
+        return fakes.application(context).alerts
 
     def timer(self) -> float:
         return self.now.timestamp()

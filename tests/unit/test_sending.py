@@ -14,8 +14,10 @@ from services.domain import Delivery, DeliveryState, FrozenReport
 from services.domain.errors import LostLeaseError, MailConnectError, StoreUnavailableError
 from services.mailing.delivery_outcomes import Backoff, SenderSettings
 from services.mailing.sender import Sender
+from services.runtime.context import Context, Pacing
 from services.runtime.shutdown import Shutdown
 from services.runtime.timeouts import PRODUCTION
+from tests.fakes.costs import FakeCosts
 from tests.fakes.mail import (
     MemoryTransport,
     cut_off,
@@ -68,13 +70,14 @@ class World:
             rates=self.rates,
             is_still_recipient=self.is_still_recipient,
             settings=SenderSettings(when_unsure),
-            owner=owner,
-            clock=self.clock,
-            is_worker_dead=self.gone.__contains__,
-            shutdown=shutdown or Shutdown(self.sleep),
-            timer=self.timer,
-            sleep=self.sleep,
-            rng=random.Random(1),
+            context=Context(
+                source=FakeCosts([]).description,
+                clock=self.clock,
+                worker=owner,
+                is_worker_dead=self.gone.__contains__,
+                shutdown=shutdown or Shutdown(self.sleep),
+                pacing=Pacing(self.timer, self.sleep, random.Random(1)),
+            ),
         )
 
     async def planned(self, number: int) -> None:

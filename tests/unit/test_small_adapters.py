@@ -100,7 +100,8 @@ async def test_the_ticker_ticks_at_once_and_survives_a_broken_tick() -> None:
     def clock() -> datetime:
         return NOW
 
-    ticker = Ticker(tick, background.start, clock, seconds=0.05)
+    ticker = Ticker(background.start, clock, seconds=0.05)
+    ticker.on_tick(tick)
     ticker.start()
     await asyncio.wait_for(twice.wait(), 5)
     assert ticker.running
@@ -117,7 +118,8 @@ async def test_the_ticker_ticks_on_when_the_clock_of_the_machine_is_set_back() -
     async def tick() -> None:
         ticks.append(1)
 
-    ticker = Ticker(tick, background.start, lambda: NOW, seconds=0.05)
+    ticker = Ticker(background.start, lambda: NOW, seconds=0.05)
+    ticker.on_tick(tick)
     ticker.start()
     while not ticks:
         await asyncio.sleep(0.01)

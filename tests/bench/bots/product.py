@@ -15,7 +15,7 @@ async def bot() -> AsyncIterator[Handler]:
     async with open_agent(load_settings(env_file=None)) as agent:
         (route,) = (
             route
-            for route in agent.api.router.routes()
+            for route in agent.rest.router.routes()
             if route.method == "POST" and route.get_info().get("path") == "/api/messages"
         )
         yield route.handler

@@ -1,0 +1,54 @@
+"""Builds the REST interface over an application."""
+
+from typing import Protocol
+
+import aiohttp
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from api.app import build_api
+from api.entra import EntraTokens
+from api.guard import Guard
+from api.wired import About, ApiServices, Exposition, Outbox
+from services.application import Application
+from services.domain import Anomaly
+from services.ports import Meter, Start
+from services.settings import TeamsAppSettings
+
+
+class MetricsPage(Meter, Exposition, Protocol):
+    """Counts what happens, and prints it."""
+
+
+def build_guard(
+    app: Application, settings: TeamsAppSettings, http: aiohttp.ClientSession
+) -> Guard:
+    """Build what decides who may make a request."""
+    clock = app.context.clock
+    tokens = None
+    if settings.api_audience is not None:
+        tokens = EntraTokens(settings, http, clock)
+    return Guard(
+        app.administration.api_keys,
+        tokens,
+        clock,
+        messages_authenticate=settings.app_id is not None,
+    )
+
+
+def build_rest(
+    app: Application,
+    guard: Guard,
+    messages: Handler,
+    outbox: Outbox,
+    metrics: MetricsPage,
+    start: Start,
+    version: str,
+) -> web.Application:
+    """Build the routes and pages; ``messages`` handles the Bot Framework's endpoint."""
+
+    def show(anomaly: Anomaly) -> None:
+        start(f"cards {anomaly.id}", app.alerts.refresh(anomaly, app.context.clock()))
+
+    about = About(version=version, source=app.context.source.name)
+    return build_api(ApiServices(app, show, metrics, outbox, about), guard, messages, metrics)

@@ -1,0 +1,78 @@
+"""Builds the Teams interface over an application."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import aiohttp
+from aiohttp import web
+
+from bot.adapter import TeamsAdapter
+from bot.alerts import TeamsNotifier
+from bot.authenticator import Authenticator
+from bot.cards_in_progress import CardsInProgress
+from bot.chat import Chat
+from bot.commands import COMMANDS
+from bot.connector import Connector, Pace
+from bot.endpoint import Endpoint
+from bot.files import Files
+from bot.people import People
+from bot.replies import Replies
+from bot.turns import CostBot, TurnServices
+from services.application import Application
+from services.ports import AccessTokens, Start, Store
+from services.settings import TeamsAppSettings
+
+
+class TeamsClient:
+    """What the bot sends with; alerts are posted through it too."""
+
+    def __init__(
+        self, http: aiohttp.ClientSession, tokens: AccessTokens | None, pace: Pace
+    ) -> None:
+        self.http = http
+        self.tokens = tokens
+        self.connector = Connector(http, tokens, pace=pace)
+        self.notifier = TeamsNotifier(self.connector)
+
+
+@dataclass(frozen=True, slots=True)
+class Bot:
+    """The Teams interface."""
+
+    handle: Callable[[web.Request], Awaitable[web.Response]]
+    """The handler of ``/api/messages``."""
+    cards_in_progress: CardsInProgress
+
+
+def build(
+    app: Application, client: TeamsClient, store: Store, settings: TeamsAppSettings, start: Start
+) -> Bot:
+    """Build the bot; ``start`` starts owned background work."""
+    context, administration = app.context, app.administration
+    cards = CardsInProgress(
+        connector=client.connector,
+        store=store.cards_in_progress,
+        runs=app.runs.requests,
+        start=start,
+        clock=context.clock,
+        owner=context.worker,
+        is_worker_dead=context.is_worker_dead,
+    )
+    people = People(client.connector, context.clock, local=settings.app_id is None)
+    chat = Chat(app, people, Files(client.http), store.pending_imports, client.notifier, start)
+    services = TurnServices(
+        roles=administration.roles,
+        people=people,
+        conversations=administration.conversations,
+        chat=chat,
+        replies=Replies(cards, start),
+        clock=context.clock,
+        source=context.source,
+    )
+    endpoint = Endpoint(
+        TeamsAdapter(client.connector),
+        Authenticator(settings, client.http, context.clock),
+        CostBot(COMMANDS, services).on_turn,
+        start,
+    )
+    return Bot(endpoint.handle, cards)

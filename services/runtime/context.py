@@ -1,0 +1,41 @@
+"""What all use cases of one process share."""
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from services.domain import SourceDescription
+from services.ports import UNMEASURED, Clock, IsWorkerDead, Meter
+from services.runtime.shutdown import Shutdown
+from services.runtime.timeouts import PRODUCTION, Timing
+
+
+def _random() -> random.Random:
+    return random.Random()  # noqa: S311 - spreads retries, hides nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Pacing:
+    """How a process measures and waits; tests hand in a time of their own."""
+
+    timer: Callable[[], float] = time.monotonic
+    """Seconds since an arbitrary moment; never set back, unlike the clock."""
+    sleep: Callable[[float], Awaitable[object]] = asyncio.sleep
+    rng: random.Random = field(default_factory=_random)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The process and its source, handed on whole."""
+
+    source: SourceDescription
+    clock: Clock
+    worker: str
+    """The name of this process, different from every other that ever ran."""
+    is_worker_dead: IsWorkerDead
+    shutdown: Shutdown = field(default_factory=Shutdown)
+    timing: Timing = PRODUCTION
+    metrics: Meter = UNMEASURED
+    pacing: Pacing = field(default_factory=Pacing)
