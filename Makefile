@@ -91,7 +91,7 @@ bench-replicas: $(VENV)/.test-ready ## measure what a second replica brings, wit
 chaos: $(VENV)/.test-ready ## kill, freeze and cut off three workers and everything around them, 9 seeds
 	nice -n 10 $(BIN)/python -m tests.chaos
 
-bench-detection: $(RIVALS)/.ready ## judge detection beside the usual rules, and what it costs (an hour or two)
+bench-detection: $(RIVALS)/.ready ## compare detection with the usual rules, and measure what it costs (an hour or two)
 	@$(RIVALS)/bin/python -m tests.bench.detection.run
 	@$(RIVALS)/bin/python -m tests.bench.detection.cost
 	@$(RIVALS)/bin/python -m tests.bench.detection.real_path

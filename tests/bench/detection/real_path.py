@@ -1,6 +1,6 @@
 """What detection costs through the product's real path: stored in MongoDB, loaded, replayed, recorded.
 
-``python -m tests.bench.detection.real_path [--accounts 84 10000]`` prints CPU seconds of this
+``python -m tests.bench.detection.real_path [--accounts 84 1000 10000]`` prints CPU seconds of this
 process (MongoDB's own are not in it) and how far its memory grew:
 
 - the daily detection of so many accounts × 10 services, twice: the first one ever, and that of
@@ -228,7 +228,7 @@ async def measure(accounts: Sequence[int]) -> None:
 def main() -> None:
     """Reads how many accounts."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--accounts", type=int, nargs="+", default=[84, 10_000])
+    parser.add_argument("--accounts", type=int, nargs="+", default=[84, 1_000, 10_000])
     asyncio.run(measure(parser.parse_args().accounts))
 
 
