@@ -1,13 +1,9 @@
 """What all tests share: a clean environment, a real MongoDB, the agent as a process."""
 
 import asyncio
-import fcntl
 import os
-import secrets
-import shutil
 import subprocess
 import sys
-import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
@@ -23,6 +19,12 @@ from services.adapters.embedded_mongo.server import start_embedded
 from services.adapters.store import MongoStore
 from services.settings import setting_fields
 from tests.servers.agents import AgentStarter
+from tests.servers.databases import Databases
+from tests.servers.shared_folder import (
+    make_shared_folder,
+    remove_shared_folder,
+    trust_nobody_else,
+)
 
 ROOT = Path(__file__).parent.parent
 SLOW_FOLDER = ROOT / "tests" / "slow"
@@ -61,10 +63,6 @@ def _clean_environment() -> None:
 
 
 SHARED_FOLDER = pytest.StashKey[Path]()
-"""What the test processes of one run share, on a disk in memory where there is one."""
-MEMORY_DISK = Path("/dev/shm")
-MIN_MEMORY_DISK_BYTES = 4 * 2**30
-"""A container often has 64 MB there, which MongoDB would fill."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -77,20 +75,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Choose the long or the short forms, and make the folder that all test processes share.
-
-    Creating a database takes MongoDB 46 files, each with an fsync: a second on a busy disk, a
-    fifth of that in memory.
-    """
+    """Choose the long or the short forms; make the shared folder, or learn it from who made it."""
     hypothesis_settings.load_profile("all" if config.getoption("--all") else "test")
-    if not hasattr(config, "workerinput"):
-        in_memory = (
-            MEMORY_DISK.is_dir() and shutil.disk_usage(MEMORY_DISK).free > MIN_MEMORY_DISK_BYTES
-        )
-        folder = tempfile.mkdtemp(
-            prefix="cost-agent-tests-", dir=MEMORY_DISK if in_memory else None
-        )
-        config.stash[SHARED_FOLDER] = Path(folder)
+    of_worker: dict[str, str] = getattr(config, "workerinput", {})
+    folder = Path(of_worker["shared_folder"]) if of_worker else make_shared_folder()
+    config.stash[SHARED_FOLDER] = folder
+    trust_nobody_else(folder)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -111,24 +101,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Remove the shared folder once its MongoDB has ended, which it does without users."""
-    folder = config.stash.get(SHARED_FOLDER, None)
-    if folder is None:
-        return
-    guardian = folder / "mongo" / "guardian.lock"
-    if guardian.exists():
-        with guardian.open("rb") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-    shutil.rmtree(folder, ignore_errors=True)
+    """Remove what the test processes shared."""
+    if not hasattr(config, "workerinput") and SHARED_FOLDER in config.stash:
+        remove_shared_folder(config.stash[SHARED_FOLDER])
 
 
 @pytest.fixture(scope="session")
 def mongo_url(pytestconfig: pytest.Config) -> Iterator[str]:
     """A real MongoDB, one for all test processes of a run."""
-    of_worker = getattr(pytestconfig, "workerinput", None)
-    shared = of_worker["shared_folder"] if of_worker else pytestconfig.stash[SHARED_FOLDER]
     loop = asyncio.new_event_loop()
-    context = start_embedded(Path(shared))
+    context = start_embedded(pytestconfig.stash[SHARED_FOLDER])
     try:
         yield loop.run_until_complete(context.__aenter__()).url
     finally:
@@ -136,10 +118,24 @@ def mongo_url(pytestconfig: pytest.Config) -> Iterator[str]:
         loop.close()
 
 
+@pytest.fixture(scope="session")
+def databases(mongo_url: str) -> Iterator[Databases]:
+    """Databases for one test after the other."""
+    with Databases(mongo_url) as found:
+        yield found
+
+
 @pytest.fixture
-async def store(mongo_url: str) -> AsyncIterator[MongoStore]:
+def database(databases: Databases) -> Iterator[str]:
+    """The name of an empty database."""
+    with databases.lend() as name:
+        yield name
+
+
+@pytest.fixture
+async def store(mongo_url: str, database: str) -> AsyncIterator[MongoStore]:
     """A prepared store on a database of its own."""
-    found = MongoStore(mongo_url, f"test_{secrets.token_hex(6)}")
+    found = MongoStore(mongo_url, database)
     await found.prepare()
     yield found
     await found.aclose()
@@ -201,13 +197,15 @@ def agent_starter(pytestconfig: pytest.Config) -> Iterator[AgentStarter | None]:
 
 
 @pytest.fixture
-def agent(tmp_path: Path, mongo_url: str, agent_starter: AgentStarter | None) -> AgentProcess:
+def agent(
+    tmp_path: Path, mongo_url: str, database: str, agent_starter: AgentStarter | None
+) -> AgentProcess:
     """The agent on a database of its own."""
     return AgentProcess(
         {
             "DATA_DIR": str(tmp_path),
             "MONGO_URL": mongo_url,
-            "DB_NAME": f"test_{secrets.token_hex(6)}",
+            "DB_NAME": database,
         },
         agent_starter,
     )

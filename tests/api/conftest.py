@@ -1,7 +1,6 @@
 """The whole agent in this process, on a real MongoDB and servers of our own, behind HTTP."""
 
 import asyncio
-import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -144,7 +143,7 @@ def record(app: web.Application) -> set[tuple[str, str, int]]:
 
 
 @pytest.fixture
-async def world(mongo_url: str, tmp_path: Path) -> AsyncIterator[World]:
+async def world(mongo_url: str, database: str, tmp_path: Path) -> AsyncIterator[World]:
     """The agent on the source datadog with mail by SMTP, 24 November 2026."""
     clock = MovingClock(NOW)
     async with (
@@ -153,13 +152,13 @@ async def world(mongo_url: str, tmp_path: Path) -> AsyncIterator[World]:
     ):
         environment = {
             "MONGO_URL": mongo_url,
-            "DB_NAME": f"test_{secrets.token_hex(6)}",
+            "DB_NAME": database,
             "DATA_DIR": str(tmp_path),
             "SECRET_KEY": "k" * 32,
             **datadog.environment(),
             **smtp.environment(),
         }
         async with opened(environment, clock) as (agent, client):
-            store = MongoStore(mongo_url, environment["DB_NAME"])
+            store = MongoStore(mongo_url, database)
             yield World(agent, client, datadog, smtp, clock, store)
             await store.aclose()

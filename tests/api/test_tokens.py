@@ -44,12 +44,12 @@ class Tenanted:
 
 
 @pytest.fixture
-async def here(mongo_url: str, tmp_path: Path) -> AsyncIterator[Tenanted]:
+async def here(mongo_url: str, database: str, tmp_path: Path) -> AsyncIterator[Tenanted]:
     clock = MovingClock(NOW)
     async with FakeTenant() as tenant:
         environment = {
             "MONGO_URL": mongo_url,
-            "DB_NAME": f"test_{tmp_path.name[-20:]}_{id(tenant) % 100_000}",
+            "DB_NAME": database,
             "DATA_DIR": str(tmp_path),
             **tenant.environment(),
         }

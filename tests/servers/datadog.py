@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Self
 
 from aiohttp import web
@@ -244,6 +245,14 @@ def random_costs(
     accounts: list[str], span: DaySpan, seed: int = 1, services: int = 8
 ) -> list[Cost]:
     """Costs with all charge categories; amounts have many digits, as real ones have."""
+    return list(_random_costs(tuple(accounts), span, seed, services))
+
+
+@lru_cache(maxsize=20)
+def _random_costs(
+    accounts: tuple[str, ...], span: DaySpan, seed: int, services: int
+) -> list[Cost]:
+    """The same for all tests that ask for the same, as it takes longer than most of them."""
     chance = random.Random(f"costs {seed}")
     names = [
         "ec2",
