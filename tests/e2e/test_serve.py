@@ -193,13 +193,15 @@ async def test_check_says_whether_the_bot_can_sign_in(agent: AgentProcess) -> No
         for name, result in found.items()
     }
     assert found["well"].returncode == 0
-    assert lines["well"].startswith(f"ok     Teams    signed in as app {APP_ID}, and nothing has")
+    # The column is as wide as its longest system, "Sample data".
+    teams = "ok     Teams        signed in"
+    assert lines["well"].startswith(f"{teams} as app {APP_ID}, and nothing has")
     assert "https://<your host>/api/messages" in lines["well"]
     assert sim.messages == {}
     for name, setting in {"secret": "MicrosoftAppPassword", "app": "MicrosoftAppId"}.items():
         assert found[name].returncode == 1
         assert lines[name].startswith(
-            "ERROR  Teams    Entra ID did not issue a token for the bot (4"
+            "ERROR  Teams        Entra ID did not issue a token for the bot (4"
         )
         assert setting in lines[name]
         assert SECRET not in found[name].stdout + found[name].stderr
