@@ -1,1 +1,1 @@
-"""The REST door: routes, request models, problem+json and the pages a browser shows."""
+"""The REST interface: routes, requests and responses, OpenAPI, keys, problem+json and pages."""

@@ -1,26 +1,25 @@
-"""Builds the web application of the REST door and the pages."""
+"""Builds the web application: REST, the pages, and the Bot Framework's endpoint."""
 
 from collections.abc import Sequence
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from api import documents, local_mode, swagger_ui
+from api import local_mode, swagger_ui
 from api.callers import CALLER, LOCAL
 from api.endpoints import Endpoint
-from api.guard import Guard, guarding, must_be_local
+from api.guard import Guard, guarding, require_local
 from api.outbox import pages
-from api.problems import MESSAGES, answering
+from api.problems import MESSAGES, responding
 from api.routes import ENDPOINTS
-from api.wired import DOOR, OUTBOX, SERVICES, ApiServices, Outbox
+from api.wired import OUTBOX, REST_INTERFACE, SERVICES, ApiServices, Outbox
 from services.ports import UNMEASURED, Meter
 
-ALL: tuple[Endpoint, ...] = (*ENDPOINTS, *documents.endpoints.all)
-LARGEST_BODY = max(one.most_bytes for one in ALL)
+MAX_BODY_BYTES = max(endpoint.max_body_bytes for endpoint in ENDPOINTS)
 
 
-class Door:
-    """What the documents tell of the door itself."""
+class RestInterface:
+    """What the OpenAPI document says about the interface as a whole."""
 
     def __init__(self, guard: Guard, endpoints: Sequence[Endpoint]) -> None:
         self.endpoints = endpoints
@@ -34,20 +33,20 @@ class Door:
 def build_api(
     services: ApiServices, guard: Guard, messages: Handler, meter: Meter
 ) -> web.Application:
-    """All endpoints and pages behind the guard, and the Bot Framework's endpoint."""
+    """All endpoints and pages behind the guard; ``messages`` handles the Bot Framework's."""
     sample = services.about.source == "sample"
     app = web.Application(
-        middlewares=[answering(meter, sample=sample), guarding(guard)],
-        client_max_size=LARGEST_BODY,
+        middlewares=[responding(meter, sample=sample), guarding(guard)],
+        client_max_size=MAX_BODY_BYTES,
     )
     app[SERVICES] = services
     app[OUTBOX] = services.outbox
-    app[DOOR] = Door(guard, ALL)
-    for one in ALL:
-        path = _pattern(one.path)
-        app.router.add_route(one.method.upper(), path, one.handle)
-        if one.method == "get":
-            app.router.add_route("HEAD", path, one.handle)
+    app[REST_INTERFACE] = RestInterface(guard, ENDPOINTS)
+    for endpoint in ENDPOINTS:
+        path = _route_pattern(endpoint.path)
+        app.router.add_route(endpoint.method.upper(), path, endpoint.handle)
+        if endpoint.method == "get":
+            app.router.add_route("HEAD", path, endpoint.handle)
     app.router.add_get("/api", _about)
     app.add_routes(pages)
     app.add_routes(swagger_ui.routes)
@@ -55,32 +54,40 @@ def build_api(
     return app
 
 
-def _pattern(path: str) -> str:
-    """The path as the router takes it: an id is nothing that is a path of its own."""
-    before, found, after = path.partition("{id}")
-    if not found:
+def _route_pattern(path: str) -> str:
+    """The path for aiohttp's router, in which no ID is the last part of another path.
+
+    Otherwise PATCH /api/teams/bulk would mean the team "bulk" instead of being 405.
+    """
+    prefix, placeholder, suffix = path.partition("{id}")
+    if not placeholder:
         return path
-    others = [one.path.removeprefix(before) for one in ALL if one.path.startswith(before)]
-    words = sorted({other for other in others if "/" not in other and "{" not in other})
-    not_these = f"(?!(?:{'|'.join(words)})$)" if words else ""
-    return f"{before}{{id:{not_these}[^{{}}/]+}}{after}"
+    siblings = {
+        endpoint.path.removeprefix(prefix)
+        for endpoint in ENDPOINTS
+        if endpoint.path.startswith(prefix)
+    }
+    words = sorted(name for name in siblings if "/" not in name and "{" not in name)
+    exclusion = f"(?!(?:{'|'.join(words)})$)" if words else ""
+    return f"{prefix}{{id:{exclusion}[^{{}}/]+}}{suffix}"
 
 
 async def _about(request: web.Request) -> web.StreamResponse:
-    """``/api`` is ``/api/``."""
-    return await next(one for one in ALL if one.path == "/api/").handle(request)
+    """``/api`` is the same as ``/api/``."""
+    about = next(endpoint for endpoint in ENDPOINTS if endpoint.path == "/api/")
+    return await about.handle(request)
 
 
 def build_outbox(outbox: Outbox) -> web.Application:
-    """Only the pages of captured mails, for this machine."""
+    """Only the pages of captured emails, for this machine."""
 
     @web.middleware
-    async def local(request: web.Request, handler: Handler) -> web.StreamResponse:
-        must_be_local(request, local_mode.ALWAYS)
+    async def local_only(request: web.Request, handler: Handler) -> web.StreamResponse:
+        require_local(request, local_mode.ONLY_THIS_MACHINE)
         request[CALLER] = LOCAL
         return await handler(request)
 
-    app = web.Application(middlewares=[answering(UNMEASURED, sample=False), local])
+    app = web.Application(middlewares=[responding(UNMEASURED, sample=False), local_only])
     app[OUTBOX] = outbox
     app.add_routes(pages)
     return app

@@ -1,4 +1,4 @@
-"""Who asks, and what the guard found out about it."""
+"""Who sent a request, as the guard established it."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from services.domain import SCOPES, Actor, Scope
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Somebody who may ask."""
+    """Somebody whose request is admitted."""
 
     name: str
     """For the audit trail and the log."""
@@ -22,9 +22,9 @@ class Caller:
 
 
 LOCAL = Caller("local", "local", SCOPES)
-"""Whoever sits at this machine, as long as nothing locks the door."""
+"""Any process on this machine, in local mode."""
 ANYBODY = Caller("anybody", "anybody", ())
-"""For what needs no key."""
+"""For endpoints that need no key."""
 
 CALLER = web.RequestKey("caller", Caller)
 REQUEST_ID = web.RequestKey("request_id", str)

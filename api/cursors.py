@@ -1,7 +1,8 @@
-"""Cursors: where the next page of a list begins, as a text that only the agent reads.
+"""Cursors: an opaque text that says where the next page of a list starts.
 
-A cursor is the place of the last row shown, so that rows which come or go in between neither
-repeat nor hide others. One that somebody made up names another place at worst.
+A cursor holds the sort key of the last row on the page, so rows added or removed in between are
+neither repeated nor skipped. It needs no signature: a made-up one is at worst another place in a
+list that the caller may read anyway.
 """
 
 import base64
@@ -12,57 +13,53 @@ from typing import Any
 
 from services.domain.errors import NotFoundError
 
-LONGEST = 600
 
-
-def write(kind: str, *place: str) -> str:
-    """The cursor of a place in a kind of list."""
-    data = json.dumps([kind, *place], separators=(",", ":")).encode()
+def encode(kind: str, *sort_key: str) -> str:
+    """Return the cursor after the row with this sort key in lists of this kind."""
+    data = json.dumps([kind, *sort_key], separators=(",", ":")).encode()
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
 
 
-def read(kind: str, text: str | None, length: int) -> tuple[str, ...] | None:
-    """The place, of ``length`` parts; None without a cursor. Raises NotFoundError."""
-    if text is None:
+def decode(kind: str, cursor: str | None, length: int) -> tuple[str, ...] | None:
+    """Return the sort key, of ``length`` parts; None without a cursor. Raises NotFoundError."""
+    if cursor is None:
         return None
     try:
-        padded = text.encode("ascii") + b"=" * (-len(text) % 4)
-        found: Any = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+        padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
+        parts: Any = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
     except (UnicodeEncodeError, UnicodeDecodeError, binascii.Error, ValueError, RecursionError):
-        raise _no_cursor() from None
-    if not isinstance(found, list) or len(found) != length + 1 or found[0] != kind:
-        raise _no_cursor()
-    if not all(isinstance(part, str) and part.isprintable() for part in found):
-        raise _no_cursor()
-    return tuple(found[1:])
+        raise _invalid_cursor() from None
+    if not isinstance(parts, list) or len(parts) != length + 1 or parts[0] != kind:
+        raise _invalid_cursor()
+    if not all(isinstance(part, str) and part.isprintable() for part in parts):
+        raise _invalid_cursor()
+    return tuple(parts[1:])
 
 
-def instant_place(kind: str, text: str | None) -> tuple[datetime, str] | None:
-    """A place of (instant, id)."""
-    place = read(kind, text, 2)
-    if place is None:
+def decode_instant(kind: str, cursor: str | None) -> tuple[datetime, str] | None:
+    """Return a sort key of (instant, ID)."""
+    sort_key = decode(kind, cursor, 2)
+    if sort_key is None:
         return None
     try:
-        instant = datetime.fromisoformat(place[0])
+        instant = datetime.fromisoformat(sort_key[0])
         if instant.tzinfo is None:
-            raise _no_cursor()
-        return instant.astimezone(UTC), place[1]
+            raise _invalid_cursor()
+        return instant.astimezone(UTC), sort_key[1]
     except (ValueError, OverflowError):
-        raise _no_cursor() from None
+        raise _invalid_cursor() from None
 
 
-def day_place(kind: str, text: str | None) -> tuple[date, str] | None:
-    """A place of (day, account id)."""
-    place = read(kind, text, 2)
-    if place is None:
+def decode_day(kind: str, cursor: str | None) -> tuple[date, str] | None:
+    """Return a sort key of (day, account ID)."""
+    sort_key = decode(kind, cursor, 2)
+    if sort_key is None:
         return None
     try:
-        return date.fromisoformat(place[0]), place[1]
+        return date.fromisoformat(sort_key[0]), sort_key[1]
     except ValueError:
-        raise _no_cursor() from None
+        raise _invalid_cursor() from None
 
 
-def _no_cursor() -> NotFoundError:
-    return NotFoundError(
-        "There is no page of this cursor. Take the next page's address from the Link header."
-    )
+def _invalid_cursor() -> NotFoundError:
+    return NotFoundError("The cursor is invalid or has expired. Start again without it.")

@@ -1,7 +1,7 @@
-"""Endpoints, declared once: the request is checked, and the OpenAPI document made, from the same.
+"""Endpoints, declared once: requests are validated by, and the OpenAPI document made from, the same.
 
-A handler gets a ``Call``, whose parts are checked already, and returns what the endpoint declares,
-or a ``Reply`` that says more.
+A handler gets a ``Call`` with validated parts. It returns the content that the endpoint declares,
+an ``EndpointResponse`` with status or headers beside it, or an aiohttp response.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -13,9 +13,9 @@ from typing import Any, Literal, TypeVar
 from aiohttp import web
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from api.bodies import JSON_TYPE, MOST_BYTES, must_be, parse_json, read_body
 from api.callers import CALLER, Caller
-from api.inputs import Query
+from api.requests.body import JSON_TYPE, MAX_BODY_BYTES, parse_json, read_body, require_media_type
+from api.requests.queries import Query
 from api.wired import SERVICES, ApiServices
 from services.domain.errors import InvalidError, NotFoundError
 from services.domain.validation import problems_of
@@ -24,14 +24,15 @@ Method = Literal["get", "post", "put", "patch", "delete"]
 Tag = Literal["Health", "Teams", "Settings", "Costs", "Reports", "Runs", "Documents"]
 
 HTML_TYPE = "text/html"
-LONGEST_ID = 200
-MOST_WORDS = 20
-"""Wrong fields that a sentence names."""
+CSV_TYPE = "text/csv"
+MAX_ID_LENGTH = 200
+MAX_NAMED_FIELDS = 20
+"""Invalid fields that the sentence of an error names; ``errors`` lists more."""
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request, checked."""
+    """A validated request."""
 
     services: ApiServices
     caller: Caller
@@ -39,22 +40,22 @@ class Call:
     request: web.Request
     query: Any
     body: Any = None
-    """The checked body; None where the endpoint takes none."""
-    given: Mapping[str, Any] = field(default_factory=dict)
-    """Of an object, only the fields that were sent."""
+    """None where the endpoint takes no body; bytes of a CSV file; else the validated value."""
+    sent_fields: Mapping[str, Any] = field(default_factory=dict)
+    """The fields of an object that were sent, without those that got a default."""
 
     @property
     def id(self) -> str:
-        """The id in the path. Raises NotFoundError for one that can be none."""
-        found = self.request.match_info["id"]
-        if len(found) > LONGEST_ID or not (found.isascii() and found.isprintable()):
-            raise NotFoundError("There is nothing of this id. See the list.")
-        return found
+        """The ID in the path. Raises NotFoundError for text that cannot be an ID."""
+        value = self.request.match_info["id"]
+        if len(value) > MAX_ID_LENGTH or not (value.isascii() and value.isprintable()):
+            raise NotFoundError("There is nothing with this ID. List the IDs that exist first.")
+        return value
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
-    """An answer with more than its content."""
+class EndpointResponse:
+    """Content with a status or headers of its own."""
 
     content: Any
     status: int | None = None
@@ -62,46 +63,46 @@ class Reply:
 
 
 Handler = Callable[[Call], Awaitable[Any]]
-Decorated = TypeVar("Decorated", bound=Handler)
+HandlerT = TypeVar("HandlerT", bound=Handler)
 
 
 @dataclass(frozen=True, eq=False)
 class Endpoint:
-    """One method of one path, and all that is to be known of it."""
+    """One method of one path."""
 
     method: Method
     path: str
     handler: Handler
     tag: Tag
-    answer: Any
-    """The type of the answer's JSON; None: the handler answers something else."""
+    response: Any
+    """The type of the JSON response; None: the handler returns something else."""
     status: int = 200
     query: type[Query] | None = Query
-    """None: whatever stands there is left alone."""
+    """None: query parameters are ignored."""
     body: Any = None
-    """The type of the JSON body; None: it takes none."""
-    example: Any = None
-    most_bytes: int = MOST_BYTES
-    problems: tuple[int, ...] = ()
-    """Statuses of problems beyond those that follow from the rest."""
-    keyed: bool = True
-    """Whether it needs a key once the door is locked."""
-    paged: bool = False
-    located: bool = False
-    also: Mapping[int, Any] = field(default_factory=dict)
-    """Other statuses with their types."""
-    other_types: Mapping[str, Any] = field(default_factory=dict)
-    """Other media types of the answer, with their schemas."""
-    csv: Any = None
-    """The schema of a body of text/csv, where that is taken too."""
+    """The type of the JSON body; None: no body is accepted."""
+    body_example: Any = None
+    max_body_bytes: int = MAX_BODY_BYTES
+    problem_statuses: tuple[int, ...] = ()
+    """Statuses of errors beyond those that follow from the other fields."""
+    needs_key: bool = True
+    """Whether it needs a key once the first key exists."""
+    is_paged: bool = False
+    has_location: bool = False
+    other_statuses: Mapping[int, Any] = field(default_factory=dict)
+    """Other statuses, with the types of their JSON responses."""
+    other_media_types: Mapping[str, Any] = field(default_factory=dict)
+    """Other media types of the response, with their schemas."""
+    csv_schema: Any = None
+    """The schema of a text/csv body, where one is accepted too."""
 
     @property
     def name(self) -> str:
         return self.handler.__name__
 
     @property
-    def about(self) -> tuple[str, str]:
-        """(the first sentence, the rest) of what it does."""
+    def documentation(self) -> tuple[str, str]:
+        """The handler's docstring as (first sentence, rest)."""
         text = " ".join((self.handler.__doc__ or "").split())
         first, _, rest = text.partition(". ")
         return first.rstrip(".") + ".", rest
@@ -115,104 +116,107 @@ class Endpoint:
         return TypeAdapter(self.body)
 
     @cached_property
-    def answer_adapter(self) -> TypeAdapter[Any]:
-        return TypeAdapter(self.answer)
+    def response_adapter(self) -> TypeAdapter[Any]:
+        return TypeAdapter(self.response)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        """Checks the request, calls the handler, and makes the answer."""
+        """Validate the request, call the handler, and serialize what it returns."""
         services = request.app[SERVICES]
-        query = self._query(request)
-        body, given = await self._body(request)
-        call = Call(
-            services, request[CALLER], services.clock(), request, query, body=body, given=given
-        )
-        made = await self.handler(call)
-        if isinstance(made, web.StreamResponse):
-            return made
-        reply = made if isinstance(made, Reply) else Reply(made)
+        query = self._parse_query(request)
+        body, sent_fields = await self._parse_body(request)
+        call = Call(services, request[CALLER], services.clock(), request, query, body, sent_fields)
+        result = await self.handler(call)
+        if isinstance(result, web.StreamResponse):
+            return result
+        response = result if isinstance(result, EndpointResponse) else EndpointResponse(result)
         return web.Response(
-            body=self.answer_adapter.dump_json(reply.content, by_alias=True),
-            status=reply.status or self.status,
+            body=self.response_adapter.dump_json(response.content, by_alias=True),
+            status=response.status or self.status,
             content_type=JSON_TYPE,
-            headers=reply.headers,
+            headers=response.headers,
         )
 
-    def _query(self, request: web.Request) -> Any:
+    def _parse_query(self, request: web.Request) -> Any:
         if self.query is None:
             return None
-        twice = sorted({name for name in request.query if len(request.query.getall(name)) > 1})
-        if twice:
-            raise InvalidError("The query is wrong.", [(name, "stands twice") for name in twice])
-        return checked(self.query, dict(request.query), "The query")
+        repeated = sorted({name for name in request.query if len(request.query.getall(name)) > 1})
+        if repeated:
+            raise InvalidError(
+                "The query is invalid: a parameter is repeated.",
+                [(name, "is repeated") for name in repeated],
+            )
+        return validated(self.query, dict(request.query), "The query")
 
-    async def _body(self, request: web.Request) -> tuple[Any, Mapping[str, Any]]:
-        if self.csv is not None and must_be(request, JSON_TYPE, "text/csv") == "text/csv":
-            return await read_body(request, self.most_bytes), {}
+    async def _parse_body(self, request: web.Request) -> tuple[Any, Mapping[str, Any]]:
+        if self.csv_schema is not None:
+            media_type = require_media_type(request, JSON_TYPE, CSV_TYPE)
+            if media_type == CSV_TYPE:
+                return await read_body(request, self.max_body_bytes), {}
         if self.body is None:
-            await _must_be_empty(request)
+            await _require_empty_body(request)
             return None, {}
-        must_be(request, JSON_TYPE)
-        found = checked(
-            self.body_adapter, parse_json(await read_body(request, self.most_bytes)), "The body"
-        )
-        given = found.model_dump(exclude_unset=True) if isinstance(found, BaseModel) else {}
-        return found, given
+        require_media_type(request, JSON_TYPE)
+        value = parse_json(await read_body(request, self.max_body_bytes))
+        body = validated(self.body_adapter, value, "The body")
+        sent_fields = body.model_dump(exclude_unset=True) if isinstance(body, BaseModel) else {}
+        return body, sent_fields
 
 
-async def _must_be_empty(request: web.Request) -> None:
-    """What nobody reads must not look as if it had been obeyed."""
+async def _require_empty_body(request: web.Request) -> None:
+    """Refuse a body that would be ignored: its sender expects it to have an effect."""
     if not request.body_exists:
         return
-    data = await read_body(request, MOST_BYTES)
+    data = await read_body(request, MAX_BODY_BYTES)
     if data.strip() not in {b"", b"{}"}:
-        raise InvalidError("This takes no body.", [("body", "must be empty")])
+        raise InvalidError("This endpoint accepts no body.", [("body", "must be empty")])
 
 
-def checked(model: Any, value: Any, what: str) -> Any:
-    """The value as its model has it. Raises InvalidError that names each wrong field."""
+def validated(model: Any, value: Any, what: str) -> Any:
+    """Return the value as its model has it. Raises InvalidError that lists the invalid fields."""
     try:
         if isinstance(model, TypeAdapter):
             return model.validate_python(value)
         return model.model_validate(value)
     except ValidationError as error:
         problems = problems_of(error)
-        words = "; ".join(f"{field[:80]} {reason}" for field, reason in problems[:MOST_WORDS])
-        more = f"; and {len(problems) - MOST_WORDS} more" if len(problems) > MOST_WORDS else ""
-        raise InvalidError(f"{what} is wrong: {words}{more}.", problems) from error
+        named = "; ".join(f"{name[:80]} {reason}" for name, reason in problems[:MAX_NAMED_FIELDS])
+        rest = len(problems) - MAX_NAMED_FIELDS
+        more = f"; and {rest} more" if rest > 0 else ""
+        raise InvalidError(f"{what} is invalid: {named}{more}.", problems) from error
 
 
 class Endpoints:
-    """Collects endpoints; each module of routes has one."""
+    """Collects endpoints; each module of routes has one instance."""
 
     def __init__(self, tag: Tag) -> None:
         self._tag: Tag = tag
         self.all: list[Endpoint] = []
 
     def __call__(
-        self, method: Method, path: str, answer: Any, **more: Any
-    ) -> Callable[[Decorated], Decorated]:
-        """Declares the decorated handler; ``more``: see ``Endpoint``."""
+        self, method: Method, path: str, response: Any, **options: Any
+    ) -> Callable[[HandlerT], HandlerT]:
+        """Declare the decorated handler as an endpoint; ``options``: fields of ``Endpoint``."""
 
-        def declare(handler: Decorated) -> Decorated:
-            self.all.append(Endpoint(method, path, handler, self._tag, answer, **more))
+        def declare(handler: HandlerT) -> HandlerT:
+            self.all.append(Endpoint(method, path, handler, self._tag, response, **options))
             return handler
 
         return declare
 
 
-def wants_html(request: web.Request) -> bool:
-    """Whether the asker would rather have a page than JSON."""
-    wanted = {HTML_TYPE: 0.0, JSON_TYPE: 0.0}
-    for part in request.headers.get("Accept", "").lower().split(","):
-        name, _, rest = part.partition(";")
-        if name.strip() in wanted:
-            wanted[name.strip()] = _quality(rest)
-    return wanted[HTML_TYPE] > wanted[JSON_TYPE]
+def prefers_html(request: web.Request) -> bool:
+    """Whether the Accept header ranks HTML above JSON."""
+    quality = {HTML_TYPE: 0.0, JSON_TYPE: 0.0}
+    for item in request.headers.get("Accept", "").lower().split(","):
+        name, _, parameters = item.partition(";")
+        if name.strip() in quality:
+            quality[name.strip()] = _quality(parameters)
+    return quality[HTML_TYPE] > quality[JSON_TYPE]
 
 
 def _quality(parameters: str) -> float:
-    for one in parameters.split(";"):
-        name, _, value = one.partition("=")
+    for parameter in parameters.split(";"):
+        name, _, value = parameter.partition("=")
         if name.strip() == "q":
             try:
                 return min(max(float(value), 0.0), 1.0)

@@ -1,7 +1,7 @@
-"""Local mode: as long as nothing else protects a door, only this machine is answered.
+"""Local mode: while no key protects an interface, it serves only this machine.
 
-A foreign Host (DNS rebinding), a forwarded request (a proxy in front) and a change asked for by
-another web site are refused, as each could carry somebody else's wish to this machine.
+Refused are a foreign Host header (DNS rebinding), a forwarded request (a proxy in front), and a
+change requested by another website: each could bring somebody else's wishes to this machine.
 """
 
 from urllib.parse import urlsplit
@@ -10,7 +10,7 @@ from aiohttp import web
 
 from services.domain.addresses import is_loopback
 
-FORWARDED = {
+FORWARDING_HEADERS = {
     "forwarded",
     "via",
     "x-real-ip",
@@ -22,41 +22,41 @@ FORWARDED = {
     "cf-connecting-ip",
     "fastly-client-ip",
 }
-FORWARDED_PREFIX = "x-forwarded"
+FORWARDING_PREFIX = "x-forwarded"
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 OWN_SITES = {"same-origin", "none"}
-BANNER = "Local mode: only this machine is answered, as no API key exists."
-ALWAYS = "Local mode: only this machine is answered."
+ONLY_THIS_MACHINE = "Local mode: only requests from this machine are answered."
+BANNER = "Local mode: only requests from this machine are answered, as no API key exists."
+FOREIGN_HOST = "The Host header does not name this machine."
 
 
 def refusal(request: web.Request) -> str | None:
-    """Why local mode does not answer a request; None when it does."""
+    """Why local mode refuses the request; None when it does not."""
     peer = request.transport.get_extra_info("peername") if request.transport else None
     if peer and not is_loopback(str(peer[0]).removeprefix("::ffff:")):
         return "The request comes from another machine."
     names = {name.lower() for name in request.headers}
-    if names & FORWARDED or any(name.startswith(FORWARDED_PREFIX) for name in names):
+    if names & FORWARDING_HEADERS or any(name.startswith(FORWARDING_PREFIX) for name in names):
         return "The request was forwarded by a proxy."
     hosts = request.headers.getall("Host", [])
-    if len(hosts) != 1 or not _is_here(f"//{hosts[0]}"):
-        return "The Host is not this machine."
+    if len(hosts) != 1 or not _is_local_address(f"//{hosts[0]}"):
+        return FOREIGN_HOST
+    # A request line with an absolute URL, as sent to a proxy, may name yet another host.
     if request.host != hosts[0] and not is_loopback(request.host):
-        return (
-            "The Host is not this machine."  # asked as a proxy is, for another machine's address
-        )
+        return FOREIGN_HOST
     if request.method not in SAFE_METHODS and _is_cross_site(request):
-        return "The request comes from another web site."
+        return "The request comes from another website."
     return None
 
 
 def _is_cross_site(request: web.Request) -> bool:
     origin = request.headers.get("Origin")
-    if origin is not None and not _is_here(origin):
+    if origin is not None and not _is_local_address(origin):
         return True
     return request.headers.get("Sec-Fetch-Site", "none") not in OWN_SITES
 
 
-def _is_here(address: str) -> bool:
+def _is_local_address(address: str) -> bool:
     try:
         parts = urlsplit(address)
         host = parts.hostname

@@ -1,66 +1,60 @@
-"""The OpenAPI 3.1 document, made from the endpoints: what is checked is what is described.
+"""The OpenAPI 3.1 document, made from the endpoints: what is validated is what is described.
 
-pydantic writes JSON Schema 2020-12, which is the dialect of OpenAPI 3.1, so that the schemas go
-into the document as they are.
+pydantic writes JSON Schema 2020-12, the dialect of OpenAPI 3.1, so its schemas are used as they
+are.
 """
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from typing import Any
 
-from pydantic import TypeAdapter
-from pydantic.json_schema import JsonSchemaMode
+from api.endpoints import CSV_TYPE, MAX_ID_LENGTH, Endpoint
+from api.guard import SAFE_METHODS
+from api.openapi_schemas import Json, Schemas, component_ref
+from api.problems import FIRST_ERROR_STATUS, PROBLEM_TYPE
+from api.requests.body import JSON_TYPE
 
-from api.answers import Problem
-from api.bodies import JSON_TYPE
-from api.endpoints import LONGEST_ID, Endpoint
-from api.guard import READING
-from api.problems import FIRST_ERROR, PROBLEM_TYPE
-
-Json = dict[str, Any]
-
-REFERENCES = "#/components/schemas/{model}"
 DESCRIPTION = (
     "AWS costs of many accounts: teams, settings, costs, anomalies, reports and their runs. "
     "Money is a decimal string with two places, days are UTC days. Lists are bare arrays; the "
-    "address of the next page stands in the `Link` header. Errors are RFC 9457 problems."
+    "address of the next page is in the `Link` header. Errors are RFC 9457 problems."
 )
+LOCAL_MODE = " Local mode: no key exists yet, and none is needed."
 KEY = "key"
 SECURITY: Json = {
     KEY: {
         "type": "http",
         "scheme": "bearer",
         "description": "An API key (`app.py api-key create`), or an access token of Entra ID "
-        "where API_AUDIENCE is set. Reading needs the scope or app role `read`, changing `write`.",
+        "where API_AUDIENCE is set. Reads need the scope or app role `read`, changes `write`.",
     }
 }
-WORDS = {
-    200: "Done, or what was asked for.",
+STATUS_DESCRIPTIONS = {
+    200: "Success.",
     201: "Added.",
-    202: "Begun, or there already.",
-    400: "The request is no valid HTTP, or its body no JSON.",
-    401: "A key or token is missing, wrong, revoked or expired.",
-    403: "The key's scope does not cover this; in local mode: not from this machine.",
-    404: "There is nothing of this id or cursor.",
-    405: "The path does not know this method.",
-    409: "It clashes with what is there, or a setting is missing.",
+    202: "Started, or running already.",
+    400: "The body is not valid JSON.",
+    401: "A key or token is missing, not valid, revoked or expired.",
+    403: "The key does not have the scope; in local mode: not from this machine.",
+    404: "There is nothing with this ID, or the cursor is invalid.",
+    405: "The path does not support this method.",
+    409: "It conflicts with the present state, or a setting is missing.",
     413: "The body is too large.",
-    415: "The body is of another media type.",
-    422: "A field is wrong; `errors` names it.",
+    415: "The body has another media type.",
+    422: "A field is invalid; `errors` names it.",
     429: "Too many wrong keys from one address; `Retry-After` says how long to wait.",
-    500: "Internal error; the log has it under the `request_id`.",
-    502: "The cost source gave no usable answer.",
-    503: "MongoDB does not answer.",
+    500: "Internal error; its log entry has the `request_id`.",
+    502: "Datadog returned no usable data.",
+    503: "MongoDB is not responding.",
 }
 LINK: Json = {
     "Link": {
-        "description": 'The next page, as `<address>; rel="next"`; absent on the last.',
+        "description": 'The next page, as `<address>; rel="next"`; absent on the last page.',
         "schema": {"type": "string"},
     }
 }
 LOCATION: Json = {
     "Location": {
-        "description": "Where it is.",
+        "description": "Its address.",
         "required": True,
         "schema": {"type": "string", "format": "uri-reference"},
     }
@@ -69,16 +63,16 @@ LOCATION: Json = {
 
 def document(endpoints: Sequence[Endpoint], version: str, *, locked: bool) -> Json:
     """The document; ``locked``: whether a key is needed now."""
-    paths, schemas = _described(tuple(endpoints))
+    paths, schemas = _paths_and_schemas(tuple(endpoints))
     responses = {
         f"Problem{status}": {
-            "description": words,
-            "content": {PROBLEM_TYPE: {"schema": {"$ref": REFERENCES.format(model="Problem")}}},
+            "description": description,
+            "content": {PROBLEM_TYPE: {"schema": {"$ref": component_ref("Problem")}}},
         }
-        for status, words in WORDS.items()
-        if status >= FIRST_ERROR
+        for status, description in STATUS_DESCRIPTIONS.items()
+        if status >= FIRST_ERROR_STATUS
     }
-    found: Json = {
+    openapi: Json = {
         "openapi": "3.1.0",
         "info": {"title": "AWS Cost Agent", "version": version, "description": DESCRIPTION},
         "servers": [{"url": "/"}],
@@ -86,17 +80,17 @@ def document(endpoints: Sequence[Endpoint], version: str, *, locked: bool) -> Js
         "components": {"schemas": schemas, "responses": responses},
     }
     if not locked:
-        found["info"]["description"] += " Local mode: no key exists yet and none is asked for."
-        return found
-    found["components"]["securitySchemes"] = SECURITY
-    found["paths"] = {
+        openapi["info"]["description"] += LOCAL_MODE
+        return openapi
+    openapi["components"]["securitySchemes"] = SECURITY
+    openapi["paths"] = {
         path: {
             method: {**operation, "security": _security(endpoint)}
             for method, operation, endpoint in _operations(paths[path], path, endpoints)
         }
         for path in paths
     }
-    return found
+    return openapi
 
 
 def _operations(
@@ -108,158 +102,87 @@ def _operations(
 
 
 def _security(endpoint: Endpoint) -> list[Json]:
-    if not endpoint.keyed:
+    if not endpoint.needs_key:
         return []
-    return [{KEY: ["read" if endpoint.method.upper() in READING else "write"]}]
+    return [{KEY: ["read" if endpoint.method.upper() in SAFE_METHODS else "write"]}]
 
 
 @lru_cache(maxsize=2)
-def _described(endpoints: tuple[Endpoint, ...]) -> tuple[Json, Json]:
-    """(paths, schemas)."""
-    types = _Types(endpoints)
+def _paths_and_schemas(endpoints: tuple[Endpoint, ...]) -> tuple[Json, Json]:
+    schemas = Schemas(endpoints)
     paths: Json = {}
     for endpoint in endpoints:
-        paths.setdefault(endpoint.path, {})[endpoint.method] = _operation(endpoint, types)
-    return paths, types.definitions
+        paths.setdefault(endpoint.path, {})[endpoint.method] = _operation(endpoint, schemas)
+    return paths, schemas.components
 
 
-class _Types:
-    """The JSON Schemas of all bodies, queries and answers, with what they share set apart."""
-
-    def __init__(self, endpoints: Sequence[Endpoint]) -> None:
-        inputs: list[tuple[tuple[str, str], JsonSchemaMode, TypeAdapter[Any]]] = [
-            (("problem", ""), "serialization", TypeAdapter(Problem))
-        ]
-        for one in endpoints:
-            if one.query is not None:
-                inputs.append((("query", one.name), "validation", TypeAdapter(one.query)))
-            if one.body is not None:
-                inputs.append((("body", one.name), "validation", one.body_adapter))
-            if one.answer is not None:
-                inputs.append((("answer", one.name), "serialization", one.answer_adapter))
-            inputs += [
-                ((f"answer {status}", one.name), "serialization", TypeAdapter(kind))
-                for status, kind in one.also.items()
-            ]
-        found, together = TypeAdapter.json_schemas(inputs, ref_template=REFERENCES)
-        self._found: dict[tuple[str, str], Json] = {
-            key: schema for (key, _), schema in found.items()
-        }
-        self._all: Json = together.get("$defs", {})
-        self._queries: set[str] = set()
-
-    @property
-    def definitions(self) -> Json:
-        """The shared schemas, without those that have become parameters."""
-        names = sorted(self._all.keys() - self._queries)
-        return {name: _untitled(self._all[name]) for name in names}
-
-    def of(self, what: str, endpoint: Endpoint | None = None) -> Json:
-        """The schema of one part of an endpoint."""
-        key = (what, endpoint.name if endpoint is not None else "")
-        return self._found[key]
-
-    def parameters(self, endpoint: Endpoint) -> list[Json]:
-        """The query as parameters."""
-        schema = self.of("query", endpoint)
-        if "$ref" in schema:
-            name = schema["$ref"].rpartition("/")[2]
-            self._queries.add(name)
-            schema = self._all[name]
-        return [
-            {"name": name, "in": "query", "required": False, **_apart(one)}
-            for name, one in schema.get("properties", {}).items()
-        ]
-
-
-def _untitled(schema: Any) -> Any:
-    """Without the titles that pydantic makes of names, which say nothing more."""
-    if isinstance(schema, list):
-        return [_untitled(one) for one in schema]
-    if not isinstance(schema, dict):
-        return schema
-    return {
-        name: _untitled(value)
-        for name, value in schema.items()
-        if name != "title" or not isinstance(value, str)
-    }
-
-
-def _apart(schema: Json) -> Json:
-    """A parameter's description beside its schema; null means that it is absent."""
-    schema = _untitled(schema)
-    description = schema.pop("description", None)
-    others = [one for one in schema.get("anyOf", ()) if one != {"type": "null"}]
-    if len(others) == 1:
-        schema = others[0]
-    elif schema.get("default", 0) is None:
-        schema.pop("default")
-    return {"schema": schema, **({"description": description} if description else {})}
-
-
-def _operation(endpoint: Endpoint, types: _Types) -> Json:
-    summary, rest = endpoint.about
+def _operation(endpoint: Endpoint, schemas: Schemas) -> Json:
+    summary, description = endpoint.documentation
     operation: Json = {
         "operationId": endpoint.name,
         "tags": [endpoint.tag],
         "summary": summary,
-        **({"description": rest} if rest else {}),
-        "parameters": _parameters(endpoint, types),
-        "responses": _responses(endpoint, types),
+        **({"description": description} if description else {}),
+        "parameters": _parameters(endpoint, schemas),
+        "responses": _responses(endpoint, schemas),
     }
     if endpoint.body is not None:
-        operation["requestBody"] = _request_body(endpoint, types)
+        operation["requestBody"] = _request_body(endpoint, schemas)
     return operation
 
 
-def _parameters(endpoint: Endpoint, types: _Types) -> list[Json]:
-    found: list[Json] = []
+def _parameters(endpoint: Endpoint, schemas: Schemas) -> list[Json]:
+    parameters: list[Json] = []
     if endpoint.has_id:
-        schema = {"type": "string", "minLength": 1, "maxLength": LONGEST_ID}
-        found.append({"name": "id", "in": "path", "required": True, "schema": schema})
+        schema = {"type": "string", "minLength": 1, "maxLength": MAX_ID_LENGTH}
+        parameters.append({"name": "id", "in": "path", "required": True, "schema": schema})
     if endpoint.query is not None:
-        found += types.parameters(endpoint)
-    return found
+        parameters += schemas.query_parameters(endpoint)
+    return parameters
 
 
-def _request_body(endpoint: Endpoint, types: _Types) -> Json:
-    content: Json = {JSON_TYPE: {"schema": types.of("body", endpoint)}}
-    if endpoint.example is not None:
-        content[JSON_TYPE]["example"] = endpoint.example
-    if endpoint.csv is not None:
-        content["text/csv"] = {"schema": endpoint.csv}
+def _request_body(endpoint: Endpoint, schemas: Schemas) -> Json:
+    content: Json = {JSON_TYPE: {"schema": schemas.find("body", endpoint)}}
+    if endpoint.body_example is not None:
+        content[JSON_TYPE]["example"] = endpoint.body_example
+    if endpoint.csv_schema is not None:
+        content[CSV_TYPE] = {"schema": endpoint.csv_schema}
     return {"required": True, "content": content}
 
 
-def _responses(endpoint: Endpoint, types: _Types) -> Json:
+def _responses(endpoint: Endpoint, schemas: Schemas) -> Json:
     content: Json = {}
-    if endpoint.answer is not None:
-        content[JSON_TYPE] = {"schema": types.of("answer", endpoint)}
-    content |= {kind: {"schema": schema} for kind, schema in endpoint.other_types.items()}
-    headers = {**(LINK if endpoint.paged else {}), **(LOCATION if endpoint.located else {})}
-    good: Json = {"description": WORDS[endpoint.status], "content": content}
+    if endpoint.response is not None:
+        content[JSON_TYPE] = {"schema": schemas.find("response", endpoint)}
+    content |= {
+        media_type: {"schema": schema} for media_type, schema in endpoint.other_media_types.items()
+    }
+    headers = {
+        **(LINK if endpoint.is_paged else {}),
+        **(LOCATION if endpoint.has_location else {}),
+    }
+    success: Json = {"description": STATUS_DESCRIPTIONS[endpoint.status], "content": content}
     if headers:
-        good["headers"] = headers
-    found = {str(endpoint.status): good}
-    for status in _problems(endpoint):
-        found[str(status)] = {"$ref": f"#/components/responses/Problem{status}"}
-    for status in endpoint.also:
-        answer = {JSON_TYPE: {"schema": types.of(f"answer {status}", endpoint)}}
-        # The same status may also come as a problem, such as before the handler is reached.
-        answer[PROBLEM_TYPE] = {"schema": types.of("problem")}
-        found[str(status)] = {"description": "Something is ill; it is named.", "content": answer}
-    return dict(sorted(found.items()))
+        success["headers"] = headers
+    responses = {str(endpoint.status): success}
+    for status in _problem_statuses(endpoint):
+        responses[str(status)] = {"$ref": f"#/components/responses/Problem{status}"}
+    for status in endpoint.other_statuses:
+        other = {JSON_TYPE: {"schema": schemas.find(f"response {status}", endpoint)}}
+        # The same status may also be a problem, such as before the handler is reached.
+        other[PROBLEM_TYPE] = {"schema": schemas.problem}
+        responses[str(status)] = {"description": "A component is failing.", "content": other}
+    return dict(sorted(responses.items()))
 
 
-def _problems(endpoint: Endpoint) -> list[int]:
-    """The statuses of the problems that a request can be answered with."""
-    found = {400, 403, 413, 500, 503, *endpoint.problems}
-    if endpoint.keyed:
-        found |= {401, 429}
-    if endpoint.has_id or endpoint.paged:
-        found.add(404)
+def _problem_statuses(endpoint: Endpoint) -> list[int]:
+    statuses = {400, 403, 413, 500, 503, *endpoint.problem_statuses}
+    if endpoint.needs_key:
+        statuses |= {401, 429}
+    if endpoint.has_id or endpoint.is_paged:
+        statuses.add(404)
     if endpoint.query is not None:
-        found.add(422)
+        statuses.add(422)
     if endpoint.body is not None:
-        found |= {415, 422}
-    return sorted(found)
+        statuses |= {415, 422}
+    return sorted(statuses)

@@ -1,4 +1,4 @@
-"""The pages that a browser shows: no script, nothing from elsewhere, and text is only text."""
+"""HTML pages for a browser: no scripts, nothing from other hosts, all text escaped."""
 
 import base64
 import hashlib
@@ -21,25 +21,26 @@ code,pre{font:13px/18px ui-monospace,Consolas,monospace}nav a{margin-right:16px}
 """
 
 
-def _allowed(text: str) -> str:
+def _hash_source(text: str) -> str:
+    """The CSP source that allows exactly this inline style."""
     digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")
     return f"'sha256-{digest}'"
 
 
 POLICY = (
-    f"default-src 'none'; style-src {_allowed(STYLE)}; frame-src 'self'; frame-ancestors 'self'; "
+    f"default-src 'none'; style-src {_hash_source(STYLE)}; frame-src 'self'; frame-ancestors 'self'; "
     "base-uri 'none'; form-action 'none'"
 )
-"""For our own pages: the one style sheet above, frames of ours, nothing else."""
-MAIL_POLICY = (
+"""For our own pages: the style sheet above, our own frames, and nothing else."""
+EMAIL_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox; "
     "frame-ancestors 'self'; base-uri 'none'; form-action 'none'"
 )
-"""For the HTML of mails: it may look as it does, and do nothing."""
+"""For the HTML of emails, which is styled inline as email clients need it. It can do nothing."""
 
 
 def html_page(title: str, body: str) -> web.Response:
-    """A page of ours around a body of HTML."""
+    """One of our own pages, around an HTML body."""
     text = (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -49,7 +50,7 @@ def html_page(title: str, body: str) -> web.Response:
 
 
 def html_response(text: str, policy: str) -> web.Response:
-    """HTML under a content security policy."""
+    """HTML under a Content-Security-Policy."""
     return web.Response(
         body=text.encode("utf-8", "replace"),
         content_type="text/html",

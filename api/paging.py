@@ -1,24 +1,25 @@
-"""Pages of lists: bare arrays, with the address of the next page in the Link header."""
+"""Paged lists: bare arrays, with the address of the next page in the Link header."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
 from api import cursors
-from api.endpoints import Call, Reply
+from api.endpoints import Call, EndpointResponse
 
 
 def page(
-    call: Call, rows: Sequence[Any], limit: int, place: Callable[[int], tuple[str, ...]]
-) -> Reply:
-    """The first ``limit`` rows; there is a next page when there are more.
+    call: Call, rows: Sequence[Any], limit: int, sort_key: Callable[[int], tuple[str, ...]]
+) -> EndpointResponse:
+    """Return the first ``limit`` rows; if there are more, with a link to the next page.
 
-    ``place`` gives kind and place of the row of a number, for the cursor behind it.
+    ``sort_key`` returns kind and sort key of the row with the given index, for the cursor.
     """
     shown = list(rows[:limit])
     if len(rows) <= limit:
-        return Reply(shown)
-    kept = [(name, value) for name, value in call.request.query.items() if name != "cursor"]
-    cursor = cursors.write(*place(limit - 1))
-    query = urlencode([*kept, ("cursor", cursor)])
-    return Reply(shown, headers={"Link": f'<{call.request.path}?{query}>; rel="next"'})
+        return EndpointResponse(shown)
+    parameters = [(name, value) for name, value in call.request.query.items() if name != "cursor"]
+    cursor = cursors.encode(*sort_key(limit - 1))
+    query = urlencode([*parameters, ("cursor", cursor)])
+    link = f'<{call.request.path}?{query}>; rel="next"'
+    return EndpointResponse(shown, headers={"Link": link})

@@ -1,4 +1,4 @@
-"""What the REST door works with, wired by the composition root."""
+"""What the REST interface works with, put together by the composition root."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,28 +21,28 @@ from services.teams import Teams
 
 
 class Outbox(Protocol):
-    """Captured mails to look at."""
+    """Captured emails."""
 
     async def list_messages(self, limit: int = 500) -> list[Any]:
-        """The newest first: id, subject, recipient, date, size."""
+        """Newest first: ID, subject, recipient, date, size."""
         ...
 
     async def read_message(self, mail_id: str) -> Any:
-        """One mail: entry, headers, html, text, attachments; NotFoundError."""
+        """One email: entry, headers, html, text, attachments. Raises NotFoundError."""
         ...
 
 
 class Exposition(Protocol):
-    """Prints metrics."""
+    """The metrics of this process."""
 
     def exposition(self, facts: MetricsSnapshot) -> bytes:
-        """All series in Prometheus' text format."""
+        """All time series in Prometheus' text format."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What the agent says of itself."""
+    """Version and cost source of the agent."""
 
     version: str
     source: SourceName
@@ -54,7 +54,7 @@ class ApiServices:
 
     app: Application
     show: Callable[[Anomaly], None]
-    """Brings the cards of an anomaly up to date in the background."""
+    """Updates the cards of an anomaly in the background."""
     metrics: Exposition
     outbox: Outbox
     about: About
@@ -104,8 +104,8 @@ class ApiServices:
         return self.app.context.clock
 
 
-class Door(Protocol):
-    """The REST door, as its own documents tell of it."""
+class RestInterface(Protocol):
+    """What the OpenAPI document says about the interface as a whole."""
 
     @property
     def endpoints(self) -> Sequence[Any]: ...
@@ -116,5 +116,5 @@ class Door(Protocol):
 
 
 SERVICES = web.AppKey("services", ApiServices)
-DOOR = web.AppKey("door", Door)
+REST_INTERFACE = web.AppKey("rest_interface", RestInterface)
 OUTBOX = web.AppKey("outbox", Outbox)

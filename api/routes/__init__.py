@@ -1,7 +1,7 @@
-"""The REST endpoints, one module for each part: check, call the use case, answer."""
+"""The REST endpoints, a module per noun: each calls a use case and builds the response."""
 
 from api.endpoints import Endpoint
-from api.routes import anomalies, costs, general, reports, runs, settings, teams
+from api.routes import anomalies, costs, documents, general, reports, runs, settings, teams
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     *general.endpoints.all,
@@ -11,4 +11,5 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *anomalies.endpoints.all,
     *reports.endpoints.all,
     *runs.endpoints.all,
+    *documents.endpoints.all,
 )

@@ -1,9 +1,10 @@
-"""Anomalies, and what people say of them."""
+"""Anomalies and their resolutions."""
 
-from api import answers, cursors
-from api.endpoints import Call, Endpoints, Reply
-from api.inputs import AnomaliesQuery, ResolutionBody, SnoozeBody
+from api import cursors
+from api.endpoints import Call, EndpointResponse, Endpoints
 from api.paging import page
+from api.requests.anomalies import AnomaliesQuery, ResolveRequest, SnoozeRequest
+from api.responses.anomalies import AnomalyResponse, ResolutionResponse
 from services.anomalies.resolutions import SHORT_SNOOZE
 from services.domain import Anomaly, Team
 
@@ -14,39 +15,39 @@ CURSOR = "anomalies"
 @endpoints(
     "get",
     "/api/anomalies",
-    list[answers.AnomalyAnswer],
+    list[AnomalyResponse],
     query=AnomaliesQuery,
-    problems=(404,),
-    paged=True,
+    problem_statuses=(404,),
+    is_paged=True,
 )
-async def list_anomalies(call: Call) -> Reply:
-    """Anomalies in any state, the one that was raised last first."""
+async def list_anomalies(call: Call) -> EndpointResponse:
+    """Anomalies with any status, the most recently raised first."""
     query = call.query
-    found = await call.services.anomalies.page(
+    rows = await call.services.anomalies.page(
         team=await call.services.teams.get(query.team_id) if query.team_id is not None else None,
         status=query.status,
-        after=cursors.instant_place(CURSOR, query.cursor),
+        after=cursors.decode_instant(CURSOR, query.cursor),
         limit=query.limit + 1,
     )
     return page(
         call,
-        [_answer(one, team) for one, team in found],
+        [_response(anomaly, team) for anomaly, team in rows],
         query.limit,
-        lambda n: (CURSOR, found[n][0].raised_at.isoformat(), found[n][0].id),
+        lambda n: (CURSOR, rows[n][0].raised_at.isoformat(), rows[n][0].id),
     )
 
 
 @endpoints(
     "post",
     "/api/anomalies/{id}/resolution",
-    answers.AnomalyAnswer,
-    body=ResolutionBody,
-    example={"status": "expected", "reason": "load test"},
-    problems=(409,),
+    AnomalyResponse,
+    body=ResolveRequest,
+    body_example={"status": "expected", "reason": "load test"},
+    problem_statuses=(409,),
 )
-async def resolve_anomaly(call: Call) -> answers.AnomalyAnswer:
-    """Says what an anomaly is, as the buttons of its card do. One that has an answer must be
-    opened again first.
+async def resolve_anomaly(call: Call) -> AnomalyResponse:
+    """Resolves an anomaly, as the buttons of its card do. One that is resolved must be reopened
+    first (409).
     """
     body, caller = call.body, call.caller
     anomaly = await call.services.resolutions.answer(
@@ -55,18 +56,18 @@ async def resolve_anomaly(call: Call) -> answers.AnomalyAnswer:
         (caller.name, caller.id),
         caller.actor,
         call.now,
-        days=body.days if isinstance(body, SnoozeBody) else SHORT_SNOOZE,
+        days=body.days if isinstance(body, SnoozeRequest) else SHORT_SNOOZE,
         reason=body.reason,
     )
     call.services.show(anomaly)
     teams = await call.services.teams.list()
-    team = next((one for one in teams if one.aws_account_id == anomaly.account_id), None)
-    return _answer(anomaly, team)
+    team = next((team for team in teams if team.aws_account_id == anomaly.account_id), None)
+    return _response(anomaly, team)
 
 
-def _answer(anomaly: Anomaly, team: Team | None) -> answers.AnomalyAnswer:
-    given = anomaly.answer
-    return answers.AnomalyAnswer(
+def _response(anomaly: Anomaly, team: Team | None) -> AnomalyResponse:
+    resolution = anomaly.answer
+    return AnomalyResponse(
         id=anomaly.id,
         kind=anomaly.kind,
         status=anomaly.status,
@@ -78,8 +79,13 @@ def _answer(anomaly: Anomaly, team: Team | None) -> answers.AnomalyAnswer:
         end=anomaly.end,
         excess=anomaly.excess,
         currency=anomaly.currency,
-        answer=given
-        and answers.AnswerAnswer(by=given.by, at=given.at, until=given.until, reason=given.reason),
+        answer=resolution
+        and ResolutionResponse(
+            by=resolution.by,
+            at=resolution.at,
+            until=resolution.until,
+            reason=resolution.reason,
+        ),
         raised_at=anomaly.raised_at,
         updated_at=anomaly.updated_at,
         sample=anomaly.source == "sample",

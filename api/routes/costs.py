@@ -1,9 +1,10 @@
 """Daily costs."""
 
-from api import answers, cursors
-from api.endpoints import Call, Endpoints, Reply
-from api.inputs import HistoryQuery
+from api import cursors
+from api.endpoints import Call, EndpointResponse, Endpoints
 from api.paging import page
+from api.requests.costs import HistoryQuery
+from api.responses.costs import CostRowResponse
 from services.domain import CostRow
 from services.domain.errors import InvalidError
 
@@ -14,35 +15,36 @@ CURSOR = "costs"
 @endpoints(
     "get",
     "/api/costs/history",
-    list[answers.CostRowAnswer],
+    list[CostRowResponse],
     query=HistoryQuery,
-    problems=(404, 502),
-    paged=True,
+    problem_statuses=(404, 502),
+    is_paged=True,
 )
-async def cost_history(call: Call) -> Reply:
-    """Costs of complete days by team and day, newest day first, then by account id."""
+async def cost_history(call: Call) -> EndpointResponse:
+    """Costs of complete days by team and day, newest day first, then by account ID."""
     query = call.query
+    # 422 rather than an empty list, which would look like a day without costs.
     if query.first is not None and query.last is not None and query.first > query.last:
-        wrong = [("from", "is later than to"), ("to", "is earlier than from")]
-        raise InvalidError("The query is wrong: from is later than to.", wrong)
+        errors = [("from", "is later than to"), ("to", "is earlier than from")]
+        raise InvalidError("The query is invalid: from is later than to.", errors)
     rows = await call.services.cost_rows.page(
         call.now,
         team_id=query.team_id,
         first=query.first,
         last=query.last,
-        after=cursors.day_place(CURSOR, query.cursor),
+        after=cursors.decode_day(CURSOR, query.cursor),
         limit=query.limit + 1,
     )
     return page(
         call,
-        [_answer(row) for row in rows],
+        [_response(row) for row in rows],
         query.limit,
         lambda n: (CURSOR, rows[n].day.isoformat(), rows[n].aws_account_id),
     )
 
 
-def _answer(row: CostRow) -> answers.CostRowAnswer:
-    return answers.CostRowAnswer(
+def _response(row: CostRow) -> CostRowResponse:
+    return CostRowResponse(
         team_id=row.team_id,
         aws_account_id=row.aws_account_id,
         date=row.day,

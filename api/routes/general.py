@@ -1,52 +1,50 @@
-"""What the agent says of itself."""
+"""The agent itself: name and version, health, scheduler."""
 
-from api import answers
 from api.callers import LOCAL
-from api.endpoints import Call, Endpoints, Reply
+from api.endpoints import Call, EndpointResponse, Endpoints
 from api.local_mode import BANNER
+from api.responses.general import AboutResponse, HealthResponse, JobResponse, SchedulerResponse
 
 endpoints = Endpoints("Health")
-ILL = 503
-SAMPLE = "SAMPLE DATA. These are not your costs."
+UNHEALTHY = 503
+SAMPLE_BANNER = "SAMPLE DATA. These are not your costs."
 
 
-@endpoints("get", "/api/", answers.About)
-async def about(call: Call) -> answers.About:
+@endpoints("get", "/api/", AboutResponse)
+async def about(call: Call) -> AboutResponse:
     """Name, version and cost source of the agent."""
     source = call.services.about.source
-    words = [SAMPLE] if source == "sample" else []
-    words += [BANNER] if call.caller is LOCAL else []
-    return answers.About(
+    banners = [SAMPLE_BANNER] if source == "sample" else []
+    banners += [BANNER] if call.caller is LOCAL else []
+    return AboutResponse(
         name="AWS Cost Agent",
         version=call.services.about.version,
         source=source,
         sample=source == "sample",
-        banner=" ".join(words),
+        banner=" ".join(banners),
     )
 
 
 @endpoints(
     "get",
     "/api/health",
-    answers.HealthAnswer,
+    HealthResponse,
     query=None,
-    keyed=False,
-    also={ILL: answers.HealthAnswer},
+    needs_key=False,
+    other_statuses={UNHEALTHY: HealthResponse},
 )
-async def health(call: Call) -> Reply:
-    """Whether MongoDB answers and the clock ticks. Needs no key."""
+async def health(call: Call) -> EndpointResponse:
+    """Whether MongoDB responds and the scheduler runs. Needs no key."""
     report = await call.services.health.check(call.now)
     if report.ok:
-        return Reply(answers.HealthAnswer(status="healthy", timestamp=call.now))
-    answer = answers.HealthAnswer(
-        status="unhealthy", timestamp=call.now, failing=list(report.parts)
-    )
-    return Reply(answer, status=ILL)
+        return EndpointResponse(HealthResponse(status="healthy", timestamp=call.now))
+    response = HealthResponse(status="unhealthy", timestamp=call.now, failing=list(report.parts))
+    return EndpointResponse(response, status=UNHEALTHY)
 
 
-@endpoints("get", "/api/scheduler/status", answers.SchedulerAnswer)
-async def scheduler_status(call: Call) -> answers.SchedulerAnswer:
-    """When the weekly report is due next."""
+@endpoints("get", "/api/scheduler/status", SchedulerResponse)
+async def scheduler_status(call: Call) -> SchedulerResponse:
+    """When the next weekly reports are due."""
     slots = await call.services.runs.upcoming(call.now)
-    job = answers.Job(id="weekly_cost_report", next_run_time=slots[0], next_runs=slots)
-    return answers.SchedulerAnswer(running=call.services.health.ticking, jobs=[job])
+    job = JobResponse(id="weekly_cost_report", next_run_time=slots[0], next_runs=slots)
+    return SchedulerResponse(running=call.services.health.ticking, jobs=[job])

@@ -1,45 +1,45 @@
-"""Reports as they would be sent now."""
+"""Previews of reports."""
 
 from aiohttp import web
 
-from api import answers
-from api.endpoints import HTML_TYPE, Call, Endpoints, wants_html
-from api.pages import MAIL_POLICY, html_response
+from api.endpoints import HTML_TYPE, Call, Endpoints, prefers_html
+from api.pages import EMAIL_POLICY, html_response
+from api.responses.reports import AdminPreviewResponse, PreviewResponse
 from services.reports.previews import Preview
 
 endpoints = Endpoints("Reports")
-PAGE = {HTML_TYPE: {"type": "string"}}
+HTML = {HTML_TYPE: {"type": "string"}}
 
 
 @endpoints(
     "get",
     "/api/preview/team-report/{id}",
-    answers.PreviewAnswer,
-    problems=(502,),
-    other_types=PAGE,
+    PreviewResponse,
+    problem_statuses=(502,),
+    other_media_types=HTML,
 )
-async def preview_team(call: Call) -> answers.PreviewAnswer | web.StreamResponse:
+async def preview_team(call: Call) -> PreviewResponse | web.StreamResponse:
     """A team's report as it would be sent now. Nothing is sent or stored; with
-    ``Accept: text/html`` it is the mail itself.
+    ``Accept: text/html`` it is the email itself.
     """
     preview = await call.services.previews.preview_team(call.id, call.now)
-    return _page(call, preview) or answers.PreviewAnswer.model_validate(preview.json)
+    return _html(call, preview) or PreviewResponse.model_validate(preview.json)
 
 
 @endpoints(
     "get",
     "/api/preview/admin-report",
-    answers.AdminPreviewAnswer,
-    problems=(404, 502),
-    other_types=PAGE,
+    AdminPreviewResponse,
+    problem_statuses=(404, 502),
+    other_media_types=HTML,
 )
-async def preview_admin(call: Call) -> answers.AdminPreviewAnswer | web.StreamResponse:
+async def preview_admin(call: Call) -> AdminPreviewResponse | web.StreamResponse:
     """The consolidated report as it would be sent now. Nothing is sent or stored; with
-    ``Accept: text/html`` it is the mail itself. Without any team there is none (404).
+    ``Accept: text/html`` it is the email itself. Without teams there is none (404).
     """
     preview = await call.services.previews.preview_admin(call.now)
-    return _page(call, preview) or answers.AdminPreviewAnswer.model_validate(preview.json)
+    return _html(call, preview) or AdminPreviewResponse.model_validate(preview.json)
 
 
-def _page(call: Call, preview: Preview) -> web.StreamResponse | None:
-    return html_response(preview.html, MAIL_POLICY) if wants_html(call.request) else None
+def _html(call: Call, preview: Preview) -> web.StreamResponse | None:
+    return html_response(preview.html, EMAIL_POLICY) if prefers_html(call.request) else None

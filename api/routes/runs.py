@@ -1,12 +1,19 @@
-"""Runs: begin one, look at it, send what failed again."""
+"""Runs: start one, list them, retry failed deliveries."""
 
 from urllib.parse import quote
 
-from api import answers, cursors
-from api.endpoints import Call, Endpoints, Reply
-from api.inputs import RunsQuery, TriggerQuery
+from api import cursors
+from api.endpoints import Call, EndpointResponse, Endpoints
 from api.paging import page
-from services.domain import Run, RunKind, RunState
+from api.requests.runs import RunsQuery, TriggerQuery
+from api.responses.runs import (
+    DeliveryResponse,
+    RetryResponse,
+    RunDetailsResponse,
+    RunResponse,
+    RunSummaryResponse,
+)
+from services.domain import Delivery, Run, RunKind, RunState, RunSummary
 from services.domain.run_states import RunView
 
 endpoints = Endpoints("Runs")
@@ -16,16 +23,15 @@ CURSOR = "runs"
 @endpoints(
     "post",
     "/api/trigger/weekly-report",
-    answers.RunAnswer,
+    RunResponse,
     status=202,
     query=TriggerQuery,
-    problems=(409,),
-    located=True,
+    problem_statuses=(409,),
+    has_location=True,
 )
-async def trigger_weekly(call: Call) -> Reply:
-    """Begins the weekly run of a period, or answers the one that is there. One that is finished
-    sends nothing again, unless ``again`` asks for a repetition. A period that has not begun is
-    refused (409).
+async def trigger_weekly(call: Call) -> EndpointResponse:
+    """Starts the weekly run of a period, or returns the existing one. A finished run sends nothing
+    again unless ``again`` is true. A period in the future is refused (409).
     """
     return await _trigger(call, RunKind.WEEKLY, None)
 
@@ -33,19 +39,19 @@ async def trigger_weekly(call: Call) -> Reply:
 @endpoints(
     "post",
     "/api/trigger/team-report/{id}",
-    answers.RunAnswer,
+    RunResponse,
     status=202,
     query=TriggerQuery,
-    problems=(409,),
-    located=True,
+    problem_statuses=(409,),
+    has_location=True,
 )
-async def trigger_team(call: Call) -> Reply:
-    """Begins a run for one team alone. The weekly run is not touched by it."""
+async def trigger_team(call: Call) -> EndpointResponse:
+    """Starts a run for one team. It does not affect the weekly run."""
     team = await call.services.teams.get(call.id)
     return await _trigger(call, RunKind.TEAM, team.id)
 
 
-async def _trigger(call: Call, kind: RunKind, team_id: str | None) -> Reply:
+async def _trigger(call: Call, kind: RunKind, team_id: str | None) -> EndpointResponse:
     run = await call.services.runs.request(
         kind,
         call.caller.actor,
@@ -56,56 +62,56 @@ async def _trigger(call: Call, kind: RunKind, team_id: str | None) -> Reply:
     )
     if run.state is RunState.OPEN:
         call.services.work(run.id)
-    return Reply(answers.RunAnswer.model_validate(_run(run)), headers=_located(run))
+    return EndpointResponse(RunResponse.model_validate(_fields(run)), headers=_location(run))
 
 
-@endpoints("get", "/api/runs", list[answers.RunAnswer], query=RunsQuery, paged=True)
-async def list_runs(call: Call) -> Reply:
-    """Runs, the newest first."""
+@endpoints("get", "/api/runs", list[RunResponse], query=RunsQuery, is_paged=True)
+async def list_runs(call: Call) -> EndpointResponse:
+    """Runs, newest first."""
     query = call.query
     runs = await call.services.runs.newest(
-        query.limit + 1, kind=query.kind, after=cursors.instant_place(CURSOR, query.cursor)
+        query.limit + 1, kind=query.kind, after=cursors.decode_instant(CURSOR, query.cursor)
     )
     return page(
         call,
-        [answers.RunAnswer.model_validate(_run(run)) for run in runs],
+        [RunResponse.model_validate(_fields(run)) for run in runs],
         query.limit,
         lambda n: (CURSOR, runs[n].created_at.isoformat(), runs[n].id),
     )
 
 
-@endpoints("get", "/api/runs/{id}", answers.RunView)
-async def get_run(call: Call) -> answers.RunView:
+@endpoints("get", "/api/runs/{id}", RunDetailsResponse)
+async def get_run(call: Call) -> RunDetailsResponse:
     """A run with its counts and deliveries."""
-    return answers.RunView.model_validate(_view(await call.services.runs.view(call.id)))
+    view = await call.services.runs.view(call.id)
+    return RunDetailsResponse.model_validate(_details(view))
 
 
 @endpoints(
     "post",
     "/api/runs/{id}/retry",
-    answers.RetryAnswer,
+    RetryResponse,
     status=202,
-    problems=(409,),
-    located=True,
+    problem_statuses=(409,),
+    has_location=True,
 )
-async def retry_run(call: Call) -> Reply:
-    """Sends the failed, expired and unknown deliveries of a closed run to work again. A run that
-    is still open retries by itself (409).
+async def retry_run(call: Call) -> EndpointResponse:
+    """Retries the failed, expired and unknown deliveries of a closed run. An open run retries by
+    itself (409).
     """
-    number = await call.services.runs.retry(call.id, call.caller.actor, call.now)
-    if number:
+    retried = await call.services.runs.retry(call.id, call.caller.actor, call.now)
+    if retried:
         call.services.work(call.id)
     view = await call.services.runs.view(call.id)
-    answer = answers.RetryAnswer.model_validate({**_view(view), "retried": number})
-    return Reply(answer, headers=_located(view.run))
+    response = RetryResponse.model_validate({**_details(view), "retried": retried})
+    return EndpointResponse(response, headers=_location(view.run))
 
 
-def _located(run: Run) -> dict[str, str]:
+def _location(run: Run) -> dict[str, str]:
     return {"Location": f"/api/runs/{quote(run.id, safe=':')}"}
 
 
-def _run(run: Run) -> dict[str, object]:
-    summary = run.summary
+def _fields(run: Run) -> dict[str, object]:
     return {
         "id": run.id,
         "kind": run.kind,
@@ -119,36 +125,40 @@ def _run(run: Run) -> dict[str, object]:
         "created_at": run.created_at,
         "finished_at": run.finished_at,
         "last_error": run.last_error,
-        "summary": summary
-        and answers.RunSummaryAnswer(
-            accounts=summary.accounts,
-            teams=summary.teams,
-            currency=summary.currency,
-            total=summary.total,
-            previous_total=summary.previous_total,
-            anomalies=summary.anomalies,
-            data_through=summary.data_through,
-        ),
+        "summary": _summary(run.summary) if run.summary else None,
     }
 
 
-def _view(view: RunView) -> dict[str, object]:
+def _summary(summary: RunSummary) -> RunSummaryResponse:
+    return RunSummaryResponse(
+        accounts=summary.accounts,
+        teams=summary.teams,
+        currency=summary.currency,
+        total=summary.total,
+        previous_total=summary.previous_total,
+        anomalies=summary.anomalies,
+        data_through=summary.data_through,
+    )
+
+
+def _details(view: RunView) -> dict[str, object]:
     return {
-        **_run(view.run),
+        **_fields(view.run),
         "counts": {state.value: number for state, number in view.counts.items()},
-        "deliveries": [
-            answers.DeliveryAnswer(
-                id=one.id,
-                channel=one.channel,
-                recipient=one.recipient,
-                state=one.state,
-                attempts=one.attempts,
-                ambiguous=one.ambiguous,
-                message_id=one.message_id,
-                reply=one.reply,
-                error=one.error,
-                updated_at=one.updated_at,
-            )
-            for one in view.deliveries
-        ],
+        "deliveries": [_delivery(delivery) for delivery in view.deliveries],
     }
+
+
+def _delivery(delivery: Delivery) -> DeliveryResponse:
+    return DeliveryResponse(
+        id=delivery.id,
+        channel=delivery.channel,
+        recipient=delivery.recipient,
+        state=delivery.state,
+        attempts=delivery.attempts,
+        ambiguous=delivery.ambiguous,
+        message_id=delivery.message_id,
+        reply=delivery.reply,
+        error=delivery.error,
+        updated_at=delivery.updated_at,
+    )

@@ -1,36 +1,39 @@
 """The stored settings."""
 
-from api import answers
 from api.endpoints import Call, Endpoints
-from api.inputs import ConfigBody
+from api.requests.settings import ConfigRequest
+from api.responses.settings import ConfigResponse
 from services.domain.errors import InvalidError
 
 endpoints = Endpoints("Settings")
 READ_ONLY = "smtp_password_set"
 
 
-@endpoints("get", "/api/config", answers.ConfigAnswer)
-async def get_config(call: Call) -> answers.ConfigAnswer:
+@endpoints("get", "/api/config", ConfigResponse)
+async def get_config(call: Call) -> ConfigResponse:
     """The stored settings, without the password."""
-    return answers.ConfigAnswer.model_validate(await call.services.config.view(call.now))
+    return ConfigResponse.model_validate(await call.services.config.view(call.now))
 
 
-@endpoints("put", "/api/config", answers.ConfigAnswer, body=ConfigBody, problems=(409,))
-async def put_config(call: Call) -> answers.ConfigAnswer:
-    """Changes the settings that are given, all or none. Another schedule counts at once."""
-    given = dict(call.given)
-    if READ_ONLY in given:
-        await _must_be_as_it_is(call, given.pop(READ_ONLY))
-    changed = await call.services.config.change(given, call.caller.actor, call.now)
-    return answers.ConfigAnswer.model_validate(changed)
+@endpoints("put", "/api/config", ConfigResponse, body=ConfigRequest, problem_statuses=(409,))
+async def put_config(call: Call) -> ConfigResponse:
+    """Changes the settings that are sent, all or none. A changed schedule takes effect at once."""
+    changes = dict(call.sent_fields)
+    if READ_ONLY in changes:
+        await _require_unchanged(call, changes.pop(READ_ONLY))
+    config = await call.services.config.change(changes, call.caller.actor, call.now)
+    return ConfigResponse.model_validate(config)
 
 
-async def _must_be_as_it_is(call: Call, said: bool) -> None:
-    """An answer of GET may be sent back as it is; whoever wants another password sends that."""
+async def _require_unchanged(call: Call, sent: bool) -> None:
+    """Accept the read-only field with its present value, so that GET's response can be sent back.
+
+    Ignoring another value would look like obeying it.
+    """
     is_set = bool((await call.services.config.view(call.now))[READ_ONLY])
-    if said != is_set:
+    if sent != is_set:
         now = "true" if is_set else "false"
-        reason = f"is {now} and only read; send smtp_password to change the password"
+        reason = f"is read-only and is {now} now; send smtp_password to change the password"
         raise InvalidError(
             f"The settings were not changed: {READ_ONLY} {reason}.", [(READ_ONLY, reason)]
         )

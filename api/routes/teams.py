@@ -1,25 +1,28 @@
-"""Teams."""
+"""Teams: add, import, change, remove."""
 
 import asyncio
 from typing import Any
 
-from api import answers, cursors
-from api.endpoints import Call, Endpoints, Reply, checked
-from api.inputs import (
+from api import cursors
+from api.endpoints import Call, EndpointResponse, Endpoints, validated
+from api.paging import page
+from api.requests.teams import (
     CSV_SCHEMA,
     BulkQuery,
-    TeamBody,
-    TeamChangeBody,
+    TeamChangeRequest,
+    TeamRequest,
     TeamRows,
     TeamsQuery,
-    WireAccount,
-    WireAddress,
-    WireName,
+    UnchangedFields,
 )
-from api.paging import page
+from api.responses.teams import (
+    ImportResponse,
+    RowChangeResponse,
+    RowProblemResponse,
+    TeamResponse,
+)
 from services.domain import Team
 from services.domain.errors import InvalidError
-from services.domain.validation import Input
 from services.teams.csv_import import (
     ImportChange,
     ImportResult,
@@ -30,113 +33,117 @@ from services.teams.csv_import import (
 )
 
 endpoints = Endpoints("Teams")
-BULK_BYTES = 6_000_000
+MAX_BULK_BYTES = 6_000_000
+MAX_FIELD_NAME_LENGTH = 100
 CURSOR = "teams"
 
 
-@endpoints("get", "/api/teams", list[answers.TeamAnswer], query=TeamsQuery, paged=True)
-async def list_teams(call: Call) -> Reply:
-    """All teams, by name. With ``limit`` page by page."""
+@endpoints("get", "/api/teams", list[TeamResponse], query=TeamsQuery, is_paged=True)
+async def list_teams(call: Call) -> EndpointResponse:
+    """All teams, by name. With ``limit``, page by page."""
     teams = await call.services.teams.list()
-    place = cursors.read(CURSOR, call.query.cursor, 2)
-    if place is not None:
-        teams = [team for team in teams if _place(team) > place]
+    after = cursors.decode(CURSOR, call.query.cursor, 2)
+    if after is not None:
+        teams = [team for team in teams if _sort_key(team) > after]
     limit = call.query.limit or len(teams)
-    return page(call, [_answer(t) for t in teams], limit, lambda n: (CURSOR, *_place(teams[n])))
+    return page(
+        call,
+        [_response(team) for team in teams],
+        limit,
+        lambda n: (CURSOR, *_sort_key(teams[n])),
+    )
 
 
 @endpoints(
     "post",
     "/api/teams",
-    answers.TeamAnswer,
+    TeamResponse,
     status=201,
-    body=TeamBody,
-    problems=(409,),
-    located=True,
+    body=TeamRequest,
+    problem_statuses=(409,),
+    has_location=True,
 )
-async def add_team(call: Call) -> Reply:
+async def add_team(call: Call) -> EndpointResponse:
     """Adds a team. A second team on an AWS account is refused (409)."""
-    team = await call.services.teams.add(call.given, call.caller.actor, call.now)
-    return Reply(_answer(team), headers={"Location": f"/api/teams/{team.id}"})
+    team = await call.services.teams.add(call.sent_fields, call.caller.actor, call.now)
+    return EndpointResponse(_response(team), headers={"Location": f"/api/teams/{team.id}"})
 
 
 @endpoints(
     "post",
     "/api/teams/bulk",
-    answers.BulkAnswer,
+    ImportResponse,
     query=BulkQuery,
     body=TeamRows,
-    csv=CSV_SCHEMA,
-    most_bytes=BULK_BYTES,
+    csv_schema=CSV_SCHEMA,
+    max_body_bytes=MAX_BULK_BYTES,
 )
-async def add_teams(call: Call) -> answers.BulkAnswer:
-    """Adds and changes many teams, as a JSON list or as CSV. Rows are matched by account id and
-    fields that they lack keep their stored values. Nothing is removed, and a bad row never loses
-    the good ones.
+async def add_teams(call: Call) -> ImportResponse:
+    """Adds and changes many teams, from a JSON list or CSV. Rows are matched by account ID, and
+    fields that they lack keep their stored values. Nothing is removed, and invalid rows do not
+    stop the valid ones.
     """
-    # Beside the loop: thousands of rows would hold up everybody else's requests.
-    rows, problems = await asyncio.to_thread(_rows, call.body)
+    # In a thread: parsing thousands of rows would block everybody else's requests.
+    rows, problems = await asyncio.to_thread(_parse_rows, call.body)
     dry_run = call.query.dry_run
     actor = call.caller.actor
     result = await call.services.teams.import_rows(rows, actor, call.now, dry_run=dry_run)
-    return _bulk(result, problems)
+    return _import_response(result, problems)
 
 
-@endpoints("get", "/api/teams/{id}", answers.TeamAnswer)
-async def get_team(call: Call) -> answers.TeamAnswer:
+@endpoints("get", "/api/teams/{id}", TeamResponse)
+async def get_team(call: Call) -> TeamResponse:
     """One team."""
-    return _answer(await call.services.teams.get(call.id))
+    return _response(await call.services.teams.get(call.id))
 
 
-@endpoints("patch", "/api/teams/{id}", answers.TeamAnswer, body=TeamChangeBody, problems=(409,))
-async def change_team(call: Call) -> answers.TeamAnswer:
-    """Changes the fields that are given; ``null`` takes an own threshold away."""
+@endpoints(
+    "patch", "/api/teams/{id}", TeamResponse, body=TeamChangeRequest, problem_statuses=(409,)
+)
+async def change_team(call: Call) -> TeamResponse:
+    """Changes the fields that are sent; ``null`` removes the team's own threshold."""
     actor = call.caller.actor
-    return _answer(await call.services.teams.change(call.id, call.given, actor, call.now))
+    return _response(await call.services.teams.change(call.id, call.sent_fields, actor, call.now))
 
 
-@endpoints("delete", "/api/teams/{id}", answers.TeamAnswer)
-async def remove_team(call: Call) -> answers.TeamAnswer:
-    """Removes a team and answers it. Its costs, reports and deliveries are kept."""
-    return _answer(await call.services.teams.remove(call.id, call.caller.actor, call.now))
+@endpoints("delete", "/api/teams/{id}", TeamResponse)
+async def remove_team(call: Call) -> TeamResponse:
+    """Removes a team and returns it. Its costs, reports and deliveries are kept."""
+    return _response(await call.services.teams.remove(call.id, call.caller.actor, call.now))
 
 
-def _rows(body: Any) -> tuple[list[ImportRow], list[RowProblem]]:
-    return parse_csv(body) if isinstance(body, bytes) else _exact(*rows_of_list(body))
+def _parse_rows(body: Any) -> tuple[list[ImportRow], list[RowProblem]]:
+    if isinstance(body, bytes):
+        return parse_csv(body)
+    return _reject_unclean(*rows_of_list(body))
 
 
-def _place(team: Team) -> tuple[str, str]:
+def _sort_key(team: Team) -> tuple[str, str]:
     return team.team_name.casefold(), team.aws_account_id
 
 
-class _Exact(Input):
-    """What of a row must come back as it was sent."""
-
-    team_name: WireName = ""
-    aws_account_id: WireAccount = ""
-    team_email: WireAddress = ""
-
-
-def _exact(
+def _reject_unclean(
     rows: list[ImportRow], problems: list[RowProblem]
 ) -> tuple[list[ImportRow], list[RowProblem]]:
-    """JSON says exactly what is meant: spaces and hyphens are not taken away as in a CSV."""
-    kept = []
+    """Refuse rows of JSON with spaces or hyphens that a CSV import would strip."""
+    valid = []
     for row in rows:
-        given = {name: row.values[name] for name in _Exact.model_fields if name in row.values}
+        values = {
+            name: row.values[name] for name in UnchangedFields.model_fields if name in row.values
+        }
         try:
-            checked(_Exact, given, "The row")
+            validated(UnchangedFields, values, "The row")
         except InvalidError as error:
             problems += [
                 RowProblem(row.index, row.line, field, reason) for field, reason in error.errors
             ]
         else:
-            kept.append(row)
-    return kept, problems
+            valid.append(row)
+    return valid, problems
 
 
-def _answer(team: Team) -> answers.TeamAnswer:
-    return answers.TeamAnswer(
+def _response(team: Team) -> TeamResponse:
+    return TeamResponse(
         id=team.id,
         team_name=team.team_name,
         aws_account_id=team.aws_account_id,
@@ -149,34 +156,38 @@ def _answer(team: Team) -> answers.TeamAnswer:
     )
 
 
-def _bulk(result: ImportResult, problems: list[RowProblem]) -> answers.BulkAnswer:
-    failed = sorted([*problems, *result.failed], key=lambda one: one.index)
-    return answers.BulkAnswer(
+def _import_response(result: ImportResult, problems: list[RowProblem]) -> ImportResponse:
+    failed = sorted([*problems, *result.failed], key=lambda problem: problem.index)
+    return ImportResponse(
         created=result.created,
         updated=result.updated,
         unchanged=result.unchanged,
         failed=[
-            answers.RowProblemAnswer(
-                index=one.index, line=one.line, field=one.field[:100], reason=one.reason
+            RowProblemResponse(
+                index=problem.index,
+                line=problem.line,
+                field=problem.field[:MAX_FIELD_NAME_LENGTH],
+                reason=problem.reason,
             )
-            for one in failed
+            for problem in failed
         ],
-        changes=[_change(one) for one in result.edits],
+        changes=[_row_change(change) for change in result.edits],
     )
 
 
-def _change(one: ImportChange) -> answers.RowChange:
-    return answers.RowChange(
-        index=one.index,
-        action="create" if one.before is None else "update",
-        team_name=one.team_name,
-        aws_account_id=one.aws_account_id,
-        before=None if one.before is None else _listed(one.before),
-        after=_listed(one.after),
+def _row_change(change: ImportChange) -> RowChangeResponse:
+    return RowChangeResponse(
+        index=change.index,
+        action="create" if change.before is None else "update",
+        team_name=change.team_name,
+        aws_account_id=change.aws_account_id,
+        before=None if change.before is None else _with_lists(change.before),
+        after=_with_lists(change.after),
     )
 
 
-def _listed(values: Any) -> dict[str, Any]:
+def _with_lists(values: Any) -> dict[str, Any]:
+    """The values with lists for tuples, as in a team's response."""
     return {
         name: list(value) if isinstance(value, tuple) else value for name, value in values.items()
     }

@@ -12,8 +12,8 @@ import pytest
 from aiohttp import ClientResponse, web
 from aiohttp.test_utils import TestClient, TestServer
 
-from api.app import ALL
 from api.openapi import document
+from api.routes import ENDPOINTS
 from api.serving import server_logger
 from app import Agent, open_agent
 from services.adapters.store import MongoStore
@@ -24,7 +24,7 @@ from tests.servers.datadog import FakeDatadog, account_ids, random_costs
 from tests.servers.smtp import FakeSmtp
 
 SPAN = DaySpan(date(2026, 8, 1), date(2026, 11, 23))
-DOCUMENT = document(ALL, "0", locked=True)
+DOCUMENT = document(ENDPOINTS, "0", locked=True)
 """What the agent says of itself; every answer to any test must be one that it names."""
 ACTOR = Actor(door="cli", name="test")
 ACCOUNTS = account_ids(5, seed=21)

@@ -8,10 +8,10 @@ from datetime import timedelta
 import pytest
 from aiohttp.test_utils import make_mocked_request
 
-from api.app import ALL
 from api.endpoints import Endpoint
-from api.guesses import Guesses
+from api.guess_limit import GuessLimit
 from api.local_mode import refusal
+from api.routes import ENDPOINTS
 from services.domain import ApiKey
 from tests.api.conftest import ACTOR, World
 from tests.makers import NOW, later
@@ -65,7 +65,7 @@ def test_another_machine_is_not(peer: str) -> None:
     ],
 )
 def test_a_foreign_host_is_refused(host: str) -> None:
-    assert asked(("127.0.0.1", 1), Host=host) == "The Host is not this machine."
+    assert asked(("127.0.0.1", 1), Host=host) == "The Host header does not name this machine."
 
 
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST:8001", "127.0.0.1", "[::1]:8001"])
@@ -215,23 +215,23 @@ async def test_an_old_key_is_no_guess(world: World) -> None:
 
 
 def test_guesses_are_counted_by_peer_and_networks_of_ipv6_together() -> None:
-    guesses = Guesses()
+    limit = GuessLimit()
     for i in range(20):
-        guesses.note("10.0.0.1", later(seconds=i))
-        guesses.note(f"2001:db8::{i}", NOW)
-    assert guesses.wait("10.0.0.1", later(seconds=30)) == 30.0
-    assert guesses.wait("::ffff:10.0.0.1", later(seconds=30)) == 30.0
-    assert guesses.wait("10.0.0.1", later(seconds=61)) == 0.0
-    assert guesses.wait("10.0.0.2", NOW) == 0.0
-    assert guesses.wait("2001:db8::ffff", NOW) == 60.0
-    assert guesses.wait("2001:db8:0:1::1", NOW) == 0.0
+        limit.record("10.0.0.1", later(seconds=i))
+        limit.record(f"2001:db8::{i}", NOW)
+    assert limit.wait_seconds("10.0.0.1", later(seconds=30)) == 30.0
+    assert limit.wait_seconds("::ffff:10.0.0.1", later(seconds=30)) == 30.0
+    assert limit.wait_seconds("10.0.0.1", later(seconds=61)) == 0.0
+    assert limit.wait_seconds("10.0.0.2", NOW) == 0.0
+    assert limit.wait_seconds("2001:db8::ffff", NOW) == 60.0
+    assert limit.wait_seconds("2001:db8:0:1::1", NOW) == 0.0
 
 
 def test_no_stranger_can_fill_the_memory_of_guesses() -> None:
-    guesses = Guesses()
+    limit = GuessLimit()
     for i in range(10_500):
-        guesses.note(f"10.{i >> 16 & 255}.{i >> 8 & 255}.{i & 255}", NOW)
-    assert len(guesses._wrong) == 10_000
+        limit.record(f"10.{i >> 16 & 255}.{i >> 8 & 255}.{i & 255}", NOW)
+    assert len(limit._wrong) == 10_000
 
 
 async def test_only_a_hash_is_kept_and_the_last_use(world: World) -> None:
@@ -331,15 +331,15 @@ async def test_every_endpoint_asks_for_the_scope_of_its_method(world: World) -> 
         async with world.client.request(one.method, path, headers=headers) as answer:
             return answer.status
 
-    for one in ALL:
+    for one in ENDPOINTS:
         nobody = [await asked(one, headers) for headers in ({}, expired, revoked)]
         needed = "read" if one.method == "get" else "write"
         other = "write" if needed == "read" else "read"
-        if not one.keyed:
+        if not one.needs_key:
             assert {*nobody, await asked(one, keys[other])} == {200}, one.path
             continue
         assert nobody == [401, 401, 401], one.path
         assert await asked(one, keys[other]) == 403, one.path
         for scopes in (needed, "read,write"):
             assert await asked(one, keys[scopes]) in {200, 202, 404, 415}, one.path
-    assert not [one for one in ALL if not one.keyed and one.path != "/api/health"]
+    assert not [one for one in ENDPOINTS if not one.needs_key and one.path != "/api/health"]

@@ -302,13 +302,13 @@ async def test_the_outbox_shows_a_mail_without_obeying_it(mongo_url: str, tmp_pa
     }
     async with opened(environment, MovingClock(NOW)) as (agent, client):
         async with client.get("/outbox") as page:
-            assert "No mail yet" in await page.text()
+            assert "No emails yet" in await page.text()
         async with client.post("/api/trigger/weekly-report") as started:
             assert started.status == 202
         await settled(agent)
         async with client.get("/outbox") as page:
             text = await page.text()
-        assert "85 mails" in text or "92 mails" in text
+        assert "85 emails" in text or "92 emails" in text
         mail_id = text.partition('href="/outbox/')[2].partition('"')[0]
         async with client.get(f"/outbox/{mail_id}") as page:
             text = await page.text()

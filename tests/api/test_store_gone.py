@@ -87,7 +87,7 @@ async def test_health_from_outside_is_503_also_where_the_door_was_never_asked(
             relay.cut()
             status, answer, found = await asked(client, "GET", "/api/health", headers=outside)
             assert status == 503
-            assert answer["title"] == "MongoDB does not answer"
+            assert answer["title"] == "MongoDB is not responding"
             assert found["Retry-After"]
             status, answer, _ = await asked(client, "GET", "/api/health")
             assert (status, answer["failing"]) == (503, ["mongodb"])

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from api.app import ALL
+from api.routes import ENDPOINTS
 from services.domain.validation import HALF, OTHER_WORDS, WORDS, problems_of
 from tests.api.conftest import ACCOUNTS, World
 from tests.api.test_bodies import JSON, team
@@ -25,7 +25,7 @@ ANYTHING: list[Any] = [
 ]
 MODELS = [
     pytest.param(model, part == "query", id=f"{one.method} {one.path} {part}")
-    for one in ALL
+    for one in ENDPOINTS
     for part, model in (("query", one.query), ("body", one.body))
     if model is not None
 ]

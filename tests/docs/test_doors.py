@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from api.app import ALL
+from api.routes import ENDPOINTS
 from bot.actions import BUTTONS
 from bot.commands import COMMANDS
 from cli.parser import build_parser
@@ -95,7 +95,7 @@ def test_every_command_and_button_stands_in_the_table_and_no_other() -> None:
 
 
 def test_every_endpoint_stands_in_the_table_and_no_other() -> None:
-    assert named("REST") == {f"{one.method.upper()} {one.path}" for one in ALL}
+    assert named("REST") == {f"{one.method.upper()} {one.path}" for one in ENDPOINTS}
 
 
 def test_every_command_line_stands_in_the_table_and_no_other() -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from api.app import ALL
 from api.outbox import pages
+from api.routes import ENDPOINTS
 from cli.parser import build_parser
 from services.adapters.store.traces import NAMELESS, OWN
 from services.administration.config import ConfigPatch
@@ -63,7 +63,7 @@ def test_every_setting_that_a_page_names_exists(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=ids)
 def test_every_endpoint_that_a_page_names_exists(page: Path) -> None:
-    known = {(one.method.upper(), one.path) for one in ALL}
+    known = {(one.method.upper(), one.path) for one in ENDPOINTS}
     known |= set(outbox_pages()) | {("POST", "/api/messages")}
     named = {(method, path) for method, path in ENDPOINT.findall(page.read_text("utf-8"))}
     assert named <= known

@@ -181,6 +181,6 @@ async def test_while_entra_cannot_be_asked_a_served_agent_says_so(agent: AgentPr
                 assert answer.status == 503
                 assert answer.headers["Retry-After"]
                 problem = await answer.json(content_type=None)
-                assert problem["title"] == "Entra ID does not answer"
+                assert problem["title"] == "Entra ID is not responding"
             async with session.get("/api/health") as answer:
                 assert answer.status == 200

@@ -13,7 +13,7 @@ import structlog
 from hypothesis import HealthCheck, assume, given, settings
 from pydantic import TypeAdapter, ValidationError
 
-from api.inputs import WireName
+from api.requests.fields import NameField
 from bot.handlers.team_files import csv_parts
 from cards.alerts import alert_card
 from cards.teams import team_stored
@@ -37,7 +37,7 @@ IN_ITS_OWN_TIME = settings(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 """Most of what strangers send is refused as a name; what is left is enough."""
-NAME = TypeAdapter[str](WireName)
+NAME = TypeAdapter[str](NameField)
 FOUND = figures(grown(10, 2))
 UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 

@@ -1,4 +1,4 @@
-"""What tells of the API and its work: the OpenAPI document, its page, the metrics."""
+"""The documentation of the API, and metrics."""
 
 from typing import Any
 
@@ -7,21 +7,22 @@ from aiohttp import web
 from api.endpoints import HTML_TYPE, Call, Endpoints
 from api.openapi import document
 from api.swagger_ui import docs_page
-from api.wired import DOOR
+from api.wired import REST_INTERFACE
 
 endpoints = Endpoints("Documents")
-TEXT: dict[str, Any] = {"type": "string"}
+TEXT_SCHEMA: dict[str, Any] = {"type": "string"}
 METRICS_TYPE = "text/plain"
 
 
 @endpoints("get", "/api/openapi.json", dict[str, Any])
 async def openapi_document(call: Call) -> dict[str, Any]:
     """The OpenAPI 3.1 document of this API."""
-    door = call.request.app[DOOR]
-    return document(door.endpoints, call.services.about.version, locked=await door.locked())
+    interface = call.request.app[REST_INTERFACE]
+    version = call.services.about.version
+    return document(interface.endpoints, version, locked=await interface.locked())
 
 
-@endpoints("get", "/api/docs", None, other_types={HTML_TYPE: TEXT})
+@endpoints("get", "/api/docs", None, other_media_types={HTML_TYPE: TEXT_SCHEMA})
 async def docs(call: Call) -> web.StreamResponse:
     """Interactive documentation of this API. A browser may send the key as the password of its
     sign-in dialog.
@@ -29,9 +30,9 @@ async def docs(call: Call) -> web.StreamResponse:
     return docs_page()
 
 
-@endpoints("get", "/metrics", None, query=None, other_types={METRICS_TYPE: TEXT})
+@endpoints("get", "/metrics", None, query=None, other_media_types={METRICS_TYPE: TEXT_SCHEMA})
 async def metrics(call: Call) -> web.StreamResponse:
-    """Metrics for Prometheus. None names a team, an account or a person."""
+    """Metrics for Prometheus. No label names a team, an account or a person."""
     facts = await call.services.watch.facts(call.now)
     return web.Response(
         body=call.services.metrics.exposition(facts),

@@ -1,0 +1,40 @@
+"""Responses about anomalies."""
+
+from datetime import date
+from typing import Literal
+
+from pydantic import Field
+
+from api.responses.base import Instant, Money, ResponseModel
+from services.domain import AnomalyStatus
+
+AnomalyKind = Literal["threshold", "spike", "shift", "drift"]
+
+
+class ResolutionResponse(ResponseModel):
+    """What somebody said the anomaly is."""
+
+    by: str
+    at: Instant
+    until: date | None
+    reason: str
+
+
+class AnomalyResponse(ResponseModel):
+    """An anomaly."""
+
+    id: str
+    kind: AnomalyKind
+    status: AnomalyStatus
+    team_id: str | None = Field(description="null: the account belongs to no team now.")
+    team_name: str | None
+    aws_account_id: str
+    service: str
+    start: date
+    end: date | None
+    excess: Money
+    currency: str
+    answer: ResolutionResponse | None
+    raised_at: Instant
+    updated_at: Instant
+    sample: bool

@@ -1,0 +1,96 @@
+"""Responses with previews of reports. Their amounts are those that the email prints."""
+
+from datetime import date
+
+from pydantic import Field
+
+from api.responses.anomalies import AnomalyKind
+from api.responses.base import MoneyText, ResponseModel
+from services.domain import AnomalyStatus
+
+
+class DateRangeResponse(ResponseModel):
+    """Days, both ends included."""
+
+    first: date = Field(alias="from")
+    last: date = Field(alias="to")
+
+
+class WindowResponse(ResponseModel):
+    """The two date ranges that are compared."""
+
+    current: DateRangeResponse
+    previous: DateRangeResponse
+
+
+class ServiceResponse(ResponseModel):
+    """Net cost of a service in both date ranges."""
+
+    name: str
+    current: MoneyText
+    previous: MoneyText
+
+
+class PreviewAnomalyResponse(ResponseModel):
+    """An anomaly in a report."""
+
+    id: str
+    kind: AnomalyKind
+    service: str
+    start: date
+    end: date | None
+    excess: MoneyText
+    status: AnomalyStatus
+
+
+class PreviewResponse(ResponseModel):
+    """A team's report as it would be sent now."""
+
+    subject: str
+    html: str
+    text: str
+    currency: str
+    data_through: date
+    window: WindowResponse
+    current_total: MoneyText
+    previous_total: MoneyText
+    change_percent: float | None = Field(description="null: there was no cost before.")
+    usage_current: MoneyText
+    usage_previous: MoneyText
+    services: list[ServiceResponse]
+    anomalies: list[PreviewAnomalyResponse]
+    sample: bool
+
+
+class PreviewTeamResponse(ResponseModel):
+    """A team in the consolidated report."""
+
+    id: str
+    team_name: str
+    aws_account_id: str
+    current: MoneyText
+    previous: MoneyText
+    change_percent: float | None
+
+
+class UnmappedAccountResponse(ResponseModel):
+    """An account with costs that belongs to no team."""
+
+    aws_account_id: str
+    account_name: str | None
+    current: MoneyText
+
+
+class SilentTeamResponse(ResponseModel):
+    """A team whose account has no data."""
+
+    id: str
+    team_name: str
+
+
+class AdminPreviewResponse(PreviewResponse):
+    """The consolidated report as it would be sent now."""
+
+    teams: list[PreviewTeamResponse]
+    unmapped_accounts: list[UnmappedAccountResponse]
+    silent_teams: list[SilentTeamResponse]

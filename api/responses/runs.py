@@ -1,0 +1,67 @@
+"""Responses about runs and their deliveries."""
+
+from datetime import date
+from typing import Literal
+
+from pydantic import Field
+
+from api.responses.base import Instant, Money, ResponseModel
+from services.domain import Actor, DeliveryState, RunKind, RunState, SourceName
+
+
+class RunSummaryResponse(ResponseModel):
+    """Figures of a run."""
+
+    accounts: int
+    teams: int
+    currency: str
+    total: Money
+    previous_total: Money
+    anomalies: int
+    data_through: date
+
+
+class RunResponse(ResponseModel):
+    """A run."""
+
+    id: str
+    kind: RunKind
+    period: str
+    team_id: str | None
+    state: RunState
+    planned: bool
+    source: SourceName
+    transport: str
+    requested_by: Actor
+    created_at: Instant
+    finished_at: Instant | None
+    last_error: str | None
+    summary: RunSummaryResponse | None
+
+
+class DeliveryResponse(ResponseModel):
+    """One message to one recipient."""
+
+    id: str
+    channel: Literal["mail", "teams"]
+    recipient: str
+    state: DeliveryState
+    attempts: int
+    ambiguous: int = Field(description="Attempts whose outcome is unknown.")
+    message_id: str
+    reply: str | None
+    error: str | None
+    updated_at: Instant
+
+
+class RunDetailsResponse(RunResponse):
+    """A run with its deliveries."""
+
+    counts: dict[str, int] = Field(description="Deliveries by state.")
+    deliveries: list[DeliveryResponse]
+
+
+class RetryResponse(RunDetailsResponse):
+    """A run whose deliveries are retried."""
+
+    retried: int = Field(description="Deliveries that are retried.")
