@@ -82,7 +82,7 @@ def test_an_error_that_is_new_to_us_does_not_leak() -> None:
         ("team_name", "\u200b\u202e", "has no character that can be seen"),
         ("team_name", "", "is missing"),
         ("team_name", "a\x00", "has a control character or a line break; remove it"),
-        ("team_email", "nobody", "is not a mail address: An email address must have an @-sign"),
+        ("team_email", "nobody", "is not an email address: An email address must have an @-sign"),
     ],
 )
 async def test_the_reason_is_the_true_one(
