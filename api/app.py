@@ -12,7 +12,7 @@ from api.guard import Guard, guarding, require_local
 from api.outbox import pages
 from api.problems import MESSAGES, responding
 from api.routes import ENDPOINTS
-from api.wired import OUTBOX, REST_INTERFACE, SERVICES, ApiServices, Outbox
+from api.state import OUTBOX, REST_INTERFACE, SERVICES, ApiServices, Outbox
 from services.ports import UNMEASURED, Meter
 
 MAX_BODY_BYTES = max(endpoint.max_body_bytes for endpoint in ENDPOINTS)

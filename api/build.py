@@ -9,7 +9,7 @@ from aiohttp.typedefs import Handler
 from api.app import build_api
 from api.entra import EntraTokens
 from api.guard import Guard
-from api.wired import About, ApiServices, Exposition, Outbox
+from api.state import About, ApiServices, Exposition, Outbox
 from services.application import Application
 from services.domain import Anomaly
 from services.ports import Meter, Start

@@ -16,7 +16,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from api.callers import CALLER, Caller
 from api.requests.body import JSON_TYPE, MAX_BODY_BYTES, parse_json, read_body, require_media_type
 from api.requests.queries import Query
-from api.wired import SERVICES, ApiServices
+from api.state import SERVICES, ApiServices
 from services.domain.errors import InvalidError, NotFoundError
 from services.domain.validation import problems_of
 
@@ -124,7 +124,15 @@ class Endpoint:
         services = request.app[SERVICES]
         query = self._parse_query(request)
         body, sent_fields = await self._parse_body(request)
-        call = Call(services, request[CALLER], services.clock(), request, query, body, sent_fields)
+        call = Call(
+            services,
+            request[CALLER],
+            services.app.context.clock(),
+            request,
+            query,
+            body,
+            sent_fields,
+        )
         result = await self.handler(call)
         if isinstance(result, web.StreamResponse):
             return result

@@ -6,7 +6,7 @@ from urllib.parse import quote
 from aiohttp import web
 
 from api.pages import EMAIL_POLICY, html_page, html_response
-from api.wired import OUTBOX
+from api.state import OUTBOX
 from services.domain.formatting import plural
 
 pages = web.RouteTableDef()

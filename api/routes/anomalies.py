@@ -23,8 +23,10 @@ CURSOR = "anomalies"
 async def list_anomalies(call: Call) -> EndpointResponse:
     """Anomalies with any status, the most recently raised first."""
     query = call.query
-    rows = await call.services.anomalies.page(
-        team=await call.services.teams.get(query.team_id) if query.team_id is not None else None,
+    rows = await call.services.app.anomalies.listing.page(
+        team=await call.services.app.teams.get(query.team_id)
+        if query.team_id is not None
+        else None,
         status=query.status,
         after=cursors.decode_instant(CURSOR, query.cursor),
         limit=query.limit + 1,
@@ -50,7 +52,7 @@ async def resolve_anomaly(call: Call) -> AnomalyResponse:
     first (409).
     """
     body, caller = call.body, call.caller
-    anomaly = await call.services.resolutions.answer(
+    anomaly = await call.services.app.anomalies.resolutions.answer(
         call.id,
         body.status,
         (caller.name, caller.id),
@@ -60,7 +62,7 @@ async def resolve_anomaly(call: Call) -> AnomalyResponse:
         reason=body.reason,
     )
     call.services.show(anomaly)
-    teams = await call.services.teams.list()
+    teams = await call.services.app.teams.list()
     team = next((team for team in teams if team.aws_account_id == anomaly.account_id), None)
     return _response(anomaly, team)
 

@@ -27,7 +27,7 @@ async def cost_history(call: Call) -> EndpointResponse:
     if query.first is not None and query.last is not None and query.first > query.last:
         errors = [("from", "is later than to"), ("to", "is earlier than from")]
         raise InvalidError("The query is invalid: from is later than to.", errors)
-    rows = await call.services.cost_rows.page(
+    rows = await call.services.app.costs.rows.page(
         call.now,
         team_id=query.team_id,
         first=query.first,

@@ -6,8 +6,8 @@ from aiohttp import web
 
 from api.endpoints import HTML_TYPE, Call, Endpoints
 from api.openapi import document
+from api.state import REST_INTERFACE
 from api.swagger_ui import docs_page
-from api.wired import REST_INTERFACE
 
 endpoints = Endpoints("Documents")
 TEXT_SCHEMA: dict[str, Any] = {"type": "string"}
@@ -33,7 +33,7 @@ async def docs(call: Call) -> web.StreamResponse:
 @endpoints("get", "/metrics", None, query=None, other_media_types={METRICS_TYPE: TEXT_SCHEMA})
 async def metrics(call: Call) -> web.StreamResponse:
     """Metrics for Prometheus. No label names a team, an account or a person."""
-    facts = await call.services.watch.facts(call.now)
+    facts = await call.services.app.operations.metrics.facts(call.now)
     return web.Response(
         body=call.services.metrics.exposition(facts),
         headers={"Content-Type": f"{METRICS_TYPE}; version=1.0.0; charset=utf-8"},

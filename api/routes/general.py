@@ -35,7 +35,7 @@ async def about(call: Call) -> AboutResponse:
 )
 async def health(call: Call) -> EndpointResponse:
     """Whether MongoDB responds and the scheduler runs. Needs no key."""
-    report = await call.services.health.check(call.now)
+    report = await call.services.app.operations.health.check(call.now)
     if report.ok:
         return EndpointResponse(HealthResponse(status="healthy", timestamp=call.now))
     response = HealthResponse(status="unhealthy", timestamp=call.now, failing=list(report.parts))
@@ -45,6 +45,6 @@ async def health(call: Call) -> EndpointResponse:
 @endpoints("get", "/api/scheduler/status", SchedulerResponse)
 async def scheduler_status(call: Call) -> SchedulerResponse:
     """When the next weekly reports are due."""
-    slots = await call.services.runs.upcoming(call.now)
+    slots = await call.services.app.runs.requests.upcoming(call.now)
     job = JobResponse(id="weekly_cost_report", next_run_time=slots[0], next_runs=slots)
-    return SchedulerResponse(running=call.services.health.ticking, jobs=[job])
+    return SchedulerResponse(running=call.services.app.operations.health.ticking, jobs=[job])

@@ -22,7 +22,7 @@ async def preview_team(call: Call) -> PreviewResponse | web.StreamResponse:
     """A team's report as it would be sent now. Nothing is sent or stored; with
     ``Accept: text/html`` it is the email itself.
     """
-    preview = await call.services.previews.preview_team(call.id, call.now)
+    preview = await call.services.app.reports.previews.preview_team(call.id, call.now)
     return _html(call, preview) or PreviewResponse.model_validate(preview.json)
 
 
@@ -37,7 +37,7 @@ async def preview_admin(call: Call) -> AdminPreviewResponse | web.StreamResponse
     """The consolidated report as it would be sent now. Nothing is sent or stored; with
     ``Accept: text/html`` it is the email itself. Without teams there is none (404).
     """
-    preview = await call.services.previews.preview_admin(call.now)
+    preview = await call.services.app.reports.previews.preview_admin(call.now)
     return _html(call, preview) or AdminPreviewResponse.model_validate(preview.json)
 
 

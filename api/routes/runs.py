@@ -47,12 +47,12 @@ async def trigger_weekly(call: Call) -> EndpointResponse:
 )
 async def trigger_team(call: Call) -> EndpointResponse:
     """Starts a run for one team. It does not affect the weekly run."""
-    team = await call.services.teams.get(call.id)
+    team = await call.services.app.teams.get(call.id)
     return await _trigger(call, RunKind.TEAM, team.id)
 
 
 async def _trigger(call: Call, kind: RunKind, team_id: str | None) -> EndpointResponse:
-    run = await call.services.runs.request(
+    run = await call.services.app.runs.requests.request(
         kind,
         call.caller.actor,
         call.now,
@@ -61,7 +61,7 @@ async def _trigger(call: Call, kind: RunKind, team_id: str | None) -> EndpointRe
         again=call.query.again,
     )
     if run.state is RunState.OPEN:
-        call.services.work(run.id)
+        call.services.app.runs.scheduler.work(run.id)
     return EndpointResponse(RunResponse.model_validate(_fields(run)), headers=_location(run))
 
 
@@ -69,7 +69,7 @@ async def _trigger(call: Call, kind: RunKind, team_id: str | None) -> EndpointRe
 async def list_runs(call: Call) -> EndpointResponse:
     """Runs, newest first."""
     query = call.query
-    runs = await call.services.runs.newest(
+    runs = await call.services.app.runs.requests.newest(
         query.limit + 1, kind=query.kind, after=cursors.decode_instant(CURSOR, query.cursor)
     )
     return page(
@@ -83,7 +83,7 @@ async def list_runs(call: Call) -> EndpointResponse:
 @endpoints("get", "/api/runs/{id}", RunDetailsResponse)
 async def get_run(call: Call) -> RunDetailsResponse:
     """A run with its counts and deliveries."""
-    view = await call.services.runs.view(call.id)
+    view = await call.services.app.runs.requests.view(call.id)
     return RunDetailsResponse.model_validate(_details(view))
 
 
@@ -99,10 +99,10 @@ async def retry_run(call: Call) -> EndpointResponse:
     """Retries the failed, expired and unknown deliveries of a closed run. An open run retries by
     itself (409).
     """
-    retried = await call.services.runs.retry(call.id, call.caller.actor, call.now)
+    retried = await call.services.app.runs.requests.retry(call.id, call.caller.actor, call.now)
     if retried:
-        call.services.work(call.id)
-    view = await call.services.runs.view(call.id)
+        call.services.app.runs.scheduler.work(call.id)
+    view = await call.services.app.runs.requests.view(call.id)
     response = RetryResponse.model_validate({**_details(view), "retried": retried})
     return EndpointResponse(response, headers=_location(view.run))
 

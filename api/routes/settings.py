@@ -12,7 +12,9 @@ READ_ONLY = "smtp_password_set"
 @endpoints("get", "/api/config", ConfigResponse)
 async def get_config(call: Call) -> ConfigResponse:
     """The stored settings, without the password."""
-    return ConfigResponse.model_validate(await call.services.config.view(call.now))
+    return ConfigResponse.model_validate(
+        await call.services.app.administration.config.view(call.now)
+    )
 
 
 @endpoints("put", "/api/config", ConfigResponse, body=ConfigRequest, problem_statuses=(409,))
@@ -21,7 +23,9 @@ async def put_config(call: Call) -> ConfigResponse:
     changes = dict(call.sent_fields)
     if READ_ONLY in changes:
         await _require_unchanged(call, changes.pop(READ_ONLY))
-    config = await call.services.config.change(changes, call.caller.actor, call.now)
+    config = await call.services.app.administration.config.change(
+        changes, call.caller.actor, call.now
+    )
     return ConfigResponse.model_validate(config)
 
 
@@ -30,7 +34,7 @@ async def _require_unchanged(call: Call, sent: bool) -> None:
 
     Ignoring another value would look like obeying it.
     """
-    is_set = bool((await call.services.config.view(call.now))[READ_ONLY])
+    is_set = bool((await call.services.app.administration.config.view(call.now))[READ_ONLY])
     if sent != is_set:
         now = "true" if is_set else "false"
         reason = f"is read-only and is {now} now; send smtp_password to change the password"

@@ -41,7 +41,7 @@ CURSOR = "teams"
 @endpoints("get", "/api/teams", list[TeamResponse], query=TeamsQuery, is_paged=True)
 async def list_teams(call: Call) -> EndpointResponse:
     """All teams, by name. With ``limit``, page by page."""
-    teams = await call.services.teams.list()
+    teams = await call.services.app.teams.list()
     after = cursors.decode(CURSOR, call.query.cursor, 2)
     if after is not None:
         teams = [team for team in teams if _sort_key(team) > after]
@@ -65,7 +65,7 @@ async def list_teams(call: Call) -> EndpointResponse:
 )
 async def add_team(call: Call) -> EndpointResponse:
     """Adds a team. A second team on an AWS account is refused (409)."""
-    team = await call.services.teams.add(call.sent_fields, call.caller.actor, call.now)
+    team = await call.services.app.teams.add(call.sent_fields, call.caller.actor, call.now)
     return EndpointResponse(_response(team), headers={"Location": f"/api/teams/{team.id}"})
 
 
@@ -87,14 +87,14 @@ async def add_teams(call: Call) -> ImportResponse:
     rows, problems = await asyncio.to_thread(_parse_rows, call.body)
     dry_run = call.query.dry_run
     actor = call.caller.actor
-    result = await call.services.teams.import_rows(rows, actor, call.now, dry_run=dry_run)
+    result = await call.services.app.teams.import_rows(rows, actor, call.now, dry_run=dry_run)
     return _import_response(result, problems)
 
 
 @endpoints("get", "/api/teams/{id}", TeamResponse)
 async def get_team(call: Call) -> TeamResponse:
     """One team."""
-    return _response(await call.services.teams.get(call.id))
+    return _response(await call.services.app.teams.get(call.id))
 
 
 @endpoints(
@@ -103,13 +103,15 @@ async def get_team(call: Call) -> TeamResponse:
 async def change_team(call: Call) -> TeamResponse:
     """Changes the fields that are sent; ``null`` removes the team's own threshold."""
     actor = call.caller.actor
-    return _response(await call.services.teams.change(call.id, call.sent_fields, actor, call.now))
+    return _response(
+        await call.services.app.teams.change(call.id, call.sent_fields, actor, call.now)
+    )
 
 
 @endpoints("delete", "/api/teams/{id}", TeamResponse)
 async def remove_team(call: Call) -> TeamResponse:
     """Removes a team and returns it. Its costs, reports and deliveries are kept."""
-    return _response(await call.services.teams.remove(call.id, call.caller.actor, call.now))
+    return _response(await call.services.app.teams.remove(call.id, call.caller.actor, call.now))
 
 
 def _parse_rows(body: Any) -> tuple[list[ImportRow], list[RowProblem]]:

@@ -6,18 +6,8 @@ from typing import Any, Protocol
 
 from aiohttp import web
 
-from services.administration.config import Config
-from services.anomalies.listing import AnomalyList
-from services.anomalies.resolutions import Resolutions
 from services.application import Application
-from services.costs.rows import CostRowReader
 from services.domain import Anomaly, MetricsSnapshot, SourceName
-from services.operations.health import Health
-from services.operations.metrics_snapshot import MetricsReader
-from services.ports import Clock
-from services.reports.previews import ReportPreviewer
-from services.runs.requests import RunRequests
-from services.teams import Teams
 
 
 class Outbox(Protocol):
@@ -58,50 +48,6 @@ class ApiServices:
     metrics: Exposition
     outbox: Outbox
     about: About
-
-    @property
-    def teams(self) -> Teams:
-        return self.app.teams
-
-    @property
-    def config(self) -> Config:
-        return self.app.administration.config
-
-    @property
-    def cost_rows(self) -> CostRowReader:
-        return self.app.costs.rows
-
-    @property
-    def anomalies(self) -> AnomalyList:
-        return self.app.anomalies.listing
-
-    @property
-    def resolutions(self) -> Resolutions:
-        return self.app.anomalies.resolutions
-
-    @property
-    def previews(self) -> ReportPreviewer:
-        return self.app.reports.previews
-
-    @property
-    def runs(self) -> RunRequests:
-        return self.app.runs.requests
-
-    @property
-    def work(self) -> Callable[[str], None]:
-        return self.app.runs.scheduler.work
-
-    @property
-    def health(self) -> Health:
-        return self.app.operations.health
-
-    @property
-    def watch(self) -> MetricsReader:
-        return self.app.operations.metrics
-
-    @property
-    def clock(self) -> Clock:
-        return self.app.context.clock
 
 
 class RestInterface(Protocol):
