@@ -187,9 +187,15 @@ class AgentProcess:
 
 
 @pytest.fixture(scope="session")
-def agent_starter(pytestconfig: pytest.Config) -> Iterator[AgentStarter | None]:
+def in_full(pytestconfig: pytest.Config) -> bool:
+    """Whether a test tries all that it can, as in `make test-all`."""
+    return bool(pytestconfig.getoption("--all"))
+
+
+@pytest.fixture(scope="session")
+def agent_starter(in_full: bool) -> Iterator[AgentStarter | None]:
     """What starts agents by forks; None when everything is tested in its long form."""
-    if pytestconfig.getoption("--all"):
+    if in_full:
         yield None
         return
     with AgentStarter() as starter:
