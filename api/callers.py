@@ -18,7 +18,7 @@ class Caller:
 
     @property
     def actor(self) -> Actor:
-        return Actor(door="rest", name=self.name)
+        return Actor(interface="rest", name=self.name)
 
 
 LOCAL = Caller("local", "local", SCOPES)

@@ -40,7 +40,7 @@ class Turn:
     def actor(self) -> Actor:
         """For the audit trail."""
         name = self.person.name or self.person.object_id
-        return Actor(door="chat", name=name, id=self.person.object_id)
+        return Actor(interface="chat", name=name, id=self.person.object_id)
 
     @property
     def is_admin(self) -> bool:

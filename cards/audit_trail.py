@@ -20,7 +20,7 @@ from services.domain.formatting import clock_time, plain_number, threshold
 
 MAX_LIST_VALUES = 5
 """Of a changed list of addresses."""
-INTERFACES = {"chat": "Teams", "rest": "REST", "cli": "command line", "clock": "scheduler"}
+INTERFACES = {"chat": "Teams", "rest": "REST", "cli": "command line", "scheduler": "scheduler"}
 ACTIONS = {
     "team.add": "added",
     "team.change": "changed",
@@ -83,12 +83,12 @@ def audit_trail(
 
 def actor_name(actor: Actor) -> str:
     """The person, or the interface if it has no name."""
-    return plain(actor.name, 60) or INTERFACES[actor.door]
+    return plain(actor.name, 60) or INTERFACES[actor.interface]
 
 
 def _change_by(line: AuditLine) -> str:
     actor = line.entry.actor
-    interface = f", {INTERFACES[actor.door]}" if actor.name else ""
+    interface = f", {INTERFACES[actor.interface]}" if actor.name else ""
     return f"{actor_name(actor)}{interface}: {_change(line)}"
 
 

@@ -4,7 +4,7 @@ from cli.wired import Wired
 from services.domain import Actor
 from services.domain.formatting import plural
 
-ACTOR = Actor(door="cli", name="after-restore")
+ACTOR = Actor(interface="cli", name="after-restore")
 
 
 async def after_restore(wired: Wired) -> int:

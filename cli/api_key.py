@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from cli.wired import Wired
 from services.domain import Actor, ApiKey
 
-ACTOR = Actor(door="cli", name="api-key")
+ACTOR = Actor(interface="cli", name="api-key")
 
 
 async def create(wired: Wired, name: str, scopes: str, days: int | None) -> int:

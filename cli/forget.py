@@ -9,7 +9,7 @@ from services.domain import Actor
 from services.domain.errors import ConflictError
 from services.operations.erasure import PersonalData
 
-ACTOR = Actor(door="cli", name="forget")
+ACTOR = Actor(interface="cli", name="forget")
 WORDS = {
     "admins": "role of an admin",
     "alerts": "cards in channels",

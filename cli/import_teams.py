@@ -8,7 +8,7 @@ from services.domain import Actor
 from services.domain.errors import InvalidError
 from services.teams.csv_import import parse_csv
 
-ACTOR = Actor(door="cli", name="import-teams")
+ACTOR = Actor(interface="cli", name="import-teams")
 
 
 async def import_teams(wired: Wired, file: Path, *, dry_run: bool) -> int:

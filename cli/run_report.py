@@ -15,7 +15,7 @@ from services.runs.progress import Progress, no_progress
 
 PATIENCE = timedelta(minutes=10)
 """How long a command waits for another worker's lease and for retries."""
-ACTOR = Actor(door="cli", name="run-report")
+ACTOR = Actor(interface="cli", name="run-report")
 MOST_LINES = 20
 
 

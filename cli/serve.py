@@ -26,7 +26,7 @@ DRAIN_SECONDS = 20.0
 """How long work in hand may last after a signal to stop."""
 LOCKED = "a key or token is needed"
 OPEN = "local mode: this machine only, until the first `api-key create`"
-ACTOR = Actor(door="cli", name="first report")
+ACTOR = Actor(interface="cli", name="first report")
 
 
 class Site(Protocol):

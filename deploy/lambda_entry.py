@@ -17,7 +17,7 @@ from services.domain import Actor
 from services.domain.errors import InvalidError, SettingsError
 from services.settings import load_settings
 
-ACTOR = Actor(door="clock", name="EventBridge")
+ACTOR = Actor(interface="scheduler", name="EventBridge")
 SPARE_SECONDS = 20.0
 """Kept back from the time that Lambda gives, so that work in hand can end."""
 

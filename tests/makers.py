@@ -48,7 +48,7 @@ def run(run_id: str = "r", **more: Any) -> Run:
         "source": "datadog",
         "period": "2026-W48",
         "transport": "smtp",
-        "requested_by": Actor(door="cli"),
+        "requested_by": Actor(interface="cli"),
         "created_at": NOW,
         "not_after": later(days=3),
     }

@@ -34,7 +34,7 @@ from tests.servers.datadog import account_ids, random_costs
 
 ACCOUNTS = account_ids(4, seed=77)
 COSTS = random_costs(ACCOUNTS, DaySpan(date(2026, 8, 1), date(2026, 12, 20)), seed=7, services=2)
-ACTOR = Actor(door="rest", name="test")
+ACTOR = Actor(interface="rest", name="test")
 
 
 @dataclass

@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import Field
 
 from api.responses.base import Instant, Money, ResponseModel
-from services.domain import Actor, DeliveryState, RunKind, RunState, SourceName
+from services.domain import DeliveryState, RunKind, RunState, SourceName
 
 
 class RunSummaryResponse(ResponseModel):
@@ -21,6 +21,17 @@ class RunSummaryResponse(ResponseModel):
     data_through: date
 
 
+class RequesterResponse(ResponseModel):
+    """Who requested a run, and through which interface."""
+
+    interface: Literal["cli", "rest", "chat", "scheduler"]
+    door: Literal["cli", "rest", "chat", "clock"] = Field(
+        deprecated=True, description="The former name of interface; clock is the scheduler."
+    )
+    name: str = ""
+    id: str = ""
+
+
 class RunResponse(ResponseModel):
     """A run."""
 
@@ -32,7 +43,7 @@ class RunResponse(ResponseModel):
     planned: bool
     source: SourceName
     transport: str
-    requested_by: Actor
+    requested_by: RequesterResponse
     created_at: Instant
     finished_at: Instant | None
     last_error: str | None

@@ -8,12 +8,13 @@ from api.paging import page
 from api.requests.runs import RunsQuery, TriggerQuery
 from api.responses.runs import (
     DeliveryResponse,
+    RequesterResponse,
     RetryResponse,
     RunDetailsResponse,
     RunResponse,
     RunSummaryResponse,
 )
-from services.domain import Delivery, Run, RunKind, RunState, RunSummary
+from services.domain import Actor, Delivery, Run, RunKind, RunState, RunSummary
 from services.domain.run_states import RunView
 
 endpoints = Endpoints("Runs")
@@ -121,12 +122,22 @@ def _fields(run: Run) -> dict[str, object]:
         "planned": run.planned,
         "source": run.source,
         "transport": run.transport,
-        "requested_by": run.requested_by,
+        "requested_by": _requester(run.requested_by),
         "created_at": run.created_at,
         "finished_at": run.finished_at,
         "last_error": run.last_error,
         "summary": _summary(run.summary) if run.summary else None,
     }
+
+
+def _requester(actor: Actor) -> RequesterResponse:
+    """Return the actor under both names; ``door`` stays for one version."""
+    return RequesterResponse(
+        interface=actor.interface,
+        door="clock" if actor.interface == "scheduler" else actor.interface,
+        name=actor.name,
+        id=actor.id,
+    )
 
 
 def _summary(summary: RunSummary) -> RunSummaryResponse:

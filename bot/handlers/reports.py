@@ -164,7 +164,7 @@ async def send_now(chat: Chat, turn: Turn, payload: SendPayload) -> Reply:
 def run_card(view: RunView) -> dict[str, object]:
     """The progress of a run, or its result."""
     run = view.run
-    asked_by = run.requested_by.name or run.requested_by.door
+    asked_by = run.requested_by.name or run.requested_by.interface
     if run.state is RunState.OPEN:
         return run_progress(run, view.counts, asked_by)
     failed = [delivery for delivery in view.deliveries if delivery.state in RETRYABLE]

@@ -1,4 +1,4 @@
-"""Who changed what."""
+"""The audit trail's values: who changed what, when and through which interface."""
 
 from datetime import datetime
 from typing import Literal
@@ -7,17 +7,17 @@ from services.domain.base import Value
 
 
 class Actor(Value):
-    """Who asked, and through which door."""
+    """A person, program or the scheduler, and the interface they used."""
 
-    door: Literal["cli", "rest", "chat", "clock"]
+    interface: Literal["cli", "rest", "chat", "scheduler"]
     name: str = ""
-    """For reading."""
+    """For display only."""
     id: str = ""
-    """What identifies the person: in chat the Entra object id."""
+    """Identifies a person: in chat, the Entra object ID."""
 
 
 class AuditEntry(Value):
-    """One change: who did what to what, when, with the values before and after."""
+    """One change, with the values before and after it."""
 
     id: str
     at: datetime

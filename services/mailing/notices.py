@@ -19,8 +19,8 @@ from services.mailing.transports import Transports
 from services.ports import DeliveryLedger, RunStore
 
 log = structlog.get_logger()
-SCHEDULER = Actor(door="clock", name="notice")
-"""Who requests notices; the door is stored under this name."""
+SCHEDULER = Actor(interface="scheduler", name="notice")
+"""Requests notices."""
 KEY_LENGTH = 12
 
 

@@ -204,7 +204,7 @@ class RunRequests:
 
     async def _record(self, actor: Actor, action: str, run: Run, now: datetime) -> None:
         """Record a request in the audit trail; the scheduler's own runs are not requests."""
-        if actor.door == "clock":
+        if actor.interface == "scheduler":
             return
         facts: dict[str, object] = {"run": run.id, "period": run.period, "kind": run.kind.value}
         await self._audit.record(actor, action, run.team_id or run.id, now, after=facts)

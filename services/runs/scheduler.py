@@ -23,8 +23,7 @@ from services.teams.teams import Teams
 
 log = structlog.get_logger()
 
-SCHEDULER = Actor(door="clock")
-"""The door is stored under this name."""
+SCHEDULER = Actor(interface="scheduler")
 
 
 class Scheduler:

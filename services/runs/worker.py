@@ -182,7 +182,7 @@ class Worker:
 
     async def _store_failure(self, run: Run, token: int, error: AgentError) -> None:
         """The scheduler retries its own runs; all others go back to whoever asked."""
-        is_scheduled = run.requested_by.door == "clock"
+        is_scheduled = run.requested_by.interface == "scheduler"
         attempts = len(self._timing.run_retries) if error.permanent else run.attempts
         log.warning("run_failed", run=run.id, error=str(error), permanent=error.permanent)
         self._meter.ran(run.kind, "failed", (self._clock() - run.created_at).total_seconds())

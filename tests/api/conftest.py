@@ -26,7 +26,7 @@ from tests.servers.smtp import FakeSmtp
 SPAN = DaySpan(date(2026, 8, 1), date(2026, 11, 23))
 DOCUMENT = document(ENDPOINTS, "0", locked=True)
 """What the agent says of itself; every answer to any test must be one that it names."""
-ACTOR = Actor(door="cli", name="test")
+ACTOR = Actor(interface="cli", name="test")
 ACCOUNTS = account_ids(5, seed=21)
 
 

@@ -28,7 +28,7 @@ from tests.e2e.test_serve import serving
 from tests.servers.proxy import Proxy
 
 MAIL = "team@example.org"
-ACTOR = Actor(door="cli", name="fuzz")
+ACTOR = Actor(interface="cli", name="fuzz")
 PHASES = "examples,coverage,fuzzing,stateful"
 HOOKS = "tests.api.fuzz_hooks"
 DIED = ("background_died", "request_failed", "Traceback", "turn_failed")

@@ -298,7 +298,7 @@ async def test_changes_are_audited_with_the_keys_name(world: World) -> None:
     await world.send("PUT", "/api/config", 200, headers=key, json={"anomaly_threshold": 44})
     newest = (await world.agent.wired.api_keys._audit.newest(1))[0]
     assert newest.action == "config.change"
-    assert newest.actor.door == "rest"
+    assert newest.actor.interface == "rest"
     assert newest.actor.name == f"key {stored.name} ({stored.id})"
 
 

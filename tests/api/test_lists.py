@@ -191,7 +191,7 @@ async def test_an_anomaly_is_answered_once_and_taken_back(world: World) -> None:
     assert (await world.get("/api/anomalies?status=snoozed"))[0] == snoozed
     trail = await world.store.audit_entries.newest(1)
     assert trail[0].action == "anomaly.snoozed"
-    assert trail[0].actor.door == "rest"
+    assert trail[0].actor.interface == "rest"
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,14 @@ from tests.conftest import ROOT
 
 RECORDING = ROOT / "tests/api/openapi-0.1.json"
 PROSE = {"description", "title", "example", "examples", "summary"}
+RUNS = (
+    "GET /api/runs 200 application/json[]",
+    "GET /api/runs/{id} 200 application/json",
+    "POST /api/runs/{id}/retry 202 application/json",
+    "POST /api/trigger/team-report/{id} 202 application/json",
+    "POST /api/trigger/weekly-report 202 application/json",
+)
+"""Responses that contain runs."""
 WITHOUT_LISTS = {
     "PUT /api/config body application/json.schedule_timezone": "enum",
     "POST /api/trigger/weekly-report query.period": "pattern",
@@ -25,6 +33,10 @@ WITHOUT_LISTS = {
 """What may differ from the recording: strings that no longer list all their values, with the
 keyword that has held the list.
 """
+ADDED = {f"{run}.requested_by.interface" for run in RUNS}
+"""Fields of responses that the recording does not have yet."""
+DEPRECATED = {f"{run}.requested_by.door" for run in RUNS}
+"""Fields that clients should stop reading; they keep their values until they are removed."""
 
 
 def shape(found: dict[str, Any]) -> dict[str, Any]:
@@ -81,7 +93,14 @@ def _resolved(found: Any, item: Any) -> Any:
 def test_the_document_offers_what_it_did_when_it_was_recorded() -> None:
     recorded = shape(json.loads(RECORDING.read_text("utf-8")))
     present = shape(document(ENDPOINTS, "0.1", locked=True))
-    assert present.keys() == recorded.keys()
+    assert present.keys() - ADDED == recorded.keys()
+    for where in ADDED:
+        del present[where]
+        owner, _, field = where.rpartition(".")
+        required = [name for name in present[owner]["required"] if name != field]
+        present[owner]["required"] = required
+    for where in DEPRECATED:
+        assert present[where].pop("deprecated")
     differing = {where for where in present if present[where] != recorded[where]}
     assert differing == WITHOUT_LISTS.keys()
     for where, listed in WITHOUT_LISTS.items():

@@ -163,7 +163,7 @@ class World:
                     "aws_account_id": f"{70_000 + known + number:012d}",
                     "team_email": f"team{known + number}@example.org",
                 },
-                Actor(door="cli", name="test"),
+                Actor(interface="cli", name="test"),
                 NOW,
             )
             for number, name in enumerate(names)

@@ -73,7 +73,7 @@ async def test_members_of_the_channel_answer_what_is_theirs_and_everybody_sees_w
     assert "Bob, Teams" in history.text
     entry = here.database["audit"].find_one({"before.anomaly": anomaly})
     assert entry is not None
-    assert entry["actor"] == {"door": "chat", "name": "Bob", "id": BOB.object_id}
+    assert entry["actor"] == {"interface": "chat", "name": "Bob", "id": BOB.object_id}
 
 
 @pytest.mark.parametrize("title", STATUS)

@@ -186,7 +186,7 @@ async def test_an_admin_is_answered_and_each_change_stands_in_the_trail(
         if changes:
             newest = next(iter(here.database["audit"].find().sort("$natural", -1).limit(1)))
             assert newest["action"] == example[4]
-            assert newest["actor"] == {"door": "chat", "name": "Ana", "id": ANA.object_id}
+            assert newest["actor"] == {"interface": "chat", "name": "Ana", "id": ANA.object_id}
             history = await here.says("history")
             assert "Ana, Teams" in history.text
     here.database["teams"].delete_many({"team_name": {"$regex": r"^Data \d"}})

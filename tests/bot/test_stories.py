@@ -312,7 +312,7 @@ async def test_an_export_comes_back_identical_also_with_odd_names(here: World) -
             "admin_emails": ["p@example.org", "q@example.org"],
             "anomaly_threshold": 12.5,
         }
-        await here.agent.wired.teams.add(body, Actor(door="cli", name="test"), NOW)
+        await here.agent.wired.teams.add(body, Actor(interface="cli", name="test"), NOW)
     before = [one.model_dump() for one in await here.agent.wired.teams.list()]
     export = await here.says("export teams")
     lines = re.search(r"team_name,aws_account_id.*", export.text, re.DOTALL)

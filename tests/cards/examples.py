@@ -381,7 +381,7 @@ def admin_report(texts: Texts, *, calm: bool = False) -> AdminReport:
 
 def run(texts: Texts, **more: Any) -> Run:
     values = {
-        "requested_by": Actor(door="chat", name=texts.person),
+        "requested_by": Actor(interface="chat", name=texts.person),
         "created_at": NOW,
         "not_after": NOW + timedelta(days=3),
         "planned": True,
@@ -405,7 +405,7 @@ def entry(texts: Texts, i: int, action: str, **more: Any) -> AuditEntry:
     values = {
         "id": f"e{i}",
         "at": NOW - timedelta(hours=i),
-        "actor": Actor(door="chat", name=texts.person),
+        "actor": Actor(interface="chat", name=texts.person),
         "action": action,
         "subject": "t1",
     }
@@ -446,11 +446,11 @@ def history_lines(texts: Texts) -> list[AuditLine]:
                 6,
                 "plan.add",
                 after={"plan": "+30.0% 3–20 Nov 2026"},
-                actor=Actor(door="rest", name=texts.person),
+                actor=Actor(interface="rest", name=texts.person),
             ),
             texts.name(),
         ),
-        (entry(texts, 7, "role.grant", actor=Actor(door="clock")), texts.person),
+        (entry(texts, 7, "role.grant", actor=Actor(interface="scheduler")), texts.person),
         (entry(texts, 8, "alerts.on"), texts.name(3)),
         (
             entry(

@@ -33,7 +33,7 @@ from tests.servers.mongo import ReplicaSet
 from tests.servers.smtp import FakeSmtp, Mail
 from tests.servers.teams import CHANNEL_ID, TENANT
 
-ACTOR = Actor(door="cli", name="chaos")
+ACTOR = Actor(interface="cli", name="chaos")
 ADMINS = ["cfo@example.org", "ops@example.org"]
 DONE = {"done"}
 

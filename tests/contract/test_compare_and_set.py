@@ -23,7 +23,7 @@ from tests.makers import NAN, NOW, cells, later, series, table, team
 
 ROUNDS = 12
 """Each writer makes one change in a round, so that nobody can lose more than once in it."""
-ANA, BOB = Actor(door="chat", name="Ana", id="a"), Actor(door="chat", name="Bob", id="b")
+ANA, BOB = Actor(interface="chat", name="Ana", id="a"), Actor(interface="chat", name="Bob", id="b")
 ACCOUNT = "1" * 12
 
 

@@ -9,7 +9,7 @@ import pytest
 from services.adapters.store import MongoStore
 from services.adapters.store.client import Database, plain
 from services.adapters.store.migrations import STEPS, migrate
-from services.domain import Alert
+from services.domain import Actor, Alert
 from services.domain.errors import SettingsError
 from tests.makers import NOW, run
 
@@ -94,6 +94,34 @@ async def test_runs_and_cards_of_before_can_be_closed_and_changed(store: MongoSt
     assert token is not None
     assert await store.runs.close("r", token, 0, expired=False, now=NOW)
     assert await store.alerts.replace(card) is not None
+
+
+async def test_the_door_of_an_actor_becomes_its_interface(store: MongoStore) -> None:
+    db = await before_versions(store)
+    doors = {"c": "cli", "r": "rest", "t": "chat", "s": "clock"}
+    for collection, field in (("audit", "actor"), ("runs", "requested_by")):
+        for key, door in doors.items():
+            actor = {"door": door, "name": "Ana", "id": "a"}
+            await db[collection].insert_one({"_id": key, field: actor, "subject": "t"})
+    await db.api_keys.insert_one({"_id": "k", "created_by": {"door": "cli", "name": "", "id": ""}})
+    # As when a process was killed after it had changed a document.
+    renamed = {"interface": "scheduler", "name": "", "id": ""}
+    await db.runs.insert_one({"_id": "done", "requested_by": renamed})
+
+    await asyncio.gather(*(STEPS[2](db) for _ in range(3)))
+    await STEPS[2](db)
+
+    for collection, field in (("audit", "actor"), ("runs", "requested_by")):
+        for key, interface in {**doors, "s": "scheduler"}.items():
+            document = await one(db, collection, key)
+            assert document == {
+                "_id": key,
+                field: {"interface": interface, "name": "Ana", "id": "a"},
+                "subject": "t",
+            }
+            Actor.model_validate(document[field])
+    assert (await one(db, "api_keys", "k"))["created_by"]["interface"] == "cli"
+    assert (await one(db, "runs", "done"))["requested_by"] == renamed
 
 
 async def test_stored_states_of_detection_are_dropped(store: MongoStore) -> None:

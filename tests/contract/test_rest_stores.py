@@ -20,7 +20,7 @@ def key(number: int = 1, **more: object) -> ApiKey:
         "scopes": ("read", "write"),
         "secret_sha256": f"{number:064x}",
         "created_at": later(minutes=number),
-        "created_by": Actor(door="cli", name="test"),
+        "created_by": Actor(interface="cli", name="test"),
     }
     return ApiKey.model_validate({**values, **more})
 

@@ -330,7 +330,7 @@ async def test_the_audit_trail_is_newest_first(any_store: Store) -> None:
             AuditEntry(
                 id=str(number),
                 at=later(minutes=number),
-                actor=Actor(door="rest", name="x"),
+                actor=Actor(interface="rest", name="x"),
                 action="team.add",
                 subject="t1",
                 after={"n": number},
@@ -342,7 +342,7 @@ async def test_the_audit_trail_is_newest_first(any_store: Store) -> None:
 async def test_an_entry_of_the_trail_is_found_and_undone_once(any_store: Store) -> None:
     audit = any_store.audit_entries
     entry = AuditEntry(
-        id="e", at=NOW, actor=Actor(door="chat", name="Ana"), action="team.add", subject="t1"
+        id="e", at=NOW, actor=Actor(interface="chat", name="Ana"), action="team.add", subject="t1"
     )
     await audit.append(entry)
     await audit.append(entry.model_copy(update={"action": "team.remove"}))
@@ -623,7 +623,7 @@ async def test_an_error_is_kept_and_a_failed_run_can_be_opened_again(any_store: 
     assert found is not None
     assert (found.state, found.last_error, found.attempts) == (RunState.OPEN, "first", 1)
     assert found.retry_at == later(minutes=1)
-    actor = Actor(door="rest", name="k")
+    actor = Actor(interface="rest", name="k")
     assert not await runs.reopen("r", actor, NOW, later(days=9))
     assert await runs.record_error("r", token, "second", failed=True, retry_at=None)
 
@@ -649,7 +649,7 @@ async def test_a_run_that_was_opened_again_is_closed_by_nobody_who_looked_before
     before = await runs.get("r")
     assert before is not None
     assert before.plan == token
-    assert not await runs.reopen("r", Actor(door="rest"), NOW, later(days=3))
+    assert not await runs.reopen("r", Actor(interface="rest"), NOW, later(days=3))
 
     assert not await runs.close("r", token, before.openings, expired=False, now=NOW)
     after = await runs.get("r")

@@ -29,8 +29,8 @@ CHAT = "a:chat-of-bob"
 MAIL = "bob@example.org"
 GIVEN = Identity(addresses=(MAIL,), ids=(BOB,))
 ALL = Identity(addresses=(MAIL,), ids=(BOB, CHAT), names=("Bob",))
-ACTOR = Actor(door="chat", name="Bob", id=BOB)
-NOBODY = Actor(door="chat", name="removed", id="removed")
+ACTOR = Actor(interface="chat", name="Bob", id=BOB)
+NOBODY = Actor(interface="chat", name="removed", id="removed")
 CSV = b"account;by\nshop;bob@example.org\n\xc3\xbc;"
 
 

@@ -178,7 +178,7 @@ async def _new_key(agent: AgentProcess) -> str:
     store = MongoStore(agent.environment["MONGO_URL"], agent.environment["DB_NAME"])
     try:
         keys = ApiKeys(store.api_keys, AuditTrail(store.audit_entries))
-        actor, now = Actor(door="cli", name="test"), datetime.now(UTC)
+        actor, now = Actor(interface="cli", name="test"), datetime.now(UTC)
         return (await keys.create("guide", ["read", "write"], actor, now))[1]
     finally:
         await store.aclose()

@@ -24,7 +24,7 @@ from tests.servers.teams import ANA, BOB, TENANT, conversation_of
 
 LATEST = "datadog:weekly:2026-W48~1"
 LEAD, FINANCE = "lead@example.org", "finance@example.org"
-ACTOR = Actor(door="cli", name="test")
+ACTOR = Actor(interface="cli", name="test")
 
 
 def everything(database: Any) -> str:
@@ -99,7 +99,7 @@ async def test_after_it_no_document_names_the_person(
     (entry,) = database["audit"].find({"action": "person.forget"})
     assert entry["subject"] == "person"
     assert entry["after"]["deliveries"] >= 1
-    assert entry["actor"] == {"door": "cli", "name": "forget", "id": ""}
+    assert entry["actor"] == {"interface": "cli", "name": "forget", "id": ""}
 
 
 async def test_nobody_is_mailed_again_after_it_and_only_the_person_not_next_week(

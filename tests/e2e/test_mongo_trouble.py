@@ -28,7 +28,7 @@ from tests.servers.proxy import Proxy
 from tests.servers.smtp import FakeSmtp
 
 TEAMS = 24
-ACTOR = Actor(door="cli", name="test")
+ACTOR = Actor(interface="cli", name="test")
 
 
 @dataclass

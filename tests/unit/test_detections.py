@@ -33,7 +33,7 @@ ACCOUNT = "1" * 12
 FIRST = date(2026, 6, 1)
 LAST = date(2026, 11, 21)
 SPAN = DaySpan(FIRST, LAST + timedelta(days=30))
-ACTOR = Actor(door="chat", name="Ana")
+ACTOR = Actor(interface="chat", name="Ana")
 Factor = Callable[[date], float]
 
 

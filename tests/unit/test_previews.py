@@ -36,7 +36,7 @@ async def reports(store: MemoryStore, now: float = 10.0) -> tuple[ReportPreviewe
     teams = Teams(store.teams, audit, source="datadog")
     team = await teams.add(
         {"team_name": "Checkout", "aws_account_id": ACCOUNT, "team_email": "c@example.org"},
-        Actor(door="cli"),
+        Actor(interface="cli"),
         NOW,
     )
     before = (THROUGH.replace(day=1) - FIRST).days

@@ -15,7 +15,7 @@ from tests.fakes.store import MemoryStore, MemoryTeams
 from tests.makers import NOW
 
 HEADER = "team_name,aws_account_id,team_email"
-ACTOR = Actor(door="cli")
+ACTOR = Actor(interface="cli")
 
 
 async def imported(

@@ -23,7 +23,7 @@ from tests.makers import delivery
 from tests.workers import ACTOR, Workers, together
 
 EVERYBODY = {f"{name}@example.org": 1 for name in ("team0", "team1", "team2", "cfo", "ops")}
-CLOCK = Actor(door="clock")
+CLOCK = Actor(interface="scheduler")
 
 
 class KilledError(BaseException):

@@ -33,7 +33,34 @@ async def _drop_watches(db: Database) -> None:
     await db["watches"].drop()
 
 
-STEPS: tuple[Step, ...] = (_count_changes, _drop_watches)
+ACTOR_FIELDS = (("audit", "actor"), ("runs", "requested_by"), ("api_keys", "created_by"))
+"""Each collection that stores actors, and the field that holds one."""
+
+
+async def _rename_door(db: Database) -> None:
+    """An actor's ``door`` becomes its ``interface``, and the door ``clock`` the ``scheduler``.
+
+    Each document changes in one update that no longer matches it afterward. So the step may be
+    killed between two documents and resumed, and several processes may run it at once.
+    """
+    for collection, actor in ACTOR_FIELDS:
+        door = f"{actor}.door"
+        await db[collection].update_many(
+            {door: {"$exists": True}},
+            [
+                {
+                    "$set": {
+                        f"{actor}.interface": {
+                            "$cond": [{"$eq": [f"${door}", "clock"]}, "scheduler", f"${door}"]
+                        }
+                    }
+                },
+                {"$unset": door},
+            ],
+        )
+
+
+STEPS: tuple[Step, ...] = (_count_changes, _drop_watches, _rename_door)
 """Step i makes version i + 2 of version i + 1. Only ever add at the end."""
 KEY = "schema"
 
