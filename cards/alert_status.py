@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from cards.elements import Element, bold, box, crossing, note, plain, text
 from services.analysis.quiet import BY_MINIMUM, BY_PLANNED_CHANGE, BY_SIMILARITY, suppressed_up_to
-from services.domain import Anomaly, AnomalyContent, Answer
+from services.domain import Anomaly, AnomalyContent, Resolution
 from services.domain.formatting import clock_time, day, money, plural, round_money, set_amount
 
 MARKS = {
@@ -43,12 +43,12 @@ def _open_words(content: AnomalyContent, amount: str) -> str:
     return "ABOVE THRESHOLD" if content.anomaly.kind == "threshold" else "NEW ANOMALY"
 
 
-def _planned_words(answer: Answer, growth: str) -> str:
+def _planned_words(answer: Resolution, growth: str) -> str:
     actual = f"; actual {growth}" if growth else ""
     return f" until {_until(answer)} by {plain(answer.by, 60)}{_reason(answer)}{actual}"
 
 
-def _resolved_words(anomaly: Anomaly, answer: Answer) -> str:
+def _resolved_words(anomaly: Anomaly, answer: Resolution) -> str:
     by, until = plain(answer.by, 60), _until(answer)
     if answer.by_id == BY_SIMILARITY and answer.like is not None:
         return f" until {until}, based on {by}'s answer to the anomaly of {day(answer.like)}"
@@ -65,11 +65,11 @@ def _resolved_words(anomaly: Anomaly, answer: Answer) -> str:
     }[anomaly.status]
 
 
-def _until(answer: Answer) -> str:
+def _until(answer: Resolution) -> str:
     return day(answer.until) if answer.until else ""
 
 
-def _reason(answer: Answer) -> str:
+def _reason(answer: Resolution) -> str:
     return f": {plain(answer.reason, 300)}" if answer.reason else ""
 
 
@@ -81,7 +81,7 @@ def _daily_level(anomaly: Anomaly) -> str:
     return f" {round_money(anomaly.usage / days, anomaly.currency)} a day"
 
 
-def _effect(content: AnomalyContent, answer: Answer) -> str:
+def _effect(content: AnomalyContent, answer: Resolution) -> str:
     """Which later alerts the answer changes, exactly."""
     anomaly = content.anomaly
     if anomaly.status == "too_small":

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from cli.progress import RunProgress
 from cli.wired import Wired
-from services.analysis.detection.groups import Group
+from services.analysis.detection.groups import EventGroup
 from services.anomalies.backtest import Backtest, BacktestLine
 from services.domain.formatting import cents, day_range, money, neutral, plural, round_money
 from services.presentation.phrases import SAMPLE_NOTICE
@@ -96,7 +96,7 @@ def _summary(found: Backtest) -> list[tuple[str, str]]:
     return [*lines, *(("Grouped", _group(group)) for group in found.groups)]
 
 
-def _group(group: Group) -> str:
+def _group(group: EventGroup) -> str:
     together = plural(len(group.events), "account")
     return f"{neutral(group.driver)}: {together} since {group.start.isoformat()}, one alert"
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
-from services.domain import AccountFigures, AlertMinimum, Anomaly, Answer
+from services.domain import AccountFigures, AlertMinimum, Anomaly, Resolution
 
 BY_PLANNED_CHANGE, BY_MINIMUM, BY_SIMILARITY = "plan", "floor", "like"
 """Stored as ``by_id`` of answers that no person has given."""
@@ -55,7 +55,7 @@ def resolved_by_similarity(
             answer = candidate.answer
             if answer is None:
                 raise AssertionError("a similar anomaly has an answer")
-            adopted = Answer(
+            adopted = Resolution(
                 by=answer.by,
                 by_id=BY_SIMILARITY,
                 at=now,
@@ -90,7 +90,7 @@ def resolved_by_minimum(
     """The anomaly as too small; None when it is not below its account's alert minimum."""
     if minimum is None or anomaly.excess >= minimum.amount:
         return None
-    answer = Answer(
+    answer = Resolution(
         by=minimum.by, by_id=BY_MINIMUM, at=now, excess=anomaly.excess, floor=minimum.amount
     )
     return anomaly.model_copy(update={"status": "too_small", "answer": answer})

@@ -10,7 +10,7 @@ from typing import Literal
 
 from services.administration.config import Config
 from services.analysis.breaches import Rule, breaches
-from services.analysis.detection.groups import Group, grouped
+from services.analysis.detection.groups import EventGroup, grouped
 from services.analysis.detection.replay import Detected, History, histories, replay
 from services.analysis.detection.rules import Rules
 from services.analysis.tables import spending
@@ -60,7 +60,7 @@ class Backtest:
     """Days with usage of all accounts within the span."""
     lines: tuple[BacktestLine, ...]
     """By day of notice, then account."""
-    groups: tuple[Group, ...]
+    groups: tuple[EventGroup, ...]
     """Alerts that would have been one, as many accounts moved together."""
     sample: bool = False
 

@@ -12,8 +12,8 @@ from services.domain import (
     AccountFigures,
     Anomaly,
     AnomalyStatus,
-    Answer,
     PlannedChange,
+    Resolution,
     SourceName,
 )
 from services.ports import AnomalyStore
@@ -119,7 +119,7 @@ class AnomalyLifecycle:
         return current
 
     async def _settled(
-        self, anomaly: Anomaly, status: AnomalyStatus, answer: Answer | None, now: datetime
+        self, anomaly: Anomaly, status: AnomalyStatus, answer: Resolution | None, now: datetime
     ) -> Anomaly:
         if (anomaly.status, anomaly.answer) == (status, answer):
             return anomaly
@@ -163,7 +163,7 @@ def _takes(known: Anomaly, within: Anomaly) -> bool:
     return known.status == "ended" or (known.status == "open" and known.answer is None)
 
 
-def _source_of(answer: Answer | None) -> tuple[object, ...]:
+def _source_of(answer: Resolution | None) -> tuple[object, ...]:
     return (answer.by_id, answer.until, answer.floor, answer.like) if answer else ()
 
 
@@ -195,7 +195,7 @@ def within_plan(
 
 
 def _as_expected(found: Anomaly, plan: PlannedChange, now: datetime) -> Anomaly:
-    answer = Answer(
+    answer = Resolution(
         by=plan.by,
         by_id=BY_PLANNED_CHANGE,
         at=now,

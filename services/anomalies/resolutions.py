@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 
 from services.administration.audit_trail import AuditTrail
 from services.analysis.quiet import BY_MINIMUM, BY_PLANNED_CHANGE, suppressed_until
-from services.domain import Actor, Anomaly, AnomalyStatus, Answer, SourceName
+from services.domain import Actor, Anomaly, AnomalyStatus, Resolution, SourceName
 from services.domain.errors import ConflictError, InvalidError, NotAllowedError, NotFoundError
 from services.ports import AlertStore, AnomalyStore
 from services.runtime.compare_and_set import compare_and_set
@@ -83,7 +83,7 @@ class Resolutions:
             ):
                 return anomaly
             _must_take(anomaly, answer)
-            given = Answer(
+            given = Resolution(
                 by=by[0],
                 by_id=by[1],
                 at=now,

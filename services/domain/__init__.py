@@ -12,12 +12,15 @@ from services.domain.anomalies import (
     AlertMinimumOffer,
     Anomaly,
     AnomalyStatus,
-    Answer,
     PostedMessage,
+    Resolution,
 )
 from services.domain.api_keys import SCOPES, ApiKey, Scope
 from services.domain.audit import Actor, AuditEntry
 from services.domain.base import Value
+from services.domain.cards_in_progress import CardInProgress
+from services.domain.config import StoredConfig
+from services.domain.conversations import Conversation
 from services.domain.cost_history import CostHistory, CostRow, WeekCost
 from services.domain.costs import (
     SAMPLE,
@@ -45,17 +48,10 @@ from services.domain.figures import (
     WindowDays,
 )
 from services.domain.forecasts import Forecast, MonthForecast, TrackRecord
+from services.domain.identity import Identity
 from services.domain.metrics import MetricsSnapshot
-from services.domain.people import (
-    AdminEntry,
-    CardInProgress,
-    Conversation,
-    Identity,
-    PendingImport,
-    Person,
-    PlannedChange,
-    Role,
-)
+from services.domain.pending_imports import PendingImport
+from services.domain.planned_changes import PlannedChange
 from services.domain.reports import (
     AdminReport,
     AlertRecord,
@@ -69,6 +65,7 @@ from services.domain.reports import (
     TeamReport,
     UnmappedAccount,
 )
+from services.domain.roles import AdminEntry, Person, Role
 from services.domain.runs import (
     Delivery,
     DeliveryPhase,
@@ -79,7 +76,7 @@ from services.domain.runs import (
     RunState,
     RunSummary,
 )
-from services.domain.teams import StoredConfig, Team
+from services.domain.teams import Team
 from services.domain.what_if import WhatIf, WhatIfEvent
 
 __all__ = [
@@ -101,7 +98,6 @@ __all__ = [
     "AnomalyContent",
     "AnomalyLine",
     "AnomalyStatus",
-    "Answer",
     "ApiKey",
     "Attachment",
     "AuditEntry",
@@ -135,6 +131,7 @@ __all__ = [
     "PlannedChange",
     "PostedMessage",
     "RenderedReport",
+    "Resolution",
     "Restatement",
     "Role",
     "Run",

@@ -13,7 +13,7 @@ AnomalyStatus = Literal[
 ]
 
 
-class Answer(Value):
+class Resolution(Value):
     """What a person said of an anomaly."""
 
     by: str
@@ -55,7 +55,7 @@ class Anomaly(Value):
     """The same for accounts that moved together."""
     currency: str = "USD"
     status: AnomalyStatus = "open"
-    answer: Answer | None = None
+    answer: Resolution | None = None
     """The newest answer; None while nobody has answered."""
     raised_at: datetime
     updated_at: datetime

@@ -8,7 +8,7 @@ from services.domain.base import Value
 from services.domain.explanations import Explanation, SharedMove
 from services.domain.figures import AccountFigures, CategoryAmounts, ServiceChange, WindowDays
 from services.domain.forecasts import Forecast, TrackRecord
-from services.domain.people import PlannedChange
+from services.domain.planned_changes import PlannedChange
 from services.domain.teams import Team
 
 

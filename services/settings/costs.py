@@ -4,7 +4,7 @@ from typing import Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from services.settings.group import Group
+from services.settings.group import SettingsGroup
 from services.settings.kinds import WebAddress
 
 DATADOG_SITES = (
@@ -20,7 +20,7 @@ DATADOG_SITES = (
 )
 
 
-class DatadogSettings(Group):
+class DatadogSettings(SettingsGroup):
     api_key: SecretStr | None = Field(
         None, alias="DATADOG_API_KEY", description="Datadog API key; unset: sample costs."
     )
@@ -77,7 +77,7 @@ class DatadogSettings(Group):
         return self.api_url or f"https://api.{self.site}"
 
 
-class CostSettings(Group):
+class CostSettings(SettingsGroup):
     complete_after_hours: int | None = Field(
         None,
         alias="COST_DAY_COMPLETE_AFTER_HOURS",

@@ -3,7 +3,7 @@
 from pydantic import BaseModel, ConfigDict
 
 
-class Group(BaseModel):
+class SettingsGroup(BaseModel):
     """Settings of one adapter; field aliases are the names in the environment."""
 
     model_config = ConfigDict(

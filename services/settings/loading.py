@@ -10,13 +10,13 @@ from pydantic import SecretStr, ValidationError
 
 from services.domain.errors import SettingsError
 from services.settings.costs import CostSettings, DatadogSettings
-from services.settings.group import Group
+from services.settings.group import SettingsGroup
 from services.settings.mail import SmtpSettings
 from services.settings.server import MongoSettings, ServerSettings
 from services.settings.teams_app import ManifestSettings, TeamsAppSettings
 
 
-class Settings(Group):
+class Settings(SettingsGroup):
     mongo: MongoSettings
     datadog: DatadogSettings
     smtp: SmtpSettings
@@ -41,7 +41,7 @@ def setting_fields() -> list[tuple[str, Any]]:
     return [
         (name, field)
         for name, group in [*groups.items(), ("manifest", ManifestSettings)]
-        if isinstance(group, type) and issubclass(group, Group)
+        if isinstance(group, type) and issubclass(group, SettingsGroup)
         for field in group.model_fields.values()
         if field.description  # the app id has one where it is first declared
     ]
@@ -55,11 +55,11 @@ def load_settings(
     Raises SettingsError that names each wrong setting and what it should be.
     """
     values = _values(environ, env_file)
-    groups: dict[str, Group] = {}
+    groups: dict[str, SettingsGroup] = {}
     problems: list[str] = []
     for name, info in Settings.model_fields.items():
         group = info.annotation
-        if not (isinstance(group, type) and issubclass(group, Group)):
+        if not (isinstance(group, type) and issubclass(group, SettingsGroup)):
             raise AssertionError(f"{name} is no group of settings")
         try:
             groups[name] = group.model_validate(values)

@@ -5,11 +5,11 @@ from typing import Literal, Self
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from services.domain.addresses import email_address, is_loopback
-from services.settings.group import Group
+from services.settings.group import SettingsGroup
 from services.settings.kinds import PUBLIC_LOGIN, TENANT, WebAddress
 
 
-class SmtpSettings(Group):
+class SmtpSettings(SettingsGroup):
     host: str | None = Field(
         None, alias="SMTP_HOST", description="Mail server; unset: mails go to the outbox."
     )

@@ -5,10 +5,10 @@ from typing import Any, Literal
 
 from pydantic import Field, SecretStr, field_validator
 
-from services.settings.group import Group
+from services.settings.group import SettingsGroup
 
 
-class MongoSettings(Group):
+class MongoSettings(SettingsGroup):
     url: SecretStr | None = Field(
         None, alias="MONGO_URL", description="MongoDB address; unset: the embedded MongoDB."
     )
@@ -20,7 +20,7 @@ class MongoSettings(Group):
     )
 
 
-class ServerSettings(Group):
+class ServerSettings(SettingsGroup):
     host: str = Field("127.0.0.1", alias="HOST", description="Address to listen on.")
     port: int = Field(8001, alias="PORT", description="Port to listen on.", ge=1, le=65535)
     data_dir: Path = Field(

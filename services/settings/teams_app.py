@@ -4,14 +4,14 @@ from typing import Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
-from services.settings.group import Group
+from services.settings.group import SettingsGroup
 from services.settings.kinds import GUID, PUBLIC_LOGIN, CommaList, Page, WebAddress
 
 EXAMPLE_PAGE = "https://example.com/aws-cost-agent"
 """A domain that is kept for examples: it belongs to nobody and shows nothing private."""
 
 
-class TeamsAppSettings(Group):
+class TeamsAppSettings(SettingsGroup):
     app_id: str | None = Field(
         None,
         alias="MicrosoftAppId",
@@ -106,7 +106,7 @@ class TeamsAppSettings(Group):
         return self.oauth_scope.removesuffix("/.default")
 
 
-class ManifestSettings(Group):
+class ManifestSettings(SettingsGroup):
     """What ``make manifest`` alone reads; the agent itself has no use for it."""
 
     app_id: str | None = Field(None, alias="MicrosoftAppId", pattern=GUID)

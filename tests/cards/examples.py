@@ -47,7 +47,6 @@ from services.domain import (
     AnomalyContent,
     AnomalyLine,
     AnomalyStatus,
-    Answer,
     AuditEntry,
     Category,
     Conversation,
@@ -62,6 +61,7 @@ from services.domain import (
     MonthForecast,
     Person,
     PlannedChange,
+    Resolution,
     Restatement,
     Run,
     RunContent,
@@ -296,7 +296,7 @@ def anomaly(texts: Texts, i: int = 0, **more: Any) -> Anomaly:
 
 
 def answered(texts: Texts, status: str, **more: Any) -> Anomaly:
-    answer = Answer(by=texts.person, by_id="a", at=NOW, **more)
+    answer = Resolution(by=texts.person, by_id="a", at=NOW, **more)
     return anomaly(texts, status=status, answer=answer)
 
 
@@ -692,7 +692,7 @@ def _answers(texts: Texts) -> Named:
             alert_card(news(texts, answered(texts, status, **more))),
         )
     yield from _quiet(texts)
-    plan = Answer(
+    plan = Resolution(
         by=texts.person, by_id="plan", at=NOW, reason=texts.reason, until=date(2026, 11, 20)
     )
     yield (
@@ -766,7 +766,7 @@ def _quiet(texts: Texts) -> Named:
         ),
     ]
     for name, status, more in by_itself:
-        answer = Answer(**{"by": texts.person, "by_id": "a", "at": NOW, **more})
+        answer = Resolution(**{"by": texts.person, "by_id": "a", "at": NOW, **more})
         kept = floor if status == "too_small" else None
         about = anomaly(texts, status=status, answer=answer)
         about = small.model_copy(update={"answer": answer}) if kept else about

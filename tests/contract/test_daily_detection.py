@@ -17,7 +17,7 @@ from services.anomalies.daily_detection import DailyDetector
 from services.anomalies.history_replay import HISTORY
 from services.anomalies.lifecycle import AnomalyLifecycle
 from services.anomalies.planned_changes import PlannedChanges
-from services.domain import Anomaly, Answer, Category, CostSeries, CostTable, DaySpan
+from services.domain import Anomaly, Category, CostSeries, CostTable, DaySpan, Resolution
 from services.ports import CostStore, Store
 from tests.bench.detection.worlds import World, make_world
 
@@ -219,7 +219,10 @@ class Story:
             for one in await self.recorded(account):
                 if one.status == "open":
                     at = now_of(newest) + self.chance.randrange(-2, 3) * DAY
-                    update = {"status": "accepted", "answer": Answer(by="Ana", by_id="a", at=at)}
+                    update = {
+                        "status": "accepted",
+                        "answer": Resolution(by="Ana", by_id="a", at=at),
+                    }
                 elif one.status == "accepted" and self.chance.random() < 0.5:
                     update = {"status": "open", "answer": None}
                 else:

@@ -13,7 +13,6 @@ from services.domain import (
     Alert,
     AlertMinimum,
     Anomaly,
-    Answer,
     AuditEntry,
     CardInProgress,
     Category,
@@ -24,6 +23,7 @@ from services.domain import (
     Month,
     PendingImport,
     PlannedChange,
+    Resolution,
     RunKind,
     RunState,
     RunSummary,
@@ -516,7 +516,7 @@ async def test_figures_of_an_anomaly_never_overwrite_an_answer(any_store: Store)
         updated_at=NOW,
     )
     await anomalies.raise_once(one)
-    answer = Answer(by="Ana", by_id="a", at=NOW, excess=Decimal(120))
+    answer = Resolution(by="Ana", by_id="a", at=NOW, excess=Decimal(120))
     answered = one.model_copy(update={"status": "expected", "answer": answer})
     assert await anomalies.settle(answered, "open")
 

@@ -9,7 +9,6 @@ from services.domain import (
     Alert,
     AlertMinimum,
     Anomaly,
-    Answer,
     ApiKey,
     Attachment,
     AuditEntry,
@@ -20,6 +19,7 @@ from services.domain import (
     PendingImport,
     PlannedChange,
     RenderedReport,
+    Resolution,
 )
 from services.ports import Store
 from tests.makers import NOW, delivery, frozen, run, series, table, team
@@ -65,7 +65,7 @@ def card(name: str, asked_by: str, conversation_id: str = "19:c") -> CardInProgr
     )
 
 
-def anomaly(name: str, answer: Answer | None) -> Anomaly:
+def anomaly(name: str, answer: Resolution | None) -> Anomaly:
     return Anomaly(
         id=name,
         kind="spike",
@@ -100,7 +100,7 @@ async def work(store: Store) -> None:
     """What Bob has done, and what was made for him."""
     await store.teams.add(team(1, team_name="Bob", admin_emails=(MAIL, "jo.bob@example.org")))
     await store.teams.add(team(2, team_name="Other"))
-    answer = Answer(by="Bob", by_id=BOB, at=NOW, reason=f"Ask {MAIL}.")
+    answer = Resolution(by="Bob", by_id=BOB, at=NOW, reason=f"Ask {MAIL}.")
     await store.anomalies.raise_once(anomaly("a1", answer))
     await store.anomalies.raise_once(anomaly("a2", None))
     floor = AlertMinimum(

@@ -16,13 +16,13 @@ from services.domain import (
     Actor,
     Anomaly,
     AnomalyContent,
-    Answer,
     Category,
     Conversation,
     CostSeries,
     CostTable,
     DaySpan,
     DigestContent,
+    Resolution,
 )
 from services.ports import UsageStore
 from tests.fakes.store import MemoryStore
@@ -283,7 +283,7 @@ async def test_an_anomaly_reopened_long_after_it_was_over_ends_with_its_last_day
     await days.read_and_detect(JUMP - timedelta(days=1))
     (found,) = await days.read_and_detect(JUMP)
     expected = found.model_copy(
-        update={"status": "expected", "answer": Answer(by="Ana", by_id="a", at=now_of(JUMP))}
+        update={"status": "expected", "answer": Resolution(by="Ana", by_id="a", at=now_of(JUMP))}
     )
     assert await days.store.anomalies.settle(expected, "open")
     first, second = await days.through(JUMP + timedelta(days=1), 14)
@@ -302,7 +302,7 @@ async def test_an_anomaly_reopened_on_the_day_of_another_one_does_not_swallow_it
     await days.read_and_detect(JUMP - timedelta(days=1))
     (found,) = await days.read_and_detect(JUMP)
     expected = found.model_copy(
-        update={"status": "expected", "answer": Answer(by="Ana", by_id="a", at=now_of(JUMP))}
+        update={"status": "expected", "answer": Resolution(by="Ana", by_id="a", at=now_of(JUMP))}
     )
     assert await days.store.anomalies.settle(expected, "open")
     (found,) = await days.through(JUMP + timedelta(days=1), 11)
@@ -341,7 +341,7 @@ async def test_an_accepted_level_is_normal_and_a_rise_above_it_is_new() -> None:
     accepted = found.model_copy(
         update={
             "status": "accepted",
-            "answer": Answer(by="Ana", by_id="a", at=now_of(JUMP + timedelta(days=2))),
+            "answer": Resolution(by="Ana", by_id="a", at=now_of(JUMP + timedelta(days=2))),
         }
     )
     assert await days.store.anomalies.settle(accepted, "open")
@@ -365,7 +365,7 @@ async def test_what_rises_on_the_day_after_the_accepted_one_is_new(
     await days.read_and_detect(JUMP - timedelta(days=1))
     (found,) = await days.read_and_detect(JUMP)
     newest_is_jump = datetime(2026, 11, 10, tzinfo=UTC) + timedelta(days=complete + after)
-    answer = Answer(by="Ana", by_id="a", at=newest_is_jump)
+    answer = Resolution(by="Ana", by_id="a", at=newest_is_jump)
     accepted = found.model_copy(update={"status": "accepted", "answer": answer})
     assert await days.store.anomalies.settle(accepted, "open")
     everything = await days.read_and_detect(next_day)
@@ -382,7 +382,10 @@ async def test_a_level_accepted_while_costs_are_late_is_normal_once_its_day_is_t
     (found,) = await days.read_and_detect(JUMP)
     next_day = JUMP + timedelta(days=1)
     accepted = found.model_copy(
-        update={"status": "accepted", "answer": Answer(by="Ana", by_id="a", at=now_of(next_day))}
+        update={
+            "status": "accepted",
+            "answer": Resolution(by="Ana", by_id="a", at=now_of(next_day)),
+        }
     )
     assert await days.store.anomalies.settle(accepted, "open")
     for day in days_from(next_day, 4):
@@ -395,7 +398,7 @@ async def test_an_answer_stays_while_its_anomaly_goes_on() -> None:
     days.factors[ACCOUNT] = jump(JUMP, 0.8)
     await days.read_and_detect(JUMP - timedelta(days=1))
     (found,) = await days.read_and_detect(JUMP)
-    said = Answer(by="Ana", by_id="a", at=now_of(JUMP), excess=found.excess)
+    said = Resolution(by="Ana", by_id="a", at=now_of(JUMP), excess=found.excess)
     expected = found.model_copy(update={"status": "expected", "answer": said})
     assert await days.store.anomalies.settle(expected, "open")
     (later,) = await days.read_and_detect(JUMP + timedelta(days=1))

@@ -10,7 +10,7 @@ import pytest
 
 from services.administration.audit_trail import AuditTrail
 from services.anomalies.listing import AnomalyList
-from services.domain import Anomaly, Answer, DigestContent
+from services.domain import Anomaly, DigestContent, Resolution
 from services.teams.teams import Teams
 from tests.fakes.costs import FakeCosts
 from tests.fakes.store import MemoryStore
@@ -23,7 +23,7 @@ from tests.workers import ACCOUNTS, Workers
 
 OTHER = "2" * 12
 MONTH = THROUGH.replace(day=1)
-SAID = Answer(by="Ana", by_id="a", at=NOW)
+SAID = Resolution(by="Ana", by_id="a", at=NOW)
 
 
 def event(**more: Any) -> Anomaly:

@@ -15,7 +15,7 @@ from services.analysis.quiet import (
     resolved_by_similarity,
     suppressed_until,
 )
-from services.domain import AlertMinimum, Anomaly, Answer
+from services.domain import AlertMinimum, Anomaly, Resolution
 from tests.makers import NOW
 
 TODAY = NOW.date()
@@ -38,7 +38,7 @@ def anomaly(name: str = "new", **more: Any) -> Anomaly:
 
 def answered(status: str = "expected", by_id: str = "a", **more: Any) -> Anomaly:
     until = more.pop("until", TODAY + timedelta(days=10))
-    answer = Answer(by="Ana", by_id=by_id, at=NOW, until=until, excess=Decimal(80))
+    answer = Resolution(by="Ana", by_id=by_id, at=NOW, until=until, excess=Decimal(80))
     return anomaly("old", status=status, answer=answer, **more)
 
 

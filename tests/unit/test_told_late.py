@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from services.domain import AlertMinimum, Anomaly, AnomalyContent, Answer
+from services.domain import AlertMinimum, Anomaly, AnomalyContent, Resolution
 from services.domain.errors import AgentError
 from tests.makers import NOW
 from tests.unit.test_alert_ledger import World
@@ -98,7 +98,7 @@ async def test_what_was_said_before_keeps_it_quiet() -> None:
     "changes",
     [
         {"raised_at": now_of(JUMP) - timedelta(days=1)},
-        {"answer": Answer(by="Ana", by_id="a", at=now_of(JUMP))},
+        {"answer": Resolution(by="Ana", by_id="a", at=now_of(JUMP))},
         {"kind": "threshold"},
     ],
     ids=["before the channel was turned on", "answered", "a month's threshold"],

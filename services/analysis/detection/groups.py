@@ -16,7 +16,7 @@ RAISED_WITHIN = timedelta(days=14)
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class EventGroup:
     """Events of several accounts with the same driver that began together."""
 
     driver: str
@@ -31,7 +31,7 @@ class Group:
         return f"{self.driver}|{self.judged.isoformat()}"
 
 
-def grouped(events: Iterable[Detected], accounts: int) -> list[Group]:
+def grouped(events: Iterable[Detected], accounts: int) -> list[EventGroup]:
     """Find the groups among events, oldest first; ``accounts``: how many are watched.
 
     An event belongs to at most one group; those in none are alerts of their own.
@@ -39,7 +39,7 @@ def grouped(events: Iterable[Detected], accounts: int) -> list[Group]:
     by_driver: dict[str, list[Detected]] = defaultdict(list)
     for event in events:
         by_driver[event.driver].append(event)
-    found: list[Group] = []
+    found: list[EventGroup] = []
     for driver, held in by_driver.items():
         found += _groups_of(
             driver, sorted(held, key=lambda one: (one.start, one.judged)), accounts
@@ -47,14 +47,14 @@ def grouped(events: Iterable[Detected], accounts: int) -> list[Group]:
     return sorted(found, key=lambda group: (group.start, group.driver))
 
 
-def _groups_of(driver: str, events: Sequence[Detected], accounts: int) -> list[Group]:
+def _groups_of(driver: str, events: Sequence[Detected], accounts: int) -> list[EventGroup]:
     found, left = [], deque(events)
     while left:
         first = left[0]
         together = _together(left)
         if len({one.account_id for one in together}) >= max(MIN_ACCOUNTS, MIN_SHARE * accounts):
             judged = min(one.judged for one in together)
-            found.append(Group(driver, first.start, judged, tuple(together)))
+            found.append(EventGroup(driver, first.start, judged, tuple(together)))
             taken = set(map(id, together))
             left = deque(one for one in left if id(one) not in taken)
         else:
