@@ -6,7 +6,7 @@ import aiohttp
 
 from services.domain.addresses import is_loopback
 from services.domain.errors import AgentError, InvalidError
-from services.teams.csv_import import MOST_BYTES
+from services.teams.csv_import import MAX_BYTES
 
 TEAMS_FILE_HOSTS = (
     ".sharepoint.com",
@@ -40,10 +40,8 @@ class Files:
                     raise AgentError(
                         f"Teams did not return the file. Attach it again ({response.status})."
                     )
-                data = await response.content.read(MOST_BYTES + 1)
-                while len(data) <= MOST_BYTES and (
-                    more := await response.content.read(MOST_BYTES)
-                ):
+                data = await response.content.read(MAX_BYTES + 1)
+                while len(data) <= MAX_BYTES and (more := await response.content.read(MAX_BYTES)):
                     data += more
         except (aiohttp.ClientError, TimeoutError) as error:
             raise AgentError("The file could not be downloaded. Attach it again.") from error

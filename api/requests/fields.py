@@ -11,9 +11,9 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, ConfigDict, WithJsonSchema
 
 from services.domain.validation import (
-    LONGEST_NAME,
-    MOST_ADDRESSES,
-    MOST_PERCENT,
+    MAX_ADDRESSES,
+    MAX_NAME_LENGTH,
+    MAX_PERCENT,
     AccountId,
     Address,
     Addresses,
@@ -46,7 +46,7 @@ EMAIL_SCHEMA: dict[str, Any] = {
     "not": {"pattern": r"\.(arpa|invalid|local|localhost|onion|test)$"},
     "description": "An email address; its domain is stored in lower case and in ASCII.",
 }
-PERCENT_SCHEMA = {"type": "number", "exclusiveMinimum": 0, "maximum": MOST_PERCENT}
+PERCENT_SCHEMA = {"type": "number", "exclusiveMinimum": 0, "maximum": MAX_PERCENT}
 
 
 def without_defaults(*examples: Any) -> ConfigDict:
@@ -75,7 +75,7 @@ def _digits_only(value: Any) -> Any:
 NameField = Annotated[
     Name,
     BeforeValidator(_no_outer_spaces),
-    WithJsonSchema({"type": "string", "maxLength": LONGEST_NAME, "pattern": NAME_PATTERN}),
+    WithJsonSchema({"type": "string", "maxLength": MAX_NAME_LENGTH, "pattern": NAME_PATTERN}),
 ]
 AccountIdField = Annotated[
     AccountId,
@@ -89,7 +89,7 @@ EmailsField = Annotated[
         {
             "type": ["array", "null"],
             "items": EMAIL_SCHEMA,
-            "maxItems": MOST_ADDRESSES,
+            "maxItems": MAX_ADDRESSES,
             "description": "Email addresses; duplicates are removed.",
         }
     ),

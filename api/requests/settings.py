@@ -13,10 +13,10 @@ from api.requests.fields import (
     without_defaults,
 )
 from services.administration.config import (
-    LAST_PORT,
-    LATEST_HOUR,
-    LONGEST_TEXT,
-    MOST_MONEY,
+    MAX_AMOUNT,
+    MAX_HOUR,
+    MAX_PORT,
+    MAX_TEXT_LENGTH,
     ConfigPatch,
     Host,
     Hour,
@@ -40,7 +40,7 @@ def _removable_text(pattern: str) -> WithJsonSchema:
     return WithJsonSchema(
         {
             "anyOf": [
-                {"type": "string", "maxLength": LONGEST_TEXT, "pattern": pattern},
+                {"type": "string", "maxLength": MAX_TEXT_LENGTH, "pattern": pattern},
                 {"type": "null"},
                 {"const": ""},
             ]
@@ -50,7 +50,7 @@ def _removable_text(pattern: str) -> WithJsonSchema:
 
 PORT_SCHEMA = {
     "anyOf": [
-        {"type": "integer", "minimum": 1, "maximum": LAST_PORT},
+        {"type": "integer", "minimum": 1, "maximum": MAX_PORT},
         {"type": "null"},
         {"const": ""},
     ]
@@ -71,13 +71,13 @@ class ConfigRequest(ConfigPatch):
 
     anomaly_threshold: PercentField = Field(20.0, description="Percent.")
     min_increase: Annotated[
-        Money, WithJsonSchema({"type": "number", "minimum": 0, "maximum": MOST_MONEY})
+        Money, WithJsonSchema({"type": "number", "minimum": 0, "maximum": MAX_AMOUNT})
     ] = Field(25.0, description="An amount in the currency of the cost source.")
     schedule_day: Annotated[
         Weekday, WithJsonSchema({"type": "string", "enum": list(WEEKDAYS)})
     ] = "monday"
     schedule_hour: Annotated[
-        Hour, WithJsonSchema({"type": "integer", "minimum": 0, "maximum": LATEST_HOUR})
+        Hour, WithJsonSchema({"type": "integer", "minimum": 0, "maximum": MAX_HOUR})
     ] = 9
     schedule_timezone: Annotated[
         Zone,

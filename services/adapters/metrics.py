@@ -122,7 +122,7 @@ Family = tuple[str, str, str, dict[str, float]]
 
 
 def _families(facts: MetricsSnapshot) -> Iterator[Family]:
-    healthy = {part: float(part not in facts.ill) for part in ("mongodb", "ticker")}
+    healthy = {part: float(part not in facts.failing) for part in ("mongodb", "ticker")}
     yield "healthy", "1 while the part is well.", "part", healthy
     yield (
         "run_last_success_timestamp_seconds",

@@ -21,7 +21,7 @@ from services.ports import ApiKeyStore
 PREFIX = "cst"
 ID_LENGTH = 8
 KEY = re.compile(r"cst_([a-z0-9]{8})_([A-Za-z0-9_-]{43})", re.ASCII)
-LONGEST_NAME = 100
+MAX_NAME_LENGTH = 100
 USED_TO_THE = timedelta(minutes=1)
 """How exactly the last use is noted: not every request is a write."""
 NOBODY = hashlib.sha256(b"nobody").hexdigest()
@@ -113,9 +113,9 @@ def _digest(secret: str) -> str:
 
 def _name(text: str) -> str:
     name = text.strip()
-    if not name or len(name) > LONGEST_NAME or neutral(name, LONGEST_NAME) != name:
+    if not name or len(name) > MAX_NAME_LENGTH or neutral(name, MAX_NAME_LENGTH) != name:
         raise InvalidError(
-            f"The name must be one line of 1 to {LONGEST_NAME} visible characters, such as the "
+            f"The name must be one line of 1 to {MAX_NAME_LENGTH} visible characters, such as the "
             "program that the key is for."
         )
     return name

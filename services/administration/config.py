@@ -26,10 +26,10 @@ from services.ports import ConfigStore, SecretBox
 from services.runtime.compare_and_set import compare_and_set
 from services.settings import SmtpSettings
 
-LATEST_HOUR = 23
-LAST_PORT = 65535
-LONGEST_TEXT = 255
-MOST_MONEY = 1_000_000_000_000
+MAX_HOUR = 23
+MAX_PORT = 65535
+MAX_TEXT_LENGTH = 255
+MAX_AMOUNT = 1_000_000_000_000
 HOST = re.compile(r"[A-Za-z0-9._:\[\]-]+", re.ASCII)
 SCHEDULE = {"schedule_day", "schedule_hour", "schedule_timezone"}
 
@@ -48,7 +48,7 @@ def _whole(value: Any, lowest: int, highest: int) -> int | None:
 
 
 def _hour(value: Any) -> int:
-    hour = _whole(value, 0, LATEST_HOUR)
+    hour = _whole(value, 0, MAX_HOUR)
     if hour is None:
         raise ValueError("must be a whole hour from 0 to 23")
     return hour
@@ -66,7 +66,7 @@ def _zone(value: Any) -> str:
 def _port(value: Any) -> int | None:
     if value is None or value == "":
         return None
-    port = _whole(value, 1, LAST_PORT)
+    port = _whole(value, 1, MAX_PORT)
     if port is None:
         raise ValueError("must be a port from 1 to 65535")
     return port
@@ -76,8 +76,8 @@ def _secret(value: Any) -> str | None:
     """A line of text that is kept to the character, as a password must be."""
     if value is None or value == "":
         return None
-    if not isinstance(value, str) or len(value) > LONGEST_TEXT:
-        raise ValueError(f"must be at most {LONGEST_TEXT} characters of text in one line")
+    if not isinstance(value, str) or len(value) > MAX_TEXT_LENGTH:
+        raise ValueError(f"must be at most {MAX_TEXT_LENGTH} characters of text in one line")
     return one_line(value)
 
 
@@ -98,8 +98,8 @@ def _host(value: Any) -> str | None:
 def _amount(value: Any) -> Any:
     if isinstance(value, int | float) and value < 0:
         raise ValueError("must not be negative")
-    if isinstance(value, int | float) and value > MOST_MONEY:
-        raise ValueError(f"must be at most {MOST_MONEY:,}")
+    if isinstance(value, int | float) and value > MAX_AMOUNT:
+        raise ValueError(f"must be at most {MAX_AMOUNT:,}")
     return value
 
 

@@ -13,7 +13,7 @@ from services.domain import Actor, AdminEntry, Person, Role
 from services.domain.errors import AgentError, ConflictError, InvalidError, NotFoundError
 from services.ports import AdminStore
 
-MOST_WRONG_CODES = 5
+MAX_WRONG_CODES = 5
 
 
 class Roles:
@@ -71,7 +71,7 @@ class Roles:
         wanted = self._code if await self.needs_first_admin() else None
         if wanted is None:
             raise ConflictError("There is an admin already. Ask one to grant you the role.")
-        if self._wrong >= MOST_WRONG_CODES:
+        if self._wrong >= MAX_WRONG_CODES:
             raise ConflictError("Too many wrong codes. Restart the agent to get another one.")
         if not hmac.compare_digest(code.strip().encode("utf-8", "replace"), wanted.encode()):
             self._wrong += 1

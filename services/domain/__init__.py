@@ -1,7 +1,7 @@
-"""The words of the product as values: teams, costs, windows, reports, runs, deliveries.
+"""The domain model as immutable values: teams, costs, windows, reports, runs, deliveries.
 
-Amounts that people read are ``Decimal`` in the source's currency; days are UTC dates;
-instants are aware datetimes.
+Amounts that people read are ``Decimal`` in the cost source's currency, days are UTC dates, and
+instants are time-zone-aware datetimes.
 """
 
 from services.domain.alert_content import AlertContent, AnomalyContent, DigestContent, RunContent

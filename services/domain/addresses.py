@@ -1,4 +1,4 @@
-"""Addresses: of people, by email, and of this machine."""
+"""Email addresses, and the addresses of this machine."""
 
 import hashlib
 from collections.abc import Sequence
@@ -23,9 +23,11 @@ def is_loopback(host: str) -> bool:
 def email_address(text: str) -> str:
     """Normalize an email address; raise ValueError with a reason when it is not one.
 
-    The domain is lower-cased and converted to its ASCII form. A local part beyond ASCII is
-    refused because most mail servers cannot deliver to it.
+    The domain is lower-cased and converted to its ASCII form (IDNA, RFC 5891), which every mail
+    server understands and which makes two spellings of a domain comparable.
     """
+    # A local part beyond ASCII has no such form: it needs SMTPUTF8 (RFC 6531) on every server on
+    # the way, so one recipient with it would bounce wherever a single server lacks it.
     try:
         valid = validate_email(text.strip(), check_deliverability=False, allow_smtputf8=False)
     except EmailNotValidError as error:
@@ -34,7 +36,7 @@ def email_address(text: str) -> str:
 
 
 def unique_addresses(addresses: Sequence[str]) -> list[str]:
-    """Each address once, in its first spelling, whatever its case."""
+    """Remove duplicates, ignoring case; the first spelling of each address stays."""
     by_key: dict[str, str] = {}
     for address in addresses:
         by_key.setdefault(address.casefold(), address)
@@ -42,5 +44,5 @@ def unique_addresses(addresses: Sequence[str]) -> list[str]:
 
 
 def address_key(address: str) -> str:
-    """A short, safe key of an address, the same in upper and lower case."""
+    """A short hash of an address, usable in IDs; the same in upper and lower case."""
     return hashlib.sha256(address.casefold().encode()).hexdigest()[:KEY_LENGTH]

@@ -1,4 +1,4 @@
-"""What the alerts of conversations say."""
+"""The content of alerts, before it becomes cards."""
 
 from decimal import Decimal
 
@@ -11,40 +11,43 @@ from services.domain.teams import Team
 
 
 class AnomalyContent(Value):
-    """All that a card says of an anomaly."""
+    """Everything that a card shows about an anomaly."""
 
     anomaly: Anomaly
     team: Team | None
-    """None when the account's team was removed."""
+    """None if the account's team was removed."""
     figures: AccountFigures | None = None
-    """None when there are no costs to show."""
+    """None if there are no costs to show."""
     grown_from: Decimal | None = None
-    """The excess of the last alert, when it has doubled since."""
+    """The excess at the last alert, if it has doubled since."""
     has_reopened: bool = False
-    """It was suppressed for a while, and is open again without anybody reopening it."""
+    """It was suppressed for a while, and has become open again automatically."""
     floor: AlertMinimum | None = None
-    """The account's own alert minimum, where the anomaly was said to be too small."""
+    """The account's own alert minimum, if the anomaly was resolved as too small."""
     offer: AlertMinimumOffer | None = None
-    """A higher one that would have suppressed it."""
+    """A higher alert minimum that would have suppressed it."""
     sample: bool = False
 
 
 class DigestContent(Value):
-    """Anomalies in one message: accounts that moved together, or more than an hour's cards."""
+    """Several anomalies in one message.
+
+    Either their accounts moved together, or there were too many for one hour's cards.
+    """
 
     lines: tuple[AnomalyLine, ...]
     together: bool = False
-    """They have a driver and an onset in common."""
+    """They share a driver and a first day."""
     sample: bool = False
 
 
 class RunContent(Value):
-    """A run that did not go out, or not in full."""
+    """A run of which some or all emails were not sent."""
 
     run: Run
     sent: int = 0
     waiting: int = 0
-    """Emails that are still to be sent."""
+    """Emails that still have to be sent."""
     failed: tuple[tuple[str, str], ...] = ()
     """(recipient, reason)"""
     sample: bool = False

@@ -1,4 +1,4 @@
-"""Amounts of money: how they are rounded and subtracted."""
+"""Rounding and subtracting amounts of money."""
 
 from decimal import ROUND_HALF_UP, Decimal
 
@@ -6,13 +6,13 @@ CENT = Decimal("0.01")
 
 
 def cents(amount: Decimal) -> Decimal:
-    """An amount rounded half up to two places; never a negative zero."""
+    """Round half up to two places; never returns a negative zero."""
     return amount.quantize(CENT, ROUND_HALF_UP) + 0
 
 
 def moved(current: Decimal, previous: Decimal) -> Decimal:
-    """The change between two amounts as people read them: both are rounded first.
+    """The change between two amounts, both rounded first.
 
-    Whoever subtracts the printed amounts gets the printed change, to the cent.
+    So readers who subtract the printed amounts get the printed change, to the cent.
     """
     return cents(current) - cents(previous)

@@ -1,4 +1,4 @@
-"""Anomalies, what people said of them, and the alerts that told of them."""
+"""Anomalies, their resolutions, and the alerts about them."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -14,25 +14,25 @@ AnomalyStatus = Literal[
 
 
 class Resolution(Value):
-    """What a person said of an anomaly."""
+    """A person's decision about an anomaly, or one that was adopted from an earlier anomaly."""
 
     by: str
-    """Name, for reading."""
+    """Name, for display only."""
     by_id: str
     at: datetime
     until: date | None = None
-    """Last day of a snooze; else the last day on which nothing is told of what is alike."""
+    """Last day of a snooze; otherwise the last day on which similar anomalies are suppressed."""
     reason: str = ""
     excess: Decimal = Decimal(0)
-    """The anomaly's excess at the answer; a snooze ends when it has doubled."""
+    """The anomaly's excess when it was resolved; a snooze ends when it has doubled."""
     floor: Decimal | None = None
-    """The account's floor that answered, below which nothing is told."""
+    """The account's alert minimum that resolved it automatically."""
     like: date | None = None
-    """First day of the earlier anomaly whose answer was taken over."""
+    """First day of the earlier anomaly whose resolution was adopted."""
 
 
 class Anomaly(Value):
-    """One event of one account; its id is fixed when it is first raised."""
+    """One event in one account; its ID is fixed when it is first raised."""
 
     id: str
     kind: Literal["threshold", "spike", "shift", "drift"]
@@ -44,77 +44,78 @@ class Anomaly(Value):
     end: date | None = None
     """Last day of an ended anomaly; None while open."""
     last: date | None = None
-    """Last day that belongs to it so far; None for a threshold, which is about a month."""
+    """Last day that belongs to it so far; None for a threshold, which covers a month."""
     excess: Decimal
-    """Money above what was expected, so far."""
+    """Cost above what was expected, so far."""
     usage: Decimal | None = None
-    """The account's usage in its days."""
+    """The account's usage cost during the event."""
     shares: tuple[tuple[str, Decimal], ...] = ()
     """Excess by service, largest first."""
     group: str = ""
-    """The same for accounts that moved together."""
+    """The same ID for all accounts that moved together."""
     currency: str = "USD"
     status: AnomalyStatus = "open"
     answer: Resolution | None = None
-    """The newest answer; None while nobody has answered."""
+    """The newest resolution; None while nobody has answered. Stored under this name."""
     raised_at: datetime
     updated_at: datetime
 
 
 class AlertMinimum(Value):
-    """Excess of an account's anomalies below which nothing is told of them."""
+    """The excess below which an account's anomalies raise no alerts."""
 
     account_id: str
     source: SourceName
     amount: Decimal
     by: str
-    """Name of who has set it, for reading."""
+    """Name of the person who set it, for display only."""
     at: datetime
     entry: str = ""
-    """The change in the audit trail."""
+    """ID of the change in the audit trail."""
 
 
 class AlertMinimumOffer(Value):
-    """A floor that would have kept an anomaly quiet, and others of the account with it."""
+    """An alert minimum that would have suppressed an anomaly, and others in its account."""
 
     current: Decimal
-    """What holds now."""
+    """The minimum that applies now."""
     amount: Decimal
     hidden: int
-    """How many of the account's last alerts it would have kept quiet."""
+    """How many of the account's last alerts it would have suppressed."""
     alerts: int
-    """How many those were."""
+    """How many alerts the account had."""
 
 
 class Alert(Value):
-    """A card that tells a conversation of something, and is updated in place."""
+    """A card about one subject in one conversation; it is updated in place."""
 
     id: str
-    """Subject and conversation."""
+    """Made from the subject and the conversation."""
     subject: str
-    """The anomaly's id, or ``run:`` and the id of a run that did not go out."""
+    """The anomaly's ID, or ``run:`` and the ID of a run that is in trouble."""
     source: SourceName
     conversation_id: str
     state: Literal["pending", "posting", "posted", "failed", "unknown"] = "pending"
-    """``posting``: handed to Teams, whose answer is not stored; ``unknown``: it never came, and
-    the card is not posted again."""
+    """``posting``: sent to Teams, no response stored yet; ``unknown``: no response came, and the
+    card is not posted again, as it may be there."""
     fence: int = 0
-    """Raised by each change, which names the one before: a stale worker changes nothing."""
+    """Fencing token: each change raises it on condition of the previous one, so that a stale worker
+    writes nothing."""
     activity_id: str | None = None
-    """The message, once it is posted."""
+    """ID of the message, once it is posted."""
     thread: str | None = None
-    """The conversation that the message is changed in: in a channel, the thread it began."""
+    """The conversation ID for updating the message: in a channel, the thread that it started."""
     shown: str = ""
-    """Fingerprint of what the card shows, so that it is updated only when that changes."""
+    """Hash of the card's content; the card is updated only when it changes."""
     excess_told: Decimal = Decimal(0)
-    """Excess that people were last told of by a message; twice as much is told again."""
+    """Excess at the last notification; people are notified again when it has doubled."""
     error: str | None = None
     created_at: datetime
     updated_at: datetime
 
     @property
     def message(self) -> "PostedMessage | None":
-        """The message, where there is one that can be changed."""
+        """The posted message; None if there is no message to update."""
         if not self.activity_id:
             return None
         return PostedMessage(self.activity_id, self.thread or self.conversation_id)
@@ -122,8 +123,8 @@ class Alert(Value):
 
 @dataclass(frozen=True, slots=True)
 class PostedMessage:
-    """A message of ours in Teams: what is needed to change it, or to answer below it."""
+    """A message of the bot in Teams, with what is needed to update it or to reply to it."""
 
     activity_id: str
     conversation_id: str
-    """With the thread it stands in."""
+    """Includes the message's thread."""

@@ -1,4 +1,4 @@
-"""Keys of the REST API."""
+"""REST API keys and their scopes."""
 
 from datetime import datetime
 from typing import Literal
@@ -12,7 +12,7 @@ SCOPES: tuple[Scope, ...] = ("read", "write")
 
 
 class ApiKey(Value):
-    """A key of the REST API; the key itself is not kept, only its hash."""
+    """A REST API key; only the hash of its secret is stored."""
 
     id: str
     name: str
@@ -23,10 +23,10 @@ class ApiKey(Value):
     expires_at: datetime | None = None
     revoked_at: datetime | None = None
     last_used_at: datetime | None = None
-    """To the minute."""
+    """Accurate to the minute, as not every request is a write."""
 
     def trouble(self, now: datetime) -> str | None:
-        """Why it opens nothing any more; None while it does."""
+        """Why the key is not valid (a sentence); None while it is."""
         if self.revoked_at is not None:
             return "The API key was revoked."
         if self.expires_at is not None and self.expires_at <= now:

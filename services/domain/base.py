@@ -1,9 +1,9 @@
-"""What every value has in common."""
+"""The base class of all domain values."""
 
 from pydantic import BaseModel, ConfigDict
 
 
 class Value(BaseModel):
-    """A frozen value; equal when its fields are."""
+    """An immutable value, compared by its fields; unknown fields are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

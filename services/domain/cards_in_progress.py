@@ -1,4 +1,4 @@
-"""Cards that change after their turn."""
+"""Cards that are still being updated after their turn."""
 
 from datetime import datetime
 
@@ -6,21 +6,21 @@ from services.domain.base import Value
 
 
 class CardInProgress(Value):
-    """A card that changes after its turn; it is finished even after a restart."""
+    """A card that is updated after its turn; another worker finishes it after a restart."""
 
     id: str
-    """Conversation and message."""
+    """Made from the conversation and the message."""
     conversation_id: str
-    """With the thread that the card is in."""
+    """Includes the card's thread."""
     service_url: str
     activity_id: str
     run_id: str | None = None
-    """The run whose progress it shows; None for an answer that was being worked on."""
+    """The run whose progress it shows; None for a reply that was still being prepared."""
     last: dict[str, object] | None = None
-    """Its final content, when Teams could not be reached to show it."""
+    """Its final content, if Teams could not be reached to show it."""
     asked_by: str = ""
     owner: str = ""
-    """The worker that keeps it current."""
+    """The worker that updates it."""
     created_at: datetime
     touched_at: datetime | None = None
     """When its owner was last known to be alive."""

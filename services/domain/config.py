@@ -1,4 +1,4 @@
-"""Settings that admins change while the agent runs."""
+"""The settings that are stored in the database."""
 
 from datetime import datetime
 from typing import Literal
@@ -25,7 +25,8 @@ class StoredConfig(Value):
     smtp_password_encrypted: str | None = None
     sender_email: str | None = None
     schedule_since: datetime | None = None
-    """First start or last schedule change: no slot before it is run by the clock."""
+    """First start or last schedule change: the scheduler runs no slot before it."""
     owed: tuple[tuple[str, datetime], ...] = ()
-    """(period, slot) of schedules before, so shortly before a change that they may not be begun."""
+    """(period, slot) of former schedules that came due so shortly before a schedule change that the
+    scheduler may not have started them yet."""
     version: int = 0

@@ -7,20 +7,20 @@ from services.domain.base import Value
 
 
 class Conversation(Value):
-    """A Teams conversation that the app is in; where messages can be posted without being asked."""
+    """A Teams conversation that the app is installed in and can post to proactively."""
 
     id: str
-    """Without the part of a thread."""
+    """Without the thread part (``;messageid=…``)."""
     kind: Literal["personal", "group", "channel"]
     service_url: str
     tenant_id: str
     bot_id: str
     title: str = ""
     with_id: str = ""
-    """Of a personal chat: the object id of the person in it."""
+    """In a personal chat: the person's Entra object ID."""
     state: Literal["active", "uninstalled", "blocked"] = "active"
     welcomed: bool = False
     alerts_since: datetime | None = None
-    """Since when alerts go here; None: they do not."""
+    """When alerts were turned on here; None if they are off."""
     alerts_by: str = ""
     updated_at: datetime

@@ -1,4 +1,4 @@
-"""Costs of the past, week by week or row by row."""
+"""Past costs by day and week, and as rows for REST and CSV."""
 
 from datetime import date
 from decimal import Decimal
@@ -9,17 +9,17 @@ from services.domain.teams import Team
 
 
 class WeekCost(Value):
-    """Net cost of a week of a history; the last may be shorter."""
+    """Net cost of one week in a history; the last week may be shorter."""
 
     first: date
     last: date
     amount: Decimal
     change_percent: Decimal | None = None
-    """Against the week before; None for the first, and from nothing."""
+    """Compared with the week before; None for the first week, and after a week without cost."""
 
 
 class CostHistory(Value):
-    """Daily net costs of a team's account."""
+    """Daily and weekly net costs of a team's account."""
 
     team: Team
     span: SpanDays
@@ -27,21 +27,21 @@ class CostHistory(Value):
     data_through: date
     days: tuple[DayAmount, ...]
     services: tuple[tuple[str, tuple[DayAmount, ...]], ...] = ()
-    """The largest services, at most two, with their days."""
+    """Daily costs of the largest services, at most two."""
     weeks: tuple[WeekCost, ...] = ()
     total: Decimal
     sample: bool = False
 
 
 class CostRow(Value):
-    """Costs of one team's account on one day."""
+    """One team's costs on one day."""
 
     team_id: str
     aws_account_id: str
     day: date
     currency: str
     total: Decimal
-    """Net, all charge categories; ``usage``: that category alone."""
+    """Net cost over all charge categories; ``usage`` has only that category."""
     usage: Decimal
     services: tuple[tuple[str, Decimal], ...]
     """(name, net cost), by name; they add up to the total."""

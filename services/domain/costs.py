@@ -12,18 +12,18 @@ from services.domain.base import Value
 from services.domain.days import DaySpan
 
 SourceName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
-"""What a cost source is stored under. Costs, anomalies, runs, reports and deliveries carry it."""
+"""The name that a cost source's data is stored under: costs, anomalies, runs, reports, deliveries."""
 
 SAMPLE: SourceName = "sample"
-"""The source whose costs belong to nobody. Stored documents hold a source's name and nothing else
-of it, so the name alone has to say whether they are sample data."""
+"""The source of sample costs. Stored documents contain only the source's name, so the name alone
+must tell whether they are sample data."""
 
 UNATTRIBUTED = "unattributed"
-"""Account id under which costs without an account tag are kept."""
+"""The account ID that costs without an account tag are stored under."""
 
 
 class Category(StrEnum):
-    """Charge category of a cost."""
+    """Charge category of a cost (FOCUS calls it ChargeCategory)."""
 
     USAGE = "usage"
     CREDIT = "credit"
@@ -55,14 +55,14 @@ class CostTable:
     series: list[CostSeries]
     account_names: dict[str, str] = field(default_factory=dict)
     unknown_categories: frozenset[str] = frozenset()
-    """Charge categories that were not known and counted as usage."""
+    """Unknown charge categories; their costs are counted as usage."""
     currency_stated: bool = True
-    """False when the source named no currency and USD was assumed."""
+    """False if the source named no currency, so that USD was assumed."""
 
 
 @dataclass(frozen=True, slots=True)
 class CostChange:
-    """From an instant on, another amount is known of a day; NaN: none any more."""
+    """A revision: from ``at`` on, a day has this amount. NaN: the day has no amount any more."""
 
     account_id: str
     service: str
@@ -74,45 +74,45 @@ class CostChange:
 
 @dataclass(frozen=True, slots=True)
 class UsageHistory:
-    """Usage of an account by service over a span, as it was first seen; NaN: no data."""
+    """An account's usage by service over a span, as first seen; NaN means no data."""
 
     account_id: str
     span: DaySpan
     usage: dict[str, "array[float]"]
     changes: list[CostChange]
-    """All changes of the months that the span touches, oldest first; also of days before it."""
+    """All revisions in the months that the span touches, oldest first, including days before it."""
 
 
 class SourceDescription(Value):
-    """What a cost source declares about itself, so that nobody has to know which one it is."""
+    """What a cost source declares about itself, so that no other code depends on which one it is."""
 
     name: SourceName
     title: str = Field(min_length=1)
-    """Its name as it reads in the middle of a sentence."""
+    """Its name as written in the middle of a sentence."""
     missing_costs_help: str
-    """Sentences that say what to check when no costs come."""
+    """What to check when no costs arrive, in full sentences."""
     complete_after_hours: int = Field(ge=0)
-    """How long after its end a UTC day's costs are complete, unless a setting says otherwise."""
+    """Hours after the end of a UTC day at which its costs are complete; a setting can override it."""
     history_months: PositiveInt | None = None
-    """Months, with the current one, that are worth asking for; None where there is no limit.
+    """How many months, including the current one, can be requested; None if there is no limit.
 
-    Where data ends earlier than that, the source raises CostHistoryEndsError."""
+    If the data starts later than that, the source raises CostHistoryEndsError."""
     max_accounts_per_query: PositiveInt
     has_account_names: bool
     metric_labels: dict[str, str] = Field(default_factory=dict)
-    """What FinOps people call the metrics: "net amortized", "unblended", "list price"."""
+    """The FinOps names of the metrics: "net amortized", "unblended", "list price"."""
 
     @property
     def is_sample(self) -> bool:
         return self.name == SAMPLE
 
     def metric_label(self, metric: str) -> str:
-        """The word for a metric; the metric itself where the source has none."""
+        """The metric's FinOps name; the metric itself if the source has no name for it."""
         return self.metric_labels.get(metric, metric)
 
 
 class SourceState(Value):
-    """What is known of a cost source between runs."""
+    """What is stored about a cost source between runs."""
 
     source: SourceName
     metric: str | None = None
@@ -125,4 +125,4 @@ class SourceState(Value):
     refreshed_at: datetime | None = None
     unknown_categories: tuple[str, ...] = ()
     oldest_month: str | None = None
-    """Month ("2025-08") before which the source keeps no data; None while not known."""
+    """The first month ("2025-08") that the source has data for; None if unknown."""

@@ -1,4 +1,4 @@
-"""Days, months and windows, all UTC."""
+"""Spans of days, months and comparison windows, all in UTC."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from datetime import date, timedelta
 
 @dataclass(frozen=True, slots=True, order=True)
 class DaySpan:
-    """A stretch of UTC days, both ends included."""
+    """A range of UTC days, including both ends."""
 
     first: date
     last: date
@@ -26,17 +26,17 @@ class DaySpan:
         return isinstance(day, date) and self.first <= day <= self.last
 
     def index(self, day: date) -> int:
-        """Position of a day in the span; ValueError when it is outside."""
+        """The zero-based position of a day. Raises ValueError if the day is outside the span."""
         if day not in self:
             raise ValueError(f"{day} is not within {self.first} to {self.last}")
         return (day - self.first).days
 
     def months(self) -> list["Month"]:
         """The calendar months that the span touches, in order."""
-        found = [Month.of(self.first)]
-        while found[-1].span.last < self.last:
-            found.append(found[-1].next)
-        return found
+        months = [Month.of(self.first)]
+        while months[-1].span.last < self.last:
+            months.append(months[-1].next)
+        return months
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -60,7 +60,6 @@ class Month:
 
     @property
     def span(self) -> DaySpan:
-        """All days of the month."""
         first = date(self.year, self.number, 1)
         return DaySpan(first, (first + timedelta(days=31)).replace(day=1) - timedelta(days=1))
 
@@ -70,7 +69,7 @@ class Month:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Two stretches of complete days that are compared."""
+    """Two spans of complete days that are compared with each other."""
 
     current: DaySpan
     previous: DaySpan

@@ -1,21 +1,21 @@
-"""What can go wrong, named by what happens next.
+"""The errors that use cases and adapters raise.
 
-Every message is a sentence for the person who reads it and says what to do. ``permanent``
-tells whether trying again without a change can help. Doors turn these into words in one
-place each: the command line into one line, REST into problem+json.
+Every message is written for the person who reads it: what happened, what it means, what to do.
+``permanent`` is False if the same call can succeed later. Each interface formats them in one
+place: the command line as one line, REST as problem+json (RFC 9457).
 """
 
 from typing import Literal
 
 
 class AgentError(Exception):
-    """Base of all errors with a sentence for people."""
+    """Base class of all errors whose message may be shown to users."""
 
     permanent = True
 
 
 class InvalidError(AgentError):
-    """The input is wrong; ``errors`` names each field: ``[(field, reason), ...]``."""
+    """The input is invalid; ``errors`` has a (field, reason) pair for each problem."""
 
     def __init__(self, message: str, errors: list[tuple[str, str]] | None = None) -> None:
         super().__init__(message)
@@ -23,23 +23,23 @@ class InvalidError(AgentError):
 
 
 class NotFoundError(AgentError):
-    """There is no such team, run or report."""
+    """The team, run, report or other object does not exist."""
 
 
 class ConflictError(AgentError):
-    """The input clashes with what is stored, such as a second team on an account."""
+    """The request conflicts with stored data, such as a second team with the same account."""
 
 
 class NotAllowedError(AgentError):
-    """Whoever asks may not do this."""
+    """The caller is not allowed to do this."""
 
 
 class SettingsError(AgentError):
-    """A setting is missing or wrong; names the setting and the cure."""
+    """A setting is missing or wrong; the message names the setting and the fix."""
 
 
 class CostSourceError(AgentError):
-    """The cost source refused or gave no usable answer."""
+    """The cost source refused the request or sent an unusable response."""
 
     def __init__(self, message: str, *, permanent: bool) -> None:
         super().__init__(message)
@@ -47,38 +47,38 @@ class CostSourceError(AgentError):
 
 
 class AnswerTooLargeError(CostSourceError):
-    """The answer was refused as too large, or was cut off; ask for fewer accounts."""
+    """The response was too large or was truncated; request fewer accounts at a time."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, permanent=False)
 
 
 class CostHistoryEndsError(CostSourceError):
-    """The source keeps no costs that are this old, and never will."""
+    """The source does not have costs that are this old, and never will."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, permanent=True)
 
 
 class IncompleteCostsError(CostSourceError):
-    """The groups of an answer do not add up to the ungrouped total: no report is made."""
+    """The groups of a response do not add up to the ungrouped total, so no report is created."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, permanent=False)
 
 
 class StoreUnavailableError(AgentError):
-    """MongoDB does not answer; what was asked can be tried again."""
+    """MongoDB does not respond; the operation can be retried."""
 
     permanent = False
 
 
 class LostLeaseError(AgentError):
-    """Another worker has taken over; this one must stop and write nothing more."""
+    """Another worker has taken over; this one must stop and must not write anything more."""
 
 
 class ConversationGoneError(AgentError):
-    """Teams takes no message for this conversation any more; ``state`` says why."""
+    """Teams no longer accepts messages for this conversation; ``state`` says why."""
 
     def __init__(self, message: str, state: Literal["uninstalled", "blocked"]) -> None:
         super().__init__(message)
@@ -86,17 +86,17 @@ class ConversationGoneError(AgentError):
 
 
 class MessageRefusedError(AgentError):
-    """Teams will never take this message, whoever sends it; others may go well."""
+    """Teams will never accept this message; other messages may succeed."""
 
 
 class MessageFateUnknownError(AgentError):
-    """Teams did not say whether it took a message; it must not be sent again."""
+    """Teams did not confirm whether it accepted a message; it must not be sent again."""
 
 
 class BotSignInError(AgentError):
-    """The bot cannot get a token for Teams; names the setting to check.
+    """The bot cannot get a token for Teams; the message names the setting to check.
 
-    ``code``: the HTTP status, None when there was no answer.
+    ``code`` is the HTTP status, or None if there was no response.
     """
 
     def __init__(self, message: str, *, permanent: bool, code: int | None = None) -> None:
@@ -106,7 +106,7 @@ class BotSignInError(AgentError):
 
 
 class MailError(AgentError):
-    """The mail server refused or did not answer before the message body was handed over."""
+    """The mail server refused or did not respond, before it had the message body."""
 
     def __init__(self, message: str, *, permanent: bool, code: int | None = None) -> None:
         super().__init__(message)
@@ -115,10 +115,13 @@ class MailError(AgentError):
 
 
 class MailConnectError(MailError):
-    """The mail server cannot be reached or does not let us in; concerns every recipient."""
+    """The mail server cannot be reached or refused to sign in; this affects every recipient."""
 
 
 class MailFateUnknownError(AgentError):
-    """The connection ended after the body was handed over and before the server's answer."""
+    """The connection ended after the body was sent and before the server replied.
+
+    The server may have accepted the message (RFC 5321, 4.2.5 and RFC 1047 describe this gap).
+    """
 
     permanent = False

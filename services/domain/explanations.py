@@ -1,4 +1,4 @@
-"""Why a cost changed: the parts of a change, and what many accounts have in common."""
+"""Why a cost changed: its parts, and the changes that many accounts share."""
 
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
@@ -7,17 +7,17 @@ from typing import Literal
 from services.domain.costs import Category
 
 MASKED_SHARE = Decimal("0.3")
-"""Ups and downs that cancel this share of all movement hide something."""
+"""Increases and decreases that cancel out this share of all movement are worth mentioning."""
 
 ChangeKind = Literal["new", "gone", "grown", "shrunk", "same"]
 
 
 @dataclass(frozen=True, slots=True)
 class ChangeLine:
-    """One part of a change: a service's usage, or all charges of another category."""
+    """One part of a change: usage of one service, or all charges of another category."""
 
     name: str
-    """The service, or the category's name."""
+    """The service, or the name of the category."""
     category: Category
     previous: Decimal
     current: Decimal
@@ -28,7 +28,7 @@ class ChangeLine:
 
     @property
     def kind(self) -> ChangeKind:
-        """How it changed; new and gone are from and to nothing."""
+        """The direction; ``new`` starts at zero, ``gone`` ends at zero."""
         if self.change == 0:
             return "same"
         if self.previous == 0:
@@ -39,21 +39,21 @@ class ChangeLine:
 
     @property
     def one_off(self) -> bool:
-        """Whether it is no usage: a fee, tax, credit or refund."""
+        """Whether this is a fee, tax, credit or refund, not usage."""
         return self.category is not Category.USAGE
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """A change of net cost from one part of a window to the other, taken apart.
+    """A change of net cost between the two spans of a window, line by line.
 
-    ``previous`` + the changes of all lines = ``current``, exactly.
+    ``previous`` plus the changes of all lines is exactly ``current``.
     """
 
     previous: Decimal
     current: Decimal
     lines: tuple[ChangeLine, ...]
-    """All of them, largest absolute change first."""
+    """All lines, largest absolute change first."""
 
     @property
     def change(self) -> Decimal:
@@ -61,53 +61,54 @@ class Explanation:
 
     @property
     def one_off_change(self) -> Decimal:
-        """Of fees, tax, credits and refunds."""
+        """The change of fees, tax, credits and refunds."""
         return sum((line.change for line in self.lines if line.one_off), Decimal(0))
 
     @property
     def up(self) -> Decimal:
-        """Everything that grew."""
+        """The sum of all increases."""
         return sum((line.change for line in self.lines if line.change > 0), Decimal(0))
 
     @property
     def down(self) -> Decimal:
-        """Everything that shrank, as a positive amount."""
+        """The sum of all decreases, as a positive amount."""
         return -sum((line.change for line in self.lines if line.change < 0), Decimal(0))
 
     @property
     def hidden(self) -> Decimal:
-        """Money by which ups and downs cancel, when that is much of all movement; else zero."""
-        least = min(self.up, self.down)
-        return least if least >= MASKED_SHARE * (self.up + self.down) else Decimal(0)
+        """The amount by which increases and decreases cancel out; zero if that is little."""
+        cancelled = min(self.up, self.down)
+        is_large = cancelled >= MASKED_SHARE * (self.up + self.down)
+        return cancelled if is_large else Decimal(0)
 
-    def top(self, most: int) -> tuple[tuple[ChangeLine, Decimal], ...]:
-        """The largest lines, each with the running total after it."""
-        running, found = self.previous, []
-        for line in self.lines[:most]:
-            running += line.change
-            found.append((line, running))
-        return tuple(found)
+    def top(self, max_lines: int) -> tuple[tuple[ChangeLine, Decimal], ...]:
+        """Return the largest lines, each with the running total after it."""
+        total, lines = self.previous, []
+        for line in self.lines[:max_lines]:
+            total += line.change
+            lines.append((line, total))
+        return tuple(lines)
 
-    def others(self, most: int) -> tuple[int, Decimal]:
-        """How many lines ``top`` leaves out, and their change together."""
-        rest = self.lines[most:]
+    def others(self, max_lines: int) -> tuple[int, Decimal]:
+        """Count the lines that ``top`` leaves out, and sum up their changes."""
+        rest = self.lines[max_lines:]
         return len(rest), sum((line.change for line in rest), Decimal(0))
 
     def explains(self, lines: int = 1) -> int | None:
-        """Percent of the movement in the direction of the change that its largest lines make up.
+        """The share of the largest lines in the movement in the direction of the change.
 
-        Rounded half up; 100 means all of it. None when nothing changed.
+        A percentage, rounded half up; 100 means all of it. None if nothing changed.
         """
         if self.change == 0:
             return None
         up = self.change > 0
-        moved_so = self.up if up else self.down
+        movement = self.up if up else self.down
         largest = [abs(line.change) for line in self.lines if (line.change > 0) == up]
-        return whole_percent(sum(largest[:lines], Decimal(0)), moved_so)
+        return whole_percent(sum(largest[:lines], Decimal(0)), movement)
 
 
 def whole_percent(part: Decimal, whole: Decimal) -> int:
-    """A share in percent, rounded half up; 100 only for all of it. Zero of nothing."""
+    """A share in percent, rounded half up; 100 only for all of it, 0 if there is nothing."""
     if whole <= 0:
         return 0
     share = int((part / whole * 100).to_integral_value(ROUND_HALF_UP))
@@ -116,12 +117,15 @@ def whole_percent(part: Decimal, whole: Decimal) -> int:
 
 @dataclass(frozen=True, slots=True)
 class SharedMove:
-    """A service whose usage moved the same way in many accounts: a price, not a team."""
+    """A service whose usage moved the same way in many accounts.
+
+    That points to a price change, not to what one team did.
+    """
 
     service: str
     up: bool
     accounts: int
-    """So many accounts moved like this, ``using``: of those that use the service."""
+    """How many accounts moved this way; ``using`` is how many use the service."""
     using: int
     change: Decimal
-    """Of the accounts that moved, together."""
+    """The total change of the accounts that moved."""

@@ -1,4 +1,4 @@
-"""Figures: what the analysis says of one account or of all."""
+"""The figures that the analysis calculates for one account, or for all together."""
 
 from datetime import date
 from decimal import Decimal
@@ -12,7 +12,7 @@ SILENT_DAYS = 7
 
 
 class ServiceChange(Value):
-    """Net cost of one service in both parts of a window."""
+    """Net cost of one service in both spans of a window."""
 
     name: str
     current: Decimal
@@ -24,7 +24,7 @@ class ServiceChange(Value):
 
 
 class CategoryAmounts(Value):
-    """Cost of one charge category in both parts of a window."""
+    """Cost of one charge category in both spans of a window."""
 
     category: Category
     current: Decimal
@@ -32,14 +32,14 @@ class CategoryAmounts(Value):
 
 
 class DayAmount(Value):
-    """Net cost of one day; None when there is no data."""
+    """Net cost of one day; None if there is no data."""
 
     day: date
     amount: Decimal | None
 
 
 class WeekFigures(Value):
-    """The last 7 complete days against the 7 before."""
+    """The last 7 complete days compared with the 7 days before them."""
 
     current: Decimal
     previous: Decimal
@@ -49,14 +49,14 @@ class WeekFigures(Value):
 
 
 class SpanDays(Value):
-    """A stretch of days as it is stored and sent."""
+    """A ``DaySpan`` as stored and as sent over REST."""
 
     first: date
     last: date
 
 
 class WindowDays(Value):
-    """A window as it is stored and sent."""
+    """A ``Window`` as stored and as sent over REST."""
 
     current: SpanDays
     previous: SpanDays
@@ -64,19 +64,19 @@ class WindowDays(Value):
 
 
 class Breach(Value):
-    """Usage grew past the threshold: both in percent and in money."""
+    """Usage grew past the threshold in percent and past the minimum increase in money."""
 
     service: str
     """The service with the largest usage increase."""
     excess: Decimal
-    """Usage current − previous, of the amounts as they are printed."""
+    """Current minus previous usage, calculated from the rounded amounts."""
     usage_percent: Decimal | None
-    """None: there was no usage before."""
+    """None if there was no usage before."""
     threshold: float
 
 
 class AccountFigures(Value):
-    """All figures of one account; totals are net, thresholds judge usage."""
+    """All figures of one account; totals are net, thresholds apply to usage."""
 
     window: WindowDays
     data_through: date
@@ -84,27 +84,30 @@ class AccountFigures(Value):
     current_total: Decimal
     previous_total: Decimal
     change_percent: Decimal | None
-    """Unrounded; None when there was nothing before ("new spend")."""
+    """Unrounded; None if there was no cost before ("new spend")."""
     usage_current: Decimal
     usage_previous: Decimal
     usage_percent: Decimal | None
     categories: tuple[CategoryAmounts, ...] = ()
     services: tuple[ServiceChange, ...] = ()
-    """All services, largest absolute change first; add up to the totals exactly."""
+    """All services, largest absolute change first; they add up to the totals exactly."""
     week: WeekFigures | None = None
     explanation: Explanation | None = None
     """The change of the net total line by line: usage by service, other charges by category."""
     forecast: Forecast | None = None
     forecast_record: TrackRecord | None = None
-    """How forecasts as of this day of the month came out before; None where it was not asked."""
+    """How accurate earlier forecasts as of this day were; None if it was not calculated."""
     threshold: float
     breach: Breach | None = None
     first_day: date | None = None
-    """First day with data in the loaded span; None when it has none."""
+    """First day with data in the loaded span; None if there is no data."""
     last_day: date | None = None
-    """Last day with data; None when there is none."""
+    """Last day with data; None if there is no data."""
 
     @property
     def silent(self) -> bool:
-        """No data in the last 7 complete days: the account is gone, or its feed is broken."""
+        """Whether there was no data in the last 7 complete days.
+
+        Either the account was closed, or its cost data no longer arrives.
+        """
         return self.last_day is None or (self.data_through - self.last_day).days >= SILENT_DAYS

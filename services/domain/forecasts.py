@@ -1,4 +1,4 @@
-"""Forecasts of a month's cost, and how earlier ones came out."""
+"""Forecasts of a month's cost, and the accuracy of earlier ones."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -8,7 +8,7 @@ from services.domain.base import Value
 
 
 class Forecast(Value):
-    """Net cost expected at month end, with the ends of the 80 % range."""
+    """Expected net cost at month end, with the bounds of the 80% prediction interval."""
 
     month: str
     amount: Decimal
@@ -18,7 +18,7 @@ class Forecast(Value):
 
 @dataclass(frozen=True, slots=True)
 class MonthForecast:
-    """A closed month: what was forecast for its end, and its net cost."""
+    """The forecast for a month that has ended, and its actual net cost."""
 
     as_of: date
     forecast: Forecast
@@ -26,12 +26,12 @@ class MonthForecast:
 
     @property
     def inside(self) -> bool:
-        """Whether it came out within the 80 % range."""
+        """Whether the actual cost was within the 80% interval."""
         return self.forecast.low <= self.actual <= self.forecast.high
 
     @property
     def error_percent(self) -> Decimal | None:
-        """How far the forecast was off, in percent of what came; None when nothing came."""
+        """The error in percent of the actual cost; None if that was zero."""
         if self.actual == 0:
             return None
         return (self.forecast.amount - self.actual) / abs(self.actual) * 100
@@ -39,18 +39,18 @@ class MonthForecast:
 
 @dataclass(frozen=True, slots=True)
 class TrackRecord:
-    """The last closed months, newest first, each as of the same day of its month."""
+    """Forecasts of past months, newest first, each made on the same day of its month."""
 
     months: tuple[MonthForecast, ...]
 
     @property
     def inside(self) -> int:
-        """Months that came out within their range."""
+        """How many months were within their interval."""
         return sum(1 for month in self.months if month.inside)
 
     @property
     def typical_error_percent(self) -> Decimal | None:
-        """The median size of the error in percent: half of the months were closer."""
+        """The median absolute error in percent; None without any month that had costs."""
         errors = sorted(
             abs(month.error_percent) for month in self.months if month.error_percent is not None
         )

@@ -1,6 +1,6 @@
-"""Numbers, days and names as people read them, in emails, cards and on the command line.
+"""Formats numbers, days and names for people: in emails, in cards and on the command line.
 
-Minus is U+2212 and ranges have an en dash, except in ``plain_money``, which is for machines.
+The minus sign is U+2212 and ranges use an en dash, except in ``plain_money``, which is for machines.
 """
 
 import re
@@ -24,26 +24,26 @@ _RTL = "\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\
 RTL_RUN = re.compile(f"([{_RTL}](?:[^{_RTL}0-9A-Za-z<>&;\n]*[{_RTL}])*){LRM}?")
 """Words written from right to left, with what is between them."""
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-"""What spreadsheets take for a formula (OWASP, CSV injection), also in full width."""
+"""What spreadsheets treat as the start of a formula (OWASP, CSV injection), also in full width."""
 NEW_SPEND = "new spend"
 NO_CHANGE = "no change"
 UNDER_ONE_TENTH = "under 0.1%"
 
 
 def money(amount: Decimal, currency: str) -> str:
-    """With cents, as in tables and totals: ``$1,234.56``, ``−CHF 12.00``."""
+    """Format an amount with cents, as in tables and totals: ``$1,234.56``, ``−CHF 12.00``."""
     return _signed(cents(amount), currency, ",.2f")
 
 
 def round_money(amount: Decimal, currency: str) -> str:
-    """Without cents from 100 up, as in sentences and subjects: ``$2,263``."""
+    """Format an amount for sentences and subjects, without cents from 100 up: ``$2,263``."""
     if abs(amount) < MIN_WHOLE:
         return money(amount, currency)
     return _signed(amount.quantize(Decimal(1), ROUND_HALF_UP), currency, ",.0f")
 
 
 def change(amount: Decimal, currency: str) -> str:
-    """A difference: ``+$12.00``, ``−$12.00`` or "no change"."""
+    """Format a difference: ``+$12.00``, ``−$12.00`` or "no change"."""
     rounded = cents(amount)
     if rounded == 0:
         return NO_CHANGE
@@ -57,12 +57,12 @@ def _signed(amount: Decimal, currency: str, form: str) -> str:
 
 
 def plain_money(amount: Decimal) -> str:
-    """For JSON and CSV: two places, "-" for minus, no separators."""
+    """Format an amount for JSON and CSV: two places, an ASCII minus, no separators."""
     return f"{cents(amount):.2f}"
 
 
 def percent(value: Decimal | None) -> str:
-    """``+23.8%``; "new spend" for None, "under 0.1%" for a change that rounds to zero."""
+    """Format a change: ``+23.8%``; "new spend" for None, "under 0.1%" for a change that rounds to zero."""
     if value is None:
         return NEW_SPEND
     rounded = one_decimal(value)
@@ -72,21 +72,21 @@ def percent(value: Decimal | None) -> str:
 
 
 def bare_percent(value: Decimal) -> str:
-    """Without a sign, as in "up 23.8%"."""
+    """Format a percentage without its sign, as in "up 23.8%"."""
     if value and one_decimal(value) == 0:
         return UNDER_ONE_TENTH
     return f"{abs(one_decimal(value)):,.1f}%"
 
 
 def one_decimal(value: Decimal) -> Decimal:
-    """Rounded half up to one decimal; never a negative zero."""
+    """Round half up to one decimal; never returns a negative zero."""
     return value.quantize(Decimal("0.1"), ROUND_HALF_UP) + 0
 
 
 def percent_moved(current: Decimal, previous: Decimal) -> Decimal | None:
-    """The change between two amounts as they are printed, in percent of the first.
+    """The change between two rounded amounts, in percent of the previous one.
 
-    From the rounded amounts, so that readers get the same when they check. None from zero.
+    Rounded first, so that readers who check the numbers get the same. None if it starts at zero.
     """
     current, previous = cents(current), cents(previous)
     if previous == 0:
@@ -95,7 +95,7 @@ def percent_moved(current: Decimal, previous: Decimal) -> Decimal | None:
 
 
 def percent_of(current: Decimal, previous: Decimal) -> str:
-    """The same as text; empty where no percentage makes sense (from zero to less)."""
+    """Format that change; empty where a percentage makes no sense (from zero to a negative)."""
     change_percent = percent_moved(current, previous)
     if change_percent is None and moved(current, previous) <= 0:
         return "" if moved(current, previous) else percent(Decimal(0))
@@ -103,7 +103,7 @@ def percent_of(current: Decimal, previous: Decimal) -> str:
 
 
 def change_line(current: Decimal, previous: Decimal, currency: str) -> str:
-    """``▲ +$3,539.16 (+23.8%)``; "no change" when the printed amounts are equal."""
+    """Format a change: ``▲ +$3,539.16 (+23.8%)``; "no change" if the rounded amounts are equal."""
     difference = moved(current, previous)
     if difference == 0:
         return NO_CHANGE
@@ -113,55 +113,56 @@ def change_line(current: Decimal, previous: Decimal, currency: str) -> str:
 
 
 def threshold(value: float) -> str:
-    """A threshold: ``20%``, ``12.5%``, ``1,000%``."""
+    """Format a threshold: ``20%``, ``12.5%``, ``1,000%``."""
     return f"{plain_number(value)}%"
 
 
 def set_money(value: float, currency: str) -> str:
-    """An amount that somebody has set, stored as a float: ``$25.00``."""
+    """Format an amount from the settings, which store floats: ``$25.00``."""
+    # repr gives the digits that were typed; Decimal(0.1) would give those of the binary fraction.
     return money(Decimal(repr(value)), currency)
 
 
 def set_amount(amount: Decimal, currency: str) -> str:
-    """An amount that somebody has set, without cents if it has none: ``$60``, ``$1.20``."""
+    """Format an amount that somebody has set, without cents if it has none: ``$60``, ``$1.20``."""
     is_whole = amount == amount.to_integral_value()
     return _signed(amount, currency, ",.0f" if is_whole else ",.2f")
 
 
 def exact_number(value: float) -> str:
-    """All digits, for forms and files: ``20``, ``12.345678``."""
+    """Format a number with all its digits, for forms and files: ``20``, ``12.345678``."""
     return f"{Decimal(repr(value)).normalize():f}"
 
 
 def plain_number(value: float) -> str:
-    """A number that somebody has set, without trailing zeros: ``20``, ``12.5``, ``1,000``."""
+    """Format a number that somebody has set, without trailing zeros: ``20``, ``12.5``, ``1,000``."""
     return f"{value:,.6f}".rstrip("0").rstrip(".")
 
 
 def day(value: date) -> str:
-    """A day without its year: ``20 Nov``."""
+    """Format a day without its year: ``20 Nov``."""
     return f"{value.day} {value:%b}"
 
 
 def weekday(value: date) -> str:
-    """A day with its weekday: ``Tue 17 Nov``."""
+    """Format a day with its weekday: ``Tue 17 Nov``."""
     return f"{value:%a} {day(value)}"
 
 
 def clock_time(at: datetime) -> str:
-    """An instant: ``23 Nov 14:02 UTC``."""
+    """Format an instant: ``23 Nov 14:02 UTC``."""
     utc = at.astimezone(UTC)
     return f"{day(utc.date())} {utc:%H:%M} UTC"
 
 
 def exact_time(at: datetime) -> str:
-    """An instant to the second: ``23 Nov 14:02:07 UTC``."""
+    """Format an instant to the second: ``23 Nov 14:02:07 UTC``."""
     utc = at.astimezone(UTC)
     return f"{day(utc.date())} {utc:%H:%M:%S} UTC"
 
 
 def day_range(first: date, last: date, *, year: bool = False) -> str:
-    """``1–20 Nov``, ``28 Oct–3 Nov``, and with ``year`` ``1–20 Nov 2026``."""
+    """Format a span of days: ``1–20 Nov``, ``28 Oct–3 Nov``; with ``year`` ``1–20 Nov 2026``."""
     if first == last:
         text = day(first)
     elif (first.year, first.month) == (last.year, last.month):
@@ -174,20 +175,20 @@ def day_range(first: date, last: date, *, year: bool = False) -> str:
     return f"{text} {last.year}" if year else text
 
 
-def plural(number: int, one: str, many: str | None = None) -> str:
-    """``1 email``, ``2 emails``."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
+def plural(number: int, noun: str, plural_noun: str | None = None) -> str:
+    """Format a count: ``1 email``, ``2 emails``."""
+    return f"{number:,} {noun if number == 1 else plural_noun or noun + 's'}"
 
 
 def listed(names: Sequence[str]) -> str:
-    """``a``, ``a and b``, ``a, b and c``."""
+    """Join names: ``a``, ``a and b``, ``a, b and c``."""
     if len(names) <= 1:
         return "".join(names)
     return f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def sparkline(amounts: Sequence[Decimal | None]) -> str:
-    """Bars of text for the plain text of emails; a dot where there is no data."""
+    """Draw amounts as bars of text, for plain-text emails; a dot means no data."""
     top = max([*(amount for amount in amounts if amount is not None), Decimal(0)])
     bars = []
     for amount in amounts:
@@ -202,7 +203,7 @@ def sparkline(amounts: Sequence[Decimal | None]) -> str:
 
 
 def neutral(text: str, max_length: int = 200) -> str:
-    """Text from outside as one visible line: nothing invisible, no bidi override, cut off."""
+    """Make untrusted text one visible line, without invisible and bidi characters, truncated."""
     visible = text if text.isprintable() else "".join(map(_visible, text))
     line = " ".join(visible.split())
     return line if len(line) <= max_length else f"{line[: max_length - 1].rstrip()}…"
@@ -225,15 +226,15 @@ def _visible(c: str) -> str:
 
 
 def safe_cell(text: str) -> str:
-    """Text from outside as a CSV cell that no spreadsheet takes for a formula.
+    """Make untrusted text a CSV cell that no spreadsheet treats as a formula.
 
     Text that looks as if it were quoted already is quoted once more, so that ``from_safe_cell``
-    returns every text as it was.
+    restores every text exactly.
     """
     return f"'{text}" if text.lstrip("'").startswith(FORMULA_STARTS) else text
 
 
 def from_safe_cell(cell: str) -> str:
-    """The text of such a cell."""
+    """Restore the text of a cell that ``safe_cell`` made."""
     quoted = cell.startswith("'") and cell.lstrip("'").startswith(FORMULA_STARTS)
     return cell[1:] if quoted else cell

@@ -1,12 +1,12 @@
-"""What a person is known by."""
+"""Everything that identifies a person in stored data."""
 
 from services.domain.base import Value
 
 
 class Identity(Value):
-    """All that a person is known by."""
+    """The addresses, IDs and names of one person."""
 
     addresses: tuple[str, ...] = ()
     ids: tuple[str, ...] = ()
-    """Entra object ids, and ids of chats of the person's own."""
+    """Entra object IDs, and the IDs of the person's personal chats."""
     names: tuple[str, ...] = ()

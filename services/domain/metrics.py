@@ -1,4 +1,4 @@
-"""What those see who watch the agent from outside."""
+"""The state of the agent for monitoring."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -8,10 +8,10 @@ from services.domain.runs import RunKind
 
 @dataclass(frozen=True, slots=True)
 class MetricsSnapshot:
-    """Numbers of the active source; without teams and data while MongoDB does not answer."""
+    """Gauges for the active cost source; without teams and data while MongoDB is unavailable."""
 
-    ill: tuple[str, ...] = ()
-    """Names of the parts that are ill."""
+    failing: tuple[str, ...] = ()
+    """Names of the failing components."""
     last_success: dict[RunKind, datetime] = field(default_factory=dict)
     data_through: datetime | None = None
     """The end of the last complete day."""
@@ -19,4 +19,4 @@ class MetricsSnapshot:
     open_anomalies: dict[str, int] = field(default_factory=dict)
     """By kind."""
     weekly_deliveries: dict[str, int] = field(default_factory=dict)
-    """Of the newest weekly run, by state."""
+    """Number of deliveries of the newest weekly run, by state."""

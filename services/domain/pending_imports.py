@@ -6,7 +6,7 @@ from services.domain.base import Value
 
 
 class PendingImport(Value):
-    """Teams that were checked and wait for Confirm."""
+    """A validated team import that waits for the Confirm button."""
 
     id: str
     text: str

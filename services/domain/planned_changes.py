@@ -1,4 +1,4 @@
-"""Usage changes that somebody announced."""
+"""Usage changes that somebody announced in advance."""
 
 from datetime import date, datetime
 from decimal import Decimal
@@ -7,12 +7,12 @@ from services.domain.base import Value
 
 
 class PlannedChange(Value):
-    """A change of usage that somebody announced: no alert for it, reported against the plan."""
+    """An announced usage change: it raises no alert, and reports compare usage with it."""
 
     id: str
     account_id: str
     percent: Decimal
-    """Usage above the month before, in percent."""
+    """Growth over the previous month's usage, in percent."""
     first: date
     last: date
     reason: str = ""

@@ -1,4 +1,4 @@
-"""Reports to teams and admins, as figures and as rendered."""
+"""Reports to teams and admins: their content, and the rendered emails."""
 
 from datetime import date, datetime
 from decimal import Decimal
@@ -13,7 +13,7 @@ from services.domain.teams import Team
 
 
 class Restatement(Value):
-    """A closed report whose total has moved since it was sent."""
+    """A report of a closed period whose total has changed since it was sent."""
 
     label: str
     reported_on: date
@@ -23,22 +23,22 @@ class Restatement(Value):
 
 
 class TeamReport(Value):
-    """What a team's mail says."""
+    """The content of a team's email."""
 
     team: Team
     figures: AccountFigures
     anomalies: tuple[Anomaly, ...] = ()
     """Open ones, largest excess first."""
     ended: tuple[Anomaly, ...] = ()
-    """Those of the last week that were over when they were raised, largest excess first."""
+    """Those of the last week that had already ended when raised, largest excess first."""
     restatement: Restatement | None = None
     planned_change: PlannedChange | None = None
-    """A change that was announced for days of the window."""
+    """An announced usage change that overlaps the window."""
     expected_through: date
-    """Last day that should be complete; later than figures.data_through when data is late."""
+    """Last day that should be complete; later than ``figures.data_through`` if data is late."""
     sample: bool = False
     source_title: str
-    """What the cost source is called in a sentence."""
+    """The cost source's name as written in the middle of a sentence."""
     period: str
     made_at: datetime
 
@@ -56,7 +56,7 @@ class TeamLine(Value):
 
 
 class UnmappedAccount(Value):
-    """An account with costs and no team."""
+    """An account that has costs but no team."""
 
     aws_account_id: str
     account_name: str | None = None
@@ -74,16 +74,16 @@ class SilentTeam(Value):
 
 
 class AnomalyLine(Value):
-    """An open anomaly with the name of its team."""
+    """An anomaly and the name of its team."""
 
     team_name: str
     anomaly: Anomaly
     above_threshold: bool = False
-    """A detected event that stands for a crossed threshold, which has no line of its own."""
+    """The account is also above its threshold, which gets no line of its own."""
 
 
 class DeliveryRecap(Value):
-    """How the mails of an earlier period went."""
+    """How the delivery of an earlier period's emails went."""
 
     period: str
     sent: int
@@ -93,13 +93,13 @@ class DeliveryRecap(Value):
 
 
 class AlertRecord(Value):
-    """What became of the anomalies that were raised in the last days."""
+    """What happened to the anomalies that were raised in the last days."""
 
     days: int
     statuses: tuple[tuple[AnomalyStatus, int], ...] = ()
-    """How many there are of each status, only those that occur."""
+    """The number of anomalies in each status that occurs."""
     median_days: Decimal | None = None
-    """From the first day of a detected event to its alert; None without any."""
+    """Median days from the first day of a detected event to its alert; None without alerts."""
 
     @property
     def total(self) -> int:
@@ -107,7 +107,7 @@ class AlertRecord(Value):
 
 
 class AdminReport(Value):
-    """What the admins' mail says."""
+    """The content of the admins' email."""
 
     window: WindowDays
     data_through: date
@@ -120,7 +120,7 @@ class AdminReport(Value):
     usage_current: Decimal
     usage_previous: Decimal
     threshold: float
-    """Percent by which all accounts together may move without a word."""
+    """The threshold for all accounts together, in percent."""
     categories: tuple[CategoryAmounts, ...] = ()
     services: tuple[ServiceChange, ...] = ()
     explanation: Explanation | None = None
@@ -128,9 +128,9 @@ class AdminReport(Value):
     shared_moves: tuple[SharedMove, ...] = ()
     """Services that moved the same way in many accounts, largest first."""
     forecast: Forecast | None = None
-    """Of all accounts together."""
+    """The forecast for all accounts together."""
     forecast_record: TrackRecord | None = None
-    """How such forecasts came out before."""
+    """How accurate earlier forecasts were."""
     alert_record: AlertRecord | None = None
     teams: tuple[TeamLine, ...]
     """All teams, largest absolute change first."""
@@ -138,17 +138,17 @@ class AdminReport(Value):
     silent: tuple[SilentTeam, ...] = ()
     anomalies: tuple[AnomalyLine, ...] = ()
     restated: tuple[tuple[str, Restatement], ...] = ()
-    """(team name, what its last report said and is not so any more), largest change first."""
+    """(team name, restatement of its last report), largest change first."""
     deliveries: DeliveryRecap | None = None
     notes: tuple[str, ...] = ()
-    """Sentences for the admins, such as unknown charge categories."""
+    """Full sentences for the admins, for example about unknown charge categories."""
     sample: bool = False
     period: str
     made_at: datetime
 
 
 class Attachment(Value):
-    """A file beside the mail."""
+    """A file attached to an email."""
 
     name: str
     content_type: str
@@ -156,7 +156,7 @@ class Attachment(Value):
 
 
 class RenderedReport(Value):
-    """A report as people read it."""
+    """A report as an email: subject, body and attachments."""
 
     subject: str
     preheader: str

@@ -1,4 +1,4 @@
-"""Who may use the app, and as what."""
+"""People in Teams and their roles."""
 
 from datetime import datetime
 from typing import Literal
@@ -7,20 +7,20 @@ from services.domain.base import Value
 
 
 class Person(Value):
-    """Somebody in Teams, known by Entra object id and tenant; the name is for reading only."""
+    """Somebody in Teams, identified by Entra object ID and tenant; the name is for display only."""
 
     object_id: str
     tenant_id: str
     name: str = ""
     user_id: str = ""
-    """The id by which the channel knows the person ("29:…")."""
+    """The Bot Framework user ID ("29:…")."""
 
 
 Role = Literal["viewer", "admin"]
 
 
 class AdminEntry(Value):
-    """Somebody who was made an admin."""
+    """A person who was granted the admin role."""
 
     object_id: str
     tenant_id: str

@@ -1,4 +1,4 @@
-"""What identifies a run, which states of its deliveries count as what, and what a run shows."""
+"""Run IDs, groups of delivery states, and views of runs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from services.domain import Delivery, DeliveryState, Run, RunKind, SourceName
 
 KEEP_TRYING = timedelta(days=3)
-"""How long after its start a run still works on its deliveries."""
+"""How long after its start a run still tries to deliver its emails."""
 RETRYABLE = (DeliveryState.FAILED, DeliveryState.EXPIRED, DeliveryState.UNKNOWN)
-"""States that only a person sends back to work."""
+"""States that only a person can retry from."""
 UNSETTLED = (DeliveryState.PENDING, DeliveryState.SENDING)
 
 

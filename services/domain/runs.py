@@ -1,4 +1,4 @@
-"""Runs, frozen reports, deliveries."""
+"""Runs, their frozen reports and their deliveries."""
 
 from datetime import date, datetime
 from decimal import Decimal
@@ -13,17 +13,17 @@ from services.domain.reports import RenderedReport
 
 
 class RunKind(StrEnum):
-    """Why a run exists."""
+    """What a run delivers."""
 
     WEEKLY = "weekly"
     TEAM = "team"
     DAILY = "daily"
     NOTICE = "notice"
-    """A mail to the admins about the agent itself."""
+    """An email to the admins about the agent itself."""
 
 
 class RunState(StrEnum):
-    """Where a run is: only ``open`` ones are worked on."""
+    """The state of a run; workers only work on ``open`` runs."""
 
     OPEN = "open"
     DONE = "done"
@@ -32,7 +32,7 @@ class RunState(StrEnum):
 
 
 class RunSummary(Value):
-    """What a planned run found."""
+    """The figures of a planned run."""
 
     accounts: int
     teams: int
@@ -45,7 +45,7 @@ class RunSummary(Value):
 
 
 class Run(Value):
-    """One execution for a period; owns the frozen reports and the deliveries."""
+    """One execution for a period, which owns frozen reports and deliveries."""
 
     id: str
     kind: RunKind
@@ -56,34 +56,35 @@ class Run(Value):
     state: RunState = RunState.OPEN
     planned: bool = False
     plan: int = 0
-    """Fencing token under which it was planned; 0: made in one piece, without planning."""
+    """Fencing token under which it was planned; 0: created whole, without planning."""
     openings: int = 0
-    """How often it was opened again, so that nobody closes what was opened since they looked."""
+    """How often it was reopened: closing it requires the number that was read, so that nobody closes
+    a run that was reopened in the meantime."""
     transport: str
-    """Name of the mail transport, fixed when the run begins."""
+    """Name of the mail transport, fixed when the run is created."""
     requested_by: Actor
     created_at: datetime
     not_after: datetime
-    """Deliveries still pending then expire."""
+    """When deliveries that are still pending expire."""
     summary: RunSummary | None = None
     finished_at: datetime | None = None
     last_error: str | None = None
     retry_at: datetime | None = None
-    """When the clock may try again after an error; None: at once."""
+    """When the scheduler may try again after an error; None: at once."""
     attempts: int = 0
 
     @property
     def ledger_id(self) -> str:
-        """Under which its reports and deliveries are stored.
+        """The ID that its reports and deliveries are stored under.
 
-        Each planning stores its own, and only those of the one that was marked as planned
-        count: what a dead or stale planner has left is never looked at.
+        Each attempt to plan a run stores its own, and only those of the attempt that was marked as
+        planned count. So what a dead or stale planner has left behind is never read.
         """
         return f"{self.id}~{self.plan}" if self.plan else self.id
 
 
 class FrozenReport(Value):
-    """A report as it was made for a run; all recipients and retries get this one."""
+    """A report as it was rendered for a run; all recipients and retries get the same one."""
 
     id: str
     run_id: str
@@ -94,11 +95,11 @@ class FrozenReport(Value):
     made_at: datetime
     rendered: RenderedReport
     preview: dict[str, object]
-    """The JSON of the REST preview."""
+    """The report as the REST preview's JSON."""
 
 
 class DeliveryState(StrEnum):
-    """Where a delivery is; all but the first two are final until somebody retries."""
+    """The state of a delivery; all but the first two are final unless somebody retries."""
 
     PENDING = "pending"
     SENDING = "sending"
@@ -110,16 +111,16 @@ class DeliveryState(StrEnum):
 
 
 class DeliveryPhase(StrEnum):
-    """How far a sending delivery has come."""
+    """How far a delivery in the state ``sending`` has come."""
 
     CLAIM = "claim"
-    """Claimed; nothing of the body has left this process."""
+    """Claimed; no part of the body has left this process."""
     DATA = "data"
-    """The body may have been handed over; the answer is not stored."""
+    """The body may have been sent; the server's reply is not stored yet."""
 
 
 class Delivery(Value):
-    """One message to one recipient of one run."""
+    """One email to one recipient in one run."""
 
     id: str
     run_id: str
@@ -131,19 +132,20 @@ class Delivery(Value):
     state: DeliveryState = DeliveryState.PENDING
     phase: DeliveryPhase | None = None
     fence: int = 0
-    """Raised by each claim; every later write names it, so that a stale worker writes nothing."""
+    """Fencing token: each claim raises it and every later write requires it, so that a stale worker
+    writes nothing."""
     owner: str | None = None
     lease_until: datetime | None = None
     attempts: int = 0
     ambiguous: int = 0
-    """How often the fate of a handed-over body stayed unknown."""
+    """How often a body was sent without a reply, so that its fate is unknown."""
     not_before: datetime
     not_after: datetime
     message_id: str
     date: datetime
-    """The mail's Date header, the same in every attempt."""
+    """The email's Date header, the same in every attempt."""
     raw_sha256: str | None = None
-    """Of the bytes first handed over; a later attempt with other bytes is refused."""
+    """Hash of the bytes that were sent first; a later attempt with other bytes is refused."""
     reply: str | None = None
     error: str | None = None
     updated_at: datetime

@@ -1,8 +1,8 @@
 """When the weekly run is due: pure functions of the stored schedule and an instant.
 
-The slot of an ISO week is the scheduled weekday and hour, local time, in the scheduled zone.
-Where a change of the clocks skips that hour, the slot is the first instant after the gap; where
-it comes twice, the slot is its first coming.
+A slot is the scheduled weekday and hour of an ISO week, as local time in the schedule's time zone.
+When daylight saving time skips that hour, the slot is the first instant after the gap; when the
+hour occurs twice, the slot is the first one.
 """
 
 import re
@@ -15,15 +15,15 @@ from services.domain.errors import InvalidError
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 CATCH_UP = timedelta(days=3)
 JUST_DUE = timedelta(minutes=2)
-"""Some ticks."""
-FIRST_YEAR = 2000
-"""There was no AWS before."""
+"""A few ticks of the scheduler."""
+MIN_YEAR = 2000
+"""Before AWS existed."""
 PERIOD = re.compile(r"(\d{4})-W(\d{2})", re.ASCII)
 MONTH = re.compile(r"(\d{4})-(0[1-9]|1[0-2])", re.ASCII)
 
 
 def parse_period(text: str) -> tuple[int, int]:
-    """ISO year and week of ``2026-W47``; InvalidError when it is none."""
+    """Parse ``2026-W47`` into ISO year and week. Raises InvalidError."""
     match = PERIOD.fullmatch(text)
     if match:
         year, week = int(match[1]), int(match[2])
@@ -32,30 +32,30 @@ def parse_period(text: str) -> tuple[int, int]:
         except ValueError:
             pass
         else:
-            if year >= FIRST_YEAR:
+            if year >= MIN_YEAR:
                 return year, week
     raise InvalidError(
-        f'"{text}" is no period. Give an ISO week such as 2026-W47.',
+        f'"{text}" is not a period. Give an ISO week such as 2026-W47.',
         [("period", "is not an ISO week such as 2026-W47")],
     )
 
 
 def month_of(text: str) -> Month | None:
-    """The month of ``2026-10``, which can be looked at like a period; None when it is none."""
+    """Parse ``2026-10``, which can be shown like a period; None if the text is not a month."""
     match = MONTH.fullmatch(text)
-    if match and int(match[1]) >= FIRST_YEAR:
+    if match and int(match[1]) >= MIN_YEAR:
         return Month(int(match[1]), int(match[2]))
     return None
 
 
 def period_label(day: date) -> str:
-    """The ISO week of a local date: ``2026-W48``."""
+    """Format the ISO week of a local date: ``2026-W48``."""
     year, week, _ = day.isocalendar()
     return f"{year:04d}-W{week:02d}"
 
 
 def period_of(instant: datetime, zone: str) -> str:
-    """The period that an instant falls into, in the schedule's zone."""
+    """The period that contains an instant, in the schedule's time zone."""
     return period_label(instant.astimezone(ZoneInfo(zone)).date())
 
 
@@ -67,13 +67,14 @@ def slot_of_period(config: StoredConfig, period: str) -> datetime:
 
 
 def _instant(day: date, hour: int, zone: ZoneInfo) -> datetime:
-    local = datetime.combine(day, time(hour), zone)  # fold=0: the first of two
+    # fold=0 (the default) is the first of two equal local times (PEP 495).
+    local = datetime.combine(day, time(hour), zone)
     instant = local.astimezone(UTC)
     if instant.astimezone(zone).replace(tzinfo=None) == local.replace(tzinfo=None):
         return instant
-    # The hour does not exist: fold=0 reads it with the offset before the gap, so the gap's end
-    # lies at most the gap before the instant; minutes are the finest step any zone has used
-    # since clocks are changed.
+    # The local hour does not exist. With fold=0 Python applies the offset from before the gap
+    # (PEP 495), which gives an instant after the gap, by less than its length. So walk back to
+    # the gap's end, in minutes: no zone has had finer transitions since MIN_YEAR.
     while True:
         earlier = instant - timedelta(minutes=1)
         if earlier.astimezone(zone).replace(tzinfo=None) < local.replace(tzinfo=None):
@@ -84,8 +85,10 @@ def _instant(day: date, hour: int, zone: ZoneInfo) -> datetime:
 def due_slot(
     config: StoredConfig, now: datetime, catch_up: timedelta = CATCH_UP
 ) -> datetime | None:
-    """The newest slot that is due: not after ``now``, not before the first start or the last
-    schedule change, and missed by no more than ``catch_up``; None when there is none.
+    """Return the newest slot that is due, or None.
+
+    Due: not after ``now``, not before the first start or the last schedule change, and missed by
+    no more than ``catch_up``.
     """
     local = now.astimezone(ZoneInfo(config.schedule_timezone)).date()
     for weeks in (0, 1):
@@ -99,21 +102,21 @@ def due_slot(
 
 
 def due_periods(config: StoredConfig, now: datetime) -> list[str]:
-    """The periods whose run the clock is to begin now, unless it is there."""
-    found = [period for period, slot in config.owed if slot <= now <= slot + CATCH_UP]
+    """The periods whose run the scheduler should start now, unless it exists."""
+    periods = [period for period, slot in config.owed if slot <= now <= slot + CATCH_UP]
     slot = due_slot(config, now)
     if slot is not None:
-        found.append(period_of(slot, config.schedule_timezone))
-    return found
+        periods.append(period_of(slot, config.schedule_timezone))
+    return periods
 
 
 def rescheduled(config: StoredConfig, before: StoredConfig, now: datetime) -> StoredConfig:
-    """A changed schedule as it counts from ``now`` on.
+    """Make a changed schedule effective from ``now`` on.
 
-    Slots before the change are never run, but for one that came due in the moment before it and
-    that no tick may have seen yet.
+    Slots before the change are never run, except one that came due so shortly before it that the
+    scheduler may not have ticked since: without ``owed`` that week's report would be lost.
     """
-    owed = [one for one in before.owed if now - one[1] <= JUST_DUE]
+    owed = [(period, slot) for period, slot in before.owed if now - slot <= JUST_DUE]
     slot = due_slot(before, now, JUST_DUE)
     if slot is not None:
         owed.append((period_of(slot, before.schedule_timezone), slot))
@@ -121,7 +124,7 @@ def rescheduled(config: StoredConfig, before: StoredConfig, now: datetime) -> St
 
 
 def missed_slot(config: StoredConfig, now: datetime) -> datetime | None:
-    """The newest slot that is too old to be caught up with and not older than four weeks."""
+    """The newest slot of the last four weeks that is too old to catch up on; None if none."""
     local = now.astimezone(ZoneInfo(config.schedule_timezone)).date()
     for weeks in range(5):
         slot = slot_of_period(config, period_label(local - timedelta(weeks=weeks)))
@@ -132,7 +135,7 @@ def missed_slot(config: StoredConfig, now: datetime) -> datetime | None:
 
 
 def next_slots(config: StoredConfig, now: datetime, count: int = 3) -> list[datetime]:
-    """The next slots after ``now``, in order (UTC)."""
+    """The next ``count`` slots after ``now``, in order (UTC)."""
     local = now.astimezone(ZoneInfo(config.schedule_timezone)).date()
     slots = (
         slot_of_period(config, period_label(local + timedelta(weeks=weeks)))
@@ -142,7 +145,7 @@ def next_slots(config: StoredConfig, now: datetime, count: int = 3) -> list[date
 
 
 def reference_time(period: str, zone: str, now: datetime) -> datetime:
-    """The instant as of which a period is reported: now, or the end of its week once over."""
+    """The instant as of which a period is reported: now, or the end of its week if that is past."""
     year, week = parse_period(period)
     monday_after = date.fromisocalendar(year, week, 1) + timedelta(days=7)
     end = datetime.combine(monday_after, time(0), ZoneInfo(zone)).astimezone(UTC)

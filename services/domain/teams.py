@@ -1,4 +1,4 @@
-"""Teams and the stored settings."""
+"""Teams."""
 
 from datetime import datetime
 
@@ -6,7 +6,7 @@ from services.domain.base import Value
 
 
 class Team(Value):
-    """A team, its AWS account and who gets its report."""
+    """A team, its AWS account and the recipients of its report."""
 
     id: str
     team_name: str
@@ -14,7 +14,7 @@ class Team(Value):
     team_email: str
     admin_emails: tuple[str, ...] = ()
     anomaly_threshold: float | None = None
-    """Own threshold in percent; None: the global one."""
+    """The team's own threshold in percent; None: the global one applies."""
     sample: bool = False
     version: int = 1
     created_at: datetime

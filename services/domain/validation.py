@@ -1,4 +1,4 @@
-"""Input as people and programs give it, checked: problems come back as (field, reason)."""
+"""Validates input from people and programs; problems are (field, reason) pairs."""
 
 import math
 import re
@@ -13,14 +13,15 @@ from services.domain.formatting import neutral
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
-LONGEST_NAME = 200
-MOST_ADDRESSES = 100
+MAX_NAME_LENGTH = 200
+MAX_ADDRESSES = 100
 ACCOUNT_DIGITS = 12
-MOST_PERCENT = 1_000_000
-"""Beyond any growth that means something."""
-CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-HALVES = re.compile(r"[\ud800-\udfff]")
-HALF = "holds half of a character (a lone surrogate); send the whole character"
+MAX_PERCENT = 1_000_000
+"""Beyond any meaningful growth."""
+CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+LONE_SURROGATES = re.compile(r"[\ud800-\udfff]")
+"""JSON can contain them as escapes, but neither UTF-8 nor MongoDB can store them (RFC 8259, 8.2)."""
+LONE_SURROGATE_REASON = "contains half of a character (a lone surrogate); send the whole character"
 
 Problems = list[tuple[str, str]]
 
@@ -31,42 +32,44 @@ def _name(value: Any) -> str:
     name = one_line(value.strip())
     if not name:
         raise ValueError("is missing")
-    if len(name) > LONGEST_NAME:
-        raise ValueError(f"has {len(name)} characters; the most is {LONGEST_NAME}")
+    if len(name) > MAX_NAME_LENGTH:
+        raise ValueError(f"has {len(name)} characters; the maximum is {MAX_NAME_LENGTH}")
     if not neutral(name):
-        raise ValueError("has no character that can be seen")
+        raise ValueError("has no visible characters")
     return name
 
 
 def one_line(text: str) -> str:
-    """The text itself. Raises ValueError for what can stand in no line, or be stored nowhere."""
-    if HALVES.search(text):
-        raise ValueError(HALF)
-    if CONTROLS.search(text):
+    """Return the text. Raises ValueError if it is not one line or cannot be stored."""
+    if LONE_SURROGATES.search(text):
+        raise ValueError(LONE_SURROGATE_REASON)
+    if CONTROL_CHARACTERS.search(text):
         raise ValueError("has a control character or a line break; remove it")
     return text
 
 
 def _account(value: Any) -> str:
+    # 012345678901 as a JSON number is a syntax error or has lost its leading zero.
     if isinstance(value, int | float):
         raise ValueError('must be text such as "012345678901", as leading zeros matter')
     if not isinstance(value, str) or not value.strip():
         raise ValueError("is missing")
     text = value.strip()
+    # Excel shows numbers of 12 and more digits as 1.23457E+11, and saves a CSV as shown.
     if re.fullmatch(r"\d(\.\d+)?[eE]\+?\d+", text, re.ASCII):
         raise ValueError(
             f"{text} was rounded by a spreadsheet; format the column as text and enter the "
-            "account id again"
+            "account ID again"
         )
     plain = text.replace("-", "").replace(" ", "")
     if not re.fullmatch(r"\d+", plain, re.ASCII):
         raise ValueError("must be 12 digits")
     if len(plain) == ACCOUNT_DIGITS:
         return plain
-    said = f"has {len(plain)} digit{'s' if len(plain) > 1 else ''}, needs {ACCOUNT_DIGITS}"
+    reason = f"has {len(plain)} digit{'s' if len(plain) > 1 else ''}, needs {ACCOUNT_DIGITS}"
     if len(plain) < ACCOUNT_DIGITS:
-        said += "; a spreadsheet may have dropped leading zeros"
-    raise ValueError(said)
+        reason += "; a spreadsheet may have dropped leading zeros"
+    raise ValueError(reason)
 
 
 def _address(value: Any) -> str:
@@ -79,27 +82,28 @@ def _addresses(value: Any) -> tuple[str, ...]:
     if value is None:
         return ()
     if isinstance(value, str) or not isinstance(value, list | tuple):
-        raise ValueError("must be a list of mail addresses")
-    if len(value) > MOST_ADDRESSES:
-        raise ValueError(f"has {len(value)} addresses; the most is {MOST_ADDRESSES}")
-    found: dict[str, str] = {}
+        raise ValueError("must be a list of email addresses")
+    if len(value) > MAX_ADDRESSES:
+        raise ValueError(f"has {len(value)} addresses; the maximum is {MAX_ADDRESSES}")
+    by_key: dict[str, str] = {}
     for item in value:
         if not isinstance(item, str):
-            raise ValueError("must hold mail addresses as text")
+            raise ValueError("must contain email addresses as text")
         try:
             address = email_address(item)
         except ValueError as error:
             raise ValueError(f"{item[:80]!r} {error}") from error
-        found.setdefault(address.casefold(), address)
-    return tuple(found.values())
+        by_key.setdefault(address.casefold(), address)
+    return tuple(by_key.values())
 
 
 def _number(value: Any) -> float:
+    # bool is a subclass of int: JSON true must not become 1.0.
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError("must be a number")
     try:
         number = float(value)
-    except OverflowError:
+    except OverflowError:  # JSON integers have any size in Python
         number = math.inf
     if not math.isfinite(number):
         raise ValueError("must be a finite number")
@@ -109,8 +113,8 @@ def _number(value: Any) -> float:
 def _positive(value: float) -> float:
     if value <= 0:
         raise ValueError("must be above 0")
-    if value > MOST_PERCENT:
-        raise ValueError(f"must be at most {MOST_PERCENT:,}")
+    if value > MAX_PERCENT:
+        raise ValueError(f"must be at most {MAX_PERCENT:,}")
     return value
 
 
@@ -123,18 +127,18 @@ Percent = Annotated[float, BeforeValidator(_number), AfterValidator(_positive)]
 
 
 class Input(BaseModel):
-    """Base of what comes from outside: unknown fields are refused by name."""
+    """Base class of input models: unknown fields are errors that name the field."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
 
-WORDS: Mapping[str, str] = {
+REASONS: Mapping[str, str] = {
     "bool_type": "must be true or false",
     "enum": "must be {expected}",
     "extra_forbidden": "is not a known field",
     "int_from_float": "must be a whole number",
     "int_type": "must be a whole number",
-    "invalid_key": "has a name that is no text",
+    "invalid_key": "has a name that is not text",
     "list_type": "must be a list",
     "literal_error": "must be {expected}",
     "missing": "is missing",
@@ -142,16 +146,16 @@ WORDS: Mapping[str, str] = {
     "model_type": "must be an object",
     "string_too_long": "has over {max_length} characters",
     "string_type": "must be text",
-    "string_unicode": HALF,
+    "string_unicode": LONE_SURROGATE_REASON,
     "union_tag_invalid": "must be one of {expected_tags}",
     "union_tag_not_found": "is missing",
 }
-"""What pydantic's own checks are called here; ours come as ``value_error`` with words of their own."""
-OTHER_WORDS = "is not what it must be"
+"""pydantic's error types in our words; our own checks raise ``value_error`` with their own message."""
+OTHER_REASON = "is not valid"
 
 
 def problems_of(error: ValidationError) -> Problems:
-    """A validation error as (field, reason) pairs."""
+    """Convert a pydantic error into (field, reason) pairs."""
     of_union = error.title.startswith("tagged-union")
     return [
         (_field(item, of_union=of_union), _reason(item))
@@ -160,15 +164,15 @@ def problems_of(error: ValidationError) -> Problems:
 
 
 def _field(item: "ErrorDetails", *, of_union: bool) -> str:
-    place = [str(part) for part in item["loc"]]
+    path = [str(part) for part in item["loc"]]
     if of_union:
-        place = place[1:]  # which of several objects it is, and no field of it
+        path = path[1:]  # the tag of the chosen union member, not a field
     if item["type"].startswith("union_tag"):
-        place.append(item["ctx"]["discriminator"].strip("'"))
-    return ".".join(place) or "body"
+        path.append(item["ctx"]["discriminator"].strip("'"))
+    return ".".join(path) or "body"
 
 
 def _reason(item: "ErrorDetails") -> str:
     if item["type"] == "value_error":
         return str(item["ctx"]["error"])
-    return WORDS.get(item["type"], OTHER_WORDS).format_map(item.get("ctx", {}))
+    return REASONS.get(item["type"], OTHER_REASON).format_map(item.get("ctx", {}))

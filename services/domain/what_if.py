@@ -1,4 +1,4 @@
-"""What another threshold would have marked."""
+"""The values of a what-if: which accounts another threshold would have flagged."""
 
 from datetime import date
 from decimal import Decimal
@@ -8,28 +8,28 @@ from services.domain.figures import SpanDays
 
 
 class WhatIfEvent(Value):
-    """An account that would have been marked in a month."""
+    """An account that would have been flagged in one month."""
 
     team_name: str
     aws_account_id: str
     service: str
     day: date
-    """The first day as of which it would have been marked."""
+    """The first day on which it would have been flagged."""
     excess: Decimal
 
 
 class WhatIf(Value):
-    """What another threshold would have marked in the past."""
+    """Past months under the current threshold and under a candidate."""
 
     span: SpanDays
     currency: str
     threshold: float
-    """Percent as it is; ``candidate``: as it might be."""
+    """The current threshold in percent; ``candidate`` is the proposed one."""
     candidate: float
     min_increase: float
     candidate_min_increase: float
     marked: int
     candidate_marked: int
     missed: tuple[WhatIfEvent, ...] = ()
-    """Marked now and not by the candidate, largest first."""
+    """Flagged by the current threshold only, largest excess first."""
     added: tuple[WhatIfEvent, ...] = ()

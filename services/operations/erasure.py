@@ -16,9 +16,9 @@ from services.domain import Actor, Identity, Person, RunKind, Team
 from services.domain.errors import ConflictError, InvalidError
 from services.ports import CapturedMails, ErasureStore, RunStore, TeamStore
 
-LEAST_ID = 8
+MIN_ID_LENGTH = 8
 """Characters; a shorter id would be found in other words."""
-MOST_RUNS = 10_000
+MAX_RUNS = 10_000
 """More than are ever open at once: open ones end after days."""
 PLACE = re.compile(r"[\w.:|@+%'-]+")
 
@@ -117,7 +117,7 @@ class Erasure:
         found += [
             f"The run {run.id} is still open, and its mails must stay as they are: wait until "
             "it is done, then try again."
-            for run in await self._runs.list_runs(None, open_only=True, limit=MOST_RUNS)
+            for run in await self._runs.list_runs(None, open_only=True, limit=MAX_RUNS)
             if run.kind is not RunKind.DAILY
         ]
         return found
@@ -160,7 +160,7 @@ class Erasure:
 def identity_of(words: Sequence[str]) -> Identity:
     """Addresses and ids, told apart. Raises InvalidError."""
     for word in words:
-        if not PLACE.fullmatch(word) or ("@" not in word and len(word) < LEAST_ID):
+        if not PLACE.fullmatch(word) or ("@" not in word and len(word) < MIN_ID_LENGTH):
             raise InvalidError(
                 f"{word!r} is no mail address and no id. Give the person's mail address, Entra "
                 "object id, or the id of the chat with the agent."

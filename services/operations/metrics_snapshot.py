@@ -40,11 +40,11 @@ class MetricsReader:
         """Never raises for an ill part; names it."""
         ill = (await self._health.check(now)).parts
         if "mongodb" in ill:
-            return MetricsSnapshot(ill=ill)
+            return MetricsSnapshot(failing=ill)
         try:
             return await self._facts(ill)
         except StoreUnavailableError:
-            return MetricsSnapshot(ill=(*ill, "mongodb"))
+            return MetricsSnapshot(failing=(*ill, "mongodb"))
 
     async def _facts(self, ill: tuple[str, ...]) -> MetricsSnapshot:
         state = await self._costs.state(self._source)
@@ -56,7 +56,7 @@ class MetricsReader:
         )
         found = await self._anomalies.open_of(self._source)
         return MetricsSnapshot(
-            ill=ill,
+            failing=ill,
             last_success=await self._last_success(),
             data_through=ended,
             teams=len(await self._teams.list()),

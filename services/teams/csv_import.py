@@ -17,8 +17,8 @@ from services.domain.formatting import from_safe_cell
 
 REQUIRED = ("team_name", "aws_account_id", "team_email")
 OPTIONAL = ("admin_emails", "anomaly_threshold")
-MOST_BYTES = 5_000_000
-MOST_ROWS = 20_000
+MAX_BYTES = 5_000_000
+MAX_ROWS = 20_000
 EXAMPLE = "team_name,aws_account_id,team_email"
 SEPARATOR_LINE = re.compile(r"\s*\"?sep=([,;\t|])\"?[ \t]*(?=[\r\n]|$)", re.IGNORECASE)
 AS_FORMULA = re.compile(r"=\"([^\"]*)\"")
@@ -95,8 +95,8 @@ class ImportResult:
 
 def rows_of_list(items: list[Any]) -> tuple[list[ImportRow], list[RowProblem]]:
     """Rows of a JSON list; an item that is no object is a problem."""
-    if len(items) > MOST_ROWS:
-        raise InvalidError(f"The list has {len(items):,} teams; the most is {MOST_ROWS:,}.")
+    if len(items) > MAX_ROWS:
+        raise InvalidError(f"The list has {len(items):,} teams; the most is {MAX_ROWS:,}.")
     rows, problems = [], []
     for index, item in enumerate(items):
         if isinstance(item, dict):
@@ -111,8 +111,8 @@ def parse_csv(data: bytes) -> tuple[list[ImportRow], list[RowProblem]]:
 
     Raises InvalidError when the file as a whole is none: no text, no header, unknown columns.
     """
-    if len(data) > MOST_BYTES:
-        raise InvalidError(f"The file has over {MOST_BYTES // 1_000_000} MB. Split it.")
+    if len(data) > MAX_BYTES:
+        raise InvalidError(f"The file has over {MAX_BYTES // 1_000_000} MB. Split it.")
     text, delimiter = _delimited(file_text(data))
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     rows: list[ImportRow] = []
@@ -129,8 +129,8 @@ def parse_csv(data: bytes) -> tuple[list[ImportRow], list[RowProblem]]:
                 continue
             index = len(rows) + len(problems)
             _add_row(columns, cells, index, line, rows, problems)
-            if index >= MOST_ROWS:
-                raise InvalidError(f"The file has over {MOST_ROWS:,} rows. Split it.")
+            if index >= MAX_ROWS:
+                raise InvalidError(f"The file has over {MAX_ROWS:,} rows. Split it.")
     except csv.Error as error:
         raise InvalidError(
             f"The row that begins in line {begin} is no CSV ({error}). Check its quotation marks."

@@ -9,7 +9,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from api.routes import ENDPOINTS
-from services.domain.validation import HALF, OTHER_WORDS, WORDS, problems_of
+from services.domain.validation import LONE_SURROGATE_REASON, OTHER_REASON, REASONS, problems_of
 from tests.api.conftest import ACCOUNTS, World
 from tests.api.test_bodies import JSON, team
 
@@ -59,8 +59,8 @@ def test_every_error_that_a_model_can_give_has_words_of_ours(model: Any, *, quer
             adapter.validate_python(value)
         except ValidationError as error:
             for item, (field, reason) in zip(error.errors(), problems_of(error), strict=True):
-                assert item["type"] in {*WORDS, "value_error"}, (value, item)
-                assert reason != OTHER_WORDS
+                assert item["type"] in {*REASONS, "value_error"}, (value, item)
+                assert reason != OTHER_REASON
                 assert item["msg"] not in reason
                 assert "{" not in reason
                 assert not reason.endswith(".")
@@ -71,15 +71,15 @@ def test_every_error_that_a_model_can_give_has_words_of_ours(model: Any, *, quer
 def test_an_error_that_is_new_to_us_does_not_leak() -> None:
     with pytest.raises(ValidationError) as caught:
         TypeAdapter(bytes).validate_python(1)
-    assert problems_of(caught.value) == [("body", OTHER_WORDS)]
+    assert problems_of(caught.value) == [("body", OTHER_REASON)]
 
 
 @pytest.mark.parametrize(
     ("field", "value", "reason"),
     [
-        ("team_name", "\ud800", HALF),
-        ("team_name", "a\udfffb", HALF),
-        ("team_name", "\u200b\u202e", "has no character that can be seen"),
+        ("team_name", "\ud800", LONE_SURROGATE_REASON),
+        ("team_name", "a\udfffb", LONE_SURROGATE_REASON),
+        ("team_name", "\u200b\u202e", "has no visible characters"),
         ("team_name", "", "is missing"),
         ("team_name", "a\x00", "has a control character or a line break; remove it"),
         ("team_email", "nobody", "is not an email address: An email address must have an @-sign"),
@@ -101,7 +101,7 @@ async def test_half_a_character_in_a_setting_is_called_so(world: World) -> None:
     for name in ("smtp_user", "smtp_password", "smtp_host"):
         body = json.dumps({name: "x\ud800"})
         answer = await world.send("PUT", "/api/config", 422, data=body, headers=JSON)
-        assert answer["errors"] == [{"field": name, "reason": HALF}]
+        assert answer["errors"] == [{"field": name, "reason": LONE_SURROGATE_REASON}]
 
 
 async def test_the_fields_of_an_answer_to_an_anomaly_are_named_as_they_are_sent(
