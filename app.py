@@ -41,7 +41,7 @@ from services.adapters.metrics import Metrics
 from services.adapters.outbox import OutboxTransport
 from services.adapters.sample import SampleSource, sample_teams
 from services.adapters.secrets import FernetBox
-from services.adapters.smtp import SmtpTransport, Timeouts
+from services.adapters.smtp import SmtpTimeouts, SmtpTransport
 from services.adapters.store import MongoStore
 from services.adapters.ticker import Ticker
 from services.adapters.worker_identity import is_worker_dead, worker_name
@@ -99,7 +99,7 @@ async def open_agent(
     mail_sample_data: bool = False,
     pace: Pace = TEAMS_PACE,
     timing: Timing = PRODUCTION,
-    smtp_timeouts: Timeouts = Timeouts(),  # noqa: B008 - frozen
+    smtp_timeouts: SmtpTimeouts = SmtpTimeouts(),  # noqa: B008 - frozen
 ) -> AsyncIterator[Agent]:
     """Connect to everything and build the agent; close it in the reverse order.
 
@@ -151,7 +151,7 @@ async def _mongo_url(settings: Settings, stack: AsyncExitStack) -> str:
     return embedded.url
 
 
-def _mail(outbox: OutboxTransport, sign_in: EntraSignIn, timeouts: Timeouts) -> Mail:
+def _mail(outbox: OutboxTransport, sign_in: EntraSignIn, timeouts: SmtpTimeouts) -> Mail:
     return Mail(
         outbox,
         {

@@ -28,7 +28,7 @@ LINE_START_DOT = re.compile(rb"(?m)^\.")
 
 
 @dataclass(frozen=True, slots=True)
-class Timeouts:
+class SmtpTimeouts:
     """Seconds to wait for each kind of answer."""
 
     connect: float = 15.0
@@ -45,7 +45,7 @@ class SmtpTransport:
     def __init__(
         self,
         settings: SmtpSettings,
-        timeouts: Timeouts | None = None,
+        timeouts: SmtpTimeouts | None = None,
         tls_context: ssl.SSLContext | None = None,
         tokens: AccessTokens | None = None,
     ) -> None:
@@ -57,7 +57,7 @@ class SmtpTransport:
             raise SettingsError("SMTP_HOST is not set. Set it to your mail server.")
         self._settings = settings
         self._host = settings.host
-        self._timeouts = timeouts or Timeouts()
+        self._timeouts = timeouts or SmtpTimeouts()
         self._tls = tls_context or ssl.create_default_context()
         self._tokens = tokens
         self.sender = _sender(settings)

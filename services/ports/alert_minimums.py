@@ -1,4 +1,4 @@
-"""Alert minimums of accounts."""
+"""Where the alert minimums of accounts are stored."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -7,21 +7,21 @@ from services.domain import AlertMinimum, SourceName
 
 
 class AlertMinimumStore(Protocol):
-    """Floors of accounts, by source."""
+    """Alert minimums of accounts, by source."""
 
     async def of(self, source: SourceName, accounts: Sequence[str]) -> dict[str, AlertMinimum]:
-        """The floors of these accounts that have one, by account."""
+        """The minimums of those of these accounts that have one, by account."""
         ...
 
     async def replace(
         self,
         source: SourceName,
         account_id: str,
-        floor: AlertMinimum | None,
+        minimum: AlertMinimum | None,
         was: AlertMinimum | None,
     ) -> bool:
-        """Stores a floor, or removes it (None), where it is still what it ``was`` (its entry).
+        """Store a minimum, or remove it (None), if the stored one is still ``was`` (by its entry).
 
-        False when somebody else was faster; then nothing is written.
+        False when somebody else changed it first; then nothing is written.
         """
         ...

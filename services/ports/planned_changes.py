@@ -10,11 +10,11 @@ from services.domain import (
 
 
 class PlannedChangeStore(Protocol):
-    """Announced changes."""
+    """Planned changes, by id."""
 
-    async def add(self, plan: PlannedChange) -> None: ...
+    async def add(self, change: PlannedChange) -> None: ...
 
-    async def remove(self, plan_id: str) -> PlannedChange | None: ...
+    async def remove(self, change_id: str) -> PlannedChange | None: ...
 
     async def covering(self, accounts: Sequence[str], span: DaySpan) -> list[PlannedChange]:
         """Those of these accounts that share a day with the span, newest first."""

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 from app import log_as_set, open_agent
 from bot.connector import Pace
-from services.adapters.smtp import Timeouts
+from services.adapters.smtp import SmtpTimeouts
 from services.runtime.timeouts import Timing
 from services.settings import load_settings
 
@@ -28,7 +28,7 @@ TIMING = Timing(
     alert_answer=8.0,
     alert_lease=12.0,
 )
-TIMEOUTS = Timeouts(connect=2.0, command=1.5, final_answer=2.0)
+TIMEOUTS = SmtpTimeouts(connect=2.0, command=1.5, final_answer=2.0)
 TICK_SECONDS = 0.5
 SKEW = "CHAOS_SKEW"
 """Names the setting of how many seconds a worker's clock may be off, either way."""

@@ -30,7 +30,8 @@ from services.adapters.store import MongoStore
 from services.domain import Delivery, DeliveryPhase, DeliveryState
 from services.mailing.delivery_outcomes import MAX_AMBIGUOUS
 from services.ports import DeliveryLedger, RateBudgetStore
-from tests.fakes.store import MemoryDeliveries, MemoryRateBudget
+from tests.fakes.store.deliveries import MemoryDeliveries
+from tests.fakes.store.rate_budget import MemoryRateBudget
 from tests.makers import NOW, delivery
 
 TTL = timedelta(seconds=60)

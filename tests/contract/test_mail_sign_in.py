@@ -13,7 +13,7 @@ from services.adapters.entra_tokens import EntraSignIn
 from services.adapters.graph import GraphTransport
 from services.adapters.outbox import OutboxTransport
 from services.adapters.secrets import FernetBox
-from services.adapters.smtp import SmtpTransport, Timeouts
+from services.adapters.smtp import SmtpTransport, SmtpTimeouts
 from services.administration.audit_trail import AuditTrail
 from services.administration.config import Config
 from services.domain.errors import MailConnectError, MailError, MailFateUnknownError
@@ -25,7 +25,7 @@ from tests.makers import NOW
 from tests.servers.entra import CLIENT, MAILBOX, TENANT, FakeEntra
 from tests.servers.smtp import FakeSmtp
 
-QUICK = Timeouts(connect=2.0, command=1.0, final_answer=1.0)
+QUICK = SmtpTimeouts(connect=2.0, command=1.0, final_answer=1.0)
 SMTP_SCOPE = "https://outlook.office365.com/.default"
 
 

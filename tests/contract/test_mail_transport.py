@@ -12,7 +12,7 @@ import pytest
 import trustme
 
 from services.adapters.outbox import OutboxTransport
-from services.adapters.smtp import SmtpTransport, Timeouts
+from services.adapters.smtp import SmtpTransport, SmtpTimeouts
 from services.domain import RenderedReport
 from services.domain.errors import MailConnectError, MailError, MailFateUnknownError, SettingsError
 from services.mailing.mime import build_message
@@ -24,7 +24,7 @@ from tests.servers.proxy import Proxy
 from tests.servers.smtp import FakeSmtp, Faults
 
 SENDER = "costs@example.org"
-QUICK = Timeouts(connect=2.0, command=1.0, final_answer=1.0)
+QUICK = SmtpTimeouts(connect=2.0, command=1.0, final_answer=1.0)
 
 
 def mail_to(recipient: str, text: str = "Hello\n.\n..dots\n.hidden\n\nend\n") -> bytes:

@@ -13,7 +13,7 @@ from aiohttp import web
 from api.outbox import pages
 from api.routes import ENDPOINTS
 from cli.parser import build_parser
-from services.adapters.store.traces import NAMELESS, OWN
+from services.adapters.store.erasure import NAMELESS, OWN
 from services.administration.config import ConfigPatch
 from services.settings import setting_fields
 from tests.conftest import ROOT

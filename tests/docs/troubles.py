@@ -19,7 +19,7 @@ from services.adapters.datadog.errors import explain
 from services.adapters.disk import Disk
 from services.adapters.entra_tokens import FIXES, EntraSignIn
 from services.adapters.secrets import FernetBox
-from services.adapters.smtp import SmtpTransport, Timeouts
+from services.adapters.smtp import SmtpTransport, SmtpTimeouts
 from services.adapters.store.client import explained, too_old
 from services.domain.errors import AgentError
 from services.operations.diagnostics import (
@@ -34,7 +34,7 @@ from tests.servers.entra import FakeEntra
 from tests.servers.mongo import free_ports
 from tests.servers.smtp import FakeSmtp
 
-QUICK = Timeouts(connect=5.0, command=5.0, final_answer=5.0)
+QUICK = SmtpTimeouts(connect=5.0, command=5.0, final_answer=5.0)
 DATADOG = DatadogSettings(api_key="a", app_key="b")
 EXAMPLES = (
     (re.compile(r"Error connecting to [^:]+: "), ""),

@@ -13,7 +13,7 @@ from pymongo import MongoClient
 
 from cli.forget import forget
 from cli.run_report import work_on_report
-from services.adapters.store.traces import Cleaner
+from services.adapters.store.erasure import Cleaner
 from services.domain import Actor, Identity, Person, RunState
 from services.domain.errors import ConflictError, InvalidError
 from services.operations.erasure import identity_of

@@ -8,7 +8,7 @@ import pytest
 from services.domain.errors import LostLeaseError, StoreUnavailableError
 from services.runs.leases import hold_lease
 from services.runtime.timeouts import Timing
-from tests.fakes.store import MemoryRuns
+from tests.fakes.store.runs import MemoryRuns
 from tests.makers import NOW, run
 
 TIMING = Timing(run_lease=0.04, store_retry=0.0)

@@ -25,7 +25,9 @@ from tests.fakes.mail import (
     lost_after_body,
     unknown_mailbox,
 )
-from tests.fakes.store import MemoryDeliveries, MemoryRateBudget, MemoryRuns
+from tests.fakes.store.deliveries import MemoryDeliveries
+from tests.fakes.store.rate_budget import MemoryRateBudget
+from tests.fakes.store.runs import MemoryRuns
 from tests.makers import NOW, delivery, frozen, run
 
 

@@ -11,7 +11,8 @@ from services.domain import Actor, Team
 from services.domain.errors import AgentError, InvalidError, StoreUnavailableError
 from services.teams.csv_import import ImportResult, parse_csv, rows_of_list
 from services.teams.teams import Teams
-from tests.fakes.store import MemoryStore, MemoryTeams
+from tests.fakes.store import MemoryStore
+from tests.fakes.store.teams import MemoryTeams
 from tests.makers import NOW
 
 HEADER = "team_name,aws_account_id,team_email"

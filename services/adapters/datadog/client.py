@@ -13,7 +13,7 @@ import structlog
 
 from services.adapters.datadog.errors import explain, too_large
 from services.adapters.datadog.guidance import ADDRESS
-from services.adapters.datadog.wire import Answer, request_body
+from services.adapters.datadog.wire import DatadogResponse, request_body
 from services.domain import DaySpan
 from services.domain.errors import AnswerTooLargeError, CostSourceError
 from services.ports import Meter
@@ -83,7 +83,7 @@ class DatadogClient:
             log.info("datadog_rate_limited", seconds=self.rate_resets_in_seconds)
             await asyncio.sleep(self.rate_resets_in_seconds)
 
-    async def ask(self, query: str, span: DaySpan, *, divisible: bool) -> Answer:
+    async def ask(self, query: str, span: DaySpan, *, divisible: bool) -> DatadogResponse:
         """The answer to a query.
 
         ``divisible``: it can be asked for fewer accounts, so that AnswerTooLargeError may be
@@ -115,7 +115,7 @@ class DatadogClient:
             return False
         return error.wait_seconds + RESET_MARGIN_SECONDS
 
-    async def _ask_once(self, query: str, span: DaySpan, tries: "_Tries") -> Answer:
+    async def _ask_once(self, query: str, span: DaySpan, tries: "_Tries") -> DatadogResponse:
         started = time.perf_counter()
         try:
             response = await self._http.post(QUERY_PATH, json=request_body(query, span))
@@ -185,9 +185,9 @@ class _Tries:
         return problem if self.connects >= MAX_CONNECTS else _TryAgainError(problem)
 
 
-def _usable(response: httpx.Response) -> Answer:
+def _usable(response: httpx.Response) -> DatadogResponse:
     try:
-        answer = Answer(response.content)
+        answer = DatadogResponse(response.content)
     except msgspec.DecodeError as error:
         # Told by its first byte, not by its content type: that is application/vnd.api+json in
         # some recordings and application/json in others.

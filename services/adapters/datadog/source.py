@@ -15,7 +15,7 @@ from services.adapters.datadog.wire import (
     COST_TYPE,
     CURRENCY,
     SERVICE,
-    Answer,
+    DatadogResponse,
     query_text,
     tag,
 )
@@ -138,7 +138,7 @@ class DatadogSource:
 
     async def _services(
         self, metric: str, span: DaySpan, accounts: Sequence[str]
-    ) -> tuple[TableBuilder, Answer]:
+    ) -> tuple[TableBuilder, DatadogResponse]:
         by = [ACCOUNT, SERVICE, CHARGE, *([COST_TYPE] if self._needs_cost_type else [])]
         answer = await self._client.ask(
             query_text(metric, accounts, by), span, divisible=len(accounts) > 1
@@ -173,7 +173,7 @@ class DatadogSource:
         return names
 
     async def _table(
-        self, builder: TableBuilder, answer: Answer, metric: str, span: DaySpan
+        self, builder: TableBuilder, answer: DatadogResponse, metric: str, span: DaySpan
     ) -> CostTable:
         currency = answer.currency()
         if currency is not None:

@@ -108,7 +108,7 @@ def error_texts(errors: Any) -> list[str]:
     return [" ".join(text.split())[:MAX_ERROR_LENGTH] for text in texts if text]
 
 
-class Answer:
+class DatadogResponse:
     """A decoded answer, whose rows are decoded one by one."""
 
     def __init__(self, body: bytes) -> None:

@@ -36,7 +36,7 @@ QUIET_TEAM, SILENT_TEAM = 48, 83
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class SampleEvent:
     """A labeled change of one service of one account: its usage times ``factor``, first to last."""
 
     account_id: str
@@ -76,7 +76,7 @@ def sample_teams(now: datetime) -> list[Team]:
     ]
 
 
-def sample_events(month: Month) -> list[Event]:
+def sample_events(month: Month) -> list[SampleEvent]:
     """The labeled events that begin in a month: always the same for the same month.
 
     EC2 of Checkout and of Payments grows in turn, so that any day has something to show; the
@@ -86,9 +86,9 @@ def sample_events(month: Month) -> list[Event]:
 
     def event(
         number: int, service: str, kind: Kind, begin: int, days: int, factor: float
-    ) -> Event:
+    ) -> SampleEvent:
         start = first + timedelta(days=begin)
-        return Event(
+        return SampleEvent(
             account_of(number), service, kind, start, start + timedelta(days=days - 1), factor
         )
 

@@ -16,7 +16,7 @@ from services.adapters.sample.organization import (
     SERVICES,
     SILENT_TEAM,
     UNMAPPED,
-    Event,
+    SampleEvent,
     account_of,
     chance,
     sample_events,
@@ -51,7 +51,7 @@ class SampleSource:
     def __init__(self, seed: int = 1, *, how_to_connect: str = "") -> None:
         """``how_to_connect``: sentences that say how to get real costs instead."""
         self._seed = seed
-        self._months: dict[Month, list[Event]] = {}
+        self._months: dict[Month, list[SampleEvent]] = {}
         self._how_to_connect = how_to_connect
 
     @property
@@ -133,7 +133,7 @@ class SampleSource:
                 usage.append(self._usage(account, service, size * share, span))
         return [*usage, *self._other_charges(account, size, span)]
 
-    def _events(self, account: str, service: str, span: DaySpan) -> list[Event]:
+    def _events(self, account: str, service: str, span: DaySpan) -> list[SampleEvent]:
         events = []
         months = span.months()
         for month in [months[0].before, *months]:
@@ -193,7 +193,7 @@ def _has_data(account: str, day: date) -> bool:
     return day >= BEGIN and not (account == account_of(SILENT_TEAM) and day > SILENT_SINCE)
 
 
-def _factor(day: date, events: Sequence[Event]) -> float:
+def _factor(day: date, events: Sequence[SampleEvent]) -> float:
     """What the events make of a day's usage."""
     return math.prod(event.factor for event in events if event.first <= day <= event.last)
 

@@ -1,4 +1,4 @@
-"""Keys of the REST API."""
+"""API keys in MongoDB: hashes only, never the secrets."""
 
 from datetime import datetime
 from typing import Any

@@ -27,11 +27,11 @@ class MongoDeliveries:
         await self._deliveries.bulk_write(
             [
                 UpdateOne(
-                    {"_id": one.id},
-                    {"$setOnInsert": plain(one.model_dump(exclude={"id"}))},
+                    {"_id": delivery.id},
+                    {"$setOnInsert": plain(delivery.model_dump(exclude={"id"}))},
                     upsert=True,
                 )
-                for one in deliveries
+                for delivery in deliveries
             ],
             ordered=False,
         )
@@ -103,22 +103,21 @@ class MongoDeliveries:
 
     @guarded
     async def any_due(self, run_id: str, now: datetime) -> bool:
-        found = await self._deliveries.find_one(_due(run_id, now), {"_id": 1})
-        return found is not None
+        return await self._deliveries.find_one(_due(run_id, now), {"_id": 1}) is not None
 
     @guarded
     async def give_back(self, delivery: Delivery, now: datetime) -> bool:
         back = {"state": PENDING, "phase": None, "owner": None, "lease_until": None}
-        done = await self._deliveries.update_one(
+        result = await self._deliveries.update_one(
             {"_id": delivery.id, "fence": delivery.fence, "state": SENDING},
             {"$set": {**back, "updated_at": now}, "$inc": {"attempts": -1}},
         )
-        return done.matched_count == 1
+        return result.matched_count == 1
 
     async def _change(
         self, delivery: Delivery, phase: DeliveryPhase, update: dict[str, Any]
     ) -> bool:
-        done = await self._deliveries.update_one(
+        result = await self._deliveries.update_one(
             {
                 "_id": delivery.id,
                 "fence": delivery.fence,
@@ -127,12 +126,11 @@ class MongoDeliveries:
             },
             update,
         )
-        return done.matched_count == 1
+        return result.matched_count == 1
 
     @guarded
     async def owners(self, run_id: str) -> set[str]:
-        found = await self._deliveries.distinct("owner", {"run_id": run_id, "state": SENDING})
-        return set(found)
+        return set(await self._deliveries.distinct("owner", {"run_id": run_id, "state": SENDING}))
 
     @guarded
     async def disown(self, run_id: str, owner: str, now: datetime) -> None:
@@ -169,16 +167,16 @@ class MongoDeliveries:
 
     @guarded
     async def expire(self, run_id: str, now: datetime) -> int:
-        done = await self._deliveries.update_many(
+        result = await self._deliveries.update_many(
             {"run_id": run_id, "state": PENDING, "not_after": {"$lt": now}},
             {"$set": {"state": DeliveryState.EXPIRED.value, "updated_at": now}},
         )
-        return done.modified_count
+        return result.modified_count
 
     @guarded
     async def retry(self, run_id: str, now: datetime, not_after: datetime) -> int:
         ended = [DeliveryState.FAILED, DeliveryState.EXPIRED, DeliveryState.UNKNOWN]
-        done = await self._deliveries.update_many(
+        result = await self._deliveries.update_many(
             {"run_id": run_id, "state": {"$in": [state.value for state in ended]}},
             {
                 "$set": {
@@ -189,7 +187,7 @@ class MongoDeliveries:
                 }
             },
         )
-        return done.modified_count
+        return result.modified_count
 
     @guarded
     async def counts(self, run_id: str) -> dict[DeliveryState, int]:

@@ -4,29 +4,26 @@ from datetime import UTC
 
 from pymongo import ASCENDING, DESCENDING
 
-from services.adapters.store.anomalies import (
-    MongoAlertMinimums,
-    MongoAlerts,
-    MongoAnomalies,
-    MongoPlannedChanges,
-)
+from services.adapters.store.admins import MongoAdmins
+from services.adapters.store.alert_minimums import MongoAlertMinimums
+from services.adapters.store.alerts import MongoAlerts
+from services.adapters.store.anomalies import MongoAnomalies
 from services.adapters.store.api_keys import MongoApiKeys
+from services.adapters.store.audit_entries import MongoAuditEntries
+from services.adapters.store.cards_in_progress import MongoCardsInProgress
 from services.adapters.store.client import guarded, open_client, open_database, too_old
-from services.adapters.store.config import MongoAuditEntries, MongoConfig
+from services.adapters.store.config import MongoConfig
+from services.adapters.store.conversations import MongoConversations
 from services.adapters.store.costs import MongoCosts
 from services.adapters.store.deliveries import MongoDeliveries
+from services.adapters.store.erasure import MongoErasure
 from services.adapters.store.migrations import migrate
-from services.adapters.store.people import (
-    MongoAdmins,
-    MongoCardsInProgress,
-    MongoConversations,
-    MongoPendingImports,
-)
+from services.adapters.store.pending_imports import MongoPendingImports
+from services.adapters.store.planned_changes import MongoPlannedChanges
 from services.adapters.store.rate_budget import MongoRateBudget
 from services.adapters.store.restored import MongoRestored
 from services.adapters.store.runs import MongoRuns
 from services.adapters.store.teams import MongoTeams
-from services.adapters.store.traces import MongoErasure
 from services.ports import ServerInfo
 
 OLDEST = 6

@@ -16,7 +16,7 @@ WINDOW_SECONDS = 61
 
 
 class MongoRateBudget:
-    """Implements ``services.ports.RateBudget``."""
+    """Implements ``services.ports.RateBudgetStore``."""
 
     def __init__(self, db: Database) -> None:
         self._budgets = db.rate_budgets

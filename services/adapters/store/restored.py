@@ -24,10 +24,10 @@ class MongoRestored:
         async for doc in self._runs.find(is_open, NOT_PART_OF_RUN):
             # Their deliveries first: should this be killed in between, the run is found again.
             run = run_of(doc)
-            done = await self._deliveries.update_many(
+            result = await self._deliveries.update_many(
                 {"run_id": run.ledger_id, "state": {"$in": UNDECIDED}}, _unknown(error, now)
             )
-            deliveries += done.modified_count
+            deliveries += result.modified_count
             await self._runs.update_one(
                 {"_id": run.id, "state": RunState.OPEN.value},
                 {

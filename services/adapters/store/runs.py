@@ -90,11 +90,11 @@ class MongoRuns:
     async def renew(
         self, run_id: str, owner: str, token: int, now: datetime, ttl: timedelta
     ) -> bool:
-        done = await self._runs.update_one(
+        result = await self._runs.update_one(
             {"_id": run_id, "lease.owner": owner, "lease.token": token},
             {"$set": {"lease.until": now + ttl}},
         )
-        return done.matched_count == 1
+        return result.matched_count == 1
 
     @guarded
     async def release(self, run_id: str, owner: str, token: int) -> None:
@@ -143,10 +143,10 @@ class MongoRuns:
     async def _under_token(
         self, run_id: str, token: int, change: dict[str, Any], also: dict[str, Any] | None = None
     ) -> bool:
-        done = await self._runs.update_one(
+        result = await self._runs.update_one(
             {"_id": run_id, "lease.token": token, **(also or {})}, change
         )
-        return done.matched_count == 1
+        return result.matched_count == 1
 
     @guarded
     async def reopen(
@@ -154,7 +154,7 @@ class MongoRuns:
     ) -> bool:
         # First, so that whoever has looked before this cannot close it any more.
         await self._runs.update_one({"_id": run_id}, {"$inc": {"openings": 1}})
-        done = await self._runs.update_one(
+        result = await self._runs.update_one(
             {"_id": run_id, "state": {"$ne": RunState.OPEN.value}},
             {
                 "$set": {
@@ -168,7 +168,7 @@ class MongoRuns:
                 }
             },
         )
-        return done.matched_count == 1
+        return result.matched_count == 1
 
     @guarded
     async def freeze(self, reports: Sequence[FrozenReport]) -> None:
@@ -177,11 +177,11 @@ class MongoRuns:
         await self._reports.bulk_write(
             [
                 UpdateOne(
-                    {"_id": one.id},
-                    {"$setOnInsert": plain(one.model_dump(exclude={"id"}))},
+                    {"_id": report.id},
+                    {"$setOnInsert": plain(report.model_dump(exclude={"id"}))},
                     upsert=True,
                 )
-                for one in reports
+                for report in reports
             ],
             ordered=False,
         )

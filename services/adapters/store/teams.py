@@ -1,4 +1,4 @@
-"""Teams."""
+"""Teams in MongoDB."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -19,8 +19,8 @@ class MongoTeams:
 
     @guarded
     async def list_teams(self, *, sample: bool) -> list[Team]:
-        found = [_team(doc) async for doc in self._teams.find({"sample": sample})]
-        return sorted(found, key=lambda team: (team.team_name.casefold(), team.aws_account_id))
+        teams = [_team(doc) async for doc in self._teams.find({"sample": sample})]
+        return sorted(teams, key=lambda team: (team.team_name.casefold(), team.aws_account_id))
 
     @guarded
     async def any_real(self) -> bool:
@@ -41,12 +41,12 @@ class MongoTeams:
     @guarded
     async def replace(self, team: Team) -> bool:
         try:
-            done = await self._teams.replace_one(
+            result = await self._teams.replace_one(
                 {"_id": team.id, "version": team.version - 1}, _doc(team)
             )
         except DuplicateKeyError as error:
             raise _taken(team) from error
-        return done.matched_count == 1
+        return result.matched_count == 1
 
     @guarded
     async def remove(self, team_id: str) -> Team | None:
@@ -58,7 +58,10 @@ class MongoTeams:
         if not teams:
             return
         await self._teams.bulk_write(
-            [UpdateOne({"_id": t.id}, {"$setOnInsert": _doc(t)}, upsert=True) for t in teams],
+            [
+                UpdateOne({"_id": team.id}, {"$setOnInsert": _doc(team)}, upsert=True)
+                for team in teams
+            ],
             ordered=False,
         )
 

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Any
 
-from services.adapters.datadog.wire import Answer
+from services.adapters.datadog.wire import DatadogResponse
 from services.analysis.detection.replay import History, replay
 from services.analysis.detection.rules import Rules
 from services.domain import DaySpan
@@ -72,7 +72,7 @@ def answer(accounts: "list[tuple[str, dict[str, array[float]]]]", begin: int, en
 
 def rows_of(body: bytes, span: DaySpan) -> int:
     """Decodes an answer as the agent does."""
-    return sum(1 for _ in Answer(body).rows(span))
+    return sum(1 for _ in DatadogResponse(body).rows(span))
 
 
 def cpu(work: Callable[[], Any]) -> float:

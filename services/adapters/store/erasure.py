@@ -36,7 +36,7 @@ Doc = dict[str, Any]
 
 
 class MongoErasure:
-    """Implements ``services.ports.TraceStore``."""
+    """Implements ``services.ports.ErasureStore``."""
 
     def __init__(self, db: Database) -> None:
         self._db = db

@@ -23,7 +23,7 @@ OF_NOBODY = {"teams", "reports", "deliveries", "notification_config"}
 
 
 class MemoryErasure:
-    """Implements ``services.ports.TraceStore``, over the shelves of a store by collection."""
+    """Implements ``services.ports.ErasureStore``, over the shelves of a store by collection."""
 
     def __init__(self, shelves: Mapping[str, dict[Any, Any]]) -> None:
         self._shelves = shelves

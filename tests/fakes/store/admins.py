@@ -1,0 +1,25 @@
+"""Admins, in memory."""
+
+from services.domain import (
+    AdminEntry,
+)
+
+
+class MemoryAdmins:
+    """Implements ``services.ports.AdminStore``."""
+
+    def __init__(self) -> None:
+        self.admins: dict[tuple[str, str], AdminEntry] = {}
+
+    async def list_admins(self) -> list[AdminEntry]:
+        return sorted(self.admins.values(), key=lambda admin: (admin.name, admin.object_id))
+
+    async def add(self, admin: AdminEntry) -> bool:
+        key = (admin.tenant_id.lower(), admin.object_id.lower())
+        if key in self.admins:
+            return False
+        self.admins[key] = admin
+        return True
+
+    async def remove(self, tenant_id: str, object_id: str) -> AdminEntry | None:
+        return self.admins.pop((tenant_id.lower(), object_id.lower()), None)

@@ -1,0 +1,53 @@
+"""Teams, in memory."""
+
+from collections.abc import Sequence
+
+from services.domain import (
+    Team,
+)
+from services.domain.errors import ConflictError
+
+
+class MemoryTeams:
+    """Implements ``services.ports.TeamStore``."""
+
+    def __init__(self) -> None:
+        self.teams: dict[str, Team] = {}
+
+    async def list_teams(self, *, sample: bool) -> list[Team]:
+        teams = [team for team in self.teams.values() if team.sample == sample]
+        return sorted(teams, key=lambda team: (team.team_name.casefold(), team.aws_account_id))
+
+    async def any_real(self) -> bool:
+        return any(not team.sample for team in self.teams.values())
+
+    async def get(self, team_id: str) -> Team | None:
+        return self.teams.get(team_id)
+
+    def _check_account(self, team: Team) -> None:
+        for other in self.teams.values():
+            if (
+                other.id != team.id
+                and other.sample == team.sample
+                and other.aws_account_id == team.aws_account_id
+            ):
+                raise ConflictError("taken")
+
+    async def add(self, team: Team) -> None:
+        self._check_account(team)
+        self.teams[team.id] = team
+
+    async def replace(self, team: Team) -> bool:
+        stored = self.teams.get(team.id)
+        if stored is None or stored.version != team.version - 1:
+            return False
+        self._check_account(team)
+        self.teams[team.id] = team
+        return True
+
+    async def remove(self, team_id: str) -> Team | None:
+        return self.teams.pop(team_id, None)
+
+    async def seed_samples(self, teams: Sequence[Team]) -> None:
+        for team in teams:
+            self.teams.setdefault(team.id, team)
