@@ -43,7 +43,7 @@ STATUS_DESCRIPTIONS = {
     422: "A field is invalid; `errors` names it.",
     429: "Too many wrong keys from one address; `Retry-After` says how long to wait.",
     500: "Internal error; its log entry has the `request_id`.",
-    502: "Datadog returned no usable data.",
+    502: "The cost source returned no usable data.",
     503: "MongoDB is not responding.",
 }
 LINK: Json = {

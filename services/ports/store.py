@@ -90,7 +90,7 @@ class Store(Protocol):
     def erasure(self) -> ErasureStore: ...
 
     async def prepare(self) -> None:
-        """Creates the indexes; raises StoreUnavailableError when MongoDB does not answer."""
+        """Creates the indexes; raises StoreUnavailableError when MongoDB is not responding."""
         ...
 
     async def ping(self) -> None:

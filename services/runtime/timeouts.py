@@ -21,9 +21,9 @@ class Timing:
     connect_retry: float = 2.0
     """Before the second attempt to connect to a mail server; doubled each time."""
     store_retry: float = 1.0
-    """Between two attempts while MongoDB does not answer."""
+    """Between two attempts while MongoDB is not responding."""
     store_patience: float = 90.0
-    """How long an outcome is kept in hand while MongoDB does not answer."""
+    """How long an outcome is kept in hand while MongoDB is not responding."""
     run_patience: float = 75.0
     """A background worker waits so long for the next retry before it leaves it to a later tick."""
     run_retries: tuple[float, ...] = (60, 120, 300, 900, 1800, 3600)

@@ -13,7 +13,7 @@ from services.adapters.entra_tokens import EntraSignIn
 from services.adapters.graph import GraphTransport
 from services.adapters.outbox import OutboxTransport
 from services.adapters.secrets import FernetBox
-from services.adapters.smtp import SmtpTransport, SmtpTimeouts
+from services.adapters.smtp import SmtpTimeouts, SmtpTransport
 from services.administration.audit_trail import AuditTrail
 from services.administration.config import Config
 from services.domain.errors import MailConnectError, MailError, MailFateUnknownError

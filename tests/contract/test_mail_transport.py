@@ -12,7 +12,7 @@ import pytest
 import trustme
 
 from services.adapters.outbox import OutboxTransport
-from services.adapters.smtp import SmtpTransport, SmtpTimeouts
+from services.adapters.smtp import SmtpTimeouts, SmtpTransport
 from services.domain import RenderedReport
 from services.domain.errors import MailConnectError, MailError, MailFateUnknownError, SettingsError
 from services.mailing.mime import build_message

@@ -13,7 +13,7 @@ from aiohttp import web
 from api.outbox import pages
 from api.routes import ENDPOINTS
 from cli.parser import build_parser
-from services.adapters.store.erasure import NAMELESS, OWN
+from services.adapters.store.erasure import IMPERSONAL_COLLECTIONS, OWNER_FIELDS
 from services.administration.config import ConfigPatch
 from services.settings import setting_fields
 from tests.conftest import ROOT
@@ -121,8 +121,8 @@ def test_every_collection_is_in_the_privacy_page_or_holds_nobody() -> None:
     } - {"client", "list_collection_names", "command"}
     described = set(re.findall(r"`([a-z_]+)`", text("docs/privacy.md")))
     assert {"teams", "audit", "reports"} <= stored
-    assert stored - described == NAMELESS
-    assert set(OWN) <= stored
+    assert stored - described == IMPERSONAL_COLLECTIONS
+    assert set(OWNER_FIELDS) <= stored
 
 
 def test_make_help_lists_every_target_for_people() -> None:

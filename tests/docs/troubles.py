@@ -19,7 +19,7 @@ from services.adapters.datadog.errors import explain
 from services.adapters.disk import Disk
 from services.adapters.entra_tokens import FIXES, EntraSignIn
 from services.adapters.secrets import FernetBox
-from services.adapters.smtp import SmtpTransport, SmtpTimeouts
+from services.adapters.smtp import SmtpTimeouts, SmtpTransport
 from services.adapters.store.client import explained, too_old
 from services.domain.errors import AgentError
 from services.operations.diagnostics import (

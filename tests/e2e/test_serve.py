@@ -174,7 +174,7 @@ async def test_check_says_that_mongodb_is_away_as_it_says_all_else(agent: AgentP
     result = await agent.run("check", MONGO_URL="mongodb://127.0.0.1:1", SECRET_KEY="k" * 32)
     assert result.returncode == 1
     (line,) = result.stdout.splitlines()
-    assert line.startswith("ERROR  MongoDB  MongoDB does not answer (")
+    assert line.startswith("ERROR  MongoDB  MongoDB is not responding (")
     assert line.endswith("The others are tried once it answers.")
 
 

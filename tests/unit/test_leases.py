@@ -29,7 +29,7 @@ class AwayRuns(MemoryRuns):
         if self.elapsed >= self.back:
             return await super().renew(run_id, owner, token, now, ttl)
         self.elapsed += TIMING.run_lease / 4
-        raise StoreUnavailableError("MongoDB does not answer.")
+        raise StoreUnavailableError("MongoDB is not responding.")
 
 
 async def work_under_a_lease(runs: AwayRuns) -> None:

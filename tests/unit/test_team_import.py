@@ -224,7 +224,7 @@ async def test_a_database_that_goes_away_ends_the_import_and_says_so() -> None:
     class Gone(MemoryTeams):
         async def add(self, team: Team) -> None:
             if team.aws_account_id.startswith("2"):
-                raise StoreUnavailableError("MongoDB does not answer.")
+                raise StoreUnavailableError("MongoDB is not responding.")
             await super().add(team)
 
     store = MemoryStore()

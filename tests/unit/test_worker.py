@@ -154,7 +154,7 @@ def _away_twice(keep: Any) -> Any:
     async def call(*args: Any, **more: Any) -> Any:
         if left[0]:
             left[0] -= 1
-            raise StoreUnavailableError("MongoDB does not answer.")
+            raise StoreUnavailableError("MongoDB is not responding.")
         return await keep(*args, **more)
 
     return call
@@ -166,7 +166,7 @@ async def test_a_database_that_stays_away_ends_the_work_and_not_the_run(world: W
     keep = memory(world).deliveries.plan
 
     async def away(*_: Any) -> None:
-        raise StoreUnavailableError("MongoDB does not answer.")
+        raise StoreUnavailableError("MongoDB is not responding.")
 
     memory(world).deliveries.plan = away  # type: ignore[method-assign, assignment]
     with pytest.raises(StoreUnavailableError):

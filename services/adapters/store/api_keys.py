@@ -26,7 +26,7 @@ class MongoApiKeys:
         try:
             await self._keys.insert_one({"_id": key.id, **plain(key.model_dump(exclude={"id"}))})
         except DuplicateKeyError as error:
-            raise ConflictError("An API key of this id exists already. Try again.") from error
+            raise ConflictError("An API key with this ID already exists. Try again.") from error
 
     @guarded
     async def get(self, key_id: str) -> ApiKey | None:

@@ -8,7 +8,7 @@ from pymongo import ASCENDING, ReturnDocument
 from services.adapters.store.client import Database, guarded, plain
 from services.domain import Conversation
 
-FIELDS_KEPT = {"state", "welcomed", "alerts_since", "alerts_by"}
+INSERT_ONLY_FIELDS = {"welcomed", "alerts_since", "alerts_by"}
 
 
 class MongoConversations:
@@ -20,14 +20,15 @@ class MongoConversations:
     @guarded
     async def seen(self, conversation: Conversation) -> Conversation:
         doc = plain(conversation.model_dump(exclude={"id"}))
-        kept = {name: doc.pop(name) for name in FIELDS_KEPT - {"state"}}
+        # An upsert sets these only when it inserts: later activities must not reset them.
+        insert_only = {name: doc.pop(name) for name in INSERT_ONLY_FIELDS}
         doc["state"] = "active"
         for name in ("title", "with_id"):
             if not doc[name]:
-                kept[name] = doc.pop(name)
+                insert_only[name] = doc.pop(name)
         stored = await self._conversations.find_one_and_update(
             {"_id": conversation.id},
-            {"$set": doc, "$setOnInsert": kept},
+            {"$set": doc, "$setOnInsert": insert_only},
             upsert=True,
             return_document=ReturnDocument.AFTER,
         )

@@ -1,4 +1,8 @@
-"""The delivery ledger: every change is a compare-and-set on id, fence, state and phase."""
+"""The delivery ledger: every change is a compare-and-set on ID, fence, state and phase.
+
+The fence makes it safe, not the clock: a worker that was suspended past its lease and wakes up
+finds a higher fence, and its update matches nothing. Clocks only decide when work moves on.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -50,6 +54,7 @@ class MongoDeliveries:
                     "lease_until": now + ttl,
                     "updated_at": now,
                 },
+                # From here on, updates by an earlier holder no longer match.
                 "$inc": {"attempts": 1, "fence": 1},
             },
             sort=[("not_before", ASCENDING), ("_id", ASCENDING)],
@@ -61,6 +66,8 @@ class MongoDeliveries:
     async def enter_data(
         self, delivery: Delivery, raw_sha256: str, now: datetime, ttl: timedelta
     ) -> bool:
+        # Written before the first byte of the message leaves: whatever happens afterwards, the
+        # ledger says that the email may have been sent.
         return await self._change(
             delivery,
             DeliveryPhase.CLAIM,
@@ -107,10 +114,10 @@ class MongoDeliveries:
 
     @guarded
     async def give_back(self, delivery: Delivery, now: datetime) -> bool:
-        back = {"state": PENDING, "phase": None, "owner": None, "lease_until": None}
+        reset = {"state": PENDING, "phase": None, "owner": None, "lease_until": None}
         result = await self._deliveries.update_one(
             {"_id": delivery.id, "fence": delivery.fence, "state": SENDING},
-            {"$set": {**back, "updated_at": now}, "$inc": {"attempts": -1}},
+            {"$set": {**reset, "updated_at": now}, "$inc": {"attempts": -1}},
         )
         return result.matched_count == 1
 

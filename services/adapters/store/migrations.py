@@ -1,7 +1,7 @@
-"""Brings stored data up to date: a version in the database, and a step from each to the next.
+"""Data migrations: a version in the database, and a step from each version to the next.
 
-Steps are idempotent, as two processes may start at once and each may be killed in the middle: the
-version moves on by compare-and-set after a step is done.
+Steps are idempotent, as two processes may run them at once and either may be killed halfway. The
+version is raised by compare-and-set when a step is done.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -20,13 +20,13 @@ Step = Callable[[Database], Awaitable[None]]
 
 
 async def _count_changes(db: Database) -> None:
-    """Runs know their plan and how often they were opened, cards how often they were changed."""
+    """Give runs their plan and number of openings, and alerts a fence."""
     await db.runs.update_many({"openings": None}, {"$set": {"plan": 0, "openings": 0}})
     await db.alerts.update_many({"fence": None}, {"$set": {"fence": 0}})
 
 
 async def _drop_watches(db: Database) -> None:
-    """Detection replays history and stores no state any more.
+    """Drop the state of detection, which replays history instead.
 
     Dropping a collection that does not exist is not an error in MongoDB, so this may be repeated.
     """
@@ -61,22 +61,23 @@ async def _rename_door(db: Database) -> None:
 
 
 STEPS: tuple[Step, ...] = (_count_changes, _drop_watches, _rename_door)
-"""Step i makes version i + 2 of version i + 1. Only ever add at the end."""
+"""Step i migrates version i + 1 to version i + 2. Only ever append."""
 KEY = "schema"
 
 
 async def migrate(db: Database, steps: Sequence[Step] = STEPS) -> int:
-    """Takes the data to the newest version, which it returns.
+    """Migrate the data to the newest version and return that version.
 
-    A database without a version is new, or of a time before versions: both are the first.
-    Raises SettingsError for data of a newer agent: it must not be written by this one.
+    A database without a version is new, or older than versions are: both count as the first.
+    Raises SettingsError for data of a newer agent, which this one must not write.
     """
     newest = FIRST + len(steps)
     version = await _version(db)
     if version > newest:
         raise SettingsError(
-            f"The data in MongoDB was written by a newer agent (data version {version}, this one "
-            f"knows {newest}). Start the newer one, or restore a backup."
+            "The data in MongoDB was written by a newer agent "
+            f"(data version {version}; this agent supports {newest}). "
+            "Start the newer agent, or restore a backup."
         )
     while version < newest:
         await steps[version - FIRST](db)

@@ -1,4 +1,4 @@
-"""``MongoStore``: all collections of one database behind the store ports."""
+"""``MongoStore``: the collections of one database and their indexes."""
 
 from datetime import UTC
 
@@ -26,11 +26,15 @@ from services.adapters.store.runs import MongoRuns
 from services.adapters.store.teams import MongoTeams
 from services.ports import ServerInfo
 
-OLDEST = 6
-"""The oldest major version that the agent is tested on."""
+MIN_MAJOR_VERSION = 6
+"""The oldest that the agent is tested on."""
 DAY_SECONDS = 86_400
-KEPT_SECONDS = 400 * DAY_SECONDS
-"""How long runs, their reports and their deliveries are kept."""
+RETENTION_SECONDS = 400 * DAY_SECONDS
+"""How long runs, reports and deliveries are stored.
+
+An index that exists is not changed: MongoDB refuses another ``expireAfterSeconds`` with
+IndexOptionsConflict. A new value needs a migration with ``collMod``.
+"""
 
 
 class MongoStore:
@@ -60,10 +64,9 @@ class MongoStore:
 
     @guarded
     async def prepare(self) -> None:
-        """Brings the data up to date and creates the indexes; safe to repeat, and from several
-        processes at once.
+        """Migrate the data and create the indexes; safe to repeat and to run concurrently.
 
-        Raises SettingsError for a MongoDB that is too old.
+        Raises SettingsError when the server is too old.
         """
         await self._check_version()
         db = self._db
@@ -92,9 +95,11 @@ class MongoStore:
                 ("_id", ASCENDING),
             ]
         )
-        for kept, since in ((db.runs, "created_at"), (db.reports, "made_at")):
-            await kept.create_index(since, expireAfterSeconds=KEPT_SECONDS)
-        await db.deliveries.create_index("updated_at", expireAfterSeconds=KEPT_SECONDS)
+        # TTL indexes. MongoDB removes expired documents about once a minute, so that nothing may
+        # rely on the exact second.
+        for collection, field in ((db.runs, "created_at"), (db.reports, "made_at")):
+            await collection.create_index(field, expireAfterSeconds=RETENTION_SECONDS)
+        await db.deliveries.create_index("updated_at", expireAfterSeconds=RETENTION_SECONDS)
         await db.alerts.create_index([("subject", ASCENDING)])
         await db.alerts.create_index([("conversation_id", ASCENDING), ("created_at", DESCENDING)])
         await db.plans.create_index([("account_id", ASCENDING), ("last", ASCENDING)])
@@ -105,21 +110,19 @@ class MongoStore:
 
     async def _check_version(self) -> None:
         info = await self._client.admin.command("buildInfo")
-        if int(str(info["version"]).partition(".")[0]) < OLDEST:
+        if int(str(info["version"]).partition(".")[0]) < MIN_MAJOR_VERSION:
             raise too_old(str(info["version"]))
 
     @guarded
     async def ping(self) -> None:
-        """Raises StoreUnavailableError with the reason when MongoDB does not answer."""
+        """Raise StoreUnavailableError when MongoDB is not responding."""
         await self._client.admin.command("ping")
 
     @guarded
     async def about(self) -> ServerInfo:
-        """Version and time of the server."""
         info = await self._client.admin.command("buildInfo")
         hello = await self._client.admin.command("hello")
         return ServerInfo(str(info["version"]), hello["localTime"].replace(tzinfo=UTC))
 
     async def aclose(self) -> None:
-        """Closes the connections."""
         self._client.close()

@@ -1,7 +1,8 @@
 """One month of an account's costs as a document: packed amounts, merging, revisions.
 
-Pure: no input or output. A series is a BSON binary of little-endian float64, one slot for each
-day of the month, NaN where there is no data. Text from outside (service names) is never a key.
+A series is a BSON binary of little-endian float64, one slot for each day of the month, NaN where
+there is no data. Service names are values and never keys, as they may contain dots and dollar
+signs, which are operators in MongoDB's field paths.
 """
 
 import math
@@ -10,20 +11,21 @@ from array import array
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from services.domain import Category, Month
 
 NAN = math.nan
-SAME_WITHIN = 1e-9
-"""Relative difference below which two amounts are the same amount."""
+MAX_RELATIVE_ERROR = 1e-9
+"""Between two readings of the same amount: sums of floats depend on the order of their terms."""
 
 Key = tuple[str, str]
 """(service, charge category)"""
 
 
 def pack(amounts: "array[float]") -> bytes:
-    """Little-endian float64, whatever the machine."""
+    """Pack amounts as little-endian float64, whatever the machine's byte order."""
     if sys.byteorder == "big":
         amounts = array("d", amounts)
         amounts.byteswap()
@@ -31,7 +33,7 @@ def pack(amounts: "array[float]") -> bytes:
 
 
 def unpack(packed: bytes) -> "array[float]":
-    """The reverse of ``pack``."""
+    """Undo ``pack``."""
     amounts = array("d")
     amounts.frombytes(packed)
     if sys.byteorder == "big":
@@ -44,11 +46,11 @@ def empty(days: int) -> "array[float]":
     return array("d", [NAN]) * days
 
 
-def same(a: float, b: float) -> bool:
-    """Whether two amounts mean the same; NaN is the same as NaN."""
+def is_same(a: float, b: float) -> bool:
+    """Whether two amounts are the same; NaN, which means no data, equals NaN here."""
     if math.isnan(a) or math.isnan(b):
         return math.isnan(a) and math.isnan(b)
-    return math.isclose(a, b, rel_tol=SAME_WITHIN, abs_tol=1e-12)
+    return math.isclose(a, b, rel_tol=MAX_RELATIVE_ERROR, abs_tol=1e-12)
 
 
 @dataclass(slots=True)
@@ -74,7 +76,7 @@ class Change(NamedTuple):
 
 @dataclass(slots=True)
 class MonthOfCosts:
-    """All that is stored of one account and month."""
+    """The costs of one account in one month, with what they were before revisions."""
 
     source: str
     account_id: str
@@ -102,26 +104,26 @@ class MonthOfCosts:
         return document_id(self.source, self.account_id, self.month)
 
     def set_totals(self, amounts: Mapping[int, float], at: datetime) -> bool:
-        """Sets totals by day of the month, NaN for none. True when anything changed."""
+        """Set totals by day of the month, NaN for none; True when anything changed."""
         revision = Revision(at)
         changed = False
         for day, amount in amounts.items():
             before = self.totals[day - 1]
-            if same(before, amount):
+            if is_same(before, amount):
                 continue
             if not math.isnan(before):
                 revision.totals[day] = before
             self.totals[day - 1] = amount
             changed = True
-        self._keep(revision)
+        self._record(revision)
         return changed
 
     def set_details(
         self, details: Mapping[Key, Mapping[int, float]], days: Iterable[int], at: datetime
     ) -> bool:
-        """Makes ``details`` the whole truth for these days. True when anything changed."""
+        """Replace all services of these days with ``details``; True when anything changed."""
         days = list(days)
-        known = {day for day in days if self.covered >> (day - 1) & 1}
+        days_known = {day for day in days if self.covered >> (day - 1) & 1}
         covered = self.covered | day_bits(days)
         revision, changed = Revision(at), covered != self.covered
         self.covered = covered
@@ -131,26 +133,26 @@ class MonthOfCosts:
             for day in days:
                 before = NAN if stored is None else stored[day - 1]
                 after = new.get(day, NAN)
-                if same(before, after):
+                if is_same(before, after):
                     continue
                 if stored is None:
                     stored = self.series[key] = empty(self.days)
                 stored[day - 1] = after
                 changed = True
-                if day in known:
+                if day in days_known:
                     revision.series.setdefault(key, {})[day] = before
-        self._keep(revision)
+        self._record(revision)
         return changed
 
-    def _keep(self, revision: Revision) -> None:
+    def _record(self, revision: Revision) -> None:
         if revision:
             self.revisions.append(revision)
 
     def history(self) -> "tuple[dict[Key, array[float]], list[Change]]":
-        """The series as they were first seen, and what was changed later, oldest first."""
+        """The series as first seen, and later changes, oldest first."""
         series = {key: array("d", amounts) for key, amounts in self.series.items()}
         changes: list[Change] = []
-        for revision in sorted(self.revisions, key=lambda one: one.at, reverse=True):
+        for revision in sorted(self.revisions, key=attrgetter("at"), reverse=True):
             for key, days in revision.series.items():
                 amounts = series.setdefault(key, empty(self.days))
                 for day, before in days.items():
@@ -159,7 +161,6 @@ class MonthOfCosts:
         return series, changes[::-1]
 
     def document(self) -> dict[str, Any]:
-        """The BSON form."""
         return {
             "_id": self.id,
             "source": self.source,
@@ -175,7 +176,7 @@ class MonthOfCosts:
                 {"service": service, "category": category, "amounts": pack(amounts)}
                 for (service, category), amounts in self.series.items()
             ],
-            "revisions": [_revision_document(one) for one in self.revisions],
+            "revisions": [_revision_document(revision) for revision in self.revisions],
         }
 
 
@@ -185,12 +186,11 @@ def day_bits(days: Iterable[int]) -> int:
 
 
 def document_id(source: str, account_id: str, month: Month) -> str:
-    """The id of an account's month."""
     return f"{source}|{account_id}|{month}"
 
 
 def from_document(doc: Mapping[str, Any]) -> MonthOfCosts:
-    """The reverse of ``MonthOfCosts.document``."""
+    """Undo ``MonthOfCosts.document``."""
     year, number = doc["month"].split("-")
     return MonthOfCosts(
         source=doc["source"],
@@ -203,10 +203,10 @@ def from_document(doc: Mapping[str, Any]) -> MonthOfCosts:
         version=doc.get("version", 0),
         totals=unpack(doc["totals"]) if "totals" in doc else array("d"),
         series={
-            (one["service"], one["category"]): unpack(one["amounts"])
-            for one in doc.get("series", [])
+            (series["service"], series["category"]): unpack(series["amounts"])
+            for series in doc.get("series", [])
         },
-        revisions=[_revision(one) for one in doc.get("revisions", [])],
+        revisions=[_revision(revision) for revision in doc.get("revisions", [])],
     )
 
 
@@ -225,7 +225,10 @@ def _revision(doc: Mapping[str, Any]) -> Revision:
     return Revision(
         at=doc["at"],
         totals=_days(doc["totals"]),
-        series={(one["service"], one["category"]): _days(one["days"]) for one in doc["series"]},
+        series={
+            (series["service"], series["category"]): _days(series["days"])
+            for series in doc["series"]
+        },
     )
 
 
@@ -238,5 +241,5 @@ def _days(doc: Mapping[str, float | None]) -> dict[int, float]:
 
 
 def category_text(category: Category | None) -> str:
-    """A charge category as it is stored."""
+    """The stored form of a category; empty for totals."""
     return category.value if category else ""

@@ -1,7 +1,8 @@
-"""The rate budget of a sender address: a sliding minute that all processes share.
+"""The rate budget of a sender address: a sliding minute shared by all processes.
 
-Permits are counted by whole seconds. A permit counts until 61 seconds after its second began,
-so that in no 60 seconds more than the budget is given out, whatever the fractions.
+A sliding window, as a fixed one would let twice the budget through around the full minute. Permits
+are counted by whole seconds and each counts for 61 seconds from the start of its second: with 60,
+fractions of a second could let more than the budget through within a minute.
 """
 
 from datetime import datetime
@@ -46,7 +47,7 @@ class MongoRateBudget:
                 )
                 break
             except DuplicateKeyError:
-                continue  # two first permits at once: the second finds the first one's document
+                continue  # another process inserted the document: the next attempt finds it
         else:
             return 1.0
         if doc["granted"]:

@@ -1,4 +1,4 @@
-"""A database that was restored from a backup: what was open in it may have been done since."""
+"""A database restored from a backup: what was open in it may have been done since."""
 
 from datetime import datetime
 from typing import Any
@@ -22,7 +22,8 @@ class MongoRestored:
         runs, deliveries = 0, 0
         is_open = {"state": RunState.OPEN.value, "kind": {"$ne": RunKind.DAILY.value}}
         async for doc in self._runs.find(is_open, NOT_PART_OF_RUN):
-            # Their deliveries first: should this be killed in between, the run is found again.
+            # The deliveries first: if this process is killed in between, the run is still open and
+            # found again.
             run = run_of(doc)
             result = await self._deliveries.update_many(
                 {"run_id": run.ledger_id, "state": {"$in": UNDECIDED}}, _unknown(error, now)
@@ -44,7 +45,7 @@ class MongoRestored:
 
 
 def _unknown(error: str, now: datetime) -> dict[str, Any]:
-    """The fence is raised, so that a worker that is still there writes nothing."""
+    # The fence is raised, so that a worker that is still sending cannot record anything.
     return {
         "$set": {
             "state": DeliveryState.UNKNOWN.value,

@@ -1,4 +1,4 @@
-"""Runs, their leases, and the reports frozen for them."""
+"""Runs in MongoDB, their leases, and the reports frozen for them."""
 
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime, timedelta
@@ -152,7 +152,7 @@ class MongoRuns:
     async def reopen(
         self, run_id: str, requested_by: Actor, now: datetime, not_after: datetime
     ) -> bool:
-        # First, so that whoever has looked before this cannot close it any more.
+        # First: a worker that saw the run before this can then no longer close it.
         await self._runs.update_one({"_id": run_id}, {"$inc": {"openings": 1}})
         result = await self._runs.update_one(
             {"_id": run_id, "state": {"$ne": RunState.OPEN.value}},
@@ -172,7 +172,7 @@ class MongoRuns:
 
     @guarded
     async def freeze(self, reports: Sequence[FrozenReport]) -> None:
-        if not reports:
+        if not reports:  # pymongo raises InvalidOperation for an empty bulk write
             return
         await self._reports.bulk_write(
             [
@@ -191,6 +191,7 @@ class MongoRuns:
         doc = await self._reports.find_one({"_id": report_id})
         return FrozenReport(id=doc.pop("_id"), **doc) if doc else None
 
+    # No @guarded: it wraps coroutines, and this is an async generator.
     async def team_previews(self, run_id: str) -> AsyncIterator[tuple[str, dict[str, object]]]:
         parts = ("window", "currency", "current_total")
         fields = {"team_id": 1, **{f"preview.{part}": 1 for part in parts}}

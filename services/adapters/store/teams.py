@@ -77,6 +77,6 @@ def _team(doc: dict[str, Any]) -> Team:
 
 def _taken(team: Team) -> ConflictError:
     return ConflictError(
-        f"AWS account {team.aws_account_id} belongs to another team already. "
-        "Change that team, or check the account id."
+        f"AWS account {team.aws_account_id} already belongs to another team. "
+        "Change that team, or check the account ID."
     )
