@@ -1,4 +1,4 @@
-"""Background tasks: each has a name and an owner, none dies unseen, all are drained."""
+"""Background tasks: named, logged when they fail, and drained at shutdown."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -10,34 +10,35 @@ from services.domain.errors import AgentError
 
 log = structlog.get_logger()
 
-
-LAST_WORDS = 5.0
-"""Seconds in which work that is cut off may still say how far it has come."""
+CLEANUP_SECONDS = 5.0
+"""For cancelled work to record how far it got."""
 
 
 class Background:
     """Owns the background tasks of the process."""
 
     def __init__(self) -> None:
+        # The event loop holds weak references only: a task that nobody else refers to may be
+        # garbage-collected while it runs (documentation of asyncio.create_task).
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._droppable: set[asyncio.Task[None]] = set()
         self._draining = False
 
     @property
     def running(self) -> list[str]:
-        """The names of the tasks at work."""
+        """Names of the running tasks."""
         return sorted(self._tasks)
 
     def start(
         self, name: str, work: Coroutine[Any, Any, None], *, droppable: bool = False
     ) -> asyncio.Task[None] | None:
-        """Starts named work; a name at work is not started twice, and nothing while draining.
+        """Start named work, unless work of that name is running or the process is shutting down.
 
-        ``droppable`` work can be cut off at any point and goes on from there another time.
+        ``droppable``: can be cancelled at any point and is resumed later.
         """
         running = self._tasks.get(name)
         if running is not None or self._draining:
-            work.close()
+            work.close()  # otherwise Python warns that the coroutine was never awaited
             return running
         task = asyncio.create_task(self._guarded(name, work), name=name)
         self._tasks[name] = task
@@ -48,16 +49,16 @@ class Background:
         return task
 
     async def _guarded(self, name: str, work: Coroutine[Any, Any, None]) -> None:
-        """The one place where an error of background work ends: in the log."""
+        """Log errors: nobody awaits the task, so that they would go unnoticed."""
         try:
             await work
         except AgentError as error:
-            log.warning("background_failed", task=name, error=str(error))
+            log.warning("background_task_interrupted", task=name, error=str(error))
         except Exception:
-            log.exception("background_died", task=name)
+            log.exception("background_task_failed", task=name)
 
     async def drain(self, grace: float) -> None:
-        """Waits for the work in hand for ``grace`` seconds, then cancels what is left."""
+        """Wait up to ``grace`` seconds for running tasks, then cancel the rest."""
         self._draining = True
         for task in list(self._droppable):
             task.cancel()
@@ -66,7 +67,7 @@ class Background:
             return
         _, late = await asyncio.wait(tasks, timeout=grace)
         for task in late:
-            log.warning("background_cancelled", task=task.get_name())
+            log.warning("background_task_cancelled", task=task.get_name())
             task.cancel()
         if late:
-            await asyncio.wait(late, timeout=LAST_WORDS)
+            await asyncio.wait(late, timeout=CLEANUP_SECONDS)

@@ -1,4 +1,4 @@
-"""The folder that files are kept in."""
+"""The data folder on the local disk."""
 
 import asyncio
 import os
@@ -16,18 +16,20 @@ class Disk:
         self._folder = folder
 
     async def free(self) -> int:
-        """Free bytes, after a file could be written; SettingsError with the cure."""
+        """Free bytes; SettingsError when no file can be written."""
         return await asyncio.to_thread(self._free)
 
     def _free(self) -> int:
         try:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            # Written for real: free space and permission bits say nothing about a read-only mount
+            # or an exhausted quota.
             with tempfile.TemporaryFile(dir=self._folder) as file:
                 file.write(b"x")
         except OSError as error:
             reason = os.strerror(error.errno) if error.errno else str(error)
             raise SettingsError(
-                f"DATA_DIR={self._folder} cannot be written ({reason}). Make it a folder of the "
-                "user that the agent runs as, with room on its disk."
+                f"DATA_DIR={self._folder} cannot be written ({reason}). Use a folder that belongs to "
+                "the user the agent runs as, on a disk with free space."
             ) from error
         return shutil.disk_usage(self._folder).free

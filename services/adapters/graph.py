@@ -1,7 +1,7 @@
-"""Mail through Microsoft Graph: ``POST /users/{mailbox}/sendMail`` with the bytes as MIME.
+"""Email through Microsoft Graph: ``POST /users/{mailbox}/sendMail`` with a MIME message.
 
-Graph answers 202 when Exchange has taken the mail. It has no stage between the recipient and the
-body, so an answer that is lost leaves the fate of the mail unknown, as with SMTP.
+Graph responds with 202 once Exchange has accepted the message. There is no step between recipient
+and body, so when the response is lost it is unknown whether the email was sent, as with SMTP.
 """
 
 import base64
@@ -15,15 +15,16 @@ from services.settings import SmtpSettings
 
 TIMEOUT = httpx.Timeout(60, connect=10)
 ACCEPTED = 202
-UNAUTHORIZED, FORBIDDEN, NOT_FOUND, TOO_LARGE, BUSY = 401, 403, 404, 413, 429
+UNAUTHORIZED, FORBIDDEN, NOT_FOUND, TOO_LARGE, THROTTLED = 401, 403, 404, 413, 429
 SERVER_SIDE = 500
-NEVER_SENT = {BUSY, 503}
-"""Answers that say that nothing was done; other errors of the server may come after the work."""
-MOST_LANES = 4
-"""Graph serves one mailbox and app so many requests at once."""
-LONGEST_REASON = 200
-ANSWER_WITHIN = 90.0
-"""Seconds for sending a mail, with one renewal of the token."""
+NEVER_SENT = {THROTTLED, 503}
+"""Statuses that say that nothing was done; other server errors may come after the work."""
+MAX_CONCURRENT_REQUESTS = 4
+"""Graph's limit for an app and a mailbox (Outlook service limits in "Microsoft Graph
+service-specific throttling limits"); more are answered with 429."""
+MAX_REASON_LENGTH = 200
+ANSWER_WITHIN_SECONDS = 90.0
+"""For sending an email, with one renewal of the token."""
 
 
 class GraphTransport:
@@ -34,16 +35,16 @@ class GraphTransport:
     def __init__(self, settings: SmtpSettings, tokens: AccessTokens) -> None:
         sender = settings.sender or settings.user
         if not sender:
-            raise SettingsError("SENDER_EMAIL is not set. Set it to the mailbox that sends.")
+            raise SettingsError("SENDER_EMAIL is not set. Set it to the mailbox to send from.")
         self._settings = settings
         self._tokens = tokens
         self.sender = sender
-        self.lanes = min(settings.max_connections, MOST_LANES)
+        self.lanes = min(settings.max_connections, MAX_CONCURRENT_REQUESTS)
         self.per_minute = settings.rate_per_minute
-        self.answer_within = ANSWER_WITHIN
+        self.answer_within = ANSWER_WITHIN_SECONDS
 
     async def connect(self) -> "GraphConnection":
-        """Gets a token; MailConnectError with the cure."""
+        """Get a token; MailConnectError says why there is none."""
         token = await self._tokens.get()
         http = httpx.AsyncClient(timeout=TIMEOUT, follow_redirects=False)
         return GraphConnection(http, self._settings, self._tokens, token)
@@ -66,22 +67,24 @@ class GraphConnection:
         self._sender = ""
 
     async def offer(self, sender: str, recipient: str) -> None:
-        """Graph takes the recipient with the body; refreshes the token when it is about to end."""
+        """Renew a token that is about to expire; Graph reads the recipient from the message."""
         self._sender = sender
         self._token = await self._tokens.get()
 
     async def hand_over(self, raw: bytes) -> str:
-        """Sends the mail; a token that is refused is renewed once, as nothing was sent with it."""
-        response = await self._sent(raw)
+        """Send the message; a refused token is renewed once, as nothing was sent with it."""
+        response = await self._post(raw)
         if response.status_code == UNAUTHORIZED:
             self._token = await self._tokens.get(stale=self._token)
-            response = await self._sent(raw)
+            response = await self._post(raw)
         if response.status_code == ACCEPTED:
             return f"202 {response.headers.get('request-id', '')[:60]}".strip()
         raise _refusal(response, self._sender)
 
-    async def _sent(self, raw: bytes) -> httpx.Response:
+    async def _post(self, raw: bytes) -> httpx.Response:
         url = f"{self._settings.graph_url}/v1.0/users/{quote(self._sender, safe='@')}/sendMail"
+        # MIME goes as text/plain in base64. As JSON the message could not carry its Message-ID,
+        # Date and List-Unsubscribe: custom headers of Graph have to begin with "x-".
         headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "text/plain"}
         try:
             return await self._http.post(url, content=base64.b64encode(raw), headers=headers)
@@ -92,35 +95,38 @@ class GraphConnection:
             ) from error
         except httpx.HTTPError as error:
             raise MailFateUnknownError(
-                f"Microsoft Graph did not answer after it got the mail ({type(error).__name__})."
+                f"Microsoft Graph did not confirm the email ({type(error).__name__}). "
+                "It may have been sent."
             ) from error
 
     async def aclose(self) -> None:
-        """Closes the connection."""
         await self._http.aclose()
 
 
 def _refusal(response: httpx.Response, sender: str) -> Exception:
     status, reason = response.status_code, _reason(response)
-    said = f"Microsoft Graph answered {status} {reason}".rstrip() + "."
+    details = f"{status} {reason}".rstrip()
+    text = f"Microsoft Graph did not accept the email ({details})."
     if status in NEVER_SENT:
-        return MailConnectError(said, permanent=False, code=status)
+        return MailConnectError(text, permanent=False, code=status)
     if status >= SERVER_SIDE:
-        return MailFateUnknownError(said)
+        return MailFateUnknownError(
+            f"Microsoft Graph failed after it received the email ({details}). It may have been sent."
+        )
     if status in {UNAUTHORIZED, FORBIDDEN}:
         return MailConnectError(
-            f"{said} Give the app the application permission Mail.Send and the admin's consent, "
+            f"{text} Give the app the application permission Mail.Send with admin consent, "
             f"and access to the mailbox {sender}.",
             permanent=True,
             code=status,
         )
     if status == NOT_FOUND:
         return MailConnectError(
-            f"{said} Check that SENDER_EMAIL ({sender}) is a mailbox of the tenant.",
+            f"{text} Check that SENDER_EMAIL ({sender}) is a mailbox in the tenant.",
             permanent=True,
             code=status,
         )
-    return MailError(said, permanent=True, code=status)
+    return MailError(text, permanent=True, code=status)
 
 
 def _reason(response: httpx.Response) -> str:
@@ -130,5 +136,7 @@ def _reason(response: httpx.Response) -> str:
         return ""
     if not isinstance(error, dict):
         return ""
-    words = f"{error.get('code', '')} {error.get('message', '')}"
-    return " ".join("".join(c if c.isprintable() else " " for c in words).split())[:LONGEST_REASON]
+    text = f"{error.get('code', '')} {error.get('message', '')}"
+    return " ".join("".join(char if char.isprintable() else " " for char in text).split())[
+        :MAX_REASON_LENGTH
+    ]

@@ -1,7 +1,6 @@
-"""Logging: one chain for our own and other libraries' lines; secrets are masked at its end.
+"""Logging: one chain of processors for our own and libraries' entries, which masks secrets last.
 
-Masking comes after exceptions have been formatted, so that a traceback hides them too, and local
-variables are never shown.
+Masking comes after exceptions are formatted, so that tracebacks are masked too.
 """
 
 import base64
@@ -19,7 +18,7 @@ from structlog.types import EventDict, Processor, WrappedLogger
 MASK = "***"
 SECRET_NAMES = re.compile(r"(?i)pass(word|wd)?$|secret|token$|api_?key|app_?key|authorization")
 NAMED = r"client_secret|password|passwd|pwd|secret|sig|api_?key|app_?key|\w*_token|assertion"
-SECRET_SHAPES = (
+SECRET_PATTERNS = (
     re.compile(r"(\bcst_[a-z0-9]{8}_)[\w-]{20,}"),
     re.compile(rf"(?i)(\b(?:{NAMED})=)[^&\s\"']+"),
     re.compile(rf"(?i)([\"'](?:{NAMED})[\"']\s*:\s*[\"'])(?:\\.|[^\"'\\])+"),
@@ -30,24 +29,27 @@ SECRET_SHAPES = (
 )
 CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}
 CONTROLS |= {ord("\n"): "\\n", ord("\r"): "\\r", ord("\t"): " ", 0x2028: "\\n", 0x2029: "\\n"}
-# What makes a line read otherwise than it is written.
-UNSEEN = (*range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2070), 0xFEFF)
-CONTROLS |= {code: f"\\u{code:04x}" for code in UNSEEN}
-SHORTEST_SECRET = 4
-QUIET = ("aiohttp", "apscheduler", "asyncio", "httpcore", "httpx", "pymongo")
+# Invisible and bidirectional characters: they make text read differently from what it says
+# ("Trojan Source", CVE-2021-42574).
+INVISIBLE = (*range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2070), 0xFEFF)
+CONTROLS |= {code: f"\\u{code:04x}" for code in INVISIBLE}
+MIN_SECRET_LENGTH = 4
+"""Masking a shorter value would mask parts of ordinary words."""
+NOISY_LOGGERS = ("aiohttp", "apscheduler", "asyncio", "httpcore", "httpx", "pymongo")
 
 
 class Masking:
-    """A processor that hides secrets by name, by value and by shape."""
+    """A processor that masks secrets by field name, by value and by pattern."""
 
     def __init__(self, secrets: Sequence[str], *, keep_lines: bool) -> None:
-        known = {form for s in secrets if len(s) >= SHORTEST_SECRET for form in _forms(s)}
+        known = {form for s in secrets if len(s) >= MIN_SECRET_LENGTH for form in _forms(s)}
+        # A secret may be part of another one, whose rest would otherwise remain.
         longest_first = sorted(known, key=len)[::-1]
         self._values = re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
         self._keep_lines = keep_lines
 
     def __call__(self, logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
-        """The event with all its texts masked and control characters made visible."""
+        """The event with its text masked and control characters escaped."""
         return {
             key: MASK
             if SECRET_NAMES.search(key)
@@ -68,33 +70,33 @@ class Masking:
         return self.mask(str(value), keep_lines=keep_lines)
 
     def mask(self, text: str, *, keep_lines: bool = False) -> str:
-        """A text without secrets and control characters."""
+        """The text without secrets and control characters."""
         text = self._values.sub(MASK, text)
-        for shape in SECRET_SHAPES:
-            text = shape.sub(rf"\g<1>{MASK}", text)
+        for pattern in SECRET_PATTERNS:
+            text = pattern.sub(rf"\g<1>{MASK}", text)
         if not keep_lines:
             return text.translate(CONTROLS)
-        # Set in, so that no line of a traceback can pass for a line of the log.
+        # Indented, so that no line of a traceback can be mistaken for a log entry.
         return "\n".join(f"  {line.translate(CONTROLS)}" for line in text.split("\n"))
 
 
 def _forms(secret: str) -> set[str]:
-    """A secret as it may stand in a text: plain, in a URL, in JSON, in Python, packed."""
-    packed = base64.b64encode(secret.encode("utf-8", "surrogatepass")).decode("ascii")
+    """How a secret may appear in text: plain, URL-encoded, in JSON, as a Python repr, in base64."""
+    encoded = base64.b64encode(secret.encode("utf-8", "surrogatepass")).decode("ascii")
     return {
         secret,
         quote(secret, safe="", errors="replace"),
         quote_plus(secret, errors="replace"),
         json.dumps(secret)[1:-1],
         repr(secret)[1:-1],
-        packed.rstrip("="),
+        encoded.rstrip("="),
     }
 
 
 def configure_logging(
     level: str, style: Literal["console", "json"], secrets: Sequence[str]
 ) -> None:
-    """Sets up logging for the process, on standard error; ``secrets`` are never shown."""
+    """Configure logging for the process, to standard error; ``secrets`` are masked."""
     masking = Masking(secrets, keep_lines=style == "console")
     shared: list[Processor] = [
         structlog.stdlib.add_log_level,
@@ -105,7 +107,9 @@ def configure_logging(
         structlog.processors.JSONRenderer()
         if style == "json"
         else structlog.dev.ConsoleRenderer(
-            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+            colors=sys.stderr.isatty(),
+            # The default formatter prints local variables, and with them secrets.
+            exception_formatter=structlog.dev.plain_traceback,
         )
     )
     handler = logging.StreamHandler(sys.stderr)
@@ -133,5 +137,5 @@ def configure_logging(
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
-    for name in QUIET:
+    for name in NOISY_LOGGERS:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))

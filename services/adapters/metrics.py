@@ -1,7 +1,7 @@
-"""Metrics for Prometheus: what this process has counted, and what the stores say at the scrape.
+"""Prometheus metrics: what this process has counted, and what the stores say when scraped.
 
-No label names a team, an account or a person, so that a scrape gives nothing away and the number
-of series stays small.
+No label names a team, an account or a person: a scrape reveals nothing confidential, and the number
+of time series stays small.
 """
 
 from collections.abc import Iterator
@@ -19,31 +19,36 @@ from prometheus_client import (
 
 from services.domain import MetricsSnapshot, RunKind
 
-SPACE = "costagent"
-QUICK = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-SLOW = (0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0)
+NAMESPACE = "costagent"
+REQUEST_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+RUN_BUCKETS = (0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0)
 
 
-class _Where(TypedDict):
+class _Registration(TypedDict):
     registry: CollectorRegistry
     namespace: str
 
 
 class Metrics:
-    """Implements ``services.ports.Meter`` and prints what it holds."""
+    """Implements ``services.ports.Meter`` and renders the metrics."""
 
     def __init__(self) -> None:
         # The one function of the library without annotations; the rest is typed.
+        # Without this, every counter and histogram gets a second series, ``…_created``.
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self._registry = CollectorRegistry()
-        where: _Where = {"registry": self._registry, "namespace": SPACE}
+        where: _Registration = {"registry": self._registry, "namespace": NAMESPACE}
         ProcessCollector(registry=self._registry)
         self._info = Gauge("info", "The agent.", ["version", "source"], **where)
         self._answered = Counter(
             "rest_requests", "Requests answered.", ["method", "route", "status"], **where
         )
         self._answer_seconds = Histogram(
-            "rest_request_seconds", "Seconds to an answer.", ["route"], buckets=QUICK, **where
+            "rest_request_seconds",
+            "Seconds to an answer.",
+            ["route"],
+            buckets=REQUEST_BUCKETS,
+            **where,
         )
         self._asked = Counter(
             "upstream_requests",
@@ -55,7 +60,7 @@ class Metrics:
             "upstream_request_seconds",
             "Seconds to an answer of another system.",
             ["upstream"],
-            buckets=QUICK,
+            buckets=REQUEST_BUCKETS,
             **where,
         )
         self._delivered = Counter(
@@ -68,79 +73,79 @@ class Metrics:
             **where,
         )
         self._ran = Histogram(
-            "run_seconds", "Seconds of work on a run.", ["kind", "outcome"], buckets=SLOW, **where
+            "run_seconds",
+            "Seconds of work on a run.",
+            ["kind", "outcome"],
+            buckets=RUN_BUCKETS,
+            **where,
         )
         self._lost = Counter("leases_lost", "Work that another worker took over.", **where)
 
     def identify(self, version: str, source: str) -> None:
-        """Say what runs here, once the source is made: it is measured itself."""
+        """Set the version and source; later than the rest, as the source itself is measured."""
         self._info.labels(version, source).set(1)
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
-        """See ``Meter``."""
         self._answered.labels(method, route, str(status)).inc()
         self._answer_seconds.labels(route).observe(seconds)
 
     def asked(self, upstream: str, outcome: str, seconds: float) -> None:
-        """See ``Meter``."""
         self._asked.labels(upstream, outcome).inc()
         self._ask_seconds.labels(upstream).observe(seconds)
 
     def delivered(self, channel: str, outcome: str) -> None:
-        """See ``Meter``."""
         self._delivered.labels(channel, outcome).inc()
 
     def unsure(self, channel: str) -> None:
-        """See ``Meter``."""
         self._unsure.labels(channel).inc()
 
     def ran(self, kind: RunKind, outcome: str, seconds: float) -> None:
-        """See ``Meter``."""
         self._ran.labels(kind.value, outcome).observe(seconds)
 
     def lost_lease(self) -> None:
-        """See ``Meter``."""
         self._lost.inc()
 
-    def exposition(self, facts: MetricsSnapshot) -> bytes:
-        """All series in Prometheus' text format."""
-        return generate_latest(self._registry) + generate_latest(_of_facts(facts))
+    def exposition(self, snapshot: MetricsSnapshot) -> bytes:
+        """All metrics in Prometheus' text format."""
+        return generate_latest(self._registry) + generate_latest(_registry_of(snapshot))
 
 
-def _of_facts(facts: MetricsSnapshot) -> CollectorRegistry:
-    """What the stores say now; these say the same in every process."""
+def _registry_of(snapshot: MetricsSnapshot) -> CollectorRegistry:
+    """Gauges of what is stored, which are the same in every process."""
     registry = CollectorRegistry()
-    for name, text, label, values in _families(facts):
-        gauge = Gauge(name, text, [label] if label else [], registry=registry, namespace=SPACE)
+    for name, text, label, values in _families(snapshot):
+        gauge = Gauge(name, text, [label] if label else [], registry=registry, namespace=NAMESPACE)
         for key, value in values.items():
             (gauge.labels(key) if label else gauge).set(value)
     return registry
 
 
 Family = tuple[str, str, str, dict[str, float]]
-"""Name, what it is, its label, the value of each label."""
+"""Name, help text, label name, value by label."""
 
 
-def _families(facts: MetricsSnapshot) -> Iterator[Family]:
-    healthy = {part: float(part not in facts.failing) for part in ("mongodb", "ticker")}
+def _families(snapshot: MetricsSnapshot) -> Iterator[Family]:
+    healthy = {
+        component: float(component not in snapshot.failing) for component in ("mongodb", "ticker")
+    }
     yield "healthy", "1 while the part is well.", "part", healthy
     yield (
         "run_last_success_timestamp_seconds",
         "When the last run of a kind ended with every mail sent or given up.",
         "kind",
-        {kind.value: at.timestamp() for kind, at in facts.last_success.items()},
+        {kind.value: at.timestamp() for kind, at in snapshot.last_success.items()},
     )
-    if facts.data_through is not None:
-        stamp = facts.data_through.timestamp()
+    if snapshot.data_through is not None:
+        stamp = snapshot.data_through.timestamp()
         yield "data_through_timestamp_seconds", "Costs are complete until then.", "", {"": stamp}
-    if facts.teams is not None:
-        yield "teams", "Teams.", "", {"": float(facts.teams)}
-    yield "anomalies_open", "Open anomalies.", "kind", _floats(facts.open_anomalies)
+    if snapshot.teams is not None:
+        yield "teams", "Teams.", "", {"": float(snapshot.teams)}
+    yield "anomalies_open", "Open anomalies.", "kind", _floats(snapshot.open_anomalies)
     yield (
         "weekly_deliveries",
         "Deliveries of the newest weekly run, by state.",
         "state",
-        _floats(facts.weekly_deliveries),
+        _floats(snapshot.weekly_deliveries),
     )
 
 

@@ -1,4 +1,4 @@
-"""The local outbox: each mail is one file, written whole or not at all."""
+"""The local outbox: one file for each email, written completely or not at all."""
 
 import asyncio
 import hashlib
@@ -13,6 +13,7 @@ from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
 from email.utils import parsedate_to_datetime
+from operator import attrgetter
 from pathlib import Path
 from typing import cast
 
@@ -23,7 +24,7 @@ SAFE_NAME = re.compile(r"[0-9]{8}T[0-9]{6}-[0-9a-f]{20}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class OutboxEntry:
-    """One captured mail in a list."""
+    """A captured email in a list."""
 
     id: str
     subject: str
@@ -34,7 +35,7 @@ class OutboxEntry:
 
 @dataclass(frozen=True, slots=True)
 class OutboxMail:
-    """One captured mail, opened."""
+    """A captured email with its content."""
 
     entry: OutboxEntry
     headers: tuple[tuple[str, str], ...]
@@ -45,7 +46,7 @@ class OutboxMail:
 
 
 class OutboxTransport:
-    """Implements ``services.ports.MailTransport``, and lets a page read what was captured."""
+    """Implements ``services.ports.MailTransport`` and ``CapturedMails``; lists what was captured."""
 
     name = "outbox"
     lanes = 4
@@ -57,7 +58,7 @@ class OutboxTransport:
         self.sender = sender
 
     async def connect(self) -> "OutboxConnection":
-        """Makes the folder; MailConnectError when it cannot be written."""
+        """Create the folder; MailConnectError when that fails."""
         try:
             await asyncio.to_thread(self._folder.mkdir, parents=True, exist_ok=True, mode=0o700)
         except OSError as error:
@@ -65,43 +66,43 @@ class OutboxTransport:
         return OutboxConnection(self._folder)
 
     async def list_messages(self, limit: int = 500) -> list[OutboxEntry]:
-        """The newest mails first, those of the same second by subject."""
+        """Newest first; emails of the same second by subject."""
         return await asyncio.to_thread(self._list, limit)
 
     def _list(self, limit: int) -> list[OutboxEntry]:
         names = (path for path in self._folder.glob("*.eml") if SAFE_NAME.fullmatch(path.stem))
         newest = sorted(names, key=lambda path: path.name, reverse=True)[:limit]
         entries = [_entry(path, _parsed(path)) for path in newest]
-        by_subject = sorted(entries, key=lambda one: one.subject)
-        return sorted(by_subject, key=lambda one: one.id.partition("-")[0], reverse=True)
+        by_subject = sorted(entries, key=attrgetter("subject"))
+        return sorted(by_subject, key=lambda entry: entry.id.partition("-")[0], reverse=True)
 
     async def count_to(self, addresses: Sequence[str]) -> int:
-        """How many captured mails there are to these addresses."""
+        """Count the captured emails to these addresses."""
         return len(await asyncio.to_thread(self._paths_to, addresses))
 
     async def remove_to(self, addresses: Sequence[str]) -> int:
-        """Removes the captured mails to these addresses; their number."""
+        """Remove the captured emails to these addresses and return how many."""
         return await asyncio.to_thread(self._remove_to, addresses)
 
     def _remove_to(self, addresses: Sequence[str]) -> int:
-        found = self._paths_to(addresses)
-        for path in found:
+        paths = self._paths_to(addresses)
+        for path in paths:
             path.unlink(missing_ok=True)
-        return len(found)
+        return len(paths)
 
     def _paths_to(self, addresses: Sequence[str]) -> list[Path]:
-        wanted = {one.casefold() for one in addresses}
+        folded = {address.casefold() for address in addresses}
         paths = [path for path in self._folder.glob("*.eml") if SAFE_NAME.fullmatch(path.stem)]
         return [
-            path for path in paths if _entry(path, _parsed(path)).recipient.casefold() in wanted
+            path for path in paths if _entry(path, _parsed(path)).recipient.casefold() in folded
         ]
 
     async def read_message(self, mail_id: str) -> OutboxMail:
-        """One mail; NotFoundError for an id that is none."""
+        """Read an email; NotFoundError for an unknown ID."""
         path = self._folder / f"{mail_id}.eml"
         if not SAFE_NAME.fullmatch(mail_id) or not await asyncio.to_thread(path.is_file):
-            raise NotFoundError("There is no such mail in the outbox. See the list.")
-        return await asyncio.to_thread(_opened, path)
+            raise NotFoundError("There is no such email in the outbox. Open the list again.")
+        return await asyncio.to_thread(_read, path)
 
 
 class OutboxConnection:
@@ -111,10 +112,10 @@ class OutboxConnection:
         self._folder = folder
 
     async def offer(self, sender: str, recipient: str) -> None:
-        """Every recipient is fine here."""
+        """Accepts every recipient."""
 
     async def hand_over(self, raw: bytes) -> str:
-        """Writes the mail; the same mail handed over twice stays one file."""
+        """Write the email; handed over twice, it is still one file."""
         try:
             path = await asyncio.to_thread(self._write, raw)
         except OSError as error:
@@ -132,6 +133,7 @@ class OutboxConnection:
                 file.write(raw)
                 file.flush()
                 os.fsync(file.fileno())
+            # Renamed when it is complete: a reader never sees half an email.
             unfinished.replace(path)
             _sync(self._folder)
         except OSError:
@@ -141,11 +143,11 @@ class OutboxConnection:
         return path
 
     async def aclose(self) -> None:
-        """Nothing is open."""
+        """Nothing to close."""
 
 
 def _sync(folder: Path) -> None:
-    """The name of a new file is on disk, too."""
+    """Write the folder to disk: until then a crash may lose the file's new name (fsync(2))."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -155,8 +157,8 @@ def _sync(folder: Path) -> None:
 
 def _not_writable(folder: Path, error: OSError) -> MailConnectError:
     return MailConnectError(
-        f"The outbox {folder} cannot be written ({error.strerror}). Free some space or make it "
-        "writable, or set DATA_DIR to another folder.",
+        f"The agent cannot write to the outbox {folder} ({error.strerror}). Free some space or "
+        "make the folder writable, or set DATA_DIR to another folder.",
         permanent=False,
     )
 
@@ -179,7 +181,7 @@ def _entry(path: Path, message: EmailMessage) -> OutboxEntry:
     )
 
 
-def _opened(path: Path) -> OutboxMail:
+def _read(path: Path) -> OutboxMail:
     message = _parsed(path)
     return OutboxMail(
         entry=_entry(path, message),

@@ -1,8 +1,7 @@
-"""The ticker: APScheduler ticks and hands over; it decides nothing and works on nothing.
+"""The ticker: APScheduler calls it every 30 seconds, and it starts the work in the background.
 
-APScheduler cancels running jobs at its shutdown, so a tick's work belongs to the background. It
-waits for an hour of the day: when the machine's clock is set back, it would not tick until that hour
-comes again, so somebody whose watch only counts seconds looks after it.
+What is due is decided from the database, not by APScheduler: in memory it forgets what was due while
+the process was down, and with a shared job store two schedulers would both run it.
 """
 
 import asyncio
@@ -15,73 +14,78 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 log = structlog.get_logger()
 
-SECONDS = 30
-JOB = "tick"
+INTERVAL_SECONDS = 30
+JOB_ID = "tick"
 
 Start = Callable[[str, Coroutine[Any, Any, None]], object]
 
 
 class Ticker:
-    """Calls a function at once and then every 30 seconds, in the background."""
+    """Calls a function at its start and then every 30 seconds, in the background."""
 
     def __init__(
         self,
         start: Start,
         clock: Callable[[], datetime],
-        seconds: float = SECONDS,
+        seconds: float = INTERVAL_SECONDS,
     ) -> None:
         self._tick: Callable[[], Coroutine[Any, Any, None]] | None = None
         self._start = start
         self._clock = clock
         self._scheduler = AsyncIOScheduler(timezone=UTC)
         self._seconds = seconds
-        self._look: asyncio.TimerHandle | None = None
+        self._clock_check: asyncio.TimerHandle | None = None
         self.last_tick: datetime | None = None
-        """When the last tick was handed over."""
+        """When the last tick was started."""
 
     @property
     def running(self) -> bool:
-        """Whether it ticks."""
         return bool(self._scheduler.running)
 
     def on_tick(self, tick: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Set what is called; the application that it belongs to is built after the ticker."""
+        """Set the function: the application that it belongs to is built after the ticker."""
         self._tick = tick
 
     def start(self) -> None:
-        """Start to tick."""
         self._scheduler.add_job(
-            self._hand_over,
+            self._start_tick,
             "interval",
-            id=JOB,
+            id=JOB_ID,
             seconds=self._seconds,
-            next_run_time=datetime.now(UTC),
+            next_run_time=datetime.now(UTC),  # an interval trigger would wait 30 seconds first
             coalesce=True,
             max_instances=1,
+            # The default grace is one second: a tick that a busy event loop delays by more is
+            # dropped (APScheduler 3.11).
             misfire_grace_time=None,
         )
         self._scheduler.start()
-        self._look_after()
+        self._check_clock()
 
-    def _look_after(self) -> None:
-        """Ticks now when the next tick is further away than any should be."""
-        self._look = asyncio.get_running_loop().call_later(self._seconds, self._look_after)
-        job, now = self._scheduler.get_job(JOB), datetime.now(UTC)
+    def _check_clock(self) -> None:
+        """Tick now if the next tick is further away than it can be.
+
+        APScheduler waits for a time of day: when the machine's clock is set back by an hour, it
+        would not tick for an hour. ``call_later`` counts seconds on the monotonic clock.
+        """
+        self._clock_check = asyncio.get_running_loop().call_later(self._seconds, self._check_clock)
+        job, now = self._scheduler.get_job(JOB_ID), datetime.now(UTC)
         if job is None or job.next_run_time is None:
             return
         if job.next_run_time - now > timedelta(seconds=2 * self._seconds):
             log.warning("clock_set_back", next_tick=job.next_run_time.isoformat())
             job.modify(next_run_time=now)
 
-    async def _hand_over(self) -> None:
-        """Has to be a coroutine: APScheduler runs plain functions in a thread without a loop."""
+    # A coroutine, as APScheduler runs plain functions in a thread, which has no event loop.
+    async def _start_tick(self) -> None:
         self.last_tick = self._clock()
         if self._tick is not None:
+            # In the background: at its shutdown APScheduler cancels the jobs that are running.
             self._start("tick", self._tick())
 
     def stop(self) -> None:
-        """Ticks no more; what was handed over goes on."""
-        if self._look is not None:
-            self._look.cancel()
+        """Stop ticking; work that was started continues."""
+        if self._clock_check is not None:
+            self._clock_check.cancel()
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)

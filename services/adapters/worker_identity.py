@@ -1,7 +1,7 @@
-"""Tells workers apart, and says when one of them has certainly ended.
+"""Names of workers, and whether one of them is certainly dead.
 
-A lease must otherwise run out before another worker may go on. On the same machine the kernel
-knows better: a process that is gone cannot come back, so its work is free at once.
+Normally a lease must expire before another worker may continue. On the same machine there is no need
+to wait: a process that has ended cannot come back, so that its work is free immediately.
 """
 
 import os
@@ -14,9 +14,10 @@ PID_NAMESPACE = Path("/proc/self/ns/pid")
 
 
 def worker_name() -> str:
-    """The name of this process, unlike any other's: ``host|place|pid|started|token``.
+    """A unique name for this process: ``host|place|pid|started|token``.
 
-    ``place`` is the kernel's boot and pid namespace, empty where the system has no /proc.
+    ``place`` is the boot and the PID namespace, within which a PID means something; it is empty on
+    systems without /proc.
     """
     pid = os.getpid()
     parts = [socket.gethostname(), _place(), str(pid), _started(pid), secrets.token_hex(4)]
@@ -24,7 +25,7 @@ def worker_name() -> str:
 
 
 def is_worker_dead(worker: str) -> bool:
-    """Whether this worker's process has ended for certain; False when that cannot be known."""
+    """Whether this worker's process has certainly ended; False when that is unknown."""
     try:
         _, place, pid_text, started, _ = worker.split("|")
         pid = int(pid_text)
@@ -33,13 +34,14 @@ def is_worker_dead(worker: str) -> bool:
     if pid <= 0 or not place or place != _place():
         return False
     try:
-        os.kill(pid, 0)
+        os.kill(pid, 0)  # signal 0 only checks that the process exists (kill(2))
     except ProcessLookupError:
         return True
-    except PermissionError:
+    except PermissionError:  # it exists and belongs to another user
         return False
-    now_started = _started(pid)
-    return bool(started and now_started) and started != now_started
+    # The kernel reuses PIDs: the same PID with another start time is another process.
+    started_now = _started(pid)
+    return bool(started and started_now) and started != started_now
 
 
 def _place() -> str:
@@ -50,9 +52,11 @@ def _place() -> str:
 
 
 def _started(pid: int) -> str:
-    """Ticks from boot to the process's start (proc(5), stat, field 22); empty if unknown."""
+    """Clock ticks from boot to the start of the process; empty if unknown."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace")
     except OSError:
         return ""
+    # Field 22 of proc(5), counted after the last parenthesis: field 2 is the command in parentheses,
+    # which may itself contain spaces and parentheses.
     return stat.rpartition(")")[2].split()[19]

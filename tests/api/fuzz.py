@@ -31,7 +31,7 @@ MAIL = "team@example.org"
 ACTOR = Actor(interface="cli", name="fuzz")
 PHASES = "examples,coverage,fuzzing,stateful"
 HOOKS = "tests.api.fuzz_hooks"
-DIED = ("background_died", "request_failed", "Traceback", "turn_failed")
+DIED = ("background_task_failed", "request_failed", "Traceback", "turn_failed")
 """Words of the log that tell of what no answer shows."""
 
 

@@ -29,7 +29,9 @@ PLANTED = {
     "no packages that lie beside each other": [
         ("services/domain/days.py", "import services.runs.worker"),
     ],
-    "adapters know ports": [("services/adapters/smtp.py", "import services.runs.worker")],
+    "adapters know ports": [
+        ("services/adapters/smtp/transport.py", "import services.runs.worker")
+    ],
     "adapters do not know each other": [
         ("services/adapters/disk.py", "import services.adapters.datadog.wire"),
     ],

