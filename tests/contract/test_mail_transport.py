@@ -170,7 +170,9 @@ async def test_wherever_a_connection_is_cut_what_is_said_of_the_mail_is_true(sid
         for cut in itertools.count(0, 5 if side == "down" else 41):
             taken = len(server.mails)
             limits = (cut, None) if side == "up" else (None, cut)
-            async with Proxy(server.port, most_up=limits[0], most_down=limits[1]) as proxy:
+            async with Proxy(
+                server.port, max_bytes_up=limits[0], max_bytes_down=limits[1]
+            ) as proxy:
                 settings = server.settings(port=proxy.port)
                 said = await _said_of(SmtpTransport(settings, QUICK), raw)
             arrived = len(server.mails) - taken

@@ -1,4 +1,4 @@
-"""A cost source in memory, over the same lines of costs as the server that answers like Datadog."""
+"""A cost source in memory, with the same costs as the fake Datadog."""
 
 import math
 from array import array
@@ -27,10 +27,10 @@ class FakeCosts:
 
     costs: list[Cost]
     metric: str = "aws.cost.net.amortized"
-    most_accounts: int | None = None
-    """More accounts in one query are too many."""
-    most_days: int | None = None
-    """All accounts over more days in one query are too many."""
+    max_accounts: int | None = None
+    """A query for more accounts is too large."""
+    max_days: int | None = None
+    """A query for all accounts over more days is too large."""
     oldest: object = None
     """A span that begins before this day is refused as beyond retention."""
     configured_metric: str | None = None
@@ -71,11 +71,11 @@ class FakeCosts:
         if self.oldest is not None and span.first < self.oldest:  # type: ignore[operator]
             raise CostHistoryEndsError("There are no costs that old.")
         many = accounts is None or len(accounts) > 1
-        if kind != "total" and many and self.most_accounts is not None:
+        if kind != "total" and many and self.max_accounts is not None:
             number = len(accounts) if accounts is not None else 10**6
-            if number > self.most_accounts:
+            if number > self.max_accounts:
                 raise AnswerTooLargeError("too many series")
-        if kind == "by_account" and accounts is None and len(span) > (self.most_days or 10**6):
+        if kind == "by_account" and accounts is None and len(span) > (self.max_days or 10**6):
             raise AnswerTooLargeError("too many series")
         return [
             cost
@@ -90,8 +90,10 @@ class FakeCosts:
             days = rows.setdefault(key(cost), [[] for _ in span])
             days[span.index(cost.day)].append(cost.amount)
         series = [
-            CostSeries(*found, array("d", [math.fsum(day) if day else math.nan for day in days]))
-            for found, days in rows.items()
+            CostSeries(
+                *key_of_row, array("d", [math.fsum(day) if day else math.nan for day in days])
+            )
+            for key_of_row, days in rows.items()
         ]
         return CostTable(span, "USD", series)
 

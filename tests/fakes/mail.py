@@ -1,4 +1,4 @@
-"""A mail transport in memory that misbehaves as told."""
+"""An email transport in memory with faults to inject."""
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence

@@ -1,4 +1,4 @@
-"""A notifier in memory that misbehaves as told."""
+"""A notifier in memory with faults to inject."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,9 +14,9 @@ class MemoryNotifier:
     on_update: list[Exception] = field(default_factory=list)
     before_post: Callable[[], None] = lambda: None
     posts: list[tuple[str, AlertContent]] = field(default_factory=list)
-    """(conversation, news) of every message that is shown."""
+    """(conversation, content) of every message that is shown."""
     updates: list[tuple[str, AlertContent]] = field(default_factory=list)
-    """(message, news)"""
+    """(message, content)"""
     replies: list[tuple[str, str]] = field(default_factory=list)
 
     async def post(self, conversation: Conversation, news: AlertContent) -> PostedMessage:

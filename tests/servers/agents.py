@@ -54,13 +54,13 @@ class AgentFork(subprocess.Popen[str]):
         self.pid = int(self._line())
 
     def _line(self) -> str:
-        found = b""
-        while not found.endswith(b"\n"):
+        line = b""
+        while not line.endswith(b"\n"):
             byte = os.read(self._report, 1)
             if not byte:
                 raise RuntimeError("the process that starts agents has ended")
-            found += byte
-        return found.decode()
+            line += byte
+        return line.decode()
 
     def poll(self) -> int | None:
         with contextlib.suppress(subprocess.TimeoutExpired):

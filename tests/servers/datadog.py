@@ -1,4 +1,4 @@
-"""An HTTP server that answers cost queries as Datadog's v2 timeseries API does.
+"""An HTTP server that answers cost queries like Datadog's v2 timeseries API.
 
 In a test::
 
@@ -65,11 +65,11 @@ class FakeDatadog:
     unit: Any = field(default_factory=lambda: [DOLLAR, None])
     seed: int = 1
     faults: list[Fault] = field(default_factory=list)
-    """Each is asked for an answer of its own; one that answers is used up."""
-    most_series: int | None = None
-    """A silent limit: more groups than this are dropped."""
+    """Each may answer a query; a fault that has answered is used up."""
+    max_series: int | None = None
+    """Groups beyond this number are silently dropped."""
     edit: Callable[[dict[str, Any]], None] | None = None
-    """Changes an answer before it is sent."""
+    """Changes a response before it is sent."""
     queries: list[str] = field(default_factory=list)
     calls: int = 0
     url: str = ""
@@ -87,13 +87,13 @@ class FakeDatadog:
         await self._runner.cleanup()
 
     def settings(self, **more: Any) -> DatadogSettings:
-        """Settings that lead here, with the right keys."""
+        """Settings that point to this server, with valid keys."""
         return DatadogSettings(
             **{"api_url": self.url, "api_key": API_KEY, "app_key": APP_KEY, **more}
         )
 
     def environment(self) -> dict[str, str]:
-        """The same for another process."""
+        """Settings that point to this server, as environment variables."""
         return {
             "DATADOG_API_URL": self.url,
             "DATADOG_API_KEY": API_KEY,
@@ -101,7 +101,7 @@ class FakeDatadog:
         }
 
     def sum(self, span: DaySpan, **tags: str) -> Decimal:
-        """This server's own sum of the costs with these tags, exactly."""
+        """The exact sum of the costs with these tags."""
         return sum(
             (
                 Decimal(repr(cost.amount))
@@ -112,7 +112,6 @@ class FakeDatadog:
         )
 
     def app(self) -> web.Application:
-        """The web application."""
         app = web.Application()
         app.router.add_post("/api/v2/query/timeseries", self._timeseries)
         app.router.add_get("/api/v1/validate", self._validate)
@@ -166,17 +165,19 @@ class FakeDatadog:
 
     def _answer(self, match: re.Match[str], begin: int, end: int) -> dict[str, Any]:
         by = [tag for tag in (match["by"] or "").split(",") if tag]
-        chosen = self._chosen(match["scope"], begin, end) if match["metric"] == self.metric else []
+        costs = (
+            self._matching(match["scope"], begin, end) if match["metric"] == self.metric else []
+        )
         sums: dict[tuple[str, ...], dict[int, list[float]]] = defaultdict(
             lambda: defaultdict(list)
         )
-        for cost in chosen:
+        for cost in costs:
             group = tuple(f"{tag}:{cost.tags.get(tag, 'N/A')}" for tag in by)
             sums[group][_stamp(cost.day)].append(cost.amount)
         chance = random.Random(f"{self.seed} {match[0]}")
         groups = list(sums)
         chance.shuffle(groups)
-        groups = groups[: self.most_series]
+        groups = groups[: self.max_series]
         times = sorted({stamp for group in groups for stamp in sums[group]})
         series, values = [], []
         for group in groups:
@@ -193,16 +194,16 @@ class FakeDatadog:
             }
         }
 
-    def _chosen(self, scope: str, begin: int, end: int) -> Iterable[Cost]:
-        wanted: dict[str, set[str]] = {}
+    def _matching(self, scope: str, begin: int, end: int) -> Iterable[Cost]:
+        values_by_tag: dict[str, set[str]] = {}
         if scope != "*":
             match = IN_LIST.fullmatch(scope)
             if match is None:
                 raise web.HTTPBadRequest(text=json.dumps({"errors": ["unable to parse scope"]}))
-            wanted[match["tag"]] = {value.strip() for value in match["values"].split(",")}
+            values_by_tag[match["tag"]] = {value.strip() for value in match["values"].split(",")}
         for cost in self.costs:
             if begin <= _stamp(cost.day) < end and all(
-                cost.tags.get(tag) in values for tag, values in wanted.items()
+                cost.tags.get(tag) in values for tag, values in values_by_tag.items()
             ):
                 yield cost
 
@@ -212,7 +213,7 @@ def _stamp(day: date) -> int:
 
 
 def once(status: int, body: Any = None, headers: dict[str, str] | None = None) -> Fault:
-    """A fault that answers the next query with a status and a body (text, or JSON)."""
+    """A fault: the next response has this status and body (text or JSON)."""
 
     def answer(request: web.Request, query: str) -> web.Response:
         if isinstance(body, str):
@@ -225,7 +226,7 @@ def once(status: int, body: Any = None, headers: dict[str, str] | None = None) -
 
 
 def cut_off(request: web.Request, query: str) -> web.Response:
-    """A fault: a 200 whose JSON ends in the middle."""
+    """A fault: a 200 with truncated JSON."""
     return web.Response(
         body=b'{"data":{"id":"0","type":"timeseries_response","attributes":{"series":[{"gro',
         content_type="application/json",
@@ -233,12 +234,12 @@ def cut_off(request: web.Request, query: str) -> web.Response:
 
 
 def account_ids(number: int, seed: int) -> list[str]:
-    """Distinct account ids, some of which begin with zeros."""
+    """Distinct account IDs, some with leading zeros."""
     chance = random.Random(f"accounts {seed}")
-    found: dict[str, None] = {}
-    while len(found) < number:
-        found[f"{chance.randrange(10 ** (9 if len(found) % 9 == 0 else 12)):012d}"] = None
-    return list(found)
+    ids: dict[str, None] = {}
+    while len(ids) < number:
+        ids[f"{chance.randrange(10 ** (9 if len(ids) % 9 == 0 else 12)):012d}"] = None
+    return list(ids)
 
 
 def random_costs(
@@ -265,7 +266,7 @@ def _random_costs(
         "sqs",
         "kms",
     ]
-    found = []
+    costs = []
     for account in accounts:
         size = math.exp(chance.gauss(4.5, 1.2))
         for service in names[: 1 + chance.randrange(services)]:
@@ -273,16 +274,16 @@ def _random_costs(
             for day in span:
                 if chance.random() < 0.01:
                     continue
-                found.append(
+                costs.append(
                     _cost(day, level * chance.uniform(0.8, 1.2), account, service, "usage")
                 )
                 if day.day == 1:
-                    found.append(_cost(day, level * 0.1, account, service, "tax"))
+                    costs.append(_cost(day, level * 0.1, account, service, "tax"))
                 if day.day == 1 and chance.random() < 0.2:
-                    found.append(_cost(day, -level, account, service, "credit"))
+                    costs.append(_cost(day, -level, account, service, "credit"))
                 if day.day == 3 and chance.random() < 0.1:
-                    found.append(_cost(day, level * 2, account, service, "purchase"))
-    return found
+                    costs.append(_cost(day, level * 2, account, service, "purchase"))
+    return costs
 
 
 def _cost(day: date, amount: float, account: str, service: str, charge: str) -> Cost:

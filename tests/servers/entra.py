@@ -1,4 +1,4 @@
-"""A server that answers as Entra's token endpoint and Microsoft Graph's sendMail do."""
+"""A server that behaves like Entra's token endpoint and Microsoft Graph's sendMail."""
 
 import base64
 import itertools
@@ -17,16 +17,16 @@ MAILBOX = "costs@example.org"
 
 @dataclass
 class FakeEntra:
-    """Gives out tokens, and takes mail with them."""
+    """Issues tokens and accepts email with them."""
 
     tokens: set[str] = field(default_factory=set)
-    """Those that are good now; a test may withdraw one."""
+    """Valid tokens; a test may revoke one."""
     scopes: list[str] = field(default_factory=list)
-    """What tokens were asked for."""
+    """Scopes that were requested."""
     token_answers: list[tuple[int, Any]] = field(default_factory=list)
-    """Answers of the token endpoint other than a token, first come first served."""
+    """(status, body) of the token endpoint's next responses other than a token."""
     graph_answers: list[tuple[int, Any]] = field(default_factory=list)
-    """The same of sendMail; status 0 takes the mail and ends the connection."""
+    """The same for sendMail; status 0 accepts the email and closes the connection."""
     mails: list[bytes] = field(default_factory=list)
     expires_in: Any = 3599
 
@@ -46,7 +46,7 @@ class FakeEntra:
         await self._runner.cleanup()
 
     def settings(self, **more: Any) -> SmtpSettings:
-        """Settings of Microsoft Graph that lead here; ``more`` for SMTP."""
+        """Settings for Microsoft Graph at this server; ``more`` overrides them."""
         values = {
             "transport": "graph",
             "sender": MAILBOX,
@@ -61,7 +61,7 @@ class FakeEntra:
         return SmtpSettings.model_validate(values)
 
     def bot_settings(self, **more: Any) -> TeamsAppSettings:
-        """Settings of a bot that signs in here."""
+        """Settings of a bot that signs in at this server."""
         values = {
             "app_id": CLIENT,
             "password": SECRET,
@@ -77,8 +77,8 @@ class FakeEntra:
         if self.token_answers:
             status, body = self.token_answers.pop(0)
             return web.json_response(body, status=status)
-        wanted = ("client_credentials", CLIENT, SECRET)
-        if (form["grant_type"], form["client_id"], form["client_secret"]) != wanted:
+        expected = ("client_credentials", CLIENT, SECRET)
+        if (form["grant_type"], form["client_id"], form["client_secret"]) != expected:
             error = {"error": "invalid_client", "error_description": "AADSTS7000215: …"}
             return web.json_response(error, status=401)
         token = f"token-{next(self._numbers)}"

@@ -1,6 +1,6 @@
-"""Real MongoDB servers of a test's own, alone or as a replica set, that can be killed and frozen.
+"""Real MongoDB servers that a test may kill and suspend, standalone or as a replica set.
 
-The embedded binary, on loopback ports, with test commands (fail points) switched on.
+The embedded binary on loopback ports, with test commands (fail points) enabled.
 """
 
 import asyncio
@@ -28,11 +28,11 @@ START_SECONDS = 60.0
 
 
 def free_ports(number: int) -> list[int]:
-    """Ports that nobody listens on."""
-    doors = [socket.create_server(("127.0.0.1", 0)) for _ in range(number)]
-    ports = [int(door.getsockname()[1]) for door in doors]
-    for door in doors:
-        door.close()
+    """Ports that nothing listens on."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(number)]
+    ports = [int(listener.getsockname()[1]) for listener in sockets]
+    for listener in sockets:
+        listener.close()
     return ports
 
 
@@ -62,7 +62,7 @@ class Mongod:
         return f"mongodb://{self.address}/?directConnection=true"
 
     def start(self) -> None:
-        """Starts the process and waits until it answers."""
+        """Start the process and wait until it accepts connections."""
         data = self.folder / "db"
         data.mkdir(parents=True, exist_ok=True)
         self.process = subprocess.Popen(
@@ -80,7 +80,7 @@ class Mongod:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            restore_signals=False,  # a file that may not grow is an error to it, not its end
+            restore_signals=False,  # SIGXFSZ stays ignored: a write beyond the limit fails
             start_new_session=True,
         )
         until = time.monotonic() + START_SECONDS
@@ -90,7 +90,7 @@ class Mongod:
             time.sleep(0.05)
 
     def answers(self) -> bool:
-        """Whether somebody listens."""
+        """Whether it accepts connections."""
         with socket.socket() as probe:
             probe.settimeout(1)
             return probe.connect_ex(("127.0.0.1", self.port)) == 0
@@ -100,31 +100,30 @@ class Mongod:
         return self.process is not None and self.process.poll() is None
 
     def send(self, number: int) -> None:
-        """A signal."""
         assert self.process is not None
         os.kill(self.process.pid, number)
 
     def kill(self) -> None:
-        """Ends it at once, however it is."""
+        """Kill the process and wait for its end."""
         if self.process is not None:
             with suppress(ProcessLookupError):
                 self.process.kill()
             self.process.wait()
 
     def fill_disk(self) -> None:
-        """From now on no file of it can grow, as on a full disk."""
+        """Make writes fail as on a full disk: no file may grow beyond 4 KiB."""
         assert self.process is not None
         resource.prlimit(self.process.pid, resource.RLIMIT_FSIZE, (4096, 4096))
 
     def command(self, *args: Any, **more: Any) -> dict[str, Any]:
-        """A command on the database admin."""
+        """Run a command on the admin database."""
         with MongoClient[dict[str, Any]](self.url, serverSelectionTimeoutMS=5000) as client:
             return dict(client.admin.command(*args, **more))
 
     def fail(self, commands: Sequence[str], times: int, **data: Any) -> None:
-        """The next commands of these names fail: ``errorCode=…`` or ``closeConnection=True``.
+        """Make the agent's next commands with these names fail.
 
-        Only those of the agent.
+        ``data``: ``errorCode=…`` or ``closeConnection=True``.
         """
         self.command(
             "configureFailPoint",
@@ -176,7 +175,7 @@ class ReplicaSet:
         return f"mongodb://{hosts}/?replicaSet=rs"
 
     def primary(self) -> Mongod | None:
-        """The present primary, if there is one."""
+        """The current primary, if there is one."""
         for node in self.nodes:
             if node.alive:
                 with suppress(PyMongoError):
@@ -185,15 +184,15 @@ class ReplicaSet:
         return None
 
     def wait_for_primary(self) -> Mongod:
-        """The primary, once there is one."""
+        """Wait for an election and return the primary."""
         until = time.monotonic() + START_SECONDS
-        while (found := self.primary()) is None:
+        while (primary := self.primary()) is None:
             assert time.monotonic() < until, "no primary was elected"
             time.sleep(0.1)
-        return found
+        return primary
 
     async def kill_primary(self, seconds: float = 3.0) -> None:
-        """Kills the primary as a crash would, and starts it again after a while."""
+        """Kill the primary as a crash would, and start it again after ``seconds``."""
         node = await asyncio.to_thread(self.wait_for_primary)
         node.send(signal.SIGKILL)
         assert node.process is not None

@@ -1,4 +1,4 @@
-"""A TCP proxy that cuts, holds and changes what passes through it."""
+"""A TCP proxy that cuts connections and changes what passes through it."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,20 +8,20 @@ from typing import Self
 
 @dataclass
 class Proxy:
-    """Between a client and a server on this machine; an async context manager."""
+    """Connects clients to a server on this machine; an async context manager."""
 
     target: int
     """Port of the server."""
     change: Callable[[bytes], bytes] = lambda data: data
-    """What the client gets instead of what the server says."""
-    most_up: int | None = None
-    """Bytes of a client's that get through before its connection is cut; None: all."""
-    most_down: int | None = None
-    """The same of the server's."""
+    """What the client receives instead of what the server sent."""
+    max_bytes_up: int | None = None
+    """Bytes from the client that pass before the connection is cut; None: no limit."""
+    max_bytes_down: int | None = None
+    """Bytes from the server that pass before the connection is cut; None: no limit."""
     source: Callable[[], tuple[str, int] | None] = lambda: None
-    """Where the next connection to the server comes from; None: from anywhere on this machine."""
+    """Local address of the next connection to the server; None: any."""
     open: bool = True
-    """Refuses and cuts everything when False."""
+    """When False, connections are accepted and cut at once."""
     port: int = 0
     _writers: set[asyncio.StreamWriter] = field(default_factory=set)
     _tasks: set["asyncio.Task[None]"] = field(default_factory=set)
@@ -33,20 +33,19 @@ class Proxy:
 
     async def __aexit__(self, *_: object) -> None:
         self._server.close()
-        await asyncio.sleep(0)  # so that all that were accepted are among the tasks
+        await asyncio.sleep(0)  # lets accepted connections become tasks
         self.cut()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await asyncio.sleep(0)  # so that what was cut is closed
+        await asyncio.sleep(0)  # lets aborted transports close
 
     def cut(self) -> None:
-        """Ends all connections."""
         for writer in list(self._writers):
             writer.transport.abort()
 
     async def outage(self, seconds: float) -> None:
-        """Nobody gets through for a while."""
+        """Cut everything for a while."""
         self.open = False
         self.cut()
         await asyncio.sleep(seconds)
@@ -68,32 +67,32 @@ class Proxy:
             writer.transport.abort()
 
     async def _join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there_reader, there_writer = await asyncio.open_connection(
+        server_reader, server_writer = await asyncio.open_connection(
             "127.0.0.1", self.target, local_addr=self.source()
         )
-        self._writers.add(there_writer)
+        self._writers.add(server_writer)
         try:
             await asyncio.gather(
-                self._pump(reader, there_writer, lambda data: data, self.most_up),
-                self._pump(there_reader, writer, self.change, self.most_down),
+                self._pump(reader, server_writer, lambda data: data, self.max_bytes_up),
+                self._pump(server_reader, writer, self.change, self.max_bytes_down),
             )
         finally:
-            self._writers.discard(there_writer)
-            there_writer.transport.abort()
+            self._writers.discard(server_writer)
+            server_writer.transport.abort()
 
     async def _pump(
         self,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
         change: Callable[[bytes], bytes],
-        most: int | None,
+        max_bytes: int | None,
     ) -> None:
         passed = 0
         while data := await reader.read(65536):
-            if most is not None and passed + len(data) > most:
-                writer.write(change(data[: most - passed]))
+            if max_bytes is not None and passed + len(data) > max_bytes:
+                writer.write(change(data[: max_bytes - passed]))
                 await writer.drain()
-                await asyncio.sleep(0.005)  # so that it gets there before the end does
+                await asyncio.sleep(0.005)  # the data must arrive before the end of the connection
                 break
             passed += len(data)
             writer.write(change(data))

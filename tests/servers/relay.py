@@ -1,7 +1,7 @@
-"""A relay in front of a MongoDB, which can be cut as a network can.
+"""A relay in front of MongoDB that can be cut, as a network can.
 
-It runs in a thread of its own: the driver closes its connections without giving the event loop a
-turn, and waits for an answer meanwhile.
+It runs in a thread of its own: the driver closes connections without yielding to the event loop, and
+waits for a reply meanwhile.
 """
 
 import asyncio
@@ -37,15 +37,15 @@ class MongoRelay:
         return f"mongodb://127.0.0.1:{self.port}/?directConnection=true&journal=true"
 
     def restore(self) -> None:
-        """Takes connections, again on the same port."""
+        """Accept connections (again), on the same port."""
         asyncio.run_coroutine_threadsafe(self._restore(), self._loop).result(5)
 
     def cut(self) -> None:
-        """Ends all connections and takes no more."""
+        """Close all connections and refuse new ones."""
         asyncio.run_coroutine_threadsafe(self._cut(), self._loop).result(5)
 
     async def _restore(self) -> None:
-        self._server = await asyncio.start_server(self._joined, "127.0.0.1", self.port)
+        self._server = await asyncio.start_server(self._relay, "127.0.0.1", self.port)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def _cut(self) -> None:
@@ -56,15 +56,15 @@ class MongoRelay:
             while self._open:
                 await asyncio.sleep(0.005)
 
-    async def _joined(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._open.add(writer)
-        far_reader, far_writer = await asyncio.open_unix_connection(self._path)
-        await asyncio.gather(_copied(reader, far_writer), _copied(far_reader, writer))
+        server_reader, server_writer = await asyncio.open_unix_connection(self._path)
+        await asyncio.gather(_copy(reader, server_writer), _copy(server_reader, writer))
         writer.close()
         self._open.discard(writer)
 
 
-async def _copied(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     with suppress(ConnectionError):
         while data := await reader.read(65_536):
             writer.write(data)

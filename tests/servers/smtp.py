@@ -1,4 +1,4 @@
-"""An SMTP server of our own for tests: it records what it accepts, and misbehaves as told.
+"""An SMTP server for tests that records what it accepts and injects faults.
 
 In a test::
 
@@ -46,28 +46,28 @@ class Mail:
 
 @dataclass
 class Faults:
-    """What goes wrong, by recipient; counters go down to zero and then all is well."""
+    """What goes wrong, by recipient; each fault is used up."""
 
     refuse: dict[str, str] = field(default_factory=dict)
-    """RCPT answer for good, such as "550 mailbox full"."""
+    """The reply to every RCPT, such as "550 mailbox full"."""
     greylist: dict[str, int] = field(default_factory=dict)
-    """How many times RCPT answers 451 before it accepts."""
+    """How often RCPT is answered with 451 before it is accepted."""
     data_reply: dict[str, list[str]] = field(default_factory=dict)
-    """Answers to DATA itself, one for each try."""
+    """Replies to DATA itself, one for each attempt."""
     final_reply: dict[str, list[str]] = field(default_factory=dict)
-    """Answers after the body that do not accept it."""
+    """Replies to the body other than 250, one for each attempt."""
     drop_at: dict[str, list[str]] = field(default_factory=dict)
-    """Where to cut the connection, one for each try: rcpt, data, body, accepted, unaccepted."""
+    """Where to close the connection, one for each attempt: rcpt, data, body, accepted, unaccepted."""
     hang_at: dict[str, list[str]] = field(default_factory=dict)
-    """Where to say nothing any more: the same places."""
+    """Where to stop replying, in the same terms."""
     greeting: list[str] = field(default_factory=list)
     """Greetings other than 220, one for each connection."""
     sender_reply: list[str] = field(default_factory=list)
-    """Answers to MAIL other than 250."""
+    """Replies to MAIL other than 250."""
     reset_reply: list[str] = field(default_factory=list)
-    """Answers to RSET other than 250."""
-    mails_a_connection: int | None = None
-    """Closes a connection with 421 after so many mails."""
+    """Replies to RSET other than 250."""
+    max_mails_per_connection: int | None = None
+    """Emails after which a connection is closed with 421."""
 
 
 @dataclass
@@ -76,18 +76,18 @@ class FakeSmtp:
 
     faults: Faults = field(default_factory=Faults)
     delay: float = 0.0
-    """Seconds before every answer."""
+    """Seconds before every reply."""
     password: str | None = None
-    """Needed to sign in as anybody; None: no sign-in is offered."""
+    """The password of every user; None: password sign-in is not offered."""
     tokens: set[str] | None = None
-    """Access tokens that are good for XOAUTH2; None: it is not offered."""
+    """Access tokens valid for XOAUTH2; None: it is not offered."""
     tls: ssl.SSLContext | None = None
     """Offers STARTTLS with this."""
     on_accept: Callable[[Mail], None] | None = None
     mails: list[Mail] = field(default_factory=list)
     connections: int = 0
     open_now: int = 0
-    most_open: int = 0
+    max_open: int = 0
     hanging: int = 0
     port: int = 0
 
@@ -104,7 +104,7 @@ class FakeSmtp:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def settings(self, **more: Any) -> SmtpSettings:
-        """Settings that lead here."""
+        """Settings that point to this server."""
         values = {
             "host": "127.0.0.1",
             "port": self.port,
@@ -116,7 +116,7 @@ class FakeSmtp:
         return SmtpSettings(**values)
 
     def environment(self) -> dict[str, str]:
-        """The same for another process."""
+        """Settings that point to this server, as environment variables."""
         return {
             "SMTP_HOST": "127.0.0.1",
             "SMTP_PORT": str(self.port),
@@ -136,7 +136,7 @@ class FakeSmtp:
         self._tasks.add(task)
         self.connections += 1
         self.open_now += 1
-        self.most_open = max(self.most_open, self.open_now)
+        self.max_open = max(self.max_open, self.open_now)
         try:
             await _Session(self, reader, writer, self.connections).run()
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
@@ -216,16 +216,16 @@ class _Session:
                 await self._say("334 VXNlcm5hbWU6")
                 await self._reader.readline()
             await self._say("334 UGFzc3dvcmQ6")
-            given = base64.b64decode(await self._reader.readline()).decode()
+            password = base64.b64decode(await self._reader.readline()).decode()
         else:
-            given = base64.b64decode(token).decode().split("\0")[2]
-        self._signed_in = given == self._server.password
+            password = base64.b64decode(token).decode().split("\0")[2]
+        self._signed_in = password == self._server.password
         await self._say("235 ok" if self._signed_in else "535 5.7.3 Authentication unsuccessful")
 
-    async def _xoauth2(self, given: str) -> None:
-        user, bearer, *_ = given.split("\x01")
+    async def _xoauth2(self, initial_response: str) -> None:
+        user, bearer, *_ = initial_response.split("\x01")
         self._signed_in = (
-            user.startswith("user=") and bearer.removeprefix("auth=Bearer ") in self._good_tokens
+            user.startswith("user=") and bearer.removeprefix("auth=Bearer ") in self._valid_tokens
         )
         if not self._signed_in:
             challenge = base64.b64encode(b'{"status":"401","schemes":"bearer"}').decode()
@@ -234,7 +234,7 @@ class _Session:
         await self._say("235 ok" if self._signed_in else "535 5.7.3 Authentication unsuccessful")
 
     @property
-    def _good_tokens(self) -> set[str]:
+    def _valid_tokens(self) -> set[str]:
         return self._server.tokens or set()
 
     async def _mail(self, rest: str) -> bool | None:
@@ -242,7 +242,10 @@ class _Session:
         if not self._signed_in:
             await self._say("530 5.7.57 Client not authenticated")
             return None
-        if faults.mails_a_connection is not None and self._mails >= faults.mails_a_connection:
+        if (
+            faults.max_mails_per_connection is not None
+            and self._mails >= faults.max_mails_per_connection
+        ):
             await self._say("421 too many mails on this connection")
             return False
         if faults.sender_reply:
@@ -254,7 +257,7 @@ class _Session:
 
     async def _rcpt(self, rest: str) -> bool | None:
         faults, self._recipient = self._server.faults, _address(rest)
-        if await self._trouble("rcpt"):
+        if await self._inject("rcpt"):
             return False
         if self._recipient in faults.refuse:
             await self._say(faults.refuse[self._recipient])
@@ -274,16 +277,16 @@ class _Session:
 
     async def _data(self, rest: str) -> bool | None:
         faults = self._server.faults
-        if await self._trouble("data"):
+        if await self._inject("data"):
             return False
         if faults.data_reply.get(self._recipient):
             await self._say(faults.data_reply[self._recipient].pop(0))
             return None
         await self._say("354 go on")
-        if await self._trouble("body"):
+        if await self._inject("body"):
             return False
         raw = await self._body()
-        if await self._trouble("unaccepted"):
+        if await self._inject("unaccepted"):
             return False
         if faults.final_reply.get(self._recipient):
             await self._say(faults.final_reply[self._recipient].pop(0))
@@ -293,7 +296,7 @@ class _Session:
         self._mails += 1
         if self._server.on_accept is not None:
             self._server.on_accept(mail)
-        if await self._trouble("accepted"):
+        if await self._inject("accepted"):
             return False
         await self._say("250 2.0.0 queued")
         return None
@@ -306,8 +309,8 @@ class _Session:
             lines.append(line[1:] if line.startswith(b".") else line)
         return b"".join(lines)
 
-    async def _trouble(self, place: str) -> bool:
-        """Whether the connection is to end here; hangs when told to."""
+    async def _inject(self, place: str) -> bool:
+        """Hang or report that the connection is to be closed, if a fault says so."""
         for plan, hang in (
             (self._server.faults.drop_at, False),
             (self._server.faults.hang_at, True),

@@ -1,10 +1,10 @@
-"""A Teams channel simulator: connector, keys, token service, and people who write and press.
+"""A Teams simulator: Bot Connector, signing keys, token service, and people who use the bot.
 
-It speaks to the agent over HTTP exactly as the Bot Framework does: activities with a signed token
-in, and the Bot Connector's REST calls back. Messages that the bot sends are kept as a live view,
-updates folded in. In a channel every post begins a thread, which is a conversation of its own
-(``<channel>;messageid=<post>``): what is written there comes from it, and a message is changed
-in it alone.
+It talks to the agent over HTTP exactly as the Bot Framework does: it posts activities with a signed
+token, and serves the Bot Connector's REST calls. Messages of the bot are stored as people see them,
+with updates applied. In a channel, each post starts a thread, which is a conversation of its own
+(``<channel>;messageid=<post>``): activities in it come from that conversation, and its messages can
+only be updated there.
 """
 
 import asyncio
@@ -47,7 +47,7 @@ class Person:
 ANA = Person("Ana", "aaaaaaaa-0000-0000-0000-000000000001")
 BOB = Person("Bob", "aaaaaaaa-0000-0000-0000-000000000002")
 CARA = Person("Cara", "aaaaaaaa-0000-0000-0000-000000000005")
-"""Of the same organisation, in neither the group nor the channel."""
+"""In the same organization, but neither in the group nor in the channel."""
 DAN = Person("Dan", "aaaaaaaa-0000-0000-0000-000000000006")
 GUEST = Person("Gil", "aaaaaaaa-0000-0000-0000-000000000003", role="guest")
 STRANGER = Person("Sam", "aaaaaaaa-0000-0000-0000-000000000004", tenant="3" * 8)
@@ -66,31 +66,31 @@ class Message:
     version: int = 1
     reply_to: str | None = None
     before: list[dict[str, Any]] = field(default_factory=list)
-    """Its bodies before, oldest first."""
+    """Earlier bodies, oldest first."""
 
     def as_it_was(self, number: int = 0) -> "Message":
-        """The message as somebody's client may still show it."""
+        """An earlier version, as somebody's client may still show it."""
         body = [*self.before, self.body][number]
         return Message(self.id, self.conversation, body, reply_to=self.reply_to)
 
     @property
     def card(self) -> dict[str, Any]:
-        """Its Adaptive Card; empty when it has none."""
-        for one in self.body.get("attachments") or ():
-            if one["contentType"] == "application/vnd.microsoft.card.adaptive":
-                return dict(one["content"])
+        """Its Adaptive Card; empty if it has none."""
+        for attachment in self.body.get("attachments") or ():
+            if attachment["contentType"] == "application/vnd.microsoft.card.adaptive":
+                return dict(attachment["content"])
         return {}
 
     @property
     def text(self) -> str:
         """All text that it shows."""
-        found = "\n".join([str(self.body.get("text") or ""), *texts_of(self.card)]).strip()
-        return found.translate(UNSEEN)
+        text = "\n".join([str(self.body.get("text") or ""), *texts_of(self.card)]).strip()
+        return text.translate(INVISIBLE)
 
 
 @dataclass
 class Fault:
-    """An answer of the connector that is not the usual one."""
+    """A response of the connector other than the usual one."""
 
     status: int = 429
     headers: dict[str, str] = field(default_factory=dict)
@@ -98,22 +98,22 @@ class Fault:
     times: int = 1
     method: str = "POST"
     drop: bool = False
-    """Ends the connection without an answer."""
+    """Close the connection without a response."""
     shown: bool = False
-    """The message is shown all the same."""
+    """The message is shown nevertheless."""
     path: str = ""
-    """A regular expression that the path must hold."""
+    """A regular expression to find in the path."""
     delay: float = 0.0
-    """Seconds before the answer."""
+    """Seconds before the response."""
     held: asyncio.Event | None = None
-    """No answer until it is set."""
+    """No response until it is set."""
     usual: bool = False
-    """Only late; the answer itself is the usual one."""
+    """Only delayed: the response itself is the usual one."""
 
 
 @dataclass
 class Turn:
-    """What came of one activity."""
+    """The result of one activity."""
 
     status: int
     body: Any
@@ -135,7 +135,7 @@ class TeamsSim:
         self.tokens_given = 0
         self.key_fetches = 0
         self.members: dict[str, set[str]] = {}
-        """User ids by conversation, where they are not the usual ones."""
+        """User IDs by conversation, where they are not the usual ones."""
         self.key = _new_key()
         self.kid = "key-1"
         self.endorsements: list[str] | None = ["msteams"]
@@ -165,7 +165,7 @@ class TeamsSim:
         await self._runner.cleanup()
 
     def environment(self) -> dict[str, str]:
-        """Settings that lead here."""
+        """Settings that point to this server."""
         return {
             "MicrosoftAppId": APP_ID,
             "MicrosoftAppPassword": SECRET,
@@ -185,9 +185,9 @@ class TeamsSim:
         mentions: Sequence[Person] = (),
         **more: Any,
     ) -> Turn:
-        """Somebody writes; in a group or channel with a mention of the bot.
+        """Write a message; in a group or channel it mentions the bot.
 
-        ``mentions``: the people whose ``<at>name</at>`` stands in the text.
+        ``mentions``: people whose ``<at>name</at>`` is in the text.
         """
         return await self.post(self.written(text, person, where, mentions, **more))
 
@@ -199,14 +199,14 @@ class TeamsSim:
         mentions: Sequence[Person] = (),
         **more: Any,
     ) -> dict[str, Any]:
-        """The activity of what somebody writes."""
+        """The activity for a message that somebody writes."""
         entities: list[dict[str, Any]] = [
             {
                 "type": "mention",
-                "mentioned": {"id": one.id, "name": one.name},
-                "text": f"<at>{one.name}</at>",
+                "mentioned": {"id": mentioned.id, "name": mentioned.name},
+                "text": f"<at>{mentioned.name}</at>",
             }
-            for one in mentions
+            for mentioned in mentions
         ]
         if where != "personal":
             mention = f"<at>{BOT['name']}</at>"
@@ -223,9 +223,9 @@ class TeamsSim:
         *,
         as_submit: bool = False,
     ) -> Turn:
-        """Somebody presses the button with this title, after filling in the inputs.
+        """Press the button with this title, after filling in the inputs.
 
-        As a client does, it sends the inputs of the card along, unless the button takes none.
+        As a client does, it sends the card's inputs along unless the button takes none.
         """
         action = action_of(message.card, title)
         typed: dict[str, Any] = {}
@@ -246,7 +246,7 @@ class TeamsSim:
         as_submit: bool = False,
         **more: Any,
     ) -> Turn:
-        """A press with any payload, on a message."""
+        """Press a button with any payload."""
         return await self.post(self.pressed(message, payload, person, as_submit=as_submit, **more))
 
     def pressed(
@@ -258,7 +258,7 @@ class TeamsSim:
         as_submit: bool = False,
         **more: Any,
     ) -> dict[str, Any]:
-        """The activity of a press."""
+        """The activity for a press."""
         where = where_of(message.conversation)
         thread = {"thread": message.conversation, "replyToId": message.id, **more}
         if as_submit:
@@ -270,7 +270,7 @@ class TeamsSim:
         return self.activity("invoke", person, where, name=name, value=value, **thread)
 
     async def install(self, where: Where = "personal", person: Person = ANA) -> Turn:
-        """The app is added."""
+        """Add the app."""
         added = self.activity("installationUpdate", person, where, action="add")
         first = await self.post(added)
         members = self.activity("conversationUpdate", person, where, membersAdded=[BOT])
@@ -278,7 +278,7 @@ class TeamsSim:
         return Turn(second.status, None, [*first.replies, *second.replies])
 
     async def uninstall(self, where: Where = "personal", person: Person = ANA) -> None:
-        """The app is removed."""
+        """Remove the app."""
         await self.post(self.activity("conversationUpdate", person, where, membersRemoved=[BOT]))
         await self.post(self.activity("installationUpdate", person, where, action="remove"))
 
@@ -290,7 +290,7 @@ class TeamsSim:
         thread: str | None = None,
         **more: Any,
     ) -> dict[str, Any]:
-        """An activity as Teams sends it; a channel message begins a thread unless it is in one."""
+        """An activity as Teams sends it; a channel message starts a thread unless it is in one."""
         conversation = thread or conversation_of(where, person)
         activity_id = f"{time.time_ns()}{next(self._numbers)}"
         if where == "channel" and kind == "message" and thread is None:
@@ -321,7 +321,7 @@ class TeamsSim:
     async def post(
         self, activity: Mapping[str, Any], header: str | None = None, **more: Any
     ) -> Turn:
-        """Posts an activity to the bot, with a valid token unless another header is given."""
+        """Post an activity to the bot, with a valid token unless ``header`` is set."""
         before = {message.id: message.version for message in self.messages.values()}
         headers = {}
         if header is not None:
@@ -343,7 +343,7 @@ class TeamsSim:
         return Turn(response.status, body, replies)
 
     def token(self, key: Any = None, algorithm: str = "RS256", **claims: Any) -> str:
-        """A Bot Framework token; a claim of None is left out."""
+        """A Bot Framework token; None omits a claim."""
         now = int(time.time())
         values = {
             "iss": ISSUER,
@@ -353,19 +353,19 @@ class TeamsSim:
             "serviceurl": self.url,
             **claims,
         }
-        kept = {name: value for name, value in values.items() if value is not None}
-        return jwt.encode(kept, key or self.key, algorithm, headers={"kid": self.kid})
+        values = {name: value for name, value in values.items() if value is not None}
+        return jwt.encode(values, key or self.key, algorithm, headers={"kid": self.kid})
 
     def rotate(self) -> None:
-        """New keys, as the Bot Framework makes from time to time."""
+        """Rotate the signing key, as the Bot Framework does from time to time."""
         self.key, self.kid = _new_key(), f"key-{next(self._numbers)}"
 
     async def until(self, condition: Any, seconds: float = 20) -> Any:
-        """Waits for something to become true of the messages."""
+        """Wait until a condition is true and return its value."""
         async with asyncio.timeout(seconds):
-            while not (found := condition()):
+            while not (value := condition()):
                 await asyncio.sleep(0.02)
-        return found
+        return value
 
     @property
     def newest(self) -> Message:
@@ -412,7 +412,7 @@ class TeamsSim:
     async def _faulty(
         self, request: web.Request, usual: Callable[[], web.Response]
     ) -> web.Response:
-        """The usual answer, or that of a fault."""
+        """The usual response, or that of a fault."""
         fault = self._fault(request)
         if fault is not None and fault.delay:
             await asyncio.sleep(fault.delay)
@@ -443,9 +443,11 @@ class TeamsSim:
     async def _activities(self, request: web.Request) -> web.Response:
         conversation = request.match_info["cid"]
         body = await request.json() if request.can_read_body else {}
-        return await self._faulty(request, lambda: self._take(request, conversation, body))
+        return await self._faulty(request, lambda: self._apply(request, conversation, body))
 
-    def _take(self, request: web.Request, conversation: str, body: dict[str, Any]) -> web.Response:
+    def _apply(
+        self, request: web.Request, conversation: str, body: dict[str, Any]
+    ) -> web.Response:
         activity_id = request.match_info.get("aid")
         if request.method == "POST":
             if body.get("type") == "typing":
@@ -455,17 +457,17 @@ class TeamsSim:
                 conversation = f"{CHANNEL_ID};messageid={name}"
             self.messages[name] = Message(name, conversation, body, reply_to=activity_id)
             return web.json_response({"id": name}, status=201)
-        known = self.messages.get(activity_id or "")
-        if known is None or known.conversation != conversation:
+        message = self.messages.get(activity_id or "")
+        if message is None or message.conversation != conversation:
             error = {"error": {"code": "ActivityNotFoundInConversation"}}
             return web.json_response(error, status=404)
         if request.method == "PUT":
-            known.before.append(known.body)
-            known.body, known.version = body, known.version + 1
-            self.history.append((known.id, body))
+            message.before.append(message.body)
+            message.body, message.version = body, message.version + 1
+            self.history.append((message.id, body))
         elif request.method == "DELETE":
-            del self.messages[known.id]
-        return web.json_response({"id": known.id})
+            del self.messages[message.id]
+        return web.json_response({"id": message.id})
 
     async def _create(self, request: web.Request) -> web.Response:
         body = await request.json()
@@ -482,8 +484,8 @@ class TeamsSim:
         return web.json_response({"id": thread, "activityId": name}, status=201)
 
     async def _file(self, request: web.Request) -> web.Response:
-        found = self.files.get(request.match_info["name"])
-        return web.Response(status=404) if found is None else web.Response(body=found)
+        content = self.files.get(request.match_info["name"])
+        return web.Response(status=404) if content is None else web.Response(body=content)
 
     async def _member(self, request: web.Request) -> web.Response:
         return await self._faulty(
@@ -511,7 +513,6 @@ def _new_key() -> Any:
 
 
 def conversation_of(where: Where, person: Person) -> str:
-    """The id of a conversation."""
     return {
         "personal": f"a:{person.name.lower()}",
         "group": "19:group@thread.v2",
@@ -520,19 +521,18 @@ def conversation_of(where: Where, person: Person) -> str:
 
 
 def where_of(conversation: str) -> Where:
-    """The kind of a conversation."""
     if conversation.startswith("a:"):
         return "personal"
     return "channel" if "tacv2" in conversation else "group"
 
 
-UNSEEN = str.maketrans({"\u200b": None, "\u200e": None, "\u00a0": " "})
-"""Marks of where lines may end and in which order words are drawn."""
+INVISIBLE = str.maketrans({"\u200b": None, "\u200e": None, "\u00a0": " "})
+"""Characters for line breaks and text direction."""
 
 
 def texts_of(card: Any) -> list[str]:
-    """All texts of a card in order, without those of its buttons."""
-    found: list[str] = []
+    """All text of a card in order, without its buttons."""
+    texts: list[str] = []
     if isinstance(card, Mapping):
         if card.get("type") in {"Action.Execute", "Action.Submit", "Action.OpenUrl"}:
             return []
@@ -540,37 +540,37 @@ def texts_of(card: Any) -> list[str]:
             # A person reads the runs as one text.
             return ["".join(run["text"] for run in card["inlines"])]
         keys = ("text", "label", "value") if card.get("type") != "Input.ChoiceSet" else ("label",)
-        found += [card[key] for key in keys if isinstance(card.get(key), str)]
+        texts += [card[key] for key in keys if isinstance(card.get(key), str)]
         if isinstance(card.get("title"), str) and "value" in card:
-            found.append(card["title"])
+            texts.append(card["title"])
         for key, value in card.items():
             if key != "fallback" and isinstance(value, list | dict):
-                found += texts_of(value)
+                texts += texts_of(value)
     elif isinstance(card, list):
         for item in card:
-            found += texts_of(item)
-    return found
+            texts += texts_of(item)
+    return texts
 
 
 def actions_of(card: Any) -> list[dict[str, Any]]:
-    """All buttons of a card, also those of cards inside it."""
-    found: list[dict[str, Any]] = []
+    """All buttons of a card, including those of nested cards."""
+    actions: list[dict[str, Any]] = []
     if isinstance(card, Mapping):
         if str(card.get("type", "")).startswith("Action."):
-            found.append(dict(card))
+            actions.append(dict(card))
         for key, value in card.items():
             if key not in {"fallback", "data"} and isinstance(value, list | dict):
-                found += actions_of(value)
+                actions += actions_of(value)
     elif isinstance(card, list):
         for item in card:
-            found += actions_of(item)
-    return found
+            actions += actions_of(item)
+    return actions
 
 
 def inputs_of(card: Any) -> dict[str, str]:
-    """What the inputs of a card hold before somebody fills them in."""
+    """The initial values of a card's inputs."""
     if isinstance(card, list):
-        return {name: value for one in card for name, value in inputs_of(one).items()}
+        return {name: value for item in card for name, value in inputs_of(item).items()}
     if not isinstance(card, dict):
         return {}
     if str(card.get("type")).startswith("Input."):

@@ -26,9 +26,9 @@ class FakeTenant:
     keys: dict[str, rsa.RSAPrivateKey] = field(default_factory=lambda: {"k1": new_key()})
     fetches: int = 0
     status: int = 200
-    """What the metadata is answered with."""
+    """Status of the metadata endpoint."""
     jwks_uri: str | None = None
-    """Where the keys are said to be; None: here."""
+    """The keys' address in the metadata; None: this server."""
 
     async def __aenter__(self) -> Self:
         app = web.Application()
@@ -45,7 +45,7 @@ class FakeTenant:
         await self._runner.cleanup()
 
     def environment(self) -> dict[str, str]:
-        """Settings that lead here."""
+        """Settings that point to this server."""
         return {
             "API_AUDIENCE": AUDIENCE,
             "MicrosoftAppTenantId": TENANT,
@@ -53,7 +53,7 @@ class FakeTenant:
         }
 
     def claims(self, **more: Any) -> dict[str, Any]:
-        """Those of an app's token, issued now; a value of None leaves a claim out."""
+        """Claims of an app's token issued now; None omits a claim."""
         second = int(time.time())
         values = {
             "aud": AUDIENCE,
@@ -79,7 +79,6 @@ class FakeTenant:
         algorithm: str = "RS256",
         **more: Any,
     ) -> str:
-        """A signed token."""
         return jwt.encode(
             self.claims(**more),
             key or self.keys[kid],
@@ -111,7 +110,7 @@ class FakeTenant:
 
 
 def unsigned(claims: dict[str, Any], algorithm: str = "none", **head: Any) -> str:
-    """A token that says how it is signed, and is not."""
+    """A token that names an algorithm and has no signature."""
 
     def part(value: Any) -> str:
         return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()

@@ -227,20 +227,20 @@ def usage_lines(account: str, amounts: Usage, until: date = LAST) -> list[Cost]:
 CLOSED = date(2026, 7, 20)
 
 
-def closed_source(closed: Sequence[str], most_days: int | None = None) -> FakeCosts:
+def closed_source(closed: Sequence[str], max_days: int | None = None) -> FakeCosts:
     """One account that goes on, and some with a spike that were closed in July."""
     early = add(steady(2), "RDS", [(date(2026, 6, 10) - FIRST).days], 900.0)
     lines = usage_lines(ACCOUNT, steady())
     for account in closed:
         lines += usage_lines(account, early, until=CLOSED)
-    return FakeCosts(lines, most_days=most_days)
+    return FakeCosts(lines, max_days=max_days)
 
 
 @pytest.mark.parametrize("most_days", [None, 10])
 async def test_an_account_that_was_closed_since_is_replayed_and_read_once(
-    most_days: int | None,
+    max_days: int | None,
 ) -> None:
-    source, store = closed_source([OTHER], most_days), MemoryStore()
+    source, store = closed_source([OTHER], max_days), MemoryStore()
 
     found = await backtests(store, source).run(NOW)
     asked = list(source.asked)

@@ -190,7 +190,7 @@ async def test_a_limit_of_groups_is_worked_around_with_smaller_parts(per_query: 
 
 
 async def test_too_large_answers_are_halved_and_the_size_is_kept() -> None:
-    source, store = FakeCosts(LINES, most_accounts=3), MemoryStore()
+    source, store = FakeCosts(LINES, max_accounts=3), MemoryStore()
     await costs_of(source, store).refresh(NOW, ACCOUNTS)
 
     asked = [

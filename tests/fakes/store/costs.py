@@ -59,16 +59,16 @@ class MemoryCosts:
         seen_at: datetime,
     ) -> None:
         self._currencies[source] = table.currency
-        given = {
+        read = {
             (source, metric, series.account_id, series.service, series.category, day): amount
             for series in table.series
             for day, amount in zip(table.span, series.amounts, strict=True)
         }
         for cell in list(self._cells):
             inside = cell[2] in accounts and cell[4] is not None and cell[5] in table.span
-            if cell[:2] == (source, metric) and inside and cell not in given:
+            if cell[:2] == (source, metric) and inside and cell not in read:
                 self._put(cell, math.nan, seen_at)
-        for cell, amount in given.items():
+        for cell, amount in read.items():
             self._put(cell, amount, seen_at)
         for account in accounts:
             for day in table.span:
@@ -96,7 +96,7 @@ class MemoryCosts:
         span: DaySpan,
         at: datetime | None,
     ) -> CostTable:
-        found: dict[tuple[str, str, Category | None], array[float]] = {}
+        rows: dict[tuple[str, str, Category | None], array[float]] = {}
         for cell in self._cells:
             of, metric, account, service, category, day = cell
             total = category is None
@@ -109,7 +109,7 @@ class MemoryCosts:
             amount = self._known(cell, at)
             if math.isnan(amount):
                 continue
-            into = found.setdefault(
+            into = rows.setdefault(
                 (account, service, category), array("d", [math.nan]) * len(span)
             )
             into[span.index(day)] = amount
@@ -119,7 +119,7 @@ class MemoryCosts:
             for (of, account, month), name in self._names.items()
             if of == source and month in months and (accounts is None or account in accounts)
         }
-        series = [CostSeries(*key, amounts) for key, amounts in sorted(found.items(), key=str)]
+        series = [CostSeries(*key, amounts) for key, amounts in sorted(rows.items(), key=str)]
         return CostTable(span, self._currencies.get(source, "USD"), series, names)
 
     async def load(self, source: SourceName, accounts: Sequence[str], span: DaySpan) -> CostTable:
@@ -147,7 +147,7 @@ class MemoryCosts:
                 if at > first
             ]
         table = self._table(source, accounts, span, begin)
-        return table, sorted(changes, key=lambda one: one.at)
+        return table, sorted(changes, key=lambda change: change.at)
 
     async def load_usage(
         self, source: SourceName, accounts: Sequence[str], span: DaySpan
@@ -157,19 +157,24 @@ class MemoryCosts:
         table, changes = await self.load_history(source, accounts, whole)
         usage = {None, Category.USAGE}
         begin, end = whole.index(span.first), whole.index(span.last) + 1
-        found = []
+        histories = []
         for account in accounts:
             if not any((source, account, month) in self._metrics for month in touched):
                 continue
-            of_account = [one for one in changes if one.account_id == account]
-            of_account = [one for one in of_account if one.category in usage]
-            amounts = {one.service: array("d", [math.nan]) * len(span) for one in of_account} | {
-                one.service: one.amounts[begin:end]
-                for one in table.series
-                if one.account_id == account and one.category in usage
+            account_changes = [
+                change
+                for change in changes
+                if change.account_id == account and change.category in usage
+            ]
+            amounts = {
+                change.service: array("d", [math.nan]) * len(span) for change in account_changes
+            } | {
+                series.service: series.amounts[begin:end]
+                for series in table.series
+                if series.account_id == account and series.category in usage
             }
-            found.append(UsageHistory(account, span, amounts, of_account))
-        return found
+            histories.append(UsageHistory(account, span, amounts, account_changes))
+        return histories
 
     async def save_names(
         self, source: SourceName, names: Mapping[str, str], months: Sequence[Month]
@@ -180,22 +185,22 @@ class MemoryCosts:
                     self._names[source, account, month] = name
 
     async def months(self, source: SourceName, accounts: Sequence[str]) -> list[Month]:
-        found = {
+        months = {
             Month.of(day)
             for of, _, account, *_, day in self._cells
             if of == source and account in accounts
         }
-        return sorted(found, reverse=True)
+        return sorted(months, reverse=True)
 
     async def last_days(self, source: SourceName, accounts: Sequence[str]) -> dict[str, date]:
-        found: dict[str, date] = {}
+        last_days: dict[str, date] = {}
         for cell in self._cells:
             of, _, account, _, category, day = cell
             if of != source or category is not None or account not in accounts:
                 continue
             if not math.isnan(self._known(cell, None)):
-                found[account] = max(day, found.get(account, day))
-        return found
+                last_days[account] = max(day, last_days.get(account, day))
+        return last_days
 
     async def detailed(self, source: SourceName, metric: str, span: DaySpan) -> set[str]:
         accounts = {account for of, _, account, _ in self._detailed if of == source}
