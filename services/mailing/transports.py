@@ -1,4 +1,4 @@
-"""Which way mail goes: over SMTP, through Microsoft Graph, or into the local outbox."""
+"""How email is sent: over SMTP, through Microsoft Graph, or to the local outbox."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -13,7 +13,7 @@ EXCHANGE_ONLINE = ("office365.com", "outlook.com", "office365.us", "partner.outl
 
 
 class Transports:
-    """Chooses the mail transport of a new run, and finds that of an older one by name."""
+    """Chooses the transport for a new run and returns the transport of an older one."""
 
     def __init__(
         self,
@@ -32,48 +32,48 @@ class Transports:
         self._made: dict[str, tuple[SmtpSettings, MailTransport]] = {}
 
     async def configured(self, now: datetime) -> str:
-        """``smtp`` or ``graph`` when one is set, else ``outbox``.
+        """``smtp`` or ``graph`` if one is configured, otherwise ``outbox``.
 
-        Settings that are wrong are still a choice: the run that is to use them says so.
+        Invalid settings still count as a choice: the run that uses them reports the error.
         """
         return self._config.mail_way(await self._config.stored(now)) or self._outbox.name
 
     async def choose(self, now: datetime) -> str:
-        """The transport of a new run.
+        """The transport for a new run.
 
-        Sample data stays in the outbox unless the operator has confirmed that it may be mailed.
+        Sample data goes to the outbox unless the operator has confirmed that it may be emailed.
         """
         if self._source == "sample" and not self._sample_confirmed:
             return self._outbox.name
         return await self.configured(now)
 
     async def named(self, name: str, now: datetime) -> MailTransport:
-        """The transport that a run was begun with; SettingsError when it is not set any more."""
+        """The transport that a run started with; SettingsError if it is no longer configured."""
         if name == self._outbox.name:
             return self._outbox
         settings = await self._settings(now)
         if name != settings.transport or not settings.sends:
-            wanted = "MAIL_TRANSPORT=graph" if name == "graph" else "SMTP_HOST"
+            setting = "MAIL_TRANSPORT=graph" if name == "graph" else "SMTP_HOST"
             raise SettingsError(
-                f"This run is to be mailed and {wanted} is not set any more. Set it again and "
-                "repeat the run."
+                f"This run sends email, and {setting} is no longer set. Set it again and repeat the run."
             )
-        made = self._made.get(name)
-        if made is None or made[0] != settings:
-            made = settings, self._makers[name](settings)
-            self._made[name] = made
-        return made[1]
+        # One transport for all runs with the same settings: it holds the TLS context and the tokens.
+        cached = self._made.get(name)
+        if cached is None or cached[0] != settings:
+            cached = settings, self._makers[name](settings)
+            self._made[name] = cached
+        return cached[1]
 
     async def warning(self, now: datetime) -> str:
-        """What will stop working; empty when nothing is known."""
+        """What will stop working with these settings; empty if nothing is known."""
         settings = await self._settings(now)
         host = (settings.host or "").lower()
         signs_in = settings.transport == "smtp" and settings.auth == "password" and settings.user
         if not signs_in or not host.endswith(EXCHANGE_ONLINE):
             return ""
         return (
-            "Exchange Online switches password sign-in off by default at the end of December "
-            "2026. Set SMTP_AUTH=oauth2 before."
+            "Exchange Online turns off password sign-in by default at the end of December 2026. "
+            "Set SMTP_AUTH=oauth2 before then."
         )
 
     async def _settings(self, now: datetime) -> SmtpSettings:

@@ -1,4 +1,4 @@
-"""Datadog's refusals in words: what happened, and which setting to change."""
+"""Datadog's errors in words: what happened, and which setting to change."""
 
 import json
 import math
@@ -61,7 +61,7 @@ def _sentence(
         return _refused(status, words, response, settings, is_key_valid)
     if status == httpx.codes.TOO_MANY_REQUESTS:
         return (
-            "Datadog's rate limit, which your whole organization shares, is reached (429). "
+            "Datadog's rate limit, which your whole organization shares, has been reached (429). "
             f"Try again {_when(response)}."
         )
     if status == httpx.codes.NOT_FOUND:
@@ -71,7 +71,7 @@ def _sentence(
     if status < 400:  # noqa: PLR2004 - redirects
         # Followed nowhere, as the keys would go along.
         return f"{settings.base_url} redirects elsewhere ({status}). {ADDRESS}"
-    return f"Datadog is in trouble ({status}). Try again later."
+    return f"Datadog failed to answer ({status}). Try again later."
 
 
 def _when(response: httpx.Response) -> str:
@@ -110,7 +110,7 @@ def _refused(
     if is_key_valid is False:
         return (
             f"Datadog refused the API key ({status}). Check DATADOG_API_KEY, and that your "
-            f"organization is at DATADOG_SITE={settings.site}: keys of one site do not work at "
+            f"organization is at DATADOG_SITE={settings.site}: keys of one site do not work on "
             "another."
         )
     return (
