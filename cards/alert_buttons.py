@@ -3,7 +3,7 @@
 from typing import Literal
 
 from cards.elements import Element, execute, show_card, text
-from services.anomalies.resolutions import is_for_admins
+from services.anomalies.resolutions import is_resolved_by_admin
 from services.domain import Anomaly, AnomalyContent
 from services.domain.formatting import set_amount
 
@@ -25,7 +25,7 @@ def alert_buttons(content: AnomalyContent, audience: Audience) -> list[Element]:
     if anomaly.status != "open":
         reopen = [_answer("Reopen", anomaly, "open")]
         if audience == "member":
-            return [*([] if is_for_admins(anomaly) else reopen), *explain]
+            return [*([] if is_resolved_by_admin(anomaly) else reopen), *explain]
         # An offer's long button and two more would not fit a phone.
         others = reopen if content.offer else [*reopen, *explain]
         return [*_alert_minimum_buttons(content, audience), *others]

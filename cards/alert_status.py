@@ -3,7 +3,12 @@
 from decimal import Decimal
 
 from cards.elements import Element, bold, box, crossing, note, plain, text
-from services.analysis.quiet import BY_MINIMUM, BY_PLANNED_CHANGE, BY_SIMILARITY, suppressed_up_to
+from services.analysis.suppression import (
+    BY_MINIMUM,
+    BY_PLANNED_CHANGE,
+    BY_SIMILARITY,
+    suppressed_up_to,
+)
 from services.domain import Anomaly, AnomalyContent, Resolution
 from services.domain.formatting import clock_time, day, money, plural, round_money, set_amount
 

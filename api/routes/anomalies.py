@@ -52,7 +52,7 @@ async def resolve_anomaly(call: Call) -> AnomalyResponse:
     first (409).
     """
     body, caller = call.body, call.caller
-    anomaly = await call.services.app.anomalies.resolutions.answer(
+    anomaly = await call.services.app.anomalies.resolutions.resolve(
         call.id,
         body.status,
         (caller.name, caller.id),

@@ -88,7 +88,9 @@ async def _card(chat: Chat, turn: Turn, anomaly: Anomaly) -> Card:
     In a channel that got the alert it has all buttons, since everybody sees the same card; in
     other places it has those that the person who asked may press.
     """
-    was_alerted = await chat.app.anomalies.resolutions.was_told_in(anomaly, turn.conversation.id)
+    was_alerted = await chat.app.anomalies.resolutions.was_alerted_in(
+        anomaly, turn.conversation.id
+    )
     is_shared = turn.conversation.kind != "personal"
     may: Audience = "nobody"
     if was_alerted and is_shared:
@@ -102,7 +104,7 @@ async def _card(chat: Chat, turn: Turn, anomaly: Anomaly) -> Card:
 
 async def answer(chat: Chat, turn: Turn, payload: AnswerPayload) -> Reply:
     """Store the resolution; every card of the anomaly then shows it."""
-    anomaly = await chat.app.anomalies.resolutions.answer(
+    anomaly = await chat.app.anomalies.resolutions.resolve(
         payload.anomaly,
         payload.answer,
         (turn.actor.name, turn.person.object_id),

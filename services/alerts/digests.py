@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from services.alerts.content import AlertContext, ContentBuilder
 from services.alerts.posting import CardPoster
-from services.analysis.quiet import above_threshold
+from services.analysis.suppression import above_threshold
 from services.domain import Alert, Anomaly, Conversation, SourceName
 from services.ports import AlertStore, AnomalyStore
 

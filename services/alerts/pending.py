@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from services.analysis.quiet import RAISED_AFTER_END_WINDOW, covers, raised_after_end
+from services.analysis.suppression import RAISED_AFTER_END_WINDOW, covers, raised_after_end
 from services.domain import Anomaly, Conversation, SourceName
 from services.ports import AlertStore, AnomalyStore
 

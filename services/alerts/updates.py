@@ -10,7 +10,7 @@ from services.alerts.content import (
     reopened_reply,
 )
 from services.alerts.posting import CardPoster
-from services.analysis.quiet import raised_after_end
+from services.analysis.suppression import raised_after_end
 from services.domain import Alert, Anomaly, AnomalyContent, Conversation
 from services.ports import Notifier
 

@@ -1,8 +1,8 @@
-"""Floors of accounts: excess below which nothing is told, raised from a card that was too small.
+"""Alert minimums: the excess that an anomaly of an account must reach before anybody is alerted.
 
-A floor only ever hides more than the smallest increase that holds for all. It is offered with what
-it would have done to the last alerts of the account, stored with who has set it, and undone from
-the card or the history.
+An account's own minimum can only be higher than the smallest increase that applies to all accounts.
+It is offered after somebody has answered "too small", together with how many of the account's last
+alerts it would have suppressed, and can be undone from the card or the history.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,19 +12,21 @@ from typing import Any
 
 from services.administration.audit_trail import AuditTrail, new_entry_id
 from services.administration.config import Config
-from services.analysis.quiet import ALERTS_COUNTED, next_minimum, notified
+from services.analysis.suppression import ALERTS_COUNTED, next_minimum, notified
 from services.domain import Actor, AlertMinimum, AlertMinimumOffer, Anomaly, AuditEntry, SourceName
 from services.domain.errors import ConflictError, InvalidError
 from services.domain.formatting import day, money
 from services.ports import AlertMinimumStore, AnomalyStore
 
-RAISE = "floor.change"
-LOOKED_AT = 30
-HIGHEST = Decimal(1_000_000_000)
+CHANGE_MINIMUM = "floor.change"
+"""The action in the audit trail; stored entries have this name."""
+MAX_ANOMALIES_READ = 30
+MAX_AMOUNT = Decimal(1_000_000_000)
+IN_PROGRESS = "Somebody else is changing this alert minimum right now. Try again."
 
 
 class AlertMinimums:
-    """Keeps the floors of one source."""
+    """Stores and offers the alert minimums of one source."""
 
     def __init__(
         self,
@@ -41,51 +43,53 @@ class AlertMinimums:
         self._source = source
 
     async def of_accounts(self, accounts: Sequence[str]) -> dict[str, AlertMinimum]:
-        """The floors of these accounts that have one."""
+        """Return the alert minimums of those accounts that have one."""
         return await self._store.of(self._source, accounts)
 
     async def offer(self, anomaly: Anomaly, now: datetime) -> AlertMinimumOffer | None:
-        """The next floor that would have kept an anomaly quiet; None when one does already."""
+        """Offer the next minimum that would have suppressed an anomaly; None when one already does."""
         current = await self._current(anomaly.account_id, now)
         amount = next_minimum(anomaly.excess, current)
         if amount is None:
             return None
-        newest = await self._anomalies.newest(self._source, [anomaly.account_id], LOOKED_AT)
+        newest = await self._anomalies.newest(
+            self._source, [anomaly.account_id], MAX_ANOMALIES_READ
+        )
         alerts = notified(newest)[:ALERTS_COUNTED]
         return AlertMinimumOffer(
             current=current,
             amount=amount,
-            hidden=sum(one.excess < amount for one in alerts),
+            hidden=sum(alert.excess < amount for alert in alerts),
             alerts=len(alerts),
         )
 
     async def _current(self, account: str, now: datetime) -> Decimal:
-        least = Decimal(repr((await self._config.stored(now)).min_increase))
+        for_all = Decimal(repr((await self._config.stored(now)).min_increase))
         own = (await self.of_accounts([account])).get(account)
-        return max(least, own.amount) if own else least
+        return max(for_all, own.amount) if own else for_all
 
     async def raise_to(
         self, anomaly: Anomaly, amount: Decimal, actor: Actor, now: datetime
     ) -> AlertMinimum:
-        """Stores a higher floor of an anomaly's account, once.
+        """Raise the alert minimum of an anomaly's account.
 
-        The same amount again changes nothing. Raises InvalidError for what is no amount, and
-        ConflictError when the anomaly is not too small any more, or a higher floor holds.
+        Repeating the same amount changes nothing. Raises InvalidError for an amount out of range,
+        and ConflictError when the anomaly is no longer too small, or a higher minimum applies.
         """
-        if not 0 < amount <= HIGHEST:
-            raise InvalidError("The floor must be an amount above 0.")
+        if not 0 < amount <= MAX_AMOUNT:
+            raise InvalidError("The alert minimum must be an amount above 0.")
         account = anomaly.account_id
-        known = (await self.of_accounts([account])).get(account)
-        if known is not None and known.amount == amount:
-            return known
+        current = (await self.of_accounts([account])).get(account)
+        if current is not None and current.amount == amount:
+            return current
         if anomaly.status != "too_small":
             raise ConflictError(
-                "The floor was not raised: this anomaly is not too small any more. "
-                "Say so first, then the floor is offered again."
+                "The alert minimum was not raised: this anomaly is no longer marked as too small. "
+                "Answer Too small again first; the higher minimum is then offered again."
             )
         if amount <= await self._current(account, now):
-            raise ConflictError(self._higher(known, anomaly.currency))
-        floor = AlertMinimum(
+            raise ConflictError(self._already_as_high(current, anomaly.currency))
+        minimum = AlertMinimum(
             account_id=account,
             source=self._source,
             amount=amount,
@@ -93,67 +97,71 @@ class AlertMinimums:
             at=now,
             entry=new_entry_id(),
         )
-        if not await self._store.replace(self._source, account, floor, known):
-            raise ConflictError("Somebody else is changing this floor at this moment. Try again.")
-        await self._record(actor, known, floor, account, now)
-        return floor
+        if not await self._store.replace(self._source, account, minimum, current):
+            raise ConflictError(IN_PROGRESS)
+        await self._record(actor, current, minimum, account, now)
+        return minimum
 
     @staticmethod
-    def _higher(known: AlertMinimum | None, currency: str) -> str:
-        if known is None:
-            return "The smallest increase for all accounts is as high already. See `threshold`."
+    def _already_as_high(current: AlertMinimum | None, currency: str) -> str:
+        if current is None:
+            return (
+                "The smallest increase for all accounts is already as high. Nothing was changed. "
+                "See `threshold`."
+            )
         return (
-            f"{known.by} has set the floor to {money(known.amount, currency)} already "
-            f"({day(known.at.date())}). Nothing was changed."
+            f"{current.by} already set the alert minimum to {money(current.amount, currency)} "
+            f"({day(current.at.date())}). Nothing was changed."
         )
 
     async def restore(self, entry: AuditEntry, actor: Actor, now: datetime) -> None:
-        """Takes a change of a floor back. ConflictError when it was changed again since."""
+        """Undo a change of an alert minimum. Raises ConflictError when it has changed since."""
         account = entry.subject
-        known = (await self.of_accounts([account])).get(account)
-        after = _floor(account, self._source, entry.after or {}, "")
-        if (known and known.amount) != (after and after.amount):
+        current = (await self.of_accounts([account])).get(account)
+        after = _from_facts(account, self._source, entry.after or {}, "")
+        if (current and current.amount) != (after and after.amount):
             raise ConflictError(
-                "It was changed again since, so it cannot be undone. See `history`."
+                "The alert minimum has been changed since, so this cannot be undone. See `history`."
             )
-        back = _floor(account, self._source, entry.before or {}, new_entry_id())
-        if not await self._store.replace(self._source, account, back, known):
-            raise ConflictError("Somebody else is changing this floor at this moment. Try again.")
-        await self._record(actor, known, back, account, now)
+        earlier = _from_facts(account, self._source, entry.before or {}, new_entry_id())
+        if not await self._store.replace(self._source, account, earlier, current):
+            raise ConflictError(IN_PROGRESS)
+        await self._record(actor, current, earlier, account, now)
 
     async def _record(
         self,
         actor: Actor,
-        was: AlertMinimum | None,
-        floor: AlertMinimum | None,
+        before: AlertMinimum | None,
+        after: AlertMinimum | None,
         account: str,
         now: datetime,
     ) -> None:
         await self._audit.record(
             actor,
-            RAISE,
+            CHANGE_MINIMUM,
             account,
             now,
-            before=_facts(was),
-            after=_facts(floor),
-            entry_id=floor.entry if floor else None,
+            before=_facts(before),
+            after=_facts(after),
+            entry_id=after.entry if after else None,
         )
 
 
-def _facts(floor: AlertMinimum | None) -> dict[str, object]:
-    if floor is None:
+def _facts(minimum: AlertMinimum | None) -> dict[str, object]:
+    """What an audit entry stores; stored entries call the amount ``floor``."""
+    if minimum is None:
         return {"floor": None}
     return {
-        "floor": f"{floor.amount:f}",
-        "by": floor.by,
-        "at": floor.at.isoformat(),
+        "floor": f"{minimum.amount:f}",
+        "by": minimum.by,
+        "at": minimum.at.isoformat(),
     }
 
 
-def _floor(
+def _from_facts(
     account: str, source: SourceName, facts: Mapping[str, Any], entry: str
 ) -> AlertMinimum | None:
-    """The floor that ``_facts`` told of."""
+    """Rebuild an alert minimum from ``_facts``."""
     if facts.get("floor") is None:
         return None
     return AlertMinimum(

@@ -1,18 +1,19 @@
-"""The daily detection: what stands out in the usage of the accounts becomes anomalies.
+"""Daily detection: turns events in the usage of accounts into anomalies.
 
-``services.anomalies.history_replay`` finds the events; here each becomes an anomaly once, which then
-follows its event until that is over.
+``services.anomalies.history_replay`` finds the events. Here each becomes one anomaly, which then
+follows its event until the event is over.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 
 from services.analysis.detection.groups import grouped
 from services.analysis.detection.replay import Detected
 from services.analysis.detection.rules import Rules
-from services.analysis.quiet import resolved_by_minimum, resolved_by_similarity
+from services.analysis.suppression import resolved_by_minimum, resolved_by_similarity
 from services.analysis.windows import expected_data_through, known_after
 from services.anomalies.history_replay import (
     ACCOUNTS_PER_BATCH,
@@ -20,19 +21,19 @@ from services.anomalies.history_replay import (
     ReplayDay,
     replay_batch,
 )
-from services.anomalies.lifecycle import AnomalyLifecycle, within_plan
+from services.anomalies.lifecycle import AnomalyLifecycle, event_resolved_by_planned_change
 from services.anomalies.planned_changes import PlannedChanges
 from services.domain import AlertMinimum, Anomaly, PlannedChange, SourceName, SpanDays
 from services.ports import AlertMinimumStore, AnomalyStore, UsageStore
 from services.runtime.batches import chunked
 
 MAX_PAUSE = timedelta(days=7)
-"""An open anomaly may continue for so long after its last day; later it is another one."""
+"""An event that starts within this time after an open anomaly's last day continues that anomaly."""
 ANOMALIES_PER_ACCOUNT = 80
 """How many earlier anomalies of an account are read, on average.
 
-An event ends after three days without excess at the earliest, so that no more than this can begin
-within the replayed history.
+An event ends after three days without excess at the earliest, so no more than this can start within
+the replayed history.
 """
 Groups = Mapping[tuple[str, date], str]
 """(account, first day) of each event that belongs to a group → the key of the group."""
@@ -70,32 +71,33 @@ class DailyDetector:
         since: date | None,
         floor: float,
     ) -> int:
-        """Records the events of ``accounts`` up to ``through``; returns how many are open.
+        """Record the events of ``accounts`` up to ``through``; return how many are open.
 
         ``floor``: the smallest excess, in money a day, that raises an event.
         ``since``: the day up to which the last detection ran; events raised on it or later are
-        new. None: this is the first one, which raises only events that are still open.
+        new. None: the first detection, which raises only events that are still open.
 
-        It may be killed and started again at any point: recording an event twice changes nothing.
+        Safe to kill and restart at any point: recording an event twice changes nothing.
         """
         run = _Run(
             ReplayDay(through, known_after(self._hours), Rules(floor=floor)), currency, now, since
         )
         recent: dict[str, list[EventUsage]] = {}
-        number = 0
+        open_count = 0
         for batch in chunked(accounts, ACCOUNTS_PER_BATCH):
             replayed = await self._replay(batch, run)
             recent |= {a: events for a, events in replayed.items() if run.has_recent(events)}
-            # The rest needs no groups: recorded now, it is not in memory until all are replayed.
+            # Only recent events are grouped. Recording the others now keeps memory flat: they need not
+            # be held until all accounts are replayed.
             past = {a: events for a, events in replayed.items() if a not in recent}
-            number += await self._record_batch(past, {}, run)
+            open_count += await self._record_batch(past, {}, run)
         groups = _groups(recent.values(), len(accounts), run)
         for batch in chunked(sorted(recent), ACCOUNTS_PER_BATCH):
-            number += await self._record_batch({a: recent[a] for a in batch}, groups, run)
-        return number
+            open_count += await self._record_batch({a: recent[a] for a in batch}, groups, run)
+        return open_count
 
     async def _replay(self, accounts: Sequence[str], run: "_Run") -> dict[str, list[EventUsage]]:
-        """The events of those accounts that have any, or anomalies that may have to be ended."""
+        """Return the events of accounts that have any, or have anomalies that may have to be ended."""
         accepted: dict[str, set[date]] = defaultdict(set)
         unresolved = set()
         for anomaly in await self._store.in_state(
@@ -114,56 +116,59 @@ class DailyDetector:
     async def _record_batch(
         self, replayed: Mapping[str, Sequence[EventUsage]], groups: Groups, run: "_Run"
     ) -> int:
-        """Records the events of some accounts; returns how many are open."""
+        """Record the events of some accounts; return how many are open."""
         if not replayed:
             return 0
         accounts = list(replayed)
         span = run.day.span
-        known = await self._known(accounts)
-        plans = await self._plans.of_accounts(accounts, SpanDays(first=span.first, last=span.last))
-        floors = await self._floors.of(self._source, accounts)
-        number = 0
+        recorded = await self._recorded(accounts)
+        planned_changes = await self._plans.of_accounts(
+            accounts, SpanDays(first=span.first, last=span.last)
+        )
+        minimums = await self._floors.of(self._source, accounts)
+        open_count = 0
         for account_id, events in replayed.items():
             account = _Account(
-                events, known[account_id], groups, plans.get(account_id), floors.get(account_id)
+                events,
+                recorded[account_id],
+                groups,
+                planned_changes.get(account_id),
+                minimums.get(account_id),
             )
-            number += await self._record(account, run)
-        return number
+            open_count += await self._record(account, run)
+        return open_count
 
-    async def _known(self, accounts: Sequence[str]) -> dict[str, list[Anomaly]]:
-        """What detection raised before, newest first."""
-        known: dict[str, list[Anomaly]] = defaultdict(list)
+    async def _recorded(self, accounts: Sequence[str]) -> dict[str, list[Anomaly]]:
+        """What detection raised before by account, newest first."""
+        recorded: dict[str, list[Anomaly]] = defaultdict(list)
         limit = ANOMALIES_PER_ACCOUNT * len(accounts)
         for anomaly in await self._store.newest(self._source, accounts, limit):
             if anomaly.kind != "threshold":
-                known[anomaly.account_id].append(anomaly)
-        return known
+                recorded[anomaly.account_id].append(anomaly)
+        return recorded
 
     async def _record(self, account: "_Account", run: "_Run") -> int:
-        """Brings an account's anomalies up to date, and raises the new ones."""
+        """Update an account's anomalies and raise the new ones; return how many are open."""
         through = run.day.through
-        remaining, number = list(account.known), 0
-        for measured in sorted(account.events, key=lambda one: one.event.judged, reverse=True):
+        unmatched, open_count = list(account.recorded), 0
+        newest_first = sorted(
+            account.events, key=lambda measured: measured.event.judged, reverse=True
+        )
+        for measured in newest_first:
             event = measured.event
-            known = next((one for one in remaining if _overlap(one, event, through)), None)
-            if known is None and not _is_new(event, account.known, run):
+            matched = next((a for a in unmatched if _overlap(a, event, through)), None)
+            if matched is None and not _is_new(event, account.recorded, run):
                 continue
-            if known is not None:
-                remaining.remove(known)
+            if matched is not None:
+                unmatched.remove(matched)
             anomaly = self._anomaly(measured, account.groups, run)
-            within = (
-                within_plan(anomaly, measured.usage - event.excess, account.plan, run.now)
-                or resolved_by_minimum(anomaly, account.floor, run.now)
-                or resolved_by_similarity(
-                    anomaly, [one for one in account.known if one is not known], run.now
-                )
-            )
-            stored = await self._anomalies.record(anomaly, known, within, event.end, run.now)
-            number += stored is not None and stored.status == "open"
-        for known in remaining:
+            suppressed = _suppressed(anomaly, measured.usage - event.excess, account, matched, run)
+            stored = await self._anomalies.record(anomaly, matched, suppressed, event.end, run.now)
+            open_count += stored is not None and stored.status == "open"
+        for anomaly in unmatched:
             # Restated so that nothing stands out any more, or reopened long after it was over.
-            await self._anomalies.end(known, known.last or through, run.now)
-        return number
+            await self._anomalies.end(anomaly, anomaly.last or through, run.now)
+        return open_count
 
     def _anomaly(self, measured: EventUsage, groups: Groups, run: "_Run") -> Anomaly:
         event = measured.event
@@ -187,7 +192,7 @@ class DailyDetector:
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """What is the same for all accounts of a detection."""
+    """What all accounts of a detection have in common."""
 
     day: ReplayDay
     currency: str
@@ -204,14 +209,29 @@ class _Run:
 
 @dataclass(frozen=True, slots=True)
 class _Account:
-    """An account with all that recording its events needs."""
+    """An account with everything that is needed to record its events."""
 
     events: Sequence[EventUsage]
-    known: Sequence[Anomaly]
-    """Newest first."""
+    recorded: Sequence[Anomaly]
+    """What was raised before, newest first."""
     groups: Groups
-    plan: PlannedChange | None
-    floor: AlertMinimum | None
+    planned_change: PlannedChange | None
+    minimum: AlertMinimum | None
+
+
+def _suppressed(
+    anomaly: Anomaly, expected: Decimal, account: _Account, matched: Anomaly | None, run: _Run
+) -> Anomaly | None:
+    """The anomaly with an automatic resolution; None when nothing suppresses it.
+
+    ``expected``: the usage that was expected in its days. ``matched``: what is recorded of it.
+    """
+    earlier = [candidate for candidate in account.recorded if candidate is not matched]
+    return (
+        event_resolved_by_planned_change(anomaly, expected, account.planned_change, run.now)
+        or resolved_by_minimum(anomaly, account.minimum, run.now)
+        or resolved_by_similarity(anomaly, earlier, run.now)
+    )
 
 
 def _groups(replayed: Iterable[Sequence[EventUsage]], accounts: int, run: _Run) -> Groups:
@@ -228,24 +248,24 @@ def _groups(replayed: Iterable[Sequence[EventUsage]], accounts: int, run: _Run) 
     }
 
 
-def _is_new(event: Detected, known: Sequence[Anomaly], run: _Run) -> bool:
+def _is_new(event: Detected, recorded: Sequence[Anomaly], run: _Run) -> bool:
     """Whether an event that matches no anomaly is raised.
 
-    Also one of the day of the last detection, unless an anomaly covers its days: costs that were
-    read later on the day of that detection have brought it up.
+    That includes an event of the last detection's day that no anomaly covers: it comes from costs
+    that were read later on that day.
     """
     if run.since is None or event.judged != run.since:
         return event.end is None if run.since is None else event.judged > run.since
-    return not any(_overlap(anomaly, event, run.day.through) for anomaly in known)
+    return not any(_overlap(anomaly, event, run.day.through) for anomaly in recorded)
 
 
-def _overlap(known: Anomaly, event: Detected, through: date) -> bool:
+def _overlap(anomaly: Anomaly, event: Detected, through: date) -> bool:
     """Whether an event is the anomaly that was raised before, however it is estimated now.
 
-    An open anomaly may continue after its last day so far, but not after weeks: then it was over,
+    An open anomaly may continue after its last recorded day, but not weeks later: then it was over
     and somebody has reopened it.
     """
-    recorded = known.last or known.start
-    continued = min(event.last, recorded + MAX_PAUSE) if known.status == "open" else recorded
-    last = known.end or max(recorded, continued)
-    return known.start <= event.last and event.start <= min(last, through)
+    recorded = anomaly.last or anomaly.start
+    continued = min(event.last, recorded + MAX_PAUSE) if anomaly.status == "open" else recorded
+    last = anomaly.end or max(recorded, continued)
+    return anomaly.start <= event.last and event.start <= min(last, through)

@@ -1,18 +1,18 @@
-"""The anomalies as people look through them: open ones first."""
+"""Lists of anomalies for people to browse: open ones first."""
 
 from collections.abc import Sequence
 from datetime import datetime
 
-from services.analysis.quiet import above_threshold, deduplicated
+from services.analysis.suppression import above_threshold, deduplicated
 from services.domain import Anomaly, AnomalyLine, AnomalyStatus, SourceName, Team
 from services.ports import AnomalyStore
 from services.teams.teams import Teams
 
-MOST_CLOSED = 100
+MAX_CLOSED = 100
 
 
 class AnomalyList:
-    """Lists anomalies with the names of their teams."""
+    """Lists and pages anomalies, with their teams."""
 
     def __init__(self, store: AnomalyStore, teams: Teams, source: SourceName) -> None:
         self._store = store
@@ -20,22 +20,24 @@ class AnomalyList:
         self._source = source
 
     async def list(self, team: Team | None = None) -> list[AnomalyLine]:
-        """Open ones by excess, then the newest others; an open crossed threshold that an open
-        detected event stands for is a mark on the event's line.
+        """Return open anomalies by excess, then the newest others.
+
+        A crossed threshold that an open detected event covers has no line of its own: the event's
+        line is marked instead.
         """
         accounts = [team.aws_account_id] if team else None
-        names = {one.aws_account_id: one.team_name for one in await self._teams.list()}
-        open_ones = await self._store.open_of(self._source, accounts)
-        newest = await self._store.newest(self._source, accounts, MOST_CLOSED)
-        others = [one for one in newest if one.status != "open"]
-        above = above_threshold(open_ones)
+        names = {entry.aws_account_id: entry.team_name for entry in await self._teams.list()}
+        open_anomalies = await self._store.open_of(self._source, accounts)
+        newest = await self._store.newest(self._source, accounts, MAX_CLOSED)
+        others = [anomaly for anomaly in newest if anomaly.status != "open"]
+        above = above_threshold(open_anomalies)
         return [
             AnomalyLine(
-                team_name=names.get(one.account_id, one.account_id),
-                anomaly=one,
-                above_threshold=one.id in above,
+                team_name=names.get(anomaly.account_id, anomaly.account_id),
+                anomaly=anomaly,
+                above_threshold=anomaly.id in above,
             )
-            for one in (*deduplicated(open_ones), *others)
+            for anomaly in (*deduplicated(open_anomalies), *others)
         ]
 
     async def page(
@@ -46,15 +48,16 @@ class AnomalyList:
         after: tuple[datetime, str] | None = None,
         limit: int = 100,
     ) -> Sequence[tuple[Anomaly, Team | None]]:
-        """The newest ones, with the team that has the account now; ``after``: behind this place
-        (raised at, id).
+        """Return a page of the newest anomalies, each with the team that has its account now.
+
+        ``after``: the position (raised at, ID) of the last anomaly of the page before.
         """
-        teams = {one.aws_account_id: one for one in await self._teams.list()}
-        found = await self._store.page(
+        teams = {entry.aws_account_id: entry for entry in await self._teams.list()}
+        anomalies = await self._store.page(
             self._source,
             accounts=[team.aws_account_id] if team else None,
             status=status,
             after=after,
             limit=limit,
         )
-        return [(one, teams.get(one.account_id)) for one in found]
+        return [(anomaly, teams.get(anomaly.account_id)) for anomaly in anomalies]

@@ -1,4 +1,4 @@
-"""Announced changes: no alert while usage stays within the plan, and a report against it."""
+"""Planned changes: announced growth, within which nobody is alerted and reports compare."""
 
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -10,13 +10,13 @@ from services.domain.errors import InvalidError, NotFoundError
 from services.domain.formatting import day_range, percent
 from services.ports import PlannedChangeStore
 
-LONGEST_REASON = 200
-MOST_PERCENT = 100_000
-LONGEST_DAYS = 366
+MAX_REASON_LENGTH = 200
+MAX_PERCENT = 100_000
+MAX_DAYS = 366
 
 
 class PlannedChanges:
-    """Keeps announced changes."""
+    """Announces, cancels and finds planned changes."""
 
     def __init__(self, store: PlannedChangeStore, audit: AuditTrail) -> None:
         self._store = store
@@ -33,52 +33,63 @@ class PlannedChanges:
         *,
         plan_id: str | None = None,
     ) -> PlannedChange:
-        """Stores a planned change of usage, in percent above the month before. InvalidError.
+        """Store a planned change of usage, in percent above the month before.
 
-        ``plan_id``: asked twice with the same id, it is one change.
+        Announcing twice with the same ``plan_id`` stores one change. Raises InvalidError.
         """
-        if not -100 < change <= MOST_PERCENT or change == 0:  # noqa: PLR2004 - percent
-            raise InvalidError("The change must be a percentage above −100 and not 0.")
-        if len(span) > LONGEST_DAYS:
-            raise InvalidError("A planned change lasts a year at most.")
-        plan = PlannedChange(
+        if not -100 < change <= MAX_PERCENT or change == 0:  # noqa: PLR2004 - percent
+            raise InvalidError("The change must be a percentage above −100 and other than 0.")
+        if len(span) > MAX_DAYS:
+            raise InvalidError(
+                "A planned change can last at most a year. Choose an earlier last day."
+            )
+        planned_change = PlannedChange(
             id=plan_id or new_entry_id(),
             account_id=team.aws_account_id,
             percent=change,
             first=span.first,
             last=span.last,
-            reason=reason.strip()[:LONGEST_REASON],
+            reason=reason.strip()[:MAX_REASON_LENGTH],
             by=actor.name,
             at=now,
         )
-        await self._store.add(plan)
-        words = f"{percent(change)} {day_range(span.first, span.last, year=True)}"
-        facts: dict[str, object] = {"plan": words, "reason": plan.reason}
+        await self._store.add(planned_change)
         await self._audit.record(
-            actor, "plan.add", team.aws_account_id, now, after=facts, entry_id=plan.id
+            actor,
+            "plan.add",
+            team.aws_account_id,
+            now,
+            after=_facts(planned_change),
+            entry_id=planned_change.id,
         )
-        return plan
+        return planned_change
 
     async def cancel(self, plan_id: str, actor: Actor, now: datetime) -> PlannedChange:
-        """The plan that was taken back. Raises NotFoundError when it was before."""
-        plan = await self._store.remove(plan_id)
-        if plan is None:
-            raise NotFoundError("This planned change was cancelled already. See `history`.")
-        words = f"{percent(plan.percent)} {day_range(plan.first, plan.last, year=True)}"
-        facts: dict[str, object] = {"plan": words, "reason": plan.reason}
-        await self._audit.record(actor, "plan.remove", plan.account_id, now, before=facts)
-        return plan
+        """Cancel a planned change and return it. Raises NotFoundError when that was done before."""
+        planned_change = await self._store.remove(plan_id)
+        if planned_change is None:
+            raise NotFoundError("This planned change has already been canceled. See `history`.")
+        await self._audit.record(
+            actor, "plan.remove", planned_change.account_id, now, before=_facts(planned_change)
+        )
+        return planned_change
 
     async def of_accounts(
         self, accounts: Sequence[str], span: SpanDays
     ) -> dict[str, PlannedChange]:
-        """The newest plan of each of these accounts that touches the span."""
-        found: dict[str, PlannedChange] = {}
-        for plan in await self._store.covering(accounts, DaySpan(span.first, span.last)):
-            found.setdefault(plan.account_id, plan)
-        return found
+        """Return the newest planned change of each account that overlaps the span."""
+        newest: dict[str, PlannedChange] = {}
+        for planned_change in await self._store.covering(accounts, DaySpan(span.first, span.last)):
+            newest.setdefault(planned_change.account_id, planned_change)
+        return newest
 
 
-def last_day(plan: PlannedChange, data_through: date) -> date:
-    """The last day on which a plan can be compared with what happened."""
-    return min(plan.last, data_through)
+def _facts(planned_change: PlannedChange) -> dict[str, object]:
+    """What an audit entry stores; stored entries call the change ``plan``."""
+    days = day_range(planned_change.first, planned_change.last, year=True)
+    return {"plan": f"{percent(planned_change.percent)} {days}", "reason": planned_change.reason}
+
+
+def last_day(planned_change: PlannedChange, data_through: date) -> date:
+    """The last day on which a planned change can be compared with what happened."""
+    return min(planned_change.last, data_through)

@@ -1,20 +1,20 @@
-"""What people say of anomalies: expected, no anomaly, too small, snoozed, the new normal.
+"""Resolutions of anomalies: expected, not an anomaly, too small, snoozed, the new normal.
 
-Any member of a conversation that the alert went to may say what an anomaly is; what changes what
-is marked from now on is for admins. An answer is taken back (reopened) by whoever may give it: a
-member cannot undo what only an admin may decide.
+Any member of a conversation that got the alert may resolve an anomaly; resolutions that change
+which costs are alerted from now on are reserved for admins. Whoever may give a resolution may
+withdraw it by reopening the anomaly, so a member cannot undo an admin's decision.
 """
 
 from datetime import date, datetime, timedelta
 
 from services.administration.audit_trail import AuditTrail
-from services.analysis.quiet import BY_MINIMUM, BY_PLANNED_CHANGE, suppressed_until
+from services.analysis.suppression import BY_MINIMUM, BY_PLANNED_CHANGE, suppressed_until
 from services.domain import Actor, Anomaly, AnomalyStatus, Resolution, SourceName
 from services.domain.errors import ConflictError, InvalidError, NotAllowedError, NotFoundError
 from services.ports import AlertStore, AnomalyStore
 from services.runtime.compare_and_set import compare_and_set
 
-ANSWERS: dict[str, str] = {
+RESOLUTIONS: dict[str, str] = {
     "expected": "Expected",
     "not_an_anomaly": "Not an anomaly",
     "too_small": "Too small",
@@ -23,12 +23,12 @@ ANSWERS: dict[str, str] = {
     "open": "Reopened",
 }
 SNOOZE_DAYS = (7, 30)
-SHORT_SNOOZE = 7
-FOR_ADMINS = {"too_small", "accepted"}
+SHORT_SNOOZE_DAYS = 7
+ADMIN_ONLY = {"too_small", "accepted"}
 
 
 class Resolutions:
-    """Stores answers, each once."""
+    """Stores resolutions, each once."""
 
     def __init__(
         self, anomalies: AnomalyStore, alerts: AlertStore, audit: AuditTrail, source: SourceName
@@ -39,84 +39,85 @@ class Resolutions:
         self._source = source
 
     async def get(self, anomaly_id: str) -> Anomaly:
-        """One anomaly; NotFoundError when there is none."""
+        """Return an anomaly. Raises NotFoundError."""
         anomaly = await self._anomalies.get(anomaly_id)
         if anomaly is None or anomaly.source != self._source:
-            raise NotFoundError("There is no such anomaly any more. See `anomalies`.")
+            raise NotFoundError("This anomaly no longer exists. See `anomalies`.")
         return anomaly
 
-    async def was_told_in(self, anomaly: Anomaly, conversation_id: str) -> bool:
+    async def was_alerted_in(self, anomaly: Anomaly, conversation_id: str) -> bool:
         """Whether an alert of an anomaly went to a conversation."""
         alerts = await self._alerts.of_subjects([anomaly.id])
-        return any(one.conversation_id == conversation_id for one in alerts)
+        return any(alert.conversation_id == conversation_id for alert in alerts)
 
-    async def answer(
+    async def resolve(
         self,
         anomaly_id: str,
-        answer: AnomalyStatus,
+        status: AnomalyStatus,
         by: tuple[str, str],
         actor: Actor,
         now: datetime,
         *,
-        days: int = SHORT_SNOOZE,
+        days: int = SHORT_SNOOZE_DAYS,
         reason: str = "",
         from_conversation: str | None = None,
     ) -> Anomaly:
-        """The anomaly with the answer of ``by`` (name, object id).
+        """Resolve an anomaly on behalf of ``by`` (name, object ID) and return it.
 
-        ``from_conversation``: the answer is that of a member of this conversation; None: of an
-        admin. The same answer again changes nothing; another one than the one it has must be
-        preceded by reopening it, so that two people who press at once do not overwrite each
-        other. Raises NotAllowedError, InvalidError, and ConflictError naming who was first or
-        that it is over.
+        ``from_conversation``: a member of this conversation decides; None: an admin. Repeating a
+        resolution changes nothing. To give another one, the anomaly must be reopened first, so
+        that two people who press at once do not overwrite each other. Raises NotAllowedError,
+        InvalidError, and ConflictError that says who was first, or that the anomaly has ended.
         """
-        if answer not in ANSWERS or (answer == "snoozed" and days not in SNOOZE_DAYS):
-            raise InvalidError("This is no answer to an anomaly.")
-        snoozed = now.date() + timedelta(days=days) if answer == "snoozed" else None
+        if status not in RESOLUTIONS or (status == "snoozed" and days not in SNOOZE_DAYS):
+            raise InvalidError("This is not an answer to an anomaly. Choose one from the card.")
+        snoozed_until = now.date() + timedelta(days=days) if status == "snoozed" else None
 
         async def attempt() -> Anomaly | None:
             anomaly = await self.get(anomaly_id)
             if from_conversation is not None:
-                await self._must_be_allowed(anomaly, answer, days, from_conversation)
-            if anomaly.status == answer and (
-                answer != "snoozed" or _lasts_until(anomaly, snoozed)
+                await self._require_allowed(anomaly, status, days, from_conversation)
+            if anomaly.status == status and (
+                status != "snoozed" or _is_snoozed_until(anomaly, snoozed_until)
             ):
                 return anomaly
-            _must_take(anomaly, answer)
-            given = Resolution(
+            _require_resolvable(anomaly, status)
+            resolution = Resolution(
                 by=by[0],
                 by_id=by[1],
                 at=now,
-                until=snoozed or suppressed_until(anomaly, answer, now.date()),
+                until=snoozed_until or suppressed_until(anomaly, status, now.date()),
                 reason=reason,
                 excess=anomaly.excess,
             )
-            changed = anomaly.model_copy(
-                update={"status": answer, "answer": given, "updated_at": now}
+            resolved = anomaly.model_copy(
+                update={"status": status, "answer": resolution, "updated_at": now}
             )
-            if not await self._anomalies.settle(changed, anomaly.status):
+            if not await self._anomalies.settle(resolved, anomaly.status):
                 return None
-            await self._record(anomaly, changed, actor, now)
-            return changed
+            await self._record(anomaly, resolved, actor, now)
+            return resolved
 
         return await compare_and_set(
-            attempt, ConflictError("Somebody else is answering at this moment. Try again.")
+            attempt, ConflictError("Somebody else is answering right now. Try again.")
         )
 
-    async def _must_be_allowed(
-        self, anomaly: Anomaly, answer: str, days: int, conversation_id: str
+    async def _require_allowed(
+        self, anomaly: Anomaly, status: str, days: int, conversation_id: str
     ) -> None:
-        """Raises NotAllowedError unless a member of the conversation may say this."""
-        reserved = answer in FOR_ADMINS or (answer == "snoozed" and days != SHORT_SNOOZE)
-        if reserved or (answer == "open" and is_for_admins(anomaly)):
-            raise NotAllowedError("Only admins can say this of an anomaly.")
-        if not await self.was_told_in(anomaly, conversation_id):
+        """Raise NotAllowedError unless members of the conversation may resolve it this way."""
+        is_reserved = status in ADMIN_ONLY or (status == "snoozed" and days != SHORT_SNOOZE_DAYS)
+        if is_reserved or (status == "open" and is_resolved_by_admin(anomaly)):
+            raise NotAllowedError("Only admins can give this answer. Ask one of them.")
+        if not await self.was_alerted_in(anomaly, conversation_id):
             raise NotAllowedError(
-                "Members of the conversation that the alert went to can answer it there, and "
-                "admins anywhere."
+                "This anomaly was not alerted here. Members of the conversation that got the alert "
+                "can answer it there, and admins can answer it anywhere."
             )
 
-    async def _record(self, was: Anomaly, anomaly: Anomaly, actor: Actor, now: datetime) -> None:
+    async def _record(
+        self, before: Anomaly, anomaly: Anomaly, actor: Actor, now: datetime
+    ) -> None:
         facts: dict[str, object] = {
             "anomaly": anomaly.id,
             "status": anomaly.status,
@@ -129,35 +130,35 @@ class Resolutions:
             f"anomaly.{anomaly.status}",
             anomaly.account_id,
             now,
-            before={"anomaly": anomaly.id, "status": was.status},
+            before={"anomaly": anomaly.id, "status": before.status},
             after=facts,
         )
 
 
-def _must_take(anomaly: Anomaly, answer: AnomalyStatus) -> None:
-    """Raises ConflictError when the anomaly cannot be given this answer now."""
-    if answer == "open":
+def _require_resolvable(anomaly: Anomaly, status: AnomalyStatus) -> None:
+    """Raise ConflictError when the anomaly cannot take this status now."""
+    if status == "open":
         if anomaly.status == "ended":
-            raise ConflictError("This anomaly has ended. It opens by itself if it comes back.")
+            raise ConflictError("This anomaly has ended. It reopens on its own if it comes back.")
     elif anomaly.status not in {"open", "ended"} and anomaly.answer:
-        said = ANSWERS[anomaly.status].lower()
+        resolution = RESOLUTIONS[anomaly.status].lower()
         raise ConflictError(
-            f"{anomaly.answer.by} has answered already: {said}. Reopen it to answer again."
+            f"{anomaly.answer.by} has already answered: {resolution}. Reopen it to answer again."
         )
 
 
-def _lasts_until(anomaly: Anomaly, until: date | None) -> bool:
-    """Whether a snooze goes on at least so long already."""
-    known = anomaly.answer.until if anomaly.answer else None
-    return known is not None and until is not None and known >= until
+def _is_snoozed_until(anomaly: Anomaly, day: date | None) -> bool:
+    """Whether a snooze already lasts until ``day`` or longer."""
+    until = anomaly.answer.until if anomaly.answer else None
+    return until is not None and day is not None and until >= day
 
 
-def is_for_admins(anomaly: Anomaly) -> bool:
-    """Whether the answer that an anomaly has is one that only admins give."""
-    answer = anomaly.answer
-    if answer is None:
+def is_resolved_by_admin(anomaly: Anomaly) -> bool:
+    """Whether an anomaly has a resolution that only admins may give, and so may withdraw."""
+    resolution = anomaly.answer
+    if resolution is None:
         return False
     if anomaly.status == "snoozed":
-        longest = answer.at.date() + timedelta(days=SHORT_SNOOZE)
-        return answer.until is not None and answer.until > longest
-    return anomaly.status in FOR_ADMINS or answer.by_id in {BY_PLANNED_CHANGE, BY_MINIMUM}
+        last_short_day = resolution.at.date() + timedelta(days=SHORT_SNOOZE_DAYS)
+        return resolution.until is not None and resolution.until > last_short_day
+    return anomaly.status in ADMIN_ONLY or resolution.by_id in {BY_PLANNED_CHANGE, BY_MINIMUM}

@@ -9,12 +9,12 @@ from typing import Any
 
 from services.administration.audit_trail import AuditTrail
 from services.administration.config import Config
-from services.anomalies.alert_minimums import RAISE, AlertMinimums
+from services.anomalies.alert_minimums import CHANGE_MINIMUM, AlertMinimums
 from services.domain import Actor, AuditEntry
 from services.domain.errors import ConflictError, NotFoundError
 from services.teams.teams import Teams, facts_of
 
-UNDOABLE = {"team.add", "team.change", "team.remove", "config.change", RAISE}
+UNDOABLE = {"team.add", "team.change", "team.remove", "config.change", CHANGE_MINIMUM}
 SECRETS = {"smtp_password", "smtp_password_set"}
 
 
@@ -55,7 +55,7 @@ class Undo:
     async def _take_back(self, entry: AuditEntry, actor: Actor, now: datetime) -> None:
         if entry.action == "team.remove":
             await self._teams.restore(entry.subject, entry.before or {}, actor, now)
-        elif entry.action == RAISE:
+        elif entry.action == CHANGE_MINIMUM:
             await self._floors.restore(entry, actor, now)
         elif entry.action == "config.change":
             view = await self._config.view(now)

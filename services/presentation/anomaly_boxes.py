@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from services.analysis.quiet import is_above_threshold
+from services.analysis.suppression import is_above_threshold
 from services.domain import Anomaly, TeamReport
 from services.domain.formatting import cents, day_range, money, neutral, plural, weekday
 from services.presentation.explanations import driver_words

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from services.analysis.figures import Totals
-from services.analysis.quiet import is_above_threshold
+from services.analysis.suppression import is_above_threshold
 from services.domain import (
     AccountFigures,
     AdminReport,

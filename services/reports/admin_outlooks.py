@@ -10,7 +10,7 @@ from decimal import Decimal
 from statistics import median
 
 from services.analysis.forecast import month_end
-from services.analysis.quiet import notified
+from services.analysis.suppression import notified
 from services.analysis.track_record import track_record
 from services.domain import AlertRecord, Anomaly, AnomalyStatus, CostSeries, CostTable, SourceName
 from services.ports import AnomalyStore, CostStore

@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 
 from services.analysis.figures import account_figures
-from services.analysis.quiet import RAISED_AFTER_END_WINDOW, deduplicated, raised_after_end
+from services.analysis.suppression import RAISED_AFTER_END_WINDOW, deduplicated, raised_after_end
 from services.analysis.threshold import evaluate_threshold
 from services.analysis.track_record import track_record
 from services.analysis.windows import complete_at, expected_data_through
-from services.anomalies.lifecycle import planned
+from services.anomalies.lifecycle import resolved_by_planned_change
 from services.anomalies.planned_changes import PlannedChanges
 from services.domain import (
     AccountFigures,
@@ -212,7 +212,7 @@ class ReportBuilder:
         anomalies: Sequence[Anomaly],
         now: datetime,
     ) -> bool:
-        if planned(breach, figures, planned_change, now) is not None:
+        if resolved_by_planned_change(breach, figures, planned_change, now) is not None:
             return False
         if breach.id in {anomaly.id for anomaly in anomalies}:
             return False

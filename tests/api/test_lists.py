@@ -184,7 +184,7 @@ async def test_an_anomaly_is_answered_once_and_taken_back(world: World) -> None:
     assert answered["answer"]["reason"] == "load test <b>"
     assert await world.send("POST", path, 200, json=body) == answered
     conflict = await world.send("POST", path, 409, json={"status": "accepted"})
-    assert "local has answered already" in conflict["detail"]
+    assert "local has already answered" in conflict["detail"]
     await world.send("POST", path, 200, json={"status": "open"})
     snoozed = await world.send("POST", path, 200, json={"status": "snoozed", "days": 30})
     assert snoozed["answer"]["until"] == "2026-12-24"

@@ -25,7 +25,7 @@ STATUS = {
 MEMBERS_MAY = {EXPECTED, NOT_ONE, WEEK}
 ELSEWHERE = "Members of the conversation that the alert went to"
 READ_ONLY = "Members of a conversation that received this alert can answer it there"
-RESERVED = "Only admins can say this"
+RESERVED = "Only admins can give this answer"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -194,8 +194,8 @@ async def test_of_two_who_answer_at_once_one_is_first_and_the_other_reads_who(
     stored = here.anomaly(anomaly)
     first = stored["answer"]["by"]
     assert first in {"Bob", "Ana"}
-    (late,) = [said(one) for one in turns if "has answered already" in said(one)]
-    assert late.startswith(f"{first} has answered already: ")
+    (late,) = [said(one) for one in turns if "has already answered" in said(one)]
+    assert late.startswith(f"{first} has already answered: ")
     assert here.database["audit"].count_documents({"before.anomaly": anomaly}) == 1
     assert first in message.text
 
@@ -207,7 +207,7 @@ async def test_an_old_card_says_who_was_first_and_the_same_answer_is_no_other_on
     old = message.as_it_was()
     await here.sim.press(message, EXPECTED, BOB)
     await here.quiet()
-    assert "Bob has answered already: expected" in said(await here.sim.press(old, WEEK, ANA))
+    assert "Bob has already answered: expected" in said(await here.sim.press(old, WEEK, ANA))
     assert "by Bob" in said(await here.sim.press(old, EXPECTED, ANA))
     assert here.anomaly(anomaly)["answer"]["by"] == "Bob"
 
@@ -217,7 +217,7 @@ async def test_a_longer_snooze_is_another_answer_and_a_shorter_one_is_not(here: 
     old = message.as_it_was()
     await here.sim.press(message, WEEK, BOB)
     await here.quiet()
-    assert "Bob has answered already: snoozed" in said(await here.sim.press(old, MONTH, ANA))
+    assert "Bob has already answered: snoozed" in said(await here.sim.press(old, MONTH, ANA))
     await here.sim.press(message, "Reopen", ANA)
     await here.quiet()
     await here.sim.press(message, MONTH, ANA)

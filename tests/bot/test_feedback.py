@@ -160,7 +160,7 @@ async def test_a_floor_tells_what_grows_past_it_and_a_stale_offer_is_refused_in_
         higher = {"verb": "floor.raise", "anomaly": anomaly["_id"], "value": "200"}
         await here.here.sim.press_raw(small, higher, ANA)
         await here.here.quiet()
-        assert "Ana has set the floor to $200.00 already" in await here.press(
+        assert "Ana already set the alert minimum to $200.00" in await here.press(
             old, "Raise the minimum to .*"
         )
         assert await here.judged(second) == []
@@ -168,7 +168,7 @@ async def test_a_floor_tells_what_grows_past_it_and_a_stale_offer_is_refused_in_
         assert "$260" in told.text
         await here.press(small, "Reopen")
         refused = await here.here.sim.press_raw(old, {**higher, "value": "500"}, ANA)
-        assert "not too small any more" in refused.body["value"]
+        assert "no longer marked as too small" in refused.body["value"]
 
 
 @pytest.mark.parametrize(

@@ -197,7 +197,7 @@ CASES: dict[str, Case] = {
             "plan.cancel",
             typed("expect search +{n}% from 1 Dec to 3 Dec", "Undo"),
             "was cancelled by Ana",
-            "cancelled already",
+            "already been canceled",
             True,
         ),
         Case(

@@ -116,8 +116,8 @@ async def test_of_two_answers_to_an_anomaly_one_counts_and_the_other_is_told(
             )
         )
         outcomes = await asyncio.gather(
-            one.answer(f"a{i}", "expected", ("Ana", "a"), ANA, NOW),
-            other.answer(f"a{i}", "not_an_anomaly", ("Bob", "b"), BOB, NOW),
+            one.resolve(f"a{i}", "expected", ("Ana", "a"), ANA, NOW),
+            other.resolve(f"a{i}", "not_an_anomaly", ("Bob", "b"), BOB, NOW),
             return_exceptions=True,
         )
         (counted,) = [found for found in outcomes if isinstance(found, Anomaly)]

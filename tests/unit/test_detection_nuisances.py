@@ -167,7 +167,7 @@ def test_steady_growth_and_small_deployments_raise_nothing(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_quiet_holidays_and_the_return_to_work_raise_nothing(seed: int) -> None:
+def test_suppression_holidays_and_the_return_to_work_raise_nothing(seed: int) -> None:
     amounts = scaled(usage(seed=seed), range(200, 214), 0.5)
     assert told(amounts) == []
 

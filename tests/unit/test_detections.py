@@ -128,7 +128,7 @@ def days_from(first: date, number: int) -> Iterable[date]:
 JUMP = date(2026, 11, 10)
 
 
-async def test_quiet_costs_raise_nothing() -> None:
+async def test_suppression_costs_raise_nothing() -> None:
     days = Days()
     assert await days.through(JUMP, 8) == []
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.analysis.quiet import (
+from services.analysis.suppression import (
     next_minimum,
     notified,
     resolved_by_minimum,
