@@ -5,7 +5,7 @@ from api.endpoints import Call, EndpointResponse, Endpoints
 from api.paging import page
 from api.requests.anomalies import AnomaliesQuery, ResolveRequest, SnoozeRequest
 from api.responses.anomalies import AnomalyResponse, ResolutionResponse
-from services.anomalies.resolutions import SHORT_SNOOZE
+from services.anomalies.resolutions import SHORT_SNOOZE_DAYS
 from services.domain import Anomaly, Team
 
 endpoints = Endpoints("Costs")
@@ -58,7 +58,7 @@ async def resolve_anomaly(call: Call) -> AnomalyResponse:
         (caller.name, caller.id),
         caller.actor,
         call.now,
-        days=body.days if isinstance(body, SnoozeRequest) else SHORT_SNOOZE,
+        days=body.days if isinstance(body, SnoozeRequest) else SHORT_SNOOZE_DAYS,
         reason=body.reason,
     )
     call.services.show(anomaly)

@@ -12,7 +12,7 @@ from bot.turn import Card, Reply, Turn
 from cards.alert_buttons import Audience
 from cards.alerts import alert_card
 from cards.anomaly_lists import anomaly_list
-from services.anomalies.resolutions import SHORT_SNOOZE
+from services.anomalies.resolutions import SHORT_SNOOZE_DAYS
 from services.domain import Anomaly, Team
 
 MAX_DIGITS = 15
@@ -39,7 +39,7 @@ class AnswerPayload(Payload):
 
     anomaly: Text
     answer: Literal["expected", "not_an_anomaly", "too_small", "snoozed", "accepted", "open"]
-    days: Number = SHORT_SNOOZE
+    days: Number = SHORT_SNOOZE_DAYS
 
 
 class RaiseFloorPayload(Payload):

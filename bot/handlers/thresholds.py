@@ -65,7 +65,7 @@ async def _what_if(chat: Chat, turn: Turn, value: str, minimum: str, team: Team 
     if team is not None and min_increase is not None:
         raise InvalidError("The smallest increase is the same for all teams. Leave out the team.")
     result = await chat.app.anomalies.what_if.ask(
-        turn.now, percent=percent, least=min_increase, team=team
+        turn.now, percent=percent, min_increase=min_increase, team=team
     )
     return Reply(what_if_card(result, team, role_in(turn), chat.sample))
 

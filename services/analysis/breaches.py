@@ -12,17 +12,17 @@ from services.domain import CENT, DaySpan, Window
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
-    """A threshold: ``percent`` of usage growth, and at least ``least`` in money."""
+class ThresholdRule:
+    """A threshold: ``percent`` of usage growth, and at least ``min_increase`` in money."""
 
     percent: float
-    least: float
+    min_increase: float
 
 
-def crosses(now: float, before: float, rule: Rule) -> bool:
-    """Whether usage is above a threshold: by more than the percentage, and by at least the money."""
+def crosses(now: float, before: float, rule: ThresholdRule) -> bool:
+    """Whether usage has grown by more than the percentage, and by at least the smallest increase."""
     excess = now - before
-    if excess <= 0 or round(excess, 6) < rule.least:
+    if excess <= 0 or round(excess, 6) < rule.min_increase:
         return False
     return before == 0 or excess / abs(before) * 100 > rule.percent
 
@@ -34,7 +34,7 @@ def needed_for(as_of: DaySpan) -> DaySpan:
 
 
 @dataclass(frozen=True, slots=True)
-class Breached:
+class MonthBreach:
     """An account was above its threshold in the comparison of a calendar month."""
 
     account_id: str
@@ -42,7 +42,7 @@ class Breached:
     """First day of the month that was compared."""
     end: date | None
     """The last day as of which it was above; None while it is."""
-    judged: date
+    raised_on: date
     """The first day as of which it was above."""
     service: str
     """The service that had grown most when it last was above."""
@@ -50,8 +50,8 @@ class Breached:
     """Usage above that of the month before, when it last was above."""
 
 
-def judgeable(history: History, as_of: DaySpan) -> DaySpan | None:
-    """The days as of which an account can be evaluated: its history reaches back far enough."""
+def comparable_days(history: History, as_of: DaySpan) -> DaySpan | None:
+    """The days as of which an account's history goes back far enough to compare; None: no day."""
     begin = _Amounts(history).first_day()
     for day in as_of:
         if comparison_window(day).previous.first >= begin:
@@ -60,8 +60,11 @@ def judgeable(history: History, as_of: DaySpan) -> DaySpan | None:
 
 
 def breaches(
-    history: History, as_of: DaySpan, rule: Rule, known_after: timedelta = timedelta(days=3)
-) -> list[Breached]:
+    history: History,
+    as_of: DaySpan,
+    rule: ThresholdRule,
+    known_after: timedelta = timedelta(days=3),
+) -> list[MonthBreach]:
     """The months of an account that would have been marked as of the days of ``as_of``.
 
     A day is evaluated ``known_after`` its date, with the corrections known by then. Windows that
@@ -69,25 +72,26 @@ def breaches(
     its history may have been cut off.
     """
     amounts = _Amounts(history)
-    waiting = sorted(history.corrections, key=lambda correction: correction.known, reverse=True)
+    # Newest first, so that the next one is popped from the end.
+    pending = sorted(history.corrections, key=lambda correction: correction.known, reverse=True)
     begin = amounts.first_day()
-    found: dict[date, Breached] = {}
+    by_month: dict[date, MonthBreach] = {}
     open_month: date | None = None
     for day in as_of:
-        while waiting and waiting[-1].known <= day + known_after:
-            amounts.correct(waiting.pop())
+        while pending and pending[-1].known <= day + known_after:
+            amounts.correct(pending.pop())
         window = comparison_window(day)
         if window.previous.first < begin or day not in history.span:
             continue
         month = window.current.first
         now, before = amounts.total(window.current), amounts.total(window.previous)
         if crosses(now, before, rule):
-            known = found.get(month)
-            found[month] = Breached(
+            earlier = by_month.get(month)
+            by_month[month] = MonthBreach(
                 account_id=history.account_id,
                 start=month,
                 end=day,
-                judged=known.judged if known else day,
+                raised_on=earlier.raised_on if earlier else day,
                 service=amounts.driver(window),
                 excess=Decimal(repr(now - before)).quantize(CENT),
             )
@@ -96,7 +100,7 @@ def breaches(
             open_month = None
     return [
         replace(breach, end=None) if month == open_month and breach.end == as_of.last else breach
-        for month, breach in found.items()
+        for month, breach in by_month.items()
     ]
 
 

@@ -1,4 +1,4 @@
-"""What detection would have told: stored history, replayed as it was known on each day."""
+"""Backtests: the alerts that stored history, replayed as it was known each day, would have raised."""
 
 import asyncio
 from collections import Counter
@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Literal
 
 from services.administration.config import Config
-from services.analysis.breaches import Rule, breaches
+from services.analysis.breaches import ThresholdRule, breaches
 from services.analysis.detection.groups import EventGroup, grouped
 from services.analysis.detection.replay import Detected, History, histories, replay
 from services.analysis.detection.rules import Rules
@@ -45,31 +45,31 @@ class BacktestLine:
     """The day on which the costs that raised it were complete."""
     excess: Decimal
     accepted: bool = False
-    """Ended because it lasted so long that it is the new normal."""
+    """Ended because it lasted so long that it became the new normal."""
 
 
 @dataclass(frozen=True, slots=True)
 class Backtest:
-    """What a replay of history told."""
+    """The result of a replay of history."""
 
     span: DaySpan
-    """Days that were judged."""
+    """Days that were evaluated."""
     currency: str
     accounts: int
     account_days: int
     """Days with usage of all accounts within the span."""
     lines: tuple[BacktestLine, ...]
-    """By day of notice, then account."""
+    """By the day of the alert, then account."""
     groups: tuple[EventGroup, ...]
-    """Alerts that would have been one, as many accounts moved together."""
+    """Alerts that would have been sent as one, because many accounts moved together."""
     sample: bool = False
 
     @property
     def per_account_month(self) -> Decimal:
-        """Alerts of the detector per account and month."""
-        told = sum(1 for line in self.lines if line.kind != "threshold")
+        """Alerts of the detector per account and month, without crossed thresholds."""
+        alerts = sum(1 for line in self.lines if line.kind != "threshold")
         months = Decimal(self.account_days) / DAYS_A_MONTH
-        return told / months if months else Decimal(0)
+        return alerts / months if months else Decimal(0)
 
     @property
     def kinds(self) -> Counter[str]:
@@ -92,7 +92,7 @@ class Backtester:
         self._store = store
         self._teams = teams
         self._config = config
-        self._hours = complete_after_hours
+        self._complete_after_hours = complete_after_hours
         self._known_after = known_after(complete_after_hours)
 
     async def run(
@@ -103,33 +103,33 @@ class Backtester:
         last: date | None = None,
         with_threshold: bool = False,
         percent: float | None = None,
-        progress: Progress = lambda what, done, total: None,
+        progress: Progress = lambda step, done, total: None,
     ) -> Backtest:
-        """What would have been told of the days from ``first`` to ``last``; None: all there are.
+        """Replay the days from ``first`` to ``last``; None: all that are stored.
 
-        History that is not stored yet is read first. ``with_threshold`` adds the breaches of the
-        threshold: of ``percent``, or of the stored one; teams with one of their own keep it.
-        Raises InvalidError for days that cannot be judged, CostSourceError when costs cannot be
+        History that is not stored yet is read first. ``with_threshold`` adds crossings of the
+        threshold: of ``percent``, or else the stored one; teams with their own threshold keep it.
+        Raises InvalidError for days that cannot be evaluated, CostSourceError when costs cannot be
         read.
         """
         if first is not None and last is not None and last < first:
-            raise InvalidError(f"--to {last} lies before --from {first}. Swap them.")
+            raise InvalidError(f"--to {last} is before --from {first}. Swap them.")
         config = await self._config.stored(now)
         teams = {team.aws_account_id: team for team in await self._teams.list()}
         state, accounts = await self._read(now, teams, progress)
         span, oldest = _span(state, first, last)
-        rules = Rules(floor=config.min_increase)
-        replayed = _Replayed(span, oldest, rules, self._known_after)
+        rules = Rules(alert_minimum=config.min_increase)
+        results = _ReplayResults(span, oldest, rules, self._known_after)
         done = 0
-        for part in chunked(accounts):
+        for batch in chunked(accounts):
             table, changes = await self._store.load_history(
-                state.source, part, DaySpan(oldest, span.last)
+                state.source, batch, DaySpan(oldest, span.last)
             )
             rule = _threshold_of(config, percent) if with_threshold else None
-            await asyncio.to_thread(replayed.add, histories(table, changes), teams, rule)
-            done += len(part)
+            await asyncio.to_thread(results.add, histories(table, changes), teams, rule)
+            done += len(batch)
             progress("history", done, len(accounts))
-        return replayed.result(state, len(accounts))
+        return results.backtest(state, len(accounts))
 
     async def _read(
         self,
@@ -137,9 +137,9 @@ class Backtester:
         teams: dict[str, Team],
         progress: Progress,
     ) -> tuple[SourceState, list[str]]:
-        """Reads what is missing; the accounts with costs, also those that were closed since."""
+        """Read what is missing; return the accounts with costs, including those closed since."""
         state = await self._costs.state()
-        expected = expected_data_through(now, self._hours)
+        expected = expected_data_through(now, self._complete_after_hours)
         if state.expected_through is None or state.expected_through < expected:
             state = await self._costs.refresh(now, sorted(teams), progress)
         through = state.data_through
@@ -147,13 +147,14 @@ class Backtester:
             raise AssertionError("a refresh ends with a complete day")
         table = await self._store.load_totals(state.source, needed_span(through))
         known = (spending(table) | set(teams)) - {UNATTRIBUTED}
-        # All months, whatever the days asked for: they are told as in a replay of all.
+        # All months, whatever days were asked for: only then is each day evaluated as in a full
+        # replay, because what is normal depends on everything before it.
         accounts = await self._costs.backfill_all(now, sorted(known), MONTHS)
         return await self._costs.state(), sorted(accounts)
 
 
 def _span(state: SourceState, first: date | None, last: date | None) -> tuple[DaySpan, date]:
-    """The days to judge, and the day from which on history is loaded."""
+    """The days to evaluate, and the first day of the history that is loaded."""
     through = state.data_through
     if through is None:
         raise AssertionError("costs were read before")
@@ -165,7 +166,8 @@ def _span(state: SourceState, first: date | None, last: date | None) -> tuple[Da
         oldest = max(oldest, date.fromisoformat(f"{state.oldest_month}-01"))
     if first is not None and first > through:
         raise InvalidError(
-            f"There are no complete days from {first} on: costs are complete through {through}."
+            f"Costs are complete only through {through}, so there is nothing to replay from {first} "
+            "on. Give an earlier --from."
         )
     if last is not None and last < oldest:
         raise InvalidError(f"There are no costs before {oldest}. Give a later --to.")
@@ -173,17 +175,19 @@ def _span(state: SourceState, first: date | None, last: date | None) -> tuple[Da
     return DaySpan(min(max(first or oldest, oldest), end), end), oldest
 
 
-def _threshold_of(config: StoredConfig, percent: float | None) -> Rule:
-    return Rule(config.anomaly_threshold if percent is None else percent, config.min_increase)
+def _threshold_of(config: StoredConfig, percent: float | None) -> ThresholdRule:
+    return ThresholdRule(
+        config.anomaly_threshold if percent is None else percent, config.min_increase
+    )
 
 
-class _Replayed:
-    """Collects what the accounts would have been told."""
+class _ReplayResults:
+    """Collects the alerts that accounts would have had."""
 
     def __init__(self, span: DaySpan, oldest: date, rules: Rules, known_after: timedelta) -> None:
         self._span = span
         self._all = DaySpan(oldest, span.last)
-        """What comes before the span is replayed too: it says when a breach was first told."""
+        """Days before the span are replayed too: a breach may have been raised there first."""
         self._rules = rules
         self._known_after = known_after
         self._events: list[Detected] = []
@@ -191,10 +195,10 @@ class _Replayed:
         self._account_days = 0
 
     def add(
-        self, found: Sequence[History], teams: dict[str, Team], threshold: Rule | None
+        self, replayed: Sequence[History], teams: dict[str, Team], threshold: ThresholdRule | None
     ) -> None:
-        """Replays some accounts."""
-        for history in found:
+        """Replay some accounts."""
+        for history in replayed:
             team = teams.get(history.account_id)
             self._account_days += _days_with_usage(history, self._span)
             self._add_events(history, team)
@@ -203,7 +207,7 @@ class _Replayed:
 
     def _add_events(self, history: History, team: Team | None) -> None:
         for event in replay(history, self._rules, self._span.last, self._known_after):
-            if event.judged not in self._span:
+            if event.raised_on not in self._span:
                 continue
             self._events.append(event)
             self._lines.append(
@@ -214,34 +218,36 @@ class _Replayed:
                     service=event.driver,
                     start=event.start,
                     end=event.end,
-                    notified_on=event.judged + self._known_after,
+                    notified_on=event.raised_on + self._known_after,
                     excess=event.excess,
                     accepted=event.accepted,
                 )
             )
 
-    def _add_breaches(self, history: History, team: Team | None, rule: Rule) -> None:
+    def _add_breaches(self, history: History, team: Team | None, rule: ThresholdRule) -> None:
         own = team.anomaly_threshold if team else None
-        applied = Rule(own, rule.least) if own is not None else rule
-        for one in breaches(history, self._all, applied, self._known_after):
-            if one.judged not in self._span:
+        applied = ThresholdRule(own, rule.min_increase) if own is not None else rule
+        for breach in breaches(history, self._all, applied, self._known_after):
+            if breach.raised_on not in self._span:
                 continue
             self._lines.append(
                 BacktestLine(
                     account_id=history.account_id,
                     team_name=team.team_name if team else "",
                     kind="threshold",
-                    service=one.service,
-                    start=one.start,
-                    end=one.end,
-                    notified_on=one.judged + self._known_after,
-                    excess=one.excess,
+                    service=breach.service,
+                    start=breach.start,
+                    end=breach.end,
+                    notified_on=breach.raised_on + self._known_after,
+                    excess=breach.excess,
                 )
             )
 
-    def result(self, state: SourceState, accounts: int) -> Backtest:
-        """All of it, by day of notice."""
-        lines = sorted(self._lines, key=lambda one: (one.notified_on, one.account_id, one.kind))
+    def backtest(self, state: SourceState, accounts: int) -> Backtest:
+        """Sum up all accounts that were added."""
+        lines = sorted(
+            self._lines, key=lambda line: (line.notified_on, line.account_id, line.kind)
+        )
         return Backtest(
             span=self._span,
             currency=state.currency,

@@ -59,7 +59,7 @@ class DailyDetector:
         self._plans = plans
         self._floors = floors
         self._source = source
-        self._hours = complete_after_hours
+        self._complete_after_hours = complete_after_hours
 
     async def detect_day(
         self,
@@ -69,18 +69,25 @@ class DailyDetector:
         now: datetime,
         *,
         since: date | None,
-        floor: float,
+        alert_minimum: float,
     ) -> int:
         """Record the events of ``accounts`` up to ``through``; return how many are open.
 
-        ``floor``: the smallest excess, in money a day, that raises an event.
+        ``alert_minimum``: the smallest excess, in money a day, that raises an event.
         ``since``: the day up to which the last detection ran; events raised on it or later are
         new. None: the first detection, which raises only events that are still open.
 
         Safe to kill and restart at any point: recording an event twice changes nothing.
         """
         run = _Run(
-            ReplayDay(through, known_after(self._hours), Rules(floor=floor)), currency, now, since
+            ReplayDay(
+                through,
+                known_after(self._complete_after_hours),
+                Rules(alert_minimum=alert_minimum),
+            ),
+            currency,
+            now,
+            since,
         )
         recent: dict[str, list[EventUsage]] = {}
         open_count = 0
@@ -108,7 +115,7 @@ class DailyDetector:
             if anomaly.status != "accepted":
                 unresolved.add(anomaly.account_id)
             elif anomaly.answer is not None:
-                day = expected_data_through(anomaly.answer.at, self._hours)
+                day = expected_data_through(anomaly.answer.at, self._complete_after_hours)
                 accepted[anomaly.account_id].add(day)
         replayed = await replay_batch(self._costs, self._source, accounts, run.day, accepted)
         return {a: events for a, events in replayed.items() if events or a in unresolved}
@@ -152,7 +159,7 @@ class DailyDetector:
         through = run.day.through
         unmatched, open_count = list(account.recorded), 0
         newest_first = sorted(
-            account.events, key=lambda measured: measured.event.judged, reverse=True
+            account.events, key=lambda measured: measured.event.raised_on, reverse=True
         )
         for measured in newest_first:
             event = measured.event
@@ -173,7 +180,7 @@ class DailyDetector:
     def _anomaly(self, measured: EventUsage, groups: Groups, run: "_Run") -> Anomaly:
         event = measured.event
         return Anomaly(
-            id=f"{self._source}-{event.account_id}-{event.judged.isoformat()}",
+            id=f"{self._source}-{event.account_id}-{event.raised_on.isoformat()}",
             kind=event.kind,
             source=self._source,
             account_id=event.account_id,
@@ -201,7 +208,7 @@ class _Run:
 
     def is_recent(self, event: Detected) -> bool:
         """Whether an event is open, or may have to be raised."""
-        return event.end is None or (self.since is not None and event.judged >= self.since)
+        return event.end is None or (self.since is not None and event.raised_on >= self.since)
 
     def has_recent(self, events: Iterable[EventUsage]) -> bool:
         return any(self.is_recent(measured.event) for measured in events)
@@ -254,8 +261,8 @@ def _is_new(event: Detected, recorded: Sequence[Anomaly], run: _Run) -> bool:
     That includes an event of the last detection's day that no anomaly covers: it comes from costs
     that were read later on that day.
     """
-    if run.since is None or event.judged != run.since:
-        return event.end is None if run.since is None else event.judged > run.since
+    if run.since is None or event.raised_on != run.since:
+        return event.end is None if run.since is None else event.raised_on > run.since
     return not any(_overlap(anomaly, event, run.day.through) for anomaly in recorded)
 
 

@@ -1,6 +1,6 @@
-"""What another threshold would have marked in the last 90 days.
+"""What-if for thresholds: what another threshold would have marked in the last 90 days.
 
-The replay is that of ``backtest``: every amount as it was known then.
+Replays as ``backtest`` does, with every amount as it was known then.
 """
 
 import asyncio
@@ -10,7 +10,13 @@ from datetime import date, datetime, timedelta
 import structlog
 
 from services.administration.config import Config
-from services.analysis.breaches import Breached, Rule, breaches, judgeable, needed_for
+from services.analysis.breaches import (
+    MonthBreach,
+    ThresholdRule,
+    breaches,
+    comparable_days,
+    needed_for,
+)
 from services.analysis.detection.replay import History, histories
 from services.analysis.windows import known_after
 from services.costs import CostIngest
@@ -26,7 +32,7 @@ DAYS = 90
 
 
 class WhatIfCalculator:
-    """Replays the threshold rule over stored costs."""
+    """Compares the stored threshold with a candidate, over stored costs."""
 
     def __init__(
         self,
@@ -50,13 +56,13 @@ class WhatIfCalculator:
         now: datetime,
         *,
         percent: float | None = None,
-        least: float | None = None,
+        min_increase: float | None = None,
         team: Team | None = None,
     ) -> WhatIf:
-        """What a threshold (in percent) and a smallest increase would have marked.
+        """Replay with another threshold, in percent, or another smallest increase, in money.
 
-        None leaves one as it is. With a team only its own account is looked at, else all teams;
-        those with a threshold of their own keep it. Raises CostSourceError before costs are read.
+        None keeps the stored value. With a team only its account is replayed, else those of all
+        teams; teams with their own threshold keep it. Raises CostSourceError before costs are read.
         """
         config = await self._config.stored(now)
         state = await self._costs.state()
@@ -64,51 +70,53 @@ class WhatIfCalculator:
             raise CostSourceError("No costs have been read yet. Try again soon.", permanent=False)
         teams = [team] if team else await self._teams.list()
         as_of = DaySpan(state.data_through - timedelta(days=DAYS - 1), state.data_through)
-        candidate = Rule(
+        candidate = ThresholdRule(
             percent if percent is not None else _threshold(config, team),
-            least if least is not None else config.min_increase,
+            min_increase if min_increase is not None else config.min_increase,
         )
-        await self._read_back(now, teams, as_of)
-        was, would, first = await self._replayed(teams, as_of, config, candidate, own=team)
+        await self._read_missing(now, teams, as_of)
+        marked, candidate_marked, first = await self._replay(
+            teams, as_of, config, candidate, own=team
+        )
         return WhatIf(
             span=SpanDays(first=first, last=as_of.last),
             currency=state.currency,
             threshold=_threshold(config, team),
             candidate=candidate.percent,
             min_increase=config.min_increase,
-            candidate_min_increase=candidate.least,
-            marked=len(was),
-            candidate_marked=len(would),
-            missed=_events(was, would),
-            added=_events(would, was),
+            candidate_min_increase=candidate.min_increase,
+            marked=len(marked),
+            candidate_marked=len(candidate_marked),
+            missed=_events_only_in(marked, candidate_marked),
+            added=_events_only_in(candidate_marked, marked),
         )
 
-    async def _read_back(self, now: datetime, teams: Sequence[Team], as_of: DaySpan) -> None:
-        """Reads what is missing; where the source keeps no more, the replay is shorter."""
+    async def _read_missing(self, now: datetime, teams: Sequence[Team], as_of: DaySpan) -> None:
+        """Read what is not stored; where the source keeps less history, the replay is shorter."""
         accounts = [team.aws_account_id for team in teams]
         try:
             await self._costs.ensure_span(now, accounts, needed_for(as_of))
         except CostSourceError as error:
             log.warning("what_if_history_truncated", reason=str(error))
 
-    async def _replayed(
+    async def _replay(
         self,
         teams: Sequence[Team],
         as_of: DaySpan,
         config: StoredConfig,
-        candidate: Rule,
+        candidate: ThresholdRule,
         own: Team | None,
-    ) -> tuple[list[tuple[Team, Breached]], list[tuple[Team, Breached]], date]:
-        """What is marked as it is, what would be, and the first day that could be judged."""
-        was: list[tuple[Team, Breached]] = []
-        would: list[tuple[Team, Breached]] = []
+    ) -> tuple[list[tuple[Team, MonthBreach]], list[tuple[Team, MonthBreach]], date]:
+        """What is marked now, what the candidate would mark, and the first day that was evaluated."""
+        marked: list[tuple[Team, MonthBreach]] = []
+        candidate_marked: list[tuple[Team, MonthBreach]] = []
         first = as_of.last
-        for part in chunked(teams):
+        for batch in chunked(teams):
             table, changes = await self._store.load_history(
-                self._source, [team.aws_account_id for team in part], needed_for(as_of)
+                self._source, [team.aws_account_id for team in batch], needed_for(as_of)
             )
-            by_account = {one.account_id: one for one in histories(table, changes)}
-            for team in part:
+            by_account = {history.account_id: history for history in histories(table, changes)}
+            for team in batch:
                 history = by_account.get(team.aws_account_id)
                 if history is None:
                     continue
@@ -118,24 +126,30 @@ class WhatIfCalculator:
                     else team.anomaly_threshold
                 )
                 rules = (
-                    Rule(_threshold(config, team), config.min_increase),
-                    Rule(new_percent, candidate.least),
+                    ThresholdRule(_threshold(config, team), config.min_increase),
+                    ThresholdRule(new_percent, candidate.min_increase),
                 )
-                # In a thread, as ninety days of a large account take a while to compute.
-                judged = await asyncio.to_thread(_judged, history, as_of, rules, self._known_after)
-                if judged is None:
+                # In a thread: ninety days of a large account would delay chat turns.
+                evaluation = await asyncio.to_thread(
+                    _evaluate, history, as_of, rules, self._known_after
+                )
+                if evaluation is None:
                     continue
-                first = min(first, judged[0])
-                was += [(team, one) for one in judged[1]]
-                would += [(team, one) for one in judged[2]]
-        return was, would, first
+                first_day, now_marked, then_marked = evaluation
+                first = min(first, first_day)
+                marked += [(team, breach) for breach in now_marked]
+                candidate_marked += [(team, breach) for breach in then_marked]
+        return marked, candidate_marked, first
 
 
-def _judged(
-    history: History, as_of: DaySpan, rules: tuple[Rule, Rule], known_after: timedelta
-) -> tuple[date, list[Breached], list[Breached]] | None:
-    """The first day that can be judged, and what each rule marks; None without costs."""
-    days = judgeable(history, as_of)
+def _evaluate(
+    history: History,
+    as_of: DaySpan,
+    rules: tuple[ThresholdRule, ThresholdRule],
+    known_after: timedelta,
+) -> tuple[date, list[MonthBreach], list[MonthBreach]] | None:
+    """The first day that can be evaluated, and what each rule marks; None without costs."""
+    days = comparable_days(history, as_of)
     if days is None:
         return None
     old, new = (breaches(history, days, rule, known_after) for rule in rules)
@@ -147,19 +161,20 @@ def _threshold(config: StoredConfig, team: Team | None) -> float:
     return config.anomaly_threshold if own is None else own
 
 
-def _events(
-    these: Sequence[tuple[Team, Breached]], not_those: Sequence[tuple[Team, Breached]]
+def _events_only_in(
+    marked: Sequence[tuple[Team, MonthBreach]], other: Sequence[tuple[Team, MonthBreach]]
 ) -> tuple[WhatIfEvent, ...]:
-    known = {(team.id, one.start) for team, one in not_those}
-    found = [
+    """The events that only the first of two rules marks, largest first."""
+    in_other = {(team.id, breach.start) for team, breach in other}
+    events = [
         WhatIfEvent(
             team_name=team.team_name,
             aws_account_id=team.aws_account_id,
-            service=one.service,
-            day=one.judged,
-            excess=one.excess,
+            service=breach.service,
+            day=breach.raised_on,
+            excess=breach.excess,
         )
-        for team, one in these
-        if (team.id, one.start) not in known
+        for team, breach in marked
+        if (team.id, breach.start) not in in_other
     ]
-    return tuple(sorted(found, key=lambda event: -event.excess))
+    return tuple(sorted(events, key=lambda event: -event.excess))

@@ -21,7 +21,7 @@ class Backfill:
 
     def __init__(self, reader: CostReader, complete_after_hours: int) -> None:
         self._reader = reader
-        self._hours = complete_after_hours
+        self._complete_after_hours = complete_after_hours
 
     async def run(
         self, now: datetime, accounts: Sequence[str], months: int, *, all_accounts: bool
@@ -35,7 +35,9 @@ class Backfill:
         if state.metric is None:
             return known
         months = min(months, self._reader.description.history_months or months)
-        month = Month.of(needed_span(expected_data_through(now, self._hours)).first).before
+        month = Month.of(
+            needed_span(expected_data_through(now, self._complete_after_hours)).first
+        ).before
         for _ in range(months - MONTHS_OF_A_REFRESH):
             if state.oldest_month is not None and str(month) < state.oldest_month:
                 break

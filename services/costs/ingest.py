@@ -31,7 +31,7 @@ class CostIngest:
     def __init__(self, source: CostSource, store: CostStore, complete_after_hours: int) -> None:
         self._source = source
         self._store = store
-        self._hours = complete_after_hours
+        self._complete_after_hours = complete_after_hours
         self._reader = CostReader(source, store)
         self._backfill = Backfill(self._reader, complete_after_hours)
 
@@ -53,7 +53,7 @@ class CostIngest:
         Raises CostSourceError (IncompleteCostsError when the answers do not add up).
         """
         progress("costs", 0, 1)
-        expected = expected_data_through(now, self._hours)
+        expected = expected_data_through(now, self._complete_after_hours)
         metric = await self._reader.metric(needed_span(expected))
         total, through = await self._total_through(metric, expected)
         unknown = await self._read_all(metric, total, accounts, now, progress)
@@ -75,7 +75,7 @@ class CostIngest:
     async def refresh_accounts(self, now: datetime, accounts: Sequence[str]) -> None:
         """Read the newest costs of a few accounts; of all accounts when a new day is complete."""
         state = await self.state()
-        expected = expected_data_through(now, self._hours)
+        expected = expected_data_through(now, self._complete_after_hours)
         if state.data_through is None or state.expected_through != expected:
             await self.refresh(now, accounts)
         else:

@@ -63,7 +63,7 @@ class DailyRun:
             basis.state.currency,
             now,
             since=await self._detected_through(run),
-            floor=config.min_increase,
+            alert_minimum=config.min_increase,
         )
         builder = AdminReportBuilder(basis, {})
         for batch in chunked(teams, TEAMS_AT_ONCE):

@@ -136,7 +136,7 @@ class Story:
             "USD",
             now_of(through),
             since=self.since,
-            floor=self.rules.floor,
+            alert_minimum=self.rules.alert_minimum,
         )
 
     async def day(self, through: date) -> None:
@@ -169,7 +169,7 @@ class Story:
         lasting = [figures_of(event) for event in replayed if event.end is None]
         unresolved = [figures_of(one) for one in recorded if one.status == "open"]
         assert unresolved in ([], lasting)
-        new = [one for one in replayed if self.since is not None and one.judged > self.since]
+        new = [one for one in replayed if self.since is not None and one.raised_on > self.since]
         assert {figures_of(one) for one in new} <= {figures_of(one) for one in recorded}
         self.open += len(unresolved)
         self.raised += len(new)
@@ -205,7 +205,7 @@ class Story:
         elif what in {1, 2, 6, 7, 8}:
             await self.accept_or_take_back(newest)
         elif what == 3:  # another smallest increase
-            self.rules = Rules(floor=chance.choice((25.0, 60.0)))
+            self.rules = Rules(alert_minimum=chance.choice((25.0, 60.0)))
         elif what == 4:  # restated after today's detection, on the same day
             day = newest - chance.randrange(3) * DAY
             self.known.show(account, service, day, chance.uniform(0, 900), date.max)

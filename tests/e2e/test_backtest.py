@@ -75,22 +75,22 @@ async def test_a_fresh_agent_reads_the_history_and_prints_a_line_for_each_alert(
         )
 
         assert later.returncode == 0, later.stderr
-        assert "Told       1 alert (1 shift)" in later.stdout
+        assert "Notified   1 alert (1 shift)" in later.stdout
         assert f"{SHIFTED.isoformat()} to open" in later.stdout
         assert "threshold" in later.stdout
 
 
 async def test_wrong_days_and_percentages_are_one_line(agent: AgentProcess) -> None:
     for arguments, text in (
-        (("--from", "20.11.2026"), "is no day such as 2026-11-20"),
-        (("--threshold", "-3"), "is no percentage above 0"),
+        (("--from", "20.11.2026"), "is not a day such as 2026-11-20"),
+        (("--threshold", "-3"), "is not a percentage above 0"),
     ):
         result = await agent.run("backtest", *arguments)
         assert result.returncode == 2
         assert text in result.stderr.splitlines()[-1]
     swapped = await agent.run("backtest", "--from", "2026-02-01", "--to", "2026-01-01")
     assert swapped.returncode == 1
-    assert swapped.stderr == "Error: --to 2026-01-01 lies before --from 2026-02-01. Swap them.\n"
+    assert swapped.stderr == "Error: --to 2026-01-01 is before --from 2026-02-01. Swap them.\n"
 
 
 async def test_a_day_that_was_restated_is_told_on_the_day_on_which_that_was_known(

@@ -345,7 +345,7 @@ async def test_the_summary_says_how_many_for_how_many_accounts(
     show(found)
 
     text = capsys.readouterr().out
-    assert "Told       1 alert (1 spike), 0.09 per account and month" in text
+    assert "Notified   1 alert (1 spike), 0.09 per account and month" in text
     assert f"{ACCOUNT} [b]Checkout" in text
     assert "2026-09-10 to 2026-09-10" in text
 

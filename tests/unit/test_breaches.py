@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 
-from services.analysis.breaches import Breached, Rule, breaches
+from services.analysis.breaches import MonthBreach, ThresholdRule, breaches
 from services.analysis.detection.replay import Correction, History
 from services.domain import DaySpan
 
 SPAN = DaySpan(date(2026, 8, 1), date(2026, 11, 20))
 ACCOUNT = "012345678901"
-RULE = Rule(20.0, 25.0)
+RULE = ThresholdRule(20.0, 25.0)
 
 
 def history(*changes: tuple[str, date, float], corrections: Sequence[Correction] = ()) -> History:
@@ -24,17 +24,19 @@ def history(*changes: tuple[str, date, float], corrections: Sequence[Correction]
     return History(ACCOUNT, SPAN, usage, list(corrections))
 
 
-def marked(found: History, rule: Rule = RULE, last: date = SPAN.last) -> list[Breached]:
+def marked(
+    found: History, rule: ThresholdRule = RULE, last: date = SPAN.last
+) -> list[MonthBreach]:
     return breaches(found, DaySpan(date(2026, 9, 1), last), rule)
 
 
 def test_a_month_is_marked_once_from_the_first_day_on_which_usage_had_grown_enough() -> None:
     (found,) = marked(history(("EC2", date(2026, 11, 1), 25.0)))
-    assert found == Breached(
+    assert found == MonthBreach(
         account_id=ACCOUNT,
         start=date(2026, 11, 1),
         end=None,
-        judged=date(2026, 11, 3),
+        raised_on=date(2026, 11, 3),
         service="EC2",
         excess=Decimal("300.00"),
     )
@@ -43,7 +45,7 @@ def test_a_month_is_marked_once_from_the_first_day_on_which_usage_had_grown_enou
 def test_a_month_that_falls_below_again_has_ended_and_a_new_month_is_another_breach() -> None:
     early = history(("EC2", date(2026, 10, 1), 30.0), ("EC2", date(2026, 10, 6), 10.0))
     (october,) = marked(early)
-    assert (october.judged, october.end) == (date(2026, 10, 3), date(2026, 10, 24))
+    assert (october.raised_on, october.end) == (date(2026, 10, 3), date(2026, 10, 24))
     assert october.excess == Decimal("100.00")
 
     growing = history(("S3", date(2026, 10, 1), 20.0), ("S3", date(2026, 11, 1), 40.0))
@@ -56,8 +58,8 @@ def test_a_month_that_falls_below_again_has_ended_and_a_new_month_is_another_bre
 def test_the_percentage_and_the_money_must_both_be_exceeded() -> None:
     rising = history(("EC2", date(2026, 11, 1), 14.0))
     assert marked(rising) == []
-    assert len(marked(rising, Rule(19.9, 25.0))) == 1
-    assert marked(rising, Rule(19.9, 81.0)) == []
+    assert len(marked(rising, ThresholdRule(19.9, 25.0))) == 1
+    assert marked(rising, ThresholdRule(19.9, 81.0)) == []
 
 
 def test_a_correction_counts_from_the_day_on_which_it_was_known() -> None:
@@ -66,11 +68,11 @@ def test_a_correction_counts_from_the_day_on_which_it_was_known() -> None:
         for i in range(6)
     ]
     (found,) = marked(history(corrections=late))
-    assert found.judged == date(2026, 11, 12)
+    assert found.raised_on == date(2026, 11, 12)
     assert marked(history(corrections=late), last=date(2026, 11, 11)) == []
 
 
 def test_months_before_the_history_and_days_without_data_mark_nothing() -> None:
-    assert [one.start.month for one in breaches(history(), SPAN, Rule(5.0, 0.0))] == []
+    assert [one.start.month for one in breaches(history(), SPAN, ThresholdRule(5.0, 0.0))] == []
     empty = History(ACCOUNT, SPAN, {"EC2": array("d", [math.nan]) * len(SPAN)})
     assert marked(empty) == []

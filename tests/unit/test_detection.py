@@ -50,7 +50,7 @@ def near(amount: Decimal, wanted: float, share: float = 0.1) -> bool:
 def test_a_spike_is_told_on_its_first_day_with_its_service_and_money(days: int, seed: int) -> None:
     (found,) = told(add(usage(seed=seed), "RDS", range(AT, AT + days), 300.0))
 
-    assert (found.kind, found.driver, found.start, found.judged) == ("spike", "RDS", DAY, DAY)
+    assert (found.kind, found.driver, found.start, found.raised_on) == ("spike", "RDS", DAY, DAY)
     assert found.end == day(AT + days - 1)
     assert near(found.excess, 300.0 * days)
     assert found.services[0][0] == "RDS"
@@ -65,7 +65,7 @@ def test_a_shift_stays_open_while_it_lasts_and_ends_with_it(seed: int) -> None:
 
     assert (during.kind, during.end, during.start) == ("shift", None, DAY)
     assert near(during.excess, 150.0 * 16)
-    assert (after.start, after.end, after.judged) == (DAY, day(AT + 19), during.judged)
+    assert (after.start, after.end, after.raised_on) == (DAY, day(AT + 19), during.raised_on)
     assert near(after.excess, 150.0 * 20)
 
 
@@ -79,14 +79,14 @@ def test_a_slow_drift_is_told_before_it_has_doubled_the_service(seed: int) -> No
 
     assert found.kind == "drift"
     assert found.driver == "EC2"
-    assert (found.judged - DAY).days <= 21
+    assert (found.raised_on - DAY).days <= 21
     assert abs((found.start - DAY).days) <= 12
     assert near(found.excess, sum(6.0 * (k + 1) for k in range(35)), 0.2)
 
 
 def test_a_new_service_is_told_at_once() -> None:
     (found,) = told(add(usage(), "Bedrock", range(AT, AT + 10), 90.0))
-    assert (found.driver, found.judged, found.kind) == ("Bedrock", DAY, "shift")
+    assert (found.driver, found.raised_on, found.kind) == ("Bedrock", DAY, "shift")
     assert near(found.excess, 900.0)
 
 
@@ -123,7 +123,7 @@ def test_a_job_that_costs_more_every_second_week_becomes_a_habit() -> None:
 def test_small_money_is_not_told_and_the_floor_is_a_rule() -> None:
     amounts = add(usage(level=40.0), "EC2", [AT], 20.0)
     assert told(amounts) == []
-    (found,) = told(amounts, rules=Rules(floor=10.0))
+    (found,) = told(amounts, rules=Rules(alert_minimum=10.0))
     assert found.start == DAY
 
 
@@ -224,7 +224,7 @@ def test_a_day_that_comes_late_is_judged_when_it_is_there() -> None:
 
     (found,) = told(seen, corrections)
 
-    assert (found.start, found.judged) == (DAY, day(AT + 6))
+    assert (found.start, found.raised_on) == (DAY, day(AT + 6))
     assert near(found.excess, 500.0)
 
 
@@ -232,7 +232,7 @@ def test_a_day_that_is_restated_upwards_is_told_then_and_not_before() -> None:
     amounts = usage()
     raised = Correction(day(AT + 3 + 4), day(AT), "RDS", amounts["RDS"][AT] + 400.0)
     (found,) = told(amounts, [raised])
-    assert (found.start, found.judged, found.driver) == (DAY, day(AT + 4), "RDS")
+    assert (found.start, found.raised_on, found.driver) == (DAY, day(AT + 4), "RDS")
     assert told(amounts, [raised], last=day(AT + 3)) == []
 
 
@@ -249,7 +249,7 @@ def test_what_comes_late_of_an_account_without_usage_by_now_ends_too(
     amounts = scaled(usage(), range(AT + 1, AT + 29), 0.0)
     raised = Correction(day(AT + 3 + late), day(AT), "RDS", amounts["RDS"][AT] + 400.0)
     (found,) = told(amounts, [raised], last=day(AT + ended + 1))
-    assert (found.start, found.end, found.judged) == (DAY, DAY, day(AT + late))
+    assert (found.start, found.end, found.raised_on) == (DAY, DAY, day(AT + late))
 
 
 def test_a_charge_of_long_ago_hides_no_new_one() -> None:
@@ -266,7 +266,7 @@ def test_an_alert_of_an_amount_that_is_taken_back_stays_and_its_excess_goes() ->
     (after,) = told(amounts, [back])
     assert near(before.excess, 400.0)
     assert abs(after.excess) < 40
-    assert (after.start, after.judged) == (before.start, before.judged)
+    assert (after.start, after.raised_on) == (before.start, before.raised_on)
 
 
 def test_while_an_account_is_learned_only_a_large_jump_is_told() -> None:
@@ -297,8 +297,8 @@ def test_what_is_told_by_a_day_does_not_change_with_the_days_after_it() -> None:
         for cut in (220, 260, 300, 340, 380):
             last = world.span.first + timedelta(days=cut)
             early = replay(found, RULES, last)
-            by_then = [(one.judged, one.start) for one in whole if one.judged <= last]
-            assert [(one.judged, one.start) for one in early] == by_then
+            by_then = [(one.raised_on, one.start) for one in whole if one.raised_on <= last]
+            assert [(one.raised_on, one.start) for one in early] == by_then
             for one in early:
                 assert one.last <= last
 
@@ -334,7 +334,7 @@ def test_accounts_that_are_seen_later_join_the_group_and_its_key_stays() -> None
         amounts = add(usage(level=200.0 + 100 * n, seed=n), "EC2", range(AT, AT + 20), 150.0)
         found = history(amounts, account=f"{n:012d}")
         events += replay(found, RULES, found.span.last)
-    early = grouped([one for one in events if one.judged == DAY], accounts=20)
+    early = grouped([one for one in events if one.raised_on == DAY], accounts=20)
     late = grouped(events, accounts=20)
     assert len(early) == len(late) == 1
     assert early[0].key == late[0].key
@@ -399,7 +399,7 @@ def test_a_rise_of_all_services_is_measured_on_the_whole_account() -> None:
 def test_an_account_that_is_a_little_too_high_every_day_is_told_within_three_weeks() -> None:
     amounts = usage(noise=0.1)
     (found,) = told(scaled(amounts, range(AT, AT + 28), 1.3))
-    assert (found.judged - DAY).days <= 20
+    assert (found.raised_on - DAY).days <= 20
     assert abs((found.start - DAY).days) <= 6
 
 
@@ -539,7 +539,7 @@ def test_a_monthly_charge_hides_nothing_on_other_days(
     (found,) = told(amounts)
 
     assert (found.driver, found.start) == ("RDS", day(begin))
-    assert (found.judged - found.start).days <= 3
+    assert (found.raised_on - found.start).days <= 3
     assert near(found.excess, rise * days, 0.05)
 
 

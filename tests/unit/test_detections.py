@@ -89,7 +89,7 @@ class Days:
             "USD",
             now or now_of(through),
             since=self.since,
-            floor=self.floor,
+            alert_minimum=self.floor,
         )
         self.since = through
         return await self.anomalies()

@@ -121,7 +121,10 @@ class AccountDetector(Rows):
             self._follow(day)
             return
         largest = max(self.series(0, day))
-        if today > JUMP_FACTOR * largest and today - largest > JUMP_MINIMUMS * self.rules.floor:
+        if (
+            today > JUMP_FACTOR * largest
+            and today - largest > JUMP_MINIMUMS * self.rules.alert_minimum
+        ):
             jump = Evaluation(largest, today - largest, largest, 2 * largest, 1, 1.0)
             self._raise(day, {0: jump}, day)
             self._follow(day, new=True)
@@ -135,7 +138,7 @@ class AccountDetector(Rows):
                 self._put(day, column, limit)
 
     def _evaluate(self, day: int, row: Sequence[float]) -> None:
-        candidates = columns_to_evaluate(self.rows, self.sums, row, self.rules.floor)
+        candidates = columns_to_evaluate(self.rows, self.sums, row, self.rules.alert_minimum)
         event = self.event
         if event is not None:
             candidates |= {c for c, name in enumerate(self.names) if name in event.sums}
@@ -201,12 +204,12 @@ class AccountDetector(Rows):
         return lacking >= CATCH_UP_SHARE * excess
 
     def _measure(self, column: int, level: float) -> Measure:
-        floor = self.rules.floor
-        slow = self.rules.slow_money * floor
+        alert_minimum = self.rules.alert_minimum
+        slow = self.rules.slow_money * alert_minimum
         peak = max((bump.excess for bump in self.recent(column)), default=0.0)
         if column == 0:
-            return Measure(1.0, floor, slow, service=False, peak=peak)
-        least = max(floor, self.rules.account_share * level)
+            return Measure(1.0, alert_minimum, slow, service=False, peak=peak)
+        least = max(alert_minimum, self.rules.account_share * level)
         slow = max(slow, self.rules.slow_share * level)
         return Measure(max(1.0, 0.01 * level), least, slow, service=True, peak=peak)
 
@@ -392,7 +395,7 @@ class AccountDetector(Rows):
                 self._put(day, c, normal[c])
             if 0 not in counted:
                 self._put(day, 0, self.unexplained(day, 0) - above)
-        elif usual >= 0.35 * average or above >= self.rules.floor:
+        elif usual >= 0.35 * average or above >= self.rules.alert_minimum:
             event.quiet += 1
         self._close(event, day)
 

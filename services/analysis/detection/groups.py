@@ -21,14 +21,14 @@ class EventGroup:
 
     driver: str
     start: date
-    judged: date
+    raised_on: date
     """The day whose costs raised the first of them."""
     events: tuple[Detected, ...]
 
     @property
     def key(self) -> str:
         """The same on every day, even when accounts join later."""
-        return f"{self.driver}|{self.judged.isoformat()}"
+        return f"{self.driver}|{self.raised_on.isoformat()}"
 
 
 def grouped(events: Iterable[Detected], accounts: int) -> list[EventGroup]:
@@ -42,7 +42,7 @@ def grouped(events: Iterable[Detected], accounts: int) -> list[EventGroup]:
     found: list[EventGroup] = []
     for driver, held in by_driver.items():
         found += _groups_of(
-            driver, sorted(held, key=lambda one: (one.start, one.judged)), accounts
+            driver, sorted(held, key=lambda one: (one.start, one.raised_on)), accounts
         )
     return sorted(found, key=lambda group: (group.start, group.driver))
 
@@ -53,8 +53,8 @@ def _groups_of(driver: str, events: Sequence[Detected], accounts: int) -> list[E
         first = left[0]
         together = _together(left)
         if len({one.account_id for one in together}) >= max(MIN_ACCOUNTS, MIN_SHARE * accounts):
-            judged = min(one.judged for one in together)
-            found.append(EventGroup(driver, first.start, judged, tuple(together)))
+            raised_on = min(one.raised_on for one in together)
+            found.append(EventGroup(driver, first.start, raised_on, tuple(together)))
             taken = set(map(id, together))
             left = deque(one for one in left if id(one) not in taken)
         else:
@@ -69,6 +69,6 @@ def _together(events: Iterable[Detected]) -> list[Detected]:
         first = found[0] if found else one
         if one.start - first.start > STARTS_WITHIN:
             break
-        if abs(one.judged - first.judged) <= RAISED_WITHIN:
+        if abs(one.raised_on - first.raised_on) <= RAISED_WITHIN:
             found.append(one)
     return found

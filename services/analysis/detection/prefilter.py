@@ -8,14 +8,14 @@ DAY_STEP, DAY_MONEY, WEEK_STEP = 1.15, 0.4, 1.08
 
 
 def columns_to_evaluate(
-    rows: "array[float]", sums: "array[float]", row: Sequence[float], floor: float
+    rows: "array[float]", sums: "array[float]", row: Sequence[float], alert_minimum: float
 ) -> set[int]:
     """The columns to evaluate of the day whose row was added last.
 
     ``rows``, ``sums``: as in ``Rows``, of three weeks at least. ``row``: the day's amounts.
     """
     width = len(row)
-    step = DAY_MONEY * floor
+    step = DAY_MONEY * alert_minimum
     day = zip(row, rows[-8 * width : -7 * width], rows[-15 * width : -14 * width], strict=True)
     found = {
         c for c, (x, a, b) in enumerate(day) if x - step > DAY_STEP * a and x - step > DAY_STEP * b
@@ -29,6 +29,6 @@ def columns_to_evaluate(
     found.update(
         c
         for c, (x, a, b) in enumerate(week)
-        if x - floor > WEEK_STEP * a and x - floor > WEEK_STEP * b
+        if x - alert_minimum > WEEK_STEP * a and x - alert_minimum > WEEK_STEP * b
     )
     return found

@@ -69,7 +69,7 @@ class Detected:
     start: date
     end: date | None
     """Last day; None while it is open."""
-    judged: date
+    raised_on: date
     """The day whose costs raised it."""
     last: date
     """Last day that belongs to it so far."""
@@ -94,7 +94,7 @@ def detected(account_id: str, event: Event) -> Detected:
         kind=event.kind,
         start=date.fromordinal(event.start),
         end=None if event.ended is None else last,
-        judged=date.fromordinal(event.raised),
+        raised_on=date.fromordinal(event.raised),
         last=last,
         driver=event.driver,
         excess=_money(event.excess),

@@ -18,7 +18,7 @@ class Rules:
     the expected amount, a sum must lie above what is usual to raise an anomaly.
     """
 
-    floor: float = 25.0
+    alert_minimum: float = 25.0
     """Excess a day, in money, below which nothing is raised: the alert minimum of all accounts."""
     scores: tuple[float, ...] = (4.7, 3.6, 4.9, 4.3, 4.4)
     shares: tuple[float, ...] = (0.2, 0.2, 0.18, 0.14, 0.15)

@@ -149,11 +149,11 @@ async def daily_detection(url: str, accounts: int) -> None:
     memory = resident_mebibytes("VmRSS")
     first = await spent(
         detections.detect_day(
-            names, yesterday, "USD", now - timedelta(days=1), since=None, floor=FLOOR
+            names, yesterday, "USD", now - timedelta(days=1), since=None, alert_minimum=FLOOR
         )
     )
     second = await spent(
-        detections.detect_day(names, through, "USD", now, since=yesterday, floor=FLOOR)
+        detections.detect_day(names, through, "USD", now, since=yesterday, alert_minimum=FLOOR)
     )
     grown = resident_mebibytes("VmHWM") - memory
     raised = len(await store.anomalies.newest("datadog", limit=10 * accounts))
@@ -168,7 +168,7 @@ async def daily_detection(url: str, accounts: int) -> None:
 async def batch_memory(store: MongoStore) -> None:
     """How much memory a batch takes at its peak, as Python allocates it."""
     names = await fill(store, max(BATCHES), SERVICES, HISTORY.days + 1)
-    day = ReplayDay(FIRST + HISTORY, timedelta(days=3), Rules(floor=FLOOR))
+    day = ReplayDay(FIRST + HISTORY, timedelta(days=3), Rules(alert_minimum=FLOOR))
     print(f"\nA batch of accounts × {SERVICES} services\n")
     print("| accounts | peak MiB | CPU s |\n|---:|---:|---:|")
     for size in BATCHES:
