@@ -1,1 +1,1 @@
-"""The command line: one module per command; each takes wired use cases and returns an exit code."""
+"""The command line: one module per command, with its arguments and a function that returns an exit code."""

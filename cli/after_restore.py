@@ -1,4 +1,4 @@
-"""``after-restore``: a restored database is made safe to start on."""
+"""``after-restore``: make a restored database safe to start on."""
 
 from cli.wired import Wired
 from services.domain import Actor
@@ -8,15 +8,16 @@ ACTOR = Actor(interface="cli", name="after-restore")
 
 
 async def after_restore(wired: Wired) -> int:
-    """Closes what was open in the backup; says what to look at; 0."""
-    done = await wired.restoring.settle(ACTOR, wired.clock())
+    """Close what was open in the backup and print what to check; always returns 0."""
+    settled = await wired.restoring.settle(ACTOR, wired.clock())
     print(
-        f"Closed {plural(done.runs, 'open run')}; {plural(done.deliveries, 'mail')} may have been "
-        "sent since the backup and will not be sent by themselves."
+        f"Closed {plural(settled.runs, 'open run')}; {plural(settled.deliveries, 'email')} may have been "
+        "sent since the backup and will not be sent automatically."
     )
-    if done.deliveries:
-        print("`run-report --retry --period …` sends them, as Retry in Teams does.")
+    if settled.deliveries:
+        print("To send them, use `run-report --retry --period …`, or Retry in Teams.")
     print(
-        "The clock leaves out this week's report if it was due before now: `run-report` makes it."
+        "This week's report is not sent automatically if it was due before now. To send it, use "
+        "`run-report`."
     )
     return 0

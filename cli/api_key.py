@@ -1,34 +1,51 @@
-"""``api-key``: creates, lists and revokes keys of the REST API."""
+"""``api-key``: create, list and revoke keys of the REST API."""
 
+import argparse
 from datetime import UTC, datetime, timedelta
 
+from cli.arguments import number_of_days
 from cli.wired import Wired
 from services.domain import Actor, ApiKey
 
 ACTOR = Actor(interface="cli", name="api-key")
 
 
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    create = actions.add_parser("create", help="create a key and print it, alone on the last line")
+    create.add_argument("--name", required=True, help="what it is for, such as a program")
+    create.add_argument(
+        "--scopes", required=True, metavar="read,write", help="what it allows: read, write or both"
+    )
+    create.add_argument(
+        "--days", type=number_of_days, metavar="N", help="days until it expires; default: never"
+    )
+    actions.add_parser("list", help="list all keys, without the secrets")
+    revoke = actions.add_parser("revoke", help="revoke a key immediately")
+    revoke.add_argument("id", metavar="ID")
+
+
 async def create(wired: Wired, name: str, scopes: str, days: int | None) -> int:
-    """Prints the new key, alone on the last line; it is never shown again."""
+    """Print the new key, alone on the last line; it is never shown again."""
     now = wired.clock()
-    first = not await wired.api_keys.ever_existed()
+    is_first = not await wired.api_keys.ever_existed()
     expires = now + timedelta(days=days) if days is not None else None
     key, secret = await wired.api_keys.create(
         name, scopes.split(","), ACTOR, now, expires_at=expires
     )
     print(f"Key {key.id} for {key.name} ({', '.join(key.scopes)}){_until(key)}.")
-    if first:
-        print("It is the first one: from now on every REST request needs a key.")
-    print("Keep it now, it is not shown again. Send it as: Authorization: Bearer <key>")
+    if is_first:
+        print("This is the first key: from now on every REST request needs one.")
+    print("Store it now: it will not be shown again. Send it as: Authorization: Bearer <key>")
     print(secret, flush=True)
     return 0
 
 
 async def list_keys(wired: Wired) -> int:
-    """Prints a line for each key, revoked ones too."""
+    """Print a line for each key, including revoked ones."""
     keys = await wired.api_keys.list()
     if not keys:
-        print("There is no API key: REST is in local mode and answers this machine only.")
+        print("There are no API keys: REST is in local mode and answers only this machine.")
     for key in keys:
         print(
             f"{key.id}  {','.join(key.scopes):<10}  {_state(key, wired.clock()):<8}  "
@@ -39,9 +56,9 @@ async def list_keys(wired: Wired) -> int:
 
 
 async def revoke(wired: Wired, key_id: str) -> int:
-    """Ends a key at once."""
+    """Revoke a key immediately."""
     key = await wired.api_keys.revoke(key_id, ACTOR, wired.clock())
-    print(f"Key {key.id} ({key.name}) is revoked. REST goes on needing a key.")
+    print(f"Key {key.id} ({key.name}) was revoked. REST requests still need a key.")
     return 0
 
 

@@ -1,5 +1,6 @@
-"""``backtest``: what detection would have told of the past."""
+"""``backtest``: the alerts that detection would have raised in the past."""
 
+import argparse
 import json
 import sys
 from datetime import date
@@ -7,6 +8,7 @@ from decimal import Decimal
 
 from rich.console import Console
 
+from cli.arguments import day, percent
 from cli.progress import RunProgress
 from cli.wired import Wired
 from services.analysis.detection.groups import EventGroup
@@ -14,8 +16,27 @@ from services.anomalies.backtest import Backtest, BacktestLine
 from services.domain.formatting import cents, day_range, money, neutral, plural, round_money
 from services.presentation.phrases import SAMPLE_NOTICE
 
-MOST_LINES = 100
-HEADINGS = ("Told", "Account", "Service", "Kind", "Days", "Excess")
+STORED = -1.0
+"""``--threshold`` without a number."""
+MAX_LINES = 100
+DETECTED_KINDS = ("spike", "shift", "drift")
+HEADINGS = ("Notified", "Account", "Service", "Kind", "Days", "Excess")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--from", dest="first", type=day, metavar="DAY", help="first day; default: all that exist"
+    )
+    parser.add_argument("--to", dest="last", type=day, metavar="DAY", help="last day")
+    parser.add_argument(
+        "--threshold",
+        nargs="?",
+        type=percent,
+        const=STORED,
+        metavar="PERCENT",
+        help="include crossings of the threshold; without a number, of the stored one",
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object per line")
 
 
 async def backtest(
@@ -27,9 +48,9 @@ async def backtest(
     percent: float | None = None,
     as_json: bool = False,
 ) -> int:
-    """Replays history and prints what would have been told; 0 unless costs cannot be read."""
+    """Replay history and print the alerts; returns 0."""
     with RunProgress() as progress:
-        found = await wired.backtests.run(
+        result = await wired.backtests.run(
             wired.clock(),
             first=first,
             last=last,
@@ -38,17 +59,17 @@ async def backtest(
             progress=progress,
         )
     if as_json:
-        if found.sample:
+        if result.sample:
             print(SAMPLE_NOTICE, file=sys.stderr)
-        for line in found.lines:
+        for line in result.lines:
             print(json_line(line))
     else:
-        show(found)
+        show(result)
     return 0
 
 
 def json_line(line: BacktestLine) -> str:
-    """One alert as JSON: days in ISO form, money to the cent, ``end`` null while open."""
+    """Format an alert as JSON: days in ISO format, money to the cent, ``end`` null while open."""
     fields = {
         "account": line.account_id,
         "service": line.service,
@@ -62,43 +83,42 @@ def json_line(line: BacktestLine) -> str:
     return json.dumps(fields, ensure_ascii=False)
 
 
-def show(found: Backtest) -> None:
-    """Prints a summary and a table."""
+def show(result: Backtest) -> None:
+    """Print a summary and a table."""
     out = Console(highlight=False, soft_wrap=True)
-    for name, text in _summary(found):
+    for name, text in _summary(result):
         out.print(f"{name:<10} {text}", markup=False)
-    rows = [_row(line, found.currency) for line in found.lines[:MOST_LINES]]
+    rows = [_row(line, result.currency) for line in result.lines[:MAX_LINES]]
     if rows:
         out.print()
         for text in _table(rows):
             out.print(text, markup=False)
-    if len(found.lines) > MOST_LINES:
-        out.print(f"and {len(found.lines) - MOST_LINES:,} more; --json prints all of them.")
+    if len(result.lines) > MAX_LINES:
+        out.print(f"and {len(result.lines) - MAX_LINES:,} more; --json prints all of them.")
 
 
-def _summary(found: Backtest) -> list[tuple[str, str]]:
-    sample = " · SAMPLE DATA" if found.sample else ""
-    kinds = found.kinds
-    told = [plural(kinds[k], k) for k in ("spike", "shift", "drift") if kinds[k]]
-    number = sum(kinds[k] for k in ("spike", "shift", "drift"))
-    alerts = plural(number, "alert")
-    if told:
-        alerts += f" ({', '.join(told)}), {found.per_account_month:.2f} per account and month"
+def _summary(result: Backtest) -> list[tuple[str, str]]:
+    sample = " · SAMPLE DATA" if result.sample else ""
+    kinds = result.kinds
+    by_kind = [plural(kinds[kind], kind) for kind in DETECTED_KINDS if kinds[kind]]
+    alerts = plural(sum(kinds[kind] for kind in DETECTED_KINDS), "alert")
+    if by_kind:
+        alerts += f" ({', '.join(by_kind)}), {result.per_account_month:.2f} per account and month"
     lines = [
-        ("Backtest", day_range(found.span.first, found.span.last, year=True) + sample),
-        ("Accounts", f"{found.accounts:,}"),
-        ("Told", alerts),
+        ("Backtest", day_range(result.span.first, result.span.last, year=True) + sample),
+        ("Accounts", f"{result.accounts:,}"),
+        ("Notified", alerts),
     ]
     if kinds["threshold"]:
         lines.append(("Threshold", plural(kinds["threshold"], "breach", "breaches")))
-    excess = sum((x.excess for x in found.lines if x.kind != "threshold"), Decimal(0))
-    lines.append(("Excess", round_money(excess, found.currency)))
-    return [*lines, *(("Grouped", _group(group)) for group in found.groups)]
+    excess = sum((line.excess for line in result.lines if line.kind != "threshold"), Decimal(0))
+    lines.append(("Excess", round_money(excess, result.currency)))
+    return [*lines, *(("Grouped", _group(group)) for group in result.groups)]
 
 
 def _group(group: EventGroup) -> str:
-    together = plural(len(group.events), "account")
-    return f"{neutral(group.driver)}: {together} since {group.start.isoformat()}, one alert"
+    accounts = plural(len(group.events), "account")
+    return f"{neutral(group.driver)}: {accounts} since {group.start.isoformat()}, one alert"
 
 
 def _row(line: BacktestLine, currency: str) -> tuple[str, ...]:
@@ -115,12 +135,13 @@ def _row(line: BacktestLine, currency: str) -> tuple[str, ...]:
 
 
 def _table(rows: list[tuple[str, ...]]) -> list[str]:
-    """Columns as wide as their widest cell; money to the right."""
-    wide = [max(len(row[i]) for row in [HEADINGS, *rows]) for i in range(len(HEADINGS))]
+    """Align cells in columns, money to the right."""
+    widths = [max(len(row[i]) for row in [HEADINGS, *rows]) for i in range(len(HEADINGS))]
     last = len(HEADINGS) - 1
     return [
         "  ".join(
-            cell.rjust(wide[i]) if i == last else cell.ljust(wide[i]) for i, cell in enumerate(row)
+            cell.rjust(widths[i]) if i == last else cell.ljust(widths[i])
+            for i, cell in enumerate(row)
         ).rstrip()
         for row in [HEADINGS, *rows]
     ]

@@ -1,4 +1,4 @@
-"""``check``: each outside system in one line."""
+"""``check``: test the connection to each outside system."""
 
 from collections.abc import Sequence
 
@@ -8,17 +8,17 @@ from services.operations.diagnostics import Finding
 
 
 async def check(wired: Wired) -> int:
-    """Prints a line for each system; 0 only if all work."""
-    return _told(await wired.check.all(wired.clock()))
+    """Print a line for each system; returns 0 only if all work."""
+    return _print(await wired.check.all(wired.clock()))
 
 
 def without_mongodb(error: StoreUnavailableError) -> int:
-    """The settings of the others are in it; so it comes first."""
-    text = f"{error} The others are tried once it answers."
-    return _told([Finding("MongoDB", ok=False, text=text)])
+    """Report MongoDB alone: the settings of the other systems are stored in it."""
+    text = f"{error} The other systems are checked once MongoDB responds."
+    return _print([Finding("MongoDB", ok=False, text=text)])
 
 
-def _told(findings: Sequence[Finding]) -> int:
+def _print(findings: Sequence[Finding]) -> int:
     width = max(len(finding.system) for finding in findings)
     for finding in findings:
         print(f"{'ok   ' if finding.ok else 'ERROR'}  {finding.system:<{width}}  {finding.text}")

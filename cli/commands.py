@@ -1,4 +1,4 @@
-"""Each command of the command line, from its parsed options to its exit code."""
+"""Runs each command: from its parsed arguments to its exit code."""
 
 import argparse
 import asyncio
@@ -7,22 +7,20 @@ from contextlib import contextmanager
 
 from cli import api_key
 from cli.after_restore import after_restore
-from cli.backtest import backtest
+from cli.backtest import STORED, backtest
 from cli.check import check
 from cli.forget import forget
 from cli.import_teams import import_teams
-from cli.parser import STORED
 from cli.run_report import run_report
-from cli.signals import STOPPING
+from cli.signals import STOP_SIGNALS
 from cli.wired import Wired
 
-COMMAND_GRACE = 5.0
-"""How long a command may still last after a signal to stop."""
+COMMAND_GRACE_SECONDS = 5.0
+"""How long a command may still run after a signal to stop."""
 
 
 async def make_report(wired: Wired, args: argparse.Namespace) -> int:
-    """``run-report``."""
-    with ending_with_the_mail_in_hand(wired):
+    with finishing_the_current_email(wired):
         return await run_report(
             wired,
             period=args.period,
@@ -34,12 +32,10 @@ async def make_report(wired: Wired, args: argparse.Namespace) -> int:
 
 
 async def read_teams(wired: Wired, args: argparse.Namespace) -> int:
-    """``import-teams``."""
     return await import_teams(wired, args.file, dry_run=args.dry_run)
 
 
 async def replay_history(wired: Wired, args: argparse.Namespace) -> int:
-    """``backtest``."""
     return await backtest(
         wired,
         first=args.first,
@@ -51,22 +47,18 @@ async def replay_history(wired: Wired, args: argparse.Namespace) -> int:
 
 
 async def forget_person(wired: Wired, args: argparse.Namespace) -> int:
-    """``forget``."""
     return await forget(wired, args.who, yes=args.yes)
 
 
 async def settle_restored(wired: Wired, args: argparse.Namespace) -> int:
-    """``after-restore``."""
     return await after_restore(wired)
 
 
 async def check_all(wired: Wired, args: argparse.Namespace) -> int:
-    """``check``."""
     return await check(wired)
 
 
 async def manage_keys(wired: Wired, args: argparse.Namespace) -> int:
-    """``api-key``."""
     if args.action == "create":
         return await api_key.create(wired, args.name, args.scopes, args.days)
     if args.action == "revoke":
@@ -86,19 +78,19 @@ CLI_COMMANDS: dict[str, Callable[[Wired, argparse.Namespace], Awaitable[int]]] =
 
 
 @contextmanager
-def ending_with_the_mail_in_hand(wired: Wired) -> Iterator[None]:
-    """At SIGINT or SIGTERM no further mail is begun; a little later all is cut off."""
-    loop, work = asyncio.get_running_loop(), asyncio.current_task()
+def finishing_the_current_email(wired: Wired) -> Iterator[None]:
+    """Start no further email after SIGINT or SIGTERM, and cancel everything a little later."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
 
     def stop() -> None:
         wired.sender.stop()
-        if work is not None:
-            loop.call_later(COMMAND_GRACE, work.cancel)
+        if task is not None:
+            loop.call_later(COMMAND_GRACE_SECONDS, task.cancel)
 
-    for name in STOPPING:
-        loop.add_signal_handler(name, stop)
+    for number in STOP_SIGNALS:
+        loop.add_signal_handler(number, stop)
     try:
         yield
     finally:
-        for name in STOPPING:
-            loop.remove_signal_handler(name)
+        for number in STOP_SIGNALS:
+            loop.remove_signal_handler(number)

@@ -1,5 +1,6 @@
-"""``forget``: removes a person from all that is stored."""
+"""``forget``: remove a person from everything that is stored."""
 
+import argparse
 import asyncio
 import sys
 from collections.abc import Sequence
@@ -10,61 +11,77 @@ from services.domain.errors import ConflictError
 from services.operations.erasure import PersonalData
 
 ACTOR = Actor(interface="cli", name="forget")
-WORDS = {
-    "admins": "role of an admin",
+LABELS = {
+    "admins": "admin roles",
     "alerts": "cards in channels",
     "anomalies": "answers to anomalies",
-    "api_keys": "API keys, by whom they were made (the keys stay good)",
-    "audit": "entries of the audit trail (the entries stay, without the person)",
-    "conversations": "conversations: a chat of the person's own, or by whom alerts were asked for",
-    "deliveries": "deliveries (they stay as numbers, without the person)",
-    "floors": "raised floors, by whom",
+    "api_keys": "API keys: who created them (the keys stay valid)",
+    "audit": "audit trail entries (the entries stay, without the person)",
+    "conversations": "conversations: the person's own chat, or who turned alerts on",
+    "deliveries": "deliveries (they stay in the counts, without the person)",
+    "floors": "alert minimums: who raised them",
     "notification_config": "stored settings",
-    "outbox": "captured mails in the outbox",
+    "outbox": "captured emails in the outbox",
     "open_cards": "cards in progress",
-    "pending_imports": "imports that wait for Confirm",
-    "plans": "planned changes, by whom",
+    "pending_imports": "imports waiting for Confirm",
+    "plans": "planned changes: who announced them",
     "reports": "frozen reports (the address in them)",
-    "runs": "runs, by whom they were asked for",
+    "runs": "runs: who started them",
     "teams": "teams",
 }
 
 
-async def forget(wired: Wired, words: Sequence[str], *, yes: bool) -> int:
-    """Shows what is stored of a person, asks, and removes it; 0 when nothing is left."""
-    found = await wired.privacy.look(words, wired.clock())
-    _show(found)
-    if not found.documents:
-        print("Nothing is stored of this person.")
-    if found.hindrances:
-        raise ConflictError("Nothing was removed. " + " ".join(found.hindrances))
-    if not yes and not await _agreed():
-        raise ConflictError("Nothing was removed. Answer yes, or give --yes.")
-    changed = await wired.privacy.forget(found, ACTOR, wired.clock())
-    left = (await wired.privacy.look(words, wired.clock())).documents
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "who",
+        nargs="+",
+        metavar="WHO",
+        help="email address or Entra object ID; several must be of the same person",
+    )
+    parser.add_argument("--yes", action="store_true", help="do not ask for confirmation")
+
+
+async def forget(wired: Wired, identifiers: Sequence[str], *, yes: bool) -> int:
+    """Show what is stored about a person, ask, and remove it; returns 0 when nothing remains.
+
+    ``identifiers``: email addresses and object IDs, all of the same person.
+    """
+    stored = await wired.privacy.look(identifiers, wired.clock())
+    _show(stored)
+    if not stored.documents:
+        print("Nothing is stored about this person.")
+    if stored.hindrances:
+        raise ConflictError("Nothing was removed. " + " ".join(stored.hindrances))
+    if not yes and not await _is_confirmed():
+        raise ConflictError("Nothing was removed. Answer yes, or use --yes.")
+    changed = await wired.privacy.forget(stored, ACTOR, wired.clock())
+    remaining = (await wired.privacy.look(identifiers, wired.clock())).documents
     print(f"Removed from {sum(changed.values())} places.")
-    if left:
-        print(f"Still in {_listed(left)}: it was stored again meanwhile. Run the command again.")
+    if remaining:
+        print(
+            f"Some was stored again in the meantime: {_listed(remaining)}. Run the command again."
+        )
         return 1
     return 0
 
 
-def _show(found: PersonalData) -> None:
-    names = f" ({', '.join(found.identity.names)})" if found.identity.names else ""
-    print(f"Stored of {', '.join((*found.identity.addresses, *found.identity.ids))}{names}:")
-    for team in found.teams:
+def _show(stored: PersonalData) -> None:
+    names = f" ({', '.join(stored.identity.names)})" if stored.identity.names else ""
+    identifiers = (*stored.identity.addresses, *stored.identity.ids)
+    print(f"Stored about {', '.join(identifiers)}{names}:")
+    for team in stored.teams:
         print(f"  gets the report of {team.team_name}")
-    if found.is_global_admin:
+    if stored.is_global_admin:
         print("  gets the consolidated report")
-    for name, number in sorted(found.documents.items()):
-        print(f"  {number:5} {WORDS.get(name, name)}")
+    for name, number in sorted(stored.documents.items()):
+        print(f"  {number:5} {LABELS.get(name, name)}")
 
 
 def _listed(documents: dict[str, int]) -> str:
     return ", ".join(f"{number} {name}" for name, number in sorted(documents.items()))
 
 
-async def _agreed() -> bool:
+async def _is_confirmed() -> bool:
     if not sys.stdin.isatty():
         return False
     answer = await asyncio.to_thread(input, "Remove all this? It cannot be undone. [yes/no] ")

@@ -1,5 +1,6 @@
-"""``import-teams``: teams from the CSV of the original system."""
+"""``import-teams``: import teams from a CSV file."""
 
+import argparse
 import asyncio
 from pathlib import Path
 
@@ -11,14 +12,19 @@ from services.teams.csv_import import parse_csv
 ACTOR = Actor(interface="cli", name="import-teams")
 
 
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", type=Path, metavar="FILE")
+    parser.add_argument("--dry-run", action="store_true", help="show the changes; store nothing")
+
+
 async def import_teams(wired: Wired, file: Path, *, dry_run: bool) -> int:
-    """Imports the good rows and names each bad one; 0 only if there was no bad row."""
+    """Import the valid rows and list the others; returns 0 only if all rows were valid."""
     try:
         data = await asyncio.to_thread(file.read_bytes)
     except OSError as error:
         raise InvalidError(
-            f"Cannot read {file}: {error.strerror}. Give the path of a CSV file with the header "
-            "team_name,aws_account_id,team_email."
+            f"{file} cannot be read, so nothing was imported. Give the path of a CSV file with the "
+            f"header team_name,aws_account_id,team_email. ({error.strerror})"
         ) from error
     rows, problems = parse_csv(data)
     result = await wired.teams.import_rows(rows, ACTOR, wired.clock(), dry_run=dry_run)
@@ -28,6 +34,6 @@ async def import_teams(wired: Wired, file: Path, *, dry_run: bool) -> int:
         f"{result.created} {would}created, {result.updated} {would}updated, "
         f"{result.unchanged} unchanged, {len(failed)} failed"
     )
-    for problem in sorted(failed, key=lambda one: one.line):
+    for problem in sorted(failed, key=lambda problem: problem.line):
         print(f"  line {problem.line}: {problem.field}: {problem.reason}")
     return 1 if failed else 0

@@ -1,4 +1,4 @@
-"""Progress of a run: a bar on a terminal, plain lines elsewhere; always on standard error."""
+"""Progress of a run: a bar on a terminal, plain lines otherwise; always on standard error."""
 
 import time
 from types import TracebackType
@@ -7,7 +7,7 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
-LINE_EVERY_SECONDS = 5.0
+MIN_SECONDS_BETWEEN_LINES = 5.0
 
 LABELS = {
     "costs": "Reading costs",
@@ -17,7 +17,7 @@ LABELS = {
 
 
 class RunProgress:
-    """Shows (what, done, of how many); used as a context manager around a run."""
+    """Shows steps of a run as they proceed; used as a context manager around the run."""
 
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or Console(stderr=True)
@@ -43,21 +43,21 @@ class RunProgress:
     ) -> None:
         self._bar.stop()
 
-    def __call__(self, what: str, done: int, total: int) -> None:
-        """Progress of the planner and the worker."""
-        label = LABELS.get(what, what[:1].upper() + what[1:])
+    def __call__(self, step: str, done: int, total: int) -> None:
+        """Show that ``done`` of ``total`` items of a step are finished."""
+        label = LABELS.get(step, step[:1].upper() + step[1:])
         if self._console.is_terminal:
-            if what not in self._tasks:
-                self._tasks[what] = self._bar.add_task(label, total=total)
-            self._bar.update(self._tasks[what], completed=done, total=total)
+            if step not in self._tasks:
+                self._tasks[step] = self._bar.add_task(label, total=total)
+            self._bar.update(self._tasks[step], completed=done, total=total)
         else:
             self._print_line(label, done, total)
 
     def _print_line(self, label: str, done: int, total: int) -> None:
         last_label, last_done, last_at = self._last_line
         now = time.monotonic()
-        finished = done >= total
-        news = label != last_label or (finished and done != last_done)
-        if news or (done != last_done and now - last_at >= LINE_EVERY_SECONDS):
+        is_finished = done >= total
+        is_new = label != last_label or (is_finished and done != last_done)
+        if is_new or (done != last_done and now - last_at >= MIN_SECONDS_BETWEEN_LINES):
             self._console.print(f"{label}: {done} of {total}", markup=False, highlight=False)
             self._last_line = (label, done, now)

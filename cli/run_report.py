@@ -1,5 +1,6 @@
-"""``run-report``: one run and out."""
+"""``run-report``: create and send the reports of one run, then exit."""
 
+import argparse
 import time
 from datetime import timedelta
 
@@ -16,7 +17,30 @@ from services.runs.progress import Progress, no_progress
 PATIENCE = timedelta(minutes=10)
 """How long a command waits for another worker's lease and for retries."""
 ACTOR = Actor(interface="cli", name="run-report")
-MOST_LINES = 20
+MAX_LINES = 20
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--period", metavar="2026-W48", help="ISO week; default: the current one")
+    parser.add_argument(
+        "--team", metavar="X", help="only this team: its name, account ID, or a prefix of one"
+    )
+    parser.add_argument(
+        "--again", action="store_true", help="repeat a finished period as a new run"
+    )
+    parser.add_argument(
+        "--retry",
+        action="store_true",
+        help="send the emails of a finished period that failed, expired or have an unknown outcome",
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="show what would be sent; send and store nothing"
+    )
+    parser.add_argument(
+        "--mail-sample-data",
+        action="store_true",
+        help="confirm that sample data may be sent through the real mail server",
+    )
 
 
 async def run_report(
@@ -29,7 +53,7 @@ async def run_report(
     dry_run: bool = False,
     actor: Actor = ACTOR,
 ) -> int:
-    """Does one run; 0 only if every delivery was sent."""
+    """Do one run; returns 0 only if every delivery was sent."""
     if dry_run:
         return await _rehearse(wired, period, team)
     started = time.monotonic()
@@ -58,8 +82,11 @@ async def work_on_report(
     patience: timedelta = PATIENCE,
     progress: Progress = no_progress,
 ) -> tuple[RunView, bool]:
-    """Begins or goes on with a run: what became of it, and whether there was anything to do."""
-    kind, team_id = await _wanted(wired, team)
+    """Start or resume a run; return its outcome, and whether there was anything to do.
+
+    ``patience``: how long to wait for another worker's lease and for retries.
+    """
+    kind, team_id = await _scope(wired, team)
     run = await wired.runs.request(
         kind, actor, wired.clock(), period=period, team_id=team_id, again=again
     )
@@ -72,61 +99,64 @@ async def work_on_report(
     return await wired.runs.view(run.id), is_open
 
 
-async def _wanted(wired: Wired, team: str | None) -> tuple[RunKind, str | None]:
+async def _scope(wired: Wired, team: str | None) -> tuple[RunKind, str | None]:
     if team is None:
         return RunKind.WEEKLY, None
-    return RunKind.TEAM, (await _chosen(wired, team)).id
+    return RunKind.TEAM, (await _find_team(wired, team)).id
 
 
-async def _chosen(wired: Wired, text: str) -> Team:
-    found = await wired.teams.find(text)
-    if not found:
-        raise InvalidError(f'No team matches "{text}". Give its name, account id or a prefix.')
-    if len(found) > 1:
-        names = ", ".join(f"{team.team_name} ({team.aws_account_id})" for team in found[:10])
-        raise InvalidError(f'"{text}" fits {len(found)} teams: {names}. Give the account id.')
-    return found[0]
+async def _find_team(wired: Wired, text: str) -> Team:
+    teams = await wired.teams.find(text)
+    if not teams:
+        raise InvalidError(
+            f'No team matches "{text}". Give its name, account ID, or a prefix of one.'
+        )
+    if len(teams) > 1:
+        names = ", ".join(f"{team.team_name} ({team.aws_account_id})" for team in teams[:10])
+        raise InvalidError(f'"{text}" matches {len(teams)} teams: {names}. Give the account ID.')
+    return teams[0]
 
 
 async def _rehearse(wired: Wired, period: str | None, team: str | None) -> int:
-    kind, team_id = await _wanted(wired, team)
+    kind, team_id = await _scope(wired, team)
     draft = await wired.runs.draft(kind, ACTOR, wired.clock(), period=period, team_id=team_id)
     with RunProgress() as progress:
-        plan = await wired.planner.rehearse(draft, progress)
+        run_plan = await wired.planner.rehearse(draft, progress)
     out = Console(highlight=False, soft_wrap=True)
-    _show_summary(out, draft, plan.summary)
+    _show_summary(out, draft, run_plan.summary)
     out.print(
-        f"Mails      {len(plan.recipients)} would be sent ({draft.transport}):", markup=False
+        f"Emails     {len(run_plan.recipients)} would be sent ({draft.transport}):", markup=False
     )
-    for _, recipient, subject in plan.recipients:
+    for _, recipient, subject in run_plan.recipients:
         out.print(f"  {recipient}: {subject}", markup=False)
     out.print("Dry run: nothing was sent and no run was stored.")
     return 0
 
 
 def show(view: RunView, seconds: float | None) -> None:
-    """Prints what a run found and what became of its mails."""
+    """Print the summary of a run and the state of its emails."""
     out = Console(highlight=False, soft_wrap=True)
     run = view.run
     if run.summary is not None:
         _show_summary(out, run, run.summary)
     counts = ", ".join(f"{number} {state.value}" for state, number in _ordered(view.counts))
     where = " (outbox)" if run.transport == "outbox" else ""
-    out.print(f"Mails      {counts or 'none'}{where}", markup=False)
+    out.print(f"Emails     {counts or 'none'}{where}", markup=False)
     if seconds is None:
         out.print(
-            "This report was made before; nothing was sent now. --again repeats it, --retry sends "
-            "what failed."
+            "This report had already been sent, so nothing was sent now. Use --again to repeat it, or "
+            "--retry to send what failed."
         )
     else:
         out.print(f"Took       {seconds:.1f} s")
-    unsent = [one for one in view.deliveries if one.state is not DeliveryState.SENT]
-    for one in unsent[:MOST_LINES]:
-        out.print(f"  {one.recipient}: {one.state.value}. {one.error or ''}", markup=False)
-    if len(unsent) > MOST_LINES:
-        out.print(f"  and {len(unsent) - MOST_LINES} more")
+    unsent = [delivery for delivery in view.deliveries if delivery.state is not DeliveryState.SENT]
+    for delivery in unsent[:MAX_LINES]:
+        reason = delivery.error or ""
+        out.print(f"  {delivery.recipient}: {delivery.state.value}. {reason}", markup=False)
+    if len(unsent) > MAX_LINES:
+        out.print(f"  and {len(unsent) - MAX_LINES} more")
     if run.state is RunState.OPEN:
-        out.print("The run is still open. The same command goes on with it.")
+        out.print("The run is still open. Run the same command again to resume it.")
     if run.last_error and not all_sent(view):
         out.print(f"Error: {run.last_error}", markup=False)
 
@@ -151,7 +181,7 @@ def _ordered(counts: dict[DeliveryState, int]) -> list[tuple[DeliveryState, int]
 
 
 def all_sent(view: RunView) -> bool:
-    """Whether the run is over and everybody who is still to get it has got it."""
+    """Whether the run is done and everybody who is still a recipient has got their email."""
     return view.run.state is RunState.DONE and set(view.counts) <= {
         DeliveryState.SENT,
         DeliveryState.SKIPPED,

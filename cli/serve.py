@@ -1,5 +1,6 @@
-"""``serve``: the order in which an agent starts and stops, and what a person sees of it."""
+"""``serve``: the order in which an agent starts and stops, and what it prints."""
 
+import argparse
 import asyncio
 import gc
 import secrets
@@ -12,7 +13,7 @@ from typing import Any, Protocol
 import structlog
 
 from cli.run_report import run_report
-from cli.signals import told_to_stop
+from cli.signals import stop_requested
 from cli.wired import Wired
 from services.administration.roles import Roles
 from services.domain import Actor, RunKind, RunState
@@ -23,13 +24,13 @@ from services.settings import Settings
 log = structlog.get_logger()
 
 DRAIN_SECONDS = 20.0
-"""How long work in hand may last after a signal to stop."""
-LOCKED = "a key or token is needed"
-OPEN = "local mode: this machine only, until the first `api-key create`"
+"""How long work in progress may take after a signal to stop."""
+REST_LOCKED = "needs a key or a token"
+REST_OPEN = "local mode: this machine only, until the first `api-key create`"
 ACTOR = Actor(interface="cli", name="first report")
 
 
-class Site(Protocol):
+class ServingSite(Protocol):
     """The web server on an open port."""
 
     @property
@@ -38,47 +39,55 @@ class Site(Protocol):
         ...
 
     async def start(self) -> None:
-        """Begins to answer."""
+        """Start to answer requests."""
         ...
 
     async def stop(self) -> None:
-        """Takes no new connections."""
+        """Accept no new connections."""
         ...
 
     async def close(self) -> None:
-        """Ends the open connections."""
+        """Close the open connections."""
         ...
 
 
-class Ticker(Protocol):
-    """What makes the clock tick."""
+class TickerControl(Protocol):
+    """Starts and stops the ticks of the scheduler."""
 
     def start(self) -> None:
-        """Begins to tick."""
+        """Start to tick."""
         ...
 
     def stop(self) -> None:
-        """Ticks no more."""
+        """Stop ticking."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """A wired agent, as far as it is started and stopped."""
+    """What ``serve`` needs of an agent to start and stop it."""
 
     wired: Wired
     roles: Roles
-    ticker: Ticker
-    site_on: Callable[[socket.socket], Site]
-    """Its doors on an open port."""
+    ticker: TickerControl
+    site_on: Callable[[socket.socket], ServingSite]
+    """Builds the web server on an open port."""
     locked: Callable[[], Awaitable[bool]]
     """Whether REST needs a key or a token."""
     resume: Callable[[], Awaitable[None]]
-    """Goes on with the cards that were changing when the agent stopped."""
+    """Resumes the cards that were being updated when the agent stopped."""
     drain: Callable[[float], Awaitable[None]]
-    """Waits so many seconds for work in the background, then cuts it off."""
+    """Waits so many seconds for background work, then cancels it."""
     log_fully: Callable[[], None]
-    """Logs as set, once no progress bar is shown any more."""
+    """Logs as configured, once no progress bar is shown."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--first-report",
+        action="store_true",
+        help="create this week's report once, if costs are sample data and emails go to the outbox",
+    )
 
 
 async def serve(
@@ -89,66 +98,73 @@ async def serve(
     with_first_report: bool,
     grace: float,
 ) -> int:
-    """Serves until SIGINT or SIGTERM, then lets work in hand end for ``grace`` seconds."""
-    stop, app_id = told_to_stop(), settings.teams_app.app_id
+    """Serve until SIGINT or SIGTERM, then give work in progress ``grace`` seconds to finish."""
+    stop, app_id = stop_requested(), settings.teams_app.app_id
     async with AsyncExitStack() as stack:
-        # Where a protection must be shown first, the agent is opened first; else the door, as a
-        # taken port should begin nothing.
-        here = is_loopback(settings.server.host)
-        door = stack.enter_context(listen()) if here else None
+        # On loopback the port comes first, so that a port in use starts nothing. On a network address
+        # the agent comes first: whether anything protects it is stored in MongoDB, and the port must
+        # not accept connections before that is known.
+        is_local = is_loopback(settings.server.host)
+        listener = stack.enter_context(listen()) if is_local else None
         agent = await stack.enter_async_context(open_agent())
-        if door is None:
+        if listener is None:
             if app_id is None and not await agent.locked():
                 raise _unprotected(settings.server.host)
-            door = stack.enter_context(listen())
-        site = agent.site_on(door)
+            listener = stack.enter_context(listen())
+        site = agent.site_on(listener)
         try:
             await _start(agent, site, stop, app_id, with_first_report=with_first_report)
             await stop.wait()
         finally:
             await _stop(agent, site, grace)
-    log.info("stopping", step="connections are closed")
+    log.info("shutdown_step_completed", step="connections closed")
     return 0
 
 
 def _unprotected(host: str) -> SettingsError:
-    """Neither door would ask who comes from the network."""
+    """The error when neither REST nor Teams would authenticate requests from the network."""
     return SettingsError(
-        f"HOST={host} would open the agent to the network while nothing protects it. Set "
-        "HOST=127.0.0.1, create an API key with `api-key create`, or set MicrosoftAppId to use "
-        "Teams with sign-in."
+        f"HOST={host} would open the agent to the network without any protection, so it was not "
+        "started. Set HOST=127.0.0.1, create an API key with `api-key create`, or set "
+        "MicrosoftAppId to use Teams with sign-in."
     )
 
 
 async def _start(
-    agent: Serving, site: Site, stop: asyncio.Event, app_id: str | None, *, with_first_report: bool
+    agent: Serving,
+    site: ServingSite,
+    stop: asyncio.Event,
+    app_id: str | None,
+    *,
+    with_first_report: bool,
 ) -> None:
     await site.start()
     if with_first_report:
-        await _unless(stop, first_report(agent.wired))
+        await _run_until(stop, first_report(agent.wired))
         agent.log_fully()
     agent.ticker.start()
     await agent.resume()
-    # What the start has made stays; looking through it would hold everybody up.
+    # What the start has allocated lives as long as the process. A full collection that walks through
+    # it would stop the event loop, so it is moved out of the collector's sight.
     gc.collect()
     gc.freeze()
     code = await _first_admin_code(agent.roles)
-    announce(agent.wired, site.address, app_id, code, locked=await agent.locked())
+    announce(agent.wired, site.address, app_id, code, is_locked=await agent.locked())
 
 
-async def _stop(agent: Serving, site: Site, grace: float) -> None:
+async def _stop(agent: Serving, site: ServingSite, grace: float) -> None:
     await site.stop()
-    log.info("stopping", step="no new requests")
+    log.info("shutdown_step_completed", step="new requests refused")
     agent.ticker.stop()
     agent.wired.sender.stop()
-    log.info("stopping", step="no new work")
+    log.info("shutdown_step_completed", step="new work refused")
     await site.close()
     await agent.drain(grace)
-    log.info("stopping", step="work in hand is settled")
+    log.info("shutdown_step_completed", step="work in progress finished")
 
 
 async def _first_admin_code(roles: Roles) -> str | None:
-    """The code that makes whoever sends it the first admin, while there is none."""
+    """Create the code that makes whoever sends it the first admin; None when there is one."""
     if not await roles.needs_first_admin():
         return None
     code = "-".join(f"{secrets.randbelow(10_000):04d}" for _ in range(3))
@@ -156,8 +172,8 @@ async def _first_admin_code(roles: Roles) -> str | None:
     return code
 
 
-async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
-    """Does some work, and ends it when told to stop."""
+async def _run_until(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
+    """Do some work, and cancel it when a stop is requested."""
     task = asyncio.create_task(work, name="first report")
     stopped = asyncio.create_task(stop.wait())
     try:
@@ -171,30 +187,32 @@ async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
 
 
 async def first_report(wired: Wired) -> None:
-    """Makes the report of the week, once: only of sample costs, and only into the outbox."""
+    """Create this week's report once, if costs are sample data and emails go to the outbox."""
     if not wired.source.is_sample or await wired.transports.choose(wired.clock()) != "outbox":
         return
     run = await wired.runs.request(RunKind.WEEKLY, ACTOR, wired.clock())
     if run.state is RunState.OPEN:
-        print("No cost source is set up: making this week's report from sample data.\n")
+        print("No cost source is configured: creating this week's report from sample data.\n")
     await run_report(wired, actor=ACTOR)
 
 
 def announce(
-    wired: Wired, address: str, app_id: str | None, code: str | None, *, locked: bool
+    wired: Wired, address: str, app_id: str | None, code: str | None, *, is_locked: bool
 ) -> None:
-    """Where to look; ``code`` makes whoever sends it to the bot the first admin.
+    """Print the agent's addresses and what to do next.
 
-    ``locked``: REST needs a key.
+    ``code`` makes whoever sends it to the bot the first admin; ``is_locked``: REST needs a key.
     """
     print(f"\nServing on {address}")
     print(f"Outbox     {address}/outbox  (files in {wired.outbox_folder})")
-    print(f"REST       {address}/api/docs  ({LOCKED if locked else OPEN})")
+    print(f"REST       {address}/api/docs  ({REST_LOCKED if is_locked else REST_OPEN})")
     print(f"Health     {address}/api/health")
     if app_id is None:
         print(f"Teams      local mode; endpoint for the Agents Playground: {address}/api/messages")
     else:
         print(f"Teams      app {app_id}; its endpoint is /api/messages")
     if code is not None:
-        print(f"Admin      there is none yet. In Teams, write to the bot: claim {code}")
+        print(
+            f"Admin      none yet. To become the first one, write to the bot in Teams: claim {code}"
+        )
     print("Stop with Ctrl-C.", flush=True)

@@ -1,14 +1,14 @@
-"""The signals that end the program: SIGINT of a person, SIGTERM of whatever runs it."""
+"""The signals that stop the program: SIGINT from a person, SIGTERM from a service manager."""
 
 import asyncio
 import signal
 
-STOPPING = (signal.SIGINT, signal.SIGTERM)
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-def told_to_stop() -> asyncio.Event:
-    """Is set at the first of them; they end nothing by themselves any more."""
+def stop_requested() -> asyncio.Event:
+    """Return an event that the first signal sets; from now on signals end nothing on their own."""
     stop = asyncio.Event()
-    for name in STOPPING:
-        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    for number in STOP_SIGNALS:
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
     return stop

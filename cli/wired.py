@@ -1,4 +1,4 @@
-"""What commands work with."""
+"""The use cases of the command line, handed over by the composition root."""
 
 from dataclasses import dataclass
 
@@ -20,7 +20,7 @@ from services.teams import Teams
 
 @dataclass(frozen=True, slots=True)
 class Wired:
-    """The application, and where captured emails are."""
+    """The use cases that a command may call."""
 
     app: Application
     outbox_folder: str

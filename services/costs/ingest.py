@@ -37,7 +37,7 @@ class CostIngest:
 
     def expected_through(self, now: datetime) -> date:
         """The last day that should be complete at an instant."""
-        return expected_data_through(now, self._hours)
+        return expected_data_through(now, self._complete_after_hours)
 
     async def state(self) -> SourceState:
         return await self._reader.state()

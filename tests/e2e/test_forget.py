@@ -195,8 +195,8 @@ async def test_the_command_removes_captured_mails_too(tmp_path: Path, mongo_url:
 
     refused = await agent.run("forget", "cy@x.org")
     assert refused.returncode == 1
-    assert "Nothing was removed. Answer yes, or give --yes." in refused.stderr
-    assert "1 captured mails in the outbox" in refused.stdout
+    assert "Nothing was removed. Answer yes, or use --yes." in refused.stderr
+    assert "1 captured emails in the outbox" in refused.stdout
     result = await agent.run("forget", "cy@x.org", "--yes")
 
     assert result.returncode == 0, result.stderr

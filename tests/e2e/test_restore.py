@@ -39,7 +39,7 @@ async def test_what_was_open_in_the_backup_is_mailed_on_request_only(
     assert await after_restore(wired) == 0
     await tick(restored)
 
-    assert "Closed 2 open runs; 3 mails may have been sent" in capsys.readouterr().out
+    assert "Closed 2 open runs; 3 emails may have been sent" in capsys.readouterr().out
     assert not UNSENT & set(restored.smtp.by_recipient)
     view = await wired.runs.view("datadog:weekly:2026-W48")
     assert view.run.state is RunState.EXPIRED

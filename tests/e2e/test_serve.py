@@ -58,7 +58,7 @@ async def test_a_fresh_start_makes_the_sample_report_once_and_a_second_one_repea
         said = "\n".join(lines)
         assert "SAMPLE DATA" in said
         assert re.search(r"Accounts\s+86 \(84 teams\)", said)
-        assert re.search(r"Mails\s+\d+ sent \(outbox\)", said)
+        assert re.search(r"Emails\s+\d+ sent \(outbox\)", said)
         assert re.search(r"Took\s+[\d.]+ s", said)
         first = {path.name: path.read_bytes() for path in outbox.iterdir()}
         async with aiohttp.ClientSession() as session:

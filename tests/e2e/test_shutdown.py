@@ -65,12 +65,12 @@ async def test_no_new_requests_then_no_new_work_then_the_mail_in_hand_then_the_e
         sent = {one["recipient"] for one in stored.values() if one["state"] == "sent"}
 
         assert process.returncode == 0, err
-        steps = re.findall(r"stopping +step='([a-z ]+)'", err)
+        steps = re.findall(r"shutdown_step_completed +step='([a-z ]+)'", err)
         assert steps == [
-            "no new requests",
-            "no new work",
-            "work in hand is settled",
-            "connections are closed",
+            "new requests refused",
+            "new work refused",
+            "work in progress finished",
+            "connections closed",
         ]
         assert at_work
         assert all(stored[name]["state"] == "sent" for name in at_work)
