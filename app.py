@@ -22,7 +22,7 @@ from api.serving import Site, listen
 from bot.build import Bot, TeamsClient
 from bot.build import build as build_bot
 from bot.client import open_client
-from bot.connector import TEAMS_PACE, Pace
+from bot.pacing import TEAMS_PACE, Pace
 from cli.check import without_mongodb
 from cli.commands import CLI_COMMANDS
 from cli.outbox import outbox

@@ -3,7 +3,8 @@
 from typing import Any
 
 from bot.adapter import card_message
-from bot.connector import Connector, ConnectorError
+from bot.connector import Connector
+from bot.connector_errors import ConnectorError
 from bot.turn import Card
 from cards import general
 from cards.alerts import alert_card
@@ -112,8 +113,8 @@ def card_of(content: AlertContent) -> Card:
 
 
 def _translated(error: ConnectorError) -> AgentError:
-    if error.gone is not None:
-        return ConversationGoneError(str(error), error.gone)
+    if error.lost_state is not None:
+        return ConversationGoneError(str(error), error.lost_state)
     if error.fate_unknown:
         return MessageFateUnknownError(str(error))
     if error.permanent and error.status != UNAUTHORIZED:

@@ -12,9 +12,10 @@ from bot.authenticator import Authenticator
 from bot.cards_in_progress import CardsInProgress
 from bot.chat import Chat
 from bot.commands import COMMANDS
-from bot.connector import Connector, Pace
+from bot.connector import Connector
 from bot.endpoint import Endpoint
 from bot.files import Files
+from bot.pacing import Pace
 from bot.people import People
 from bot.replies import Replies
 from bot.turns import CostBot, TurnServices

@@ -15,7 +15,8 @@ from enum import StrEnum
 import structlog
 
 from bot.adapter import card_message
-from bot.connector import Connector, ConnectorError
+from bot.connector import Connector
+from bot.connector_errors import ConnectorError
 from bot.handlers.reports import run_card
 from bot.turn import Card, Turn
 from cards import general

@@ -9,7 +9,8 @@ from typing import Any
 import structlog
 
 from bot.authenticator import tenant_of
-from bot.connector import Connector, ConnectorError
+from bot.connector import Connector
+from bot.connector_errors import ConnectorError
 from services.domain import Conversation, Person
 from services.domain.errors import AgentError
 from services.ports import Clock

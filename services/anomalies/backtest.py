@@ -166,7 +166,7 @@ def _span(state: SourceState, first: date | None, last: date | None) -> tuple[Da
         oldest = max(oldest, date.fromisoformat(f"{state.oldest_month}-01"))
     if first is not None and first > through:
         raise InvalidError(
-            f"Costs are complete only through {through}, so there is nothing to replay from {first} "
+            f"Costs are complete through {through}, so there is nothing to replay from {first} "
             "on. Give an earlier --from."
         )
     if last is not None and last < oldest:

@@ -13,7 +13,7 @@ from aiohttp import web
 from pymongo import MongoClient
 
 from app import Agent, make_source, open_agent
-from bot.connector import Pace
+from bot.pacing import Pace
 from services.adapters.store.client import plain
 from services.domain import Actor, Anomaly, Team
 from services.ports import CostSource, Meter

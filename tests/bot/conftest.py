@@ -14,8 +14,9 @@ from stamina.instrumentation import set_on_retry_hooks
 
 from bot.adapter import TeamsAdapter
 from bot.authenticator import Authenticator
-from bot.connector import Connector, Pace
+from bot.connector import Connector
 from bot.endpoint import Endpoint
+from bot.pacing import Pace
 from services.adapters.background import Background
 from services.adapters.entra_tokens import EntraSignIn
 from services.settings import TeamsAppSettings

@@ -5,7 +5,8 @@ import time
 
 import pytest
 
-from bot.connector import ConnectorError, Window
+from bot.connector_errors import ConnectorError
+from bot.pacing import RateWindow
 from tests.bot.conftest import RETRY_SECONDS, Harness, echo, opened
 from tests.servers.teams import Fault
 
@@ -65,7 +66,7 @@ async def test_other_refusals_are_final_and_say_what_they_mean(
         with pytest.raises(ConnectorError, match=str(status)) as caught:
             await sent(harness)
         assert len(harness.sim.calls) == 1
-        assert (caught.value.gone, caught.value.permanent) == (gone, True)
+        assert (caught.value.lost_state, caught.value.permanent) == (gone, True)
 
 
 @pytest.mark.parametrize("shown", [True, False])
@@ -107,10 +108,10 @@ async def test_messages_of_one_conversation_keep_their_order_under_faults() -> N
 
 
 async def test_no_window_lets_more_through_than_teams_allows() -> None:
-    window, now, times = Window(((6, 1.0), (7, 2.0), (55, 30.0))), 0.0, []
+    window, now, times = RateWindow(((6, 1.0), (7, 2.0), (55, 30.0))), 0.0, []
     for _ in range(300):
-        now += max(window.wait(now), 0.0)
-        window.note(now)
+        now += max(window.wait_seconds(now), 0.0)
+        window.count(now)
         times.append(now)
         now += 0.001
     for number, seconds in ((7, 1.0), (8, 2.0), (60, 30.0)):

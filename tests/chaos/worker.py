@@ -10,7 +10,7 @@ import random
 from datetime import UTC, datetime, timedelta
 
 from app import log_as_set, open_agent
-from bot.connector import Pace
+from bot.pacing import Pace
 from services.adapters.smtp import SmtpTimeouts
 from services.runtime.timeouts import Timing
 from services.settings import load_settings
