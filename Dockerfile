@@ -1,6 +1,6 @@
 # AWS Cost Agent. Build: docker build -t aws-cost-agent .
-# The interpreter is a patched one: older 3.11 and 3.12 let header lines in through encoded words
-# (CVE-2024-6923 and followers).
+# A recent Python is needed for security: older 3.11 and 3.12 let encoded words inject email headers
+# (CVE-2024-6923 and its successors).
 FROM python:3.13-slim-trixie AS build
 
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
@@ -16,7 +16,7 @@ COPY services services
 COPY manifest manifest
 COPY deploy deploy
 COPY app.py pyproject.toml ./
-# Compiled here, as the image is read-only later: a first start is four times quicker.
+# Compiled here because the files are read-only at run time: the first start is four times faster.
 RUN python -m compileall -q -j 0 /venv/lib api bot cards cli services manifest deploy app.py
 
 FROM python:3.13-slim-trixie
@@ -38,7 +38,7 @@ WORKDIR /app
 USER 10001:10001
 VOLUME /data
 EXPOSE 8001
-# In a container nothing but this health check is on loopback; it needs no key.
+# This check is the only client on loopback, where /api/health needs no key.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=30s --retries=3 \
     CMD ["python", "-c", "import os, urllib.request as u; u.urlopen(f'http://127.0.0.1:{os.environ[\"PORT\"]}/api/health', timeout=4)"]
 ENTRYPOINT ["python", "app.py"]

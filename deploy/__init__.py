@@ -1,1 +1,1 @@
-"""Ways of installing: thin, each tested."""
+"""Ways to install the agent: thin, each tested."""

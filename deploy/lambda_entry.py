@@ -1,9 +1,9 @@
 """AWS Lambda: one run per event, with an external MongoDB.
 
-An event of an EventBridge schedule does the weekly run of the current week; a run is unique by its
-period, so that an event which comes twice, or a second try after an error, goes on with the same run
-and mails nobody twice. ``{"job": "tick"}`` does what the clock of a serving agent does at each tick:
-the weekly run when its slot is due, the daily check, alerts.
+An event of an EventBridge schedule does the weekly run of the current week. A run is unique by its
+period, so an event that is delivered twice, or again after an error, resumes the same run and emails
+nobody twice. ``{"job": "tick"}`` does what the scheduler of a serving agent does at each tick: the
+weekly run when its slot is due, the daily run, alerts.
 """
 
 import asyncio
@@ -19,52 +19,54 @@ from services.settings import load_settings
 
 ACTOR = Actor(interface="scheduler", name="EventBridge")
 SPARE_SECONDS = 20.0
-"""Kept back from the time that Lambda gives, so that work in hand can end."""
+"""Reserved from the time that Lambda allows, so that work in progress can finish."""
 
 
 class LambdaContext(Protocol):
-    """What Lambda tells of the invocation."""
+    """What Lambda says about the invocation."""
 
     def get_remaining_time_in_millis(self) -> int:
-        """Milliseconds until the function is ended."""
+        """Milliseconds until Lambda ends the function."""
         ...
 
 
 class NotAllSentError(Exception):
-    """Some mail was not sent; Lambda shows it as an error, and tries asynchronous events again."""
+    """Some emails were not sent; Lambda reports it as an error, and retries asynchronous events."""
 
 
 def handler(event: Any, context: LambdaContext) -> dict[str, object]:
-    """The function's handler: ``deploy.lambda_entry.handler``.
+    """Handle an event; the function's handler is ``deploy.lambda_entry.handler``.
 
-    Answers what became of the run. Raises NotAllSentError, or AgentError with the cure.
+    Returns the outcome of the run. Raises NotAllSentError, or an AgentError that says what to do.
     """
     if not isinstance(event, Mapping):
         raise InvalidError("The event must be a JSON object, such as {} for the weekly report.")
     if event.get("job") not in {None, "tick"}:
         raise InvalidError('The event\'s job must be "tick". Leave it out for the weekly report.')
     seconds = max(context.get_remaining_time_in_millis() / 1000 - SPARE_SECONDS, 1.0)
-    return asyncio.run(_handled(event, seconds))
+    return asyncio.run(_handle(event, seconds))
 
 
-async def _handled(event: Mapping[str, Any], seconds: float) -> dict[str, object]:
+async def _handle(event: Mapping[str, Any], seconds: float) -> dict[str, object]:
     settings = load_settings(env_file=None)
     if settings.mongo.url is None:
-        raise SettingsError("MONGO_URL is not set. Lambda keeps nothing: give it a MongoDB.")
+        raise SettingsError(
+            "MONGO_URL is not set. Lambda stores nothing between events, so set it to the URL of a MongoDB."
+        )
     log_as_set(settings)
     async with open_agent(settings) as agent:
         if event.get("job") == "tick":
-            return await _ticked(agent, seconds)
-        return await _reported(agent, event, seconds)
+            return await _tick(agent, seconds)
+        return await _report(agent, event, seconds)
 
 
-async def _ticked(agent: Agent, seconds: float) -> dict[str, object]:
+async def _tick(agent: Agent, seconds: float) -> dict[str, object]:
     await agent.tick()
     await agent.background.drain(seconds)
     return {"job": "tick"}
 
 
-async def _reported(agent: Agent, event: Mapping[str, Any], seconds: float) -> dict[str, object]:
+async def _report(agent: Agent, event: Mapping[str, Any], seconds: float) -> dict[str, object]:
     period, team = _text(event, "period"), _text(event, "team")
     try:
         view, _ = await work_on_report(
@@ -78,14 +80,16 @@ async def _reported(agent: Agent, event: Mapping[str, Any], seconds: float) -> d
     finally:
         agent.wired.sender.stop()
         await agent.background.drain(SPARE_SECONDS / 2)
-    counts = {state.value: number for state, number in view.counts.items()}
+    counts = {state.value: count for state, count in view.counts.items()}
     outcome: dict[str, object] = {
         "run": view.run.id,
         "state": view.run.state.value,
         "mails": counts,
     }
     if not all_sent(view):
-        raise NotAllSentError(f"{view.run.id}: {counts}. See the run's deliveries.")
+        raise NotAllSentError(
+            f"Not all emails of {view.run.id} were sent ({counts}). See the run's deliveries."
+        )
     return outcome
 
 

@@ -1,1 +1,1 @@
-"""The Teams app: its manifest, its icons, and the package that people upload."""
+"""The Teams app: its manifest, its icons, and the package that admins upload."""

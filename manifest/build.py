@@ -1,4 +1,4 @@
-"""The manifest and the package: from values to a dict and to bytes, without looking anywhere."""
+"""Builds the manifest (a dict) and the package (bytes) from values; pure."""
 
 import io
 import json
@@ -10,33 +10,34 @@ from services.settings import ManifestSettings
 
 SCHEMA = "1.30"
 PLACEHOLDER_ID = "00000000-0000-0000-0000-000000000000"
-"""Stands for the app id as long as there is none; Teams takes no package with it."""
+"""Used while there is no app ID; Teams rejects a package with it."""
 ACCENT = "#0F5FB0"
-MOST_COMMANDS = 10
-LONGEST_TITLE = 32
-LONGEST_DESCRIPTION = 128
-"""Limits that every schema and the menu itself keep, though the newest schema allows more."""
+MAX_COMMANDS = 10
+MAX_TITLE_LENGTH = 32
+MAX_DESCRIPTION_LENGTH = 128
+"""Limits of the menu in every manifest schema. Newer schemas allow more (12 commands since 1.24,
+longer titles and descriptions since 1.21), but Microsoft's page on command menus still says ten."""
 EPOCH = (1980, 1, 1, 0, 0, 0)
-"""The time of every file in the package, so that equal contents are equal bytes."""
+"""The timestamp of every file in the package, so that the same content gives the same bytes."""
 
 SHORT = "Weekly AWS cost reports and anomaly alerts for every team."
 FULL = """\
-AWS Cost Agent watches what your AWS accounts cost.
+AWS Cost Agent keeps an eye on what your AWS accounts cost.
 
-Every team gets a weekly report by mail that can be read in ten seconds: what changed, why, and \
-what to do. Admins get one report over all accounts. When costs grow that should not, a card says \
-so in the channels that you choose, with the service, the amount and the likely cause, and anybody \
-in the channel can answer it.
+Every team gets a weekly report by email that takes ten seconds to read: what changed, why, and \
+what to do. Admins get one report across all accounts. When costs grow unexpectedly, a card says so \
+in the channels that you choose, with the service, the amount and the likely cause, and anyone in \
+the channel can answer it.
 
-Write "help" to see what you may do: look at a team's costs, have a change explained service by \
-service, preview a report before it is mailed, or see what another threshold would have found. \
+Write "help" to see what you can do: look at a team's costs, see a change explained service by \
+service, preview a report before it is emailed, or see what a different threshold would have found. \
 Admins also manage teams, thresholds, the schedule and recipients here."""
 
 Menu = Literal["", "personal", "shared", "everywhere"]
 
 
 class MenuCommand(Protocol):
-    """What the menu shows of a typed command."""
+    """What the command menu shows of a command."""
 
     @property
     def name(self) -> str: ...
@@ -47,10 +48,10 @@ class MenuCommand(Protocol):
 
 
 def manifest(
-    about: ManifestSettings, version: str, commands: Sequence[MenuCommand]
+    settings: ManifestSettings, version: str, commands: Sequence[MenuCommand]
 ) -> dict[str, Any]:
     """The content of manifest.json. Raises ValueError when the commands exceed the menu."""
-    app_id = (about.app_id or PLACEHOLDER_ID).lower()
+    app_id = (settings.app_id or PLACEHOLDER_ID).lower()
     return {
         "$schema": f"https://developer.microsoft.com/json-schemas/teams/v{SCHEMA}/"
         "MicrosoftTeams.schema.json",
@@ -58,10 +59,10 @@ def manifest(
         "version": version,
         "id": app_id,
         "developer": {
-            "name": about.developer,
-            "websiteUrl": about.website,
-            "privacyUrl": about.privacy,
-            "termsOfUseUrl": about.terms,
+            "name": settings.developer,
+            "websiteUrl": settings.website,
+            "privacyUrl": settings.privacy,
+            "termsOfUseUrl": settings.terms,
         },
         "name": {"short": "AWS Cost Agent", "full": "AWS Cost Agent: costs, reports and alerts"},
         "description": {"short": SHORT, "full": FULL},
@@ -81,34 +82,42 @@ def manifest(
         ],
         "permissions": ["identity"],
         "validDomains": [],
-        # Teams takes no package with the scope "team" from schema 1.25 on that does not say this.
+        # From schema 1.25 on Teams rejects a package with the scope "team" that lacks this.
         "supportsChannelFeatures": "tier1",
     }
 
 
-def _menu(scopes: list[str], place: Menu, commands: Sequence[MenuCommand]) -> dict[str, Any]:
-    listed = [one for one in commands if one.menu in {place, "everywhere"}]
-    if len(listed) > MOST_COMMANDS:
-        raise ValueError(f"{len(listed)} commands for {place}, the menu has {MOST_COMMANDS}")
-    for one in listed:
-        if len(one.name) > LONGEST_TITLE or len(one.description) > LONGEST_DESCRIPTION:
-            raise ValueError(f"the command {one.name} is too long for the menu")
-    shown = [
-        {"title": one.name, "description": one.description[0].upper() + one.description[1:]}
-        for one in listed
+def _menu(scopes: list[str], kind: Menu, commands: Sequence[MenuCommand]) -> dict[str, Any]:
+    listed = [command for command in commands if command.menu in {kind, "everywhere"}]
+    if len(listed) > MAX_COMMANDS:
+        raise ValueError(
+            f"the {kind} menu would have {len(listed)} commands; it can show {MAX_COMMANDS}"
+        )
+    for command in listed:
+        if (
+            len(command.name) > MAX_TITLE_LENGTH
+            or len(command.description) > MAX_DESCRIPTION_LENGTH
+        ):
+            raise ValueError(f"the command {command.name} is too long for the menu")
+    entries = [
+        {
+            "title": command.name,
+            "description": command.description[0].upper() + command.description[1:],
+        }
+        for command in listed
     ]
-    return {"scopes": scopes, "commands": shown}
+    return {"scopes": scopes, "commands": entries}
 
 
 def package(content: Mapping[str, Any], icons: Mapping[str, bytes]) -> bytes:
-    """The zip that people upload; nothing is compressed, so its bytes depend on no library."""
+    """Build the zip to upload; uncompressed, so that its bytes do not depend on zlib's version."""
     text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
     files = {"manifest.json": text.encode(), **icons}
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w", zipfile.ZIP_STORED) as archive:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for name, data in files.items():
             entry = zipfile.ZipInfo(name, EPOCH)
             entry.create_system = 3
             entry.external_attr = 0o100644 << 16
             archive.writestr(entry, data)
-    return made.getvalue()
+    return buffer.getvalue()
