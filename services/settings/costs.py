@@ -22,33 +22,33 @@ DATADOG_SITES = (
 
 class DatadogSettings(SettingsGroup):
     api_key: SecretStr | None = Field(
-        None, alias="DATADOG_API_KEY", description="Datadog API key; unset: sample costs."
+        None, alias="DATADOG_API_KEY", description="Datadog API key. Unset: sample costs are used."
     )
     app_key: SecretStr | None = Field(
         None,
         alias="DATADOG_APP_KEY",
-        description="Datadog application key with the scopes timeseries_query and "
-        "cloud_cost_management_read.",
+        description="Datadog application key with the scopes `timeseries_query` and "
+        "`cloud_cost_management_read`.",
     )
     site: str = Field(
-        "datadoghq.com", alias="DATADOG_SITE", description="Datadog site of your organization."
+        "datadoghq.com", alias="DATADOG_SITE", description="Your organization's Datadog site."
     )
     api_url: WebAddress | None = Field(
         None,
         alias="DATADOG_API_URL",
-        description="Overrides `https://api.<site>`, for proxies and tests.",
+        description="Replaces `https://api.<site>`, for proxies and tests.",
     )
     cost_metric: str | None = Field(
         None,
         alias="DATADOG_COST_METRIC",
-        description="Cost metric; unset: aws.cost.net.amortized if it has data, else "
-        "aws.cost.amortized.",
+        description="Cost metric to read. Unset: `aws.cost.net.amortized` if it has data, otherwise "
+        "`aws.cost.amortized`.",
         pattern=r"^[A-Za-z][A-Za-z0-9_.]{0,199}$",
     )
     accounts_per_query: int = Field(
         250,
         alias="DATADOG_ACCOUNTS_PER_QUERY",
-        description="Accounts asked for in one query; halved automatically when an answer is cut off.",
+        description="Accounts per query. Halved automatically when a response is cut off.",
         ge=1,
         le=1000,
     )
@@ -81,8 +81,8 @@ class CostSettings(SettingsGroup):
     complete_after_hours: int | None = Field(
         None,
         alias="COST_DAY_COMPLETE_AFTER_HOURS",
-        description="Hours after its end at which a UTC day's costs count as complete; unset: as "
-        "the cost source says (48 for Datadog).",
+        description="Hours after the end of a UTC day until its costs count as complete. Unset: the "
+        "cost source decides (48 for Datadog).",
         ge=0,
         le=240,
     )

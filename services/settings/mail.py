@@ -11,50 +11,54 @@ from services.settings.kinds import PUBLIC_LOGIN, TENANT, WebAddress
 
 class SmtpSettings(SettingsGroup):
     host: str | None = Field(
-        None, alias="SMTP_HOST", description="Mail server; unset: mails go to the outbox."
+        None, alias="SMTP_HOST", description="SMTP server. Unset: emails go to the outbox."
     )
-    port: int = Field(587, alias="SMTP_PORT", description="Mail server port.", ge=1, le=65535)
-    user: str | None = Field(None, alias="SMTP_USER", description="User to sign in with.")
+    port: int = Field(
+        587, alias="SMTP_PORT", description="Port of the SMTP server.", ge=1, le=65535
+    )
+    user: str | None = Field(
+        None, alias="SMTP_USER", description="User name for the SMTP sign-in."
+    )
     password: SecretStr | None = Field(
-        None, alias="SMTP_PASSWORD", description="Password to sign in with."
+        None, alias="SMTP_PASSWORD", description="Password for the SMTP sign-in."
     )
     sender: str | None = Field(
-        None, alias="SENDER_EMAIL", description="From address; unset: SMTP_USER."
+        None, alias="SENDER_EMAIL", description="From address. Unset: `SMTP_USER`."
     )
     tls: Literal["starttls", "implicit", "none"] = Field(
         "starttls",
         alias="SMTP_TLS",
-        description="starttls, implicit, or none (towards this machine only).",
+        description="`starttls`, `implicit`, or `none` (only for a server on this machine).",
     )
     rate_per_minute: int = Field(
         30,
         alias="SMTP_RATE_PER_MINUTE",
-        description="Mails in any minute, over all processes; 0: no limit.",
+        description="Maximum emails per minute, across all replicas. 0: no limit.",
         ge=0,
     )
     max_connections: int = Field(
         3,
         alias="SMTP_MAX_CONNECTIONS",
-        description="Connections to the mail server at once.",
+        description="Maximum concurrent connections to the SMTP server.",
         ge=1,
         le=50,
     )
     auth: Literal["password", "oauth2"] = Field(
         "password",
         alias="SMTP_AUTH",
-        description="How to sign in: oauth2 (client credentials, for Exchange Online) or "
-        "password.",
+        description="How to sign in: `password`, or `oauth2` (client credentials, for Exchange "
+        "Online).",
     )
     oauth_tenant_id: str | None = Field(
         None,
         alias="SMTP_OAUTH_TENANT_ID",
-        description="Entra tenant of the app that sends mail.",
+        description="Entra tenant of the app that sends email.",
         pattern=TENANT,
     )
     oauth_client_id: str | None = Field(
         None,
         alias="SMTP_OAUTH_CLIENT_ID",
-        description="Client id of the app that sends mail.",
+        description="Client ID of the app that sends email.",
     )
     oauth_client_secret: SecretStr | None = Field(
         None, alias="SMTP_OAUTH_CLIENT_SECRET", description="Client secret of that app."
@@ -62,28 +66,28 @@ class SmtpSettings(SettingsGroup):
     oauth_authority: WebAddress = Field(
         PUBLIC_LOGIN,
         alias="SMTP_OAUTH_AUTHORITY",
-        description="Where that app signs in, for sovereign clouds and tests.",
+        description="Sign-in authority of that app, for sovereign clouds and tests.",
     )
     oauth_scope: str = Field(
         "https://outlook.office365.com/.default",
         alias="SMTP_OAUTH_SCOPE",
-        description="Scope of its tokens for SMTP.",
+        description="Scope of that app's SMTP tokens.",
     )
     transport: Literal["smtp", "graph"] = Field(
         "smtp",
         alias="MAIL_TRANSPORT",
-        description="smtp, or graph (Microsoft Graph, with the SMTP_OAUTH_ settings).",
+        description="`smtp`, or `graph` (Microsoft Graph, which uses the `SMTP_OAUTH_…` settings).",
     )
     graph_url: WebAddress = Field(
         "https://graph.microsoft.com",
         alias="GRAPH_URL",
-        description="Microsoft Graph, for sovereign clouds and tests.",
+        description="Microsoft Graph endpoint, for sovereign clouds and tests.",
     )
     when_unsure: Literal["resend", "hold"] = Field(
         "resend",
         alias="MAIL_WHEN_UNSURE",
-        description="What to do when a connection ends before the server answered: send the "
-        "identical mail again (resend), or leave it to an admin (hold).",
+        description="What happens to an email when the connection breaks before the server replies: "
+        "`resend` sends the identical email again, `hold` leaves it to an admin.",
     )
 
     @field_validator("sender")

@@ -10,12 +10,14 @@ from services.settings.group import SettingsGroup
 
 class MongoSettings(SettingsGroup):
     url: SecretStr | None = Field(
-        None, alias="MONGO_URL", description="MongoDB address; unset: the embedded MongoDB."
+        None,
+        alias="MONGO_URL",
+        description="MongoDB connection string. Unset: the embedded MongoDB.",
     )
     database: str = Field(
         "aws_cost_agent",
         alias="DB_NAME",
-        description="Database name.",
+        description="Name of the database.",
         pattern=r"^[A-Za-z0-9_-]{1,38}$",
     )
 
@@ -26,19 +28,19 @@ class ServerSettings(SettingsGroup):
     data_dir: Path = Field(
         Path("var"),
         alias="DATA_DIR",
-        description="Folder of the embedded MongoDB, the outbox and the key file.",
+        description="Folder for the embedded MongoDB, the outbox, and the key file.",
     )
     secret_key: SecretStr | None = Field(
         None,
         alias="SECRET_KEY",
-        description="Encrypts stored secrets; unset: a key file in DATA_DIR.",
+        description="Key that encrypts stored secrets. Unset: a key file in `DATA_DIR`.",
         min_length=16,
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
-        "INFO", alias="LOG_LEVEL", description="DEBUG, INFO, WARNING or ERROR."
+        "INFO", alias="LOG_LEVEL", description="`DEBUG`, `INFO`, `WARNING`, or `ERROR`."
     )
     log_format: Literal["console", "json"] = Field(
-        "console", alias="LOG_FORMAT", description="console or json."
+        "console", alias="LOG_FORMAT", description="`console` or `json`."
     )
 
     @property

@@ -15,7 +15,7 @@ class TeamsAppSettings(SettingsGroup):
     app_id: str | None = Field(
         None,
         alias="MicrosoftAppId",
-        description="App (client) id of the bot; unset: Teams in local mode.",
+        description="App (client) ID of the bot. Unset: Teams runs in local mode.",
         pattern=GUID,
     )
     password: SecretStr | None = Field(
@@ -24,30 +24,30 @@ class TeamsAppSettings(SettingsGroup):
     kind: Literal["SingleTenant", "UserAssignedMSI"] = Field(
         "SingleTenant",
         alias="MicrosoftAppType",
-        description="SingleTenant (client secret), or UserAssignedMSI (managed identity).",
+        description="`SingleTenant` (client secret) or `UserAssignedMSI` (managed identity).",
     )
     tenant_id: str | None = Field(
         None,
         alias="MicrosoftAppTenantId",
-        description="Entra tenant; only its members are answered.",
+        description="Entra tenant. The bot answers only its members.",
         pattern=GUID,
     )
     api_audience: str | None = Field(
         None,
         alias="API_AUDIENCE",
-        description="Audience of Entra ID access tokens that REST takes beside its API keys: the "
-        "app registration's id or its api:// address; unset: no tokens.",
+        description="Audience of the Entra ID access tokens that REST accepts in addition to API "
+        "keys: the client ID or the `api://` URI of the app registration. Unset: no tokens.",
         max_length=200,
     )
     admin_ids: CommaList = Field(
         (),
         alias="ADMIN_AAD_OBJECT_IDS",
-        description="Entra object ids of the first admins, separated by commas.",
+        description="Entra object IDs of the first admins, separated by commas.",
     )
     openid_metadata_url: WebAddress = Field(
         "https://login.botframework.com/v1/.well-known/openidconfiguration",
         alias="TO_BOT_FROM_CHANNEL_OPENID_METADATA_URL",
-        description="Where the keys of Bot Framework tokens are published.",
+        description="OpenID metadata of the keys that sign Bot Framework tokens.",
     )
     token_issuer: str = Field(
         "https://api.botframework.com",
@@ -57,7 +57,7 @@ class TeamsAppSettings(SettingsGroup):
     login_url: WebAddress | None = Field(
         None,
         alias="TO_CHANNEL_FROM_BOT_LOGIN_URL",
-        description="Authority of the tenant at Entra ID; unset: the public cloud's.",
+        description="Entra ID authority of the tenant. Unset: that of the public cloud.",
     )
     oauth_scope: str = Field(
         "https://api.botframework.com",
@@ -67,13 +67,13 @@ class TeamsAppSettings(SettingsGroup):
     identity_endpoint: str | None = Field(
         None,
         alias="IDENTITY_ENDPOINT",
-        description="Token address of a managed identity, as Azure sets it; unset: the one of "
+        description="Token endpoint of a managed identity, set by Azure. Unset: the endpoint of "
         "virtual machines.",
     )
     identity_header: SecretStr | None = Field(
         None,
         alias="IDENTITY_HEADER",
-        description="Secret header of that address, as Azure sets it.",
+        description="Secret header for that endpoint, set by Azure.",
     )
 
     @model_validator(mode="after")
@@ -113,23 +113,23 @@ class ManifestSettings(SettingsGroup):
     developer: str = Field(
         "AWS Cost Agent",
         alias="TEAMS_DEVELOPER_NAME",
-        description="Who offers the app, as Teams shows it; at most 32 characters.",
+        description="Developer name that Teams shows, at most 32 characters.",
         max_length=32,
     )
     website: Page = Field(
         EXAMPLE_PAGE,
         alias="TEAMS_WEBSITE_URL",
-        description="Page about the app, for the people who use it (https).",
+        description="Web page about the app for its users (https).",
     )
     privacy_page: Page | None = Field(
         None,
         alias="TEAMS_PRIVACY_URL",
-        description="Page about privacy (https); unset: TEAMS_WEBSITE_URL.",
+        description="Privacy policy (https). Unset: `TEAMS_WEBSITE_URL`.",
     )
     terms_page: Page | None = Field(
         None,
         alias="TEAMS_TERMS_URL",
-        description="Page with the terms of use (https); unset: TEAMS_WEBSITE_URL.",
+        description="Terms of use (https). Unset: `TEAMS_WEBSITE_URL`.",
     )
 
     @property
