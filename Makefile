@@ -91,11 +91,7 @@ bench-replicas: $(VENV)/.test-ready ## measure the gain from a second replica, w
 chaos: $(VENV)/.test-ready ## kill, freeze and disconnect three workers and what they depend on, 9 seeds
 	nice -n 10 $(BIN)/python -m tests.chaos
 
-<<<<<<< ours
-bench-detection: $(RIVALS)/.ready ## compare detection with the usual rules, and measure what it costs (an hour or two)
-=======
 bench-detection: $(RIVALS)/.ready ## compare detection with the usual rules, and measure its cost (an hour or two)
->>>>>>> theirs
 	@$(RIVALS)/bin/python -m tests.bench.detection.run
 	@$(RIVALS)/bin/python -m tests.bench.detection.cost
 	@$(RIVALS)/bin/python -m tests.bench.detection.real_path
