@@ -67,11 +67,11 @@ COMMANDS: tuple[Command, ...] = (
         ("health",), menu="everywhere",
     ),
     Command(
-        "whoami", "whoami", "who you are to the agent", "viewer", people.whoami,
+        "whoami", "whoami", "your name, role, and ID", "viewer", people.whoami,
     ),
     Command(
         "add team", 'add team, add team "Name" 012345678901 mail@x [admin@x …]',
-        "add a team, by form or typed", "admin", teams.add_team, ("add",), menu="personal", group="Setting up",
+        "add a team, with a form or in one line", "admin", teams.add_team, ("add",), menu="personal", group="Setting up",
     ),
     Command(
         "edit team", "edit team <team>", "change a team", "admin", teams.edit_team,
@@ -91,7 +91,7 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command(
         "threshold", "threshold, threshold 25, threshold 35 for <team>, threshold min 50",
-        "thresholds, and what another would have marked in the last 90 days", "viewer",
+        "thresholds, and what another one would have flagged in the last 90 days", "viewer",
         thresholds.show_threshold, ("thresholds", "set threshold"), menu="everywhere", group="Setting up",
     ),
     Command(
@@ -104,14 +104,14 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command(
         "expect", "expect <team> +30% from <day> to <day> because …",
-        "announce a change, so that it raises no alert", "admin", costs.expect, group="Admins",
+        "announce a planned change, so that it raises no alert", "admin", costs.expect, group="Admins",
     ),
     Command(
         "alerts here", "alerts here", "send anomaly alerts to this conversation", "admin",
         settings.alerts_here, menu="shared", group="Setting up",
     ),
     Command(
-        "alerts off", "alerts off", "send no more alerts here", "admin", settings.alerts_off, group="Setting up",
+        "alerts off", "alerts off", "stop sending alerts to this conversation", "admin", settings.alerts_off, group="Setting up",
     ),
     Command("alerts", "alerts", "where alerts go", "admin", settings.show_channels, group="Setting up"),
     Command(
@@ -120,17 +120,17 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command(
         "recipients", "recipients, recipients add mail@x, recipients remove mail@x",
-        "who gets the admins' report", "admin", settings.show_recipients, group="Setting up",
+        "who gets the admin report", "admin", settings.show_recipients, group="Setting up",
     ),
     Command("admins", "admins", "who is an admin", "admin", people.admins, ("roles",), group="Admins"),
-    Command("grant", "grant @user", "make somebody an admin", "admin", people.grant, group="Admins"),
-    Command("revoke", "revoke @user", "take the role back", "admin", people.revoke, group="Admins"),
+    Command("grant", "grant @user", "make someone an admin", "admin", people.grant, group="Admins"),
+    Command("revoke", "revoke @user", "remove someone's admin role", "admin", people.revoke, group="Admins"),
     Command(
         "history", "history [team]", "who changed what, when; undo", "admin",
         general.show_history, ("audit",), group="Admins",
     ),
     Command(
-        "claim", "claim <code>", "become the first admin, with the code that the agent printed",
+        "claim", "claim <code>", "become the first admin, with the code that the agent printed at startup",
         "viewer", people.claim, listed=False,
     ),
 )  # fmt: skip

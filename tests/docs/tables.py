@@ -29,13 +29,13 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def commands(listed: Callable[[Command], object]) -> str:
-    """Typed commands: how to write them, who may, what they do."""
+    """Typed commands: how to write them, who may use them, what they do."""
     rows = [
         (_code(one.usage.split(", ")), _who(one), one.description)
         for one in COMMANDS
         if listed(one)
     ]
-    return table(("you write", "who", "and get"), rows)
+    return table(("write", "for", "to see or do"), rows)
 
 
 def all_commands() -> str:
@@ -44,7 +44,7 @@ def all_commands() -> str:
         (_code(one.usage.split(", ")), _code(one.aliases), _who(one), one.description)
         for one in COMMANDS
     ]
-    return table(("you write", "or", "who", "and get"), rows)
+    return table(("write", "or", "for", "to see or do"), rows)
 
 
 def _code(words: Sequence[str]) -> str:
@@ -53,8 +53,8 @@ def _code(words: Sequence[str]) -> str:
 
 def _who(command: Command) -> str:
     if command.role == "viewer" and command.admin_to_set:
-        return "everybody; admins to set"
-    return {"viewer": "everybody", "admin": "admins"}[command.role]
+        return "everyone; changes: admins"
+    return {"viewer": "everyone", "admin": "admins"}[command.role]
 
 
 def settings(group: str) -> str:
@@ -74,7 +74,7 @@ def _default(value: Any) -> str:
 def answers_of_check() -> str:
     """What ``check`` says of what goes wrong."""
     rows = [(one.system, *(part.replace("<", "\\<") for part in one.parts)) for one in troubles()]
-    return table(("`check` says of", "that", "and what to do"), rows)
+    return table(("system", "message of `check`", "what to do"), rows)
 
 
 def made(text: str) -> str:
