@@ -1,6 +1,6 @@
 """Text on cards: literal words, never Markdown.
 
-Clients disagree about what Markdown is (docs/decisions/0007-literal-words.md). A text in which any
+Clients disagree about what Markdown is (docs/decisions/0007-no-markdown-on-cards.md). A text in which any
 of them would see markup is therefore drawn as runs, which none of them parses; all other texts are
 ordinary text blocks.
 """

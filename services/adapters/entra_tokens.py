@@ -2,7 +2,7 @@
 
 Two ways to sign in: a client secret (OAuth 2.0 client credentials, RFC 6749, section 4.4) and the
 managed identity of an Azure VM or App Service. Why not ``azure-identity``:
-docs/decisions/0014-one-module-for-tokens.md.
+docs/decisions/0014-our-own-access-tokens.md.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
 """The agent as a process of its own, started as a fork of one that has imported it already.
 
 Importing the agent is nearly all that a start costs: 1.5 s of CPU time, some 170 times in the
-suite. As nothing happens at import (docs/decisions/0001-the-house.md), a fork with its own
+suite. As nothing happens at import (docs/decisions/0001-architecture.md), a fork with its own
 arguments, environment, folder and streams is the same as a start. `make test-all` forks nothing.
 """
 

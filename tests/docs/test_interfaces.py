@@ -1,4 +1,4 @@
-"""The table of doors: every use case with its command, route and command line, or why not."""
+"""The table of interfaces: every use case with its command, endpoint and command line, or why not."""
 
 import inspect
 import re
@@ -59,13 +59,13 @@ USE_CASES: tuple[type, ...] = (
     ),
     *(AlertMinimums, Erasure, AfterRestore),
 )
-DOORS = ("in Teams", "REST", "command line")
+INTERFACES = ("in Teams", "REST", "command line")
 NAME = re.compile(r"`([^`]+)`")
 NO = re.compile(r"no: \S+ \S+ \S+")
 
 
 def rows() -> list[dict[str, str]]:
-    lines = [line for line in text("docs/doors.md").splitlines() if line.startswith("|")]
+    lines = [line for line in text("docs/interfaces.md").splitlines() if line.startswith("|")]
     head, _, *body = ([cell.strip() for cell in line.strip("|").split("|")] for line in lines)
     return [dict(zip(head, cells, strict=True)) for cells in body]
 
@@ -81,29 +81,29 @@ def named(column: str) -> set[str]:
 
 
 @pytest.mark.parametrize("row", rows(), ids=lambda row: row["what"])
-def test_each_use_case_has_each_door_or_a_reason(row: dict[str, str]) -> None:
-    for door in DOORS:
-        cell = row[door]
-        assert NO.match(cell) or NAME.match(cell), f"{door}: {cell}"
-    assert any(NAME.match(row[door]) for door in DOORS)
+def test_each_use_case_has_each_interface_or_a_reason(row: dict[str, str]) -> None:
+    for interface in INTERFACES:
+        cell = row[interface]
+        assert NO.match(cell) or NAME.match(cell), f"{interface}: {cell}"
+    assert any(NAME.match(row[interface]) for interface in INTERFACES)
 
 
-def test_every_command_and_button_stands_in_the_table_and_no_other() -> None:
+def test_every_command_and_button_is_in_the_table_and_no_other() -> None:
     commands = {command.name for command in COMMANDS}
     buttons = {f"[{verb}]" for verb in BUTTONS}
     assert named("in Teams") == commands | buttons
 
 
-def test_every_endpoint_stands_in_the_table_and_no_other() -> None:
+def test_every_endpoint_is_in_the_table_and_no_other() -> None:
     assert named("REST") == {f"{one.method.upper()} {one.path}" for one in ENDPOINTS}
 
 
-def test_every_command_line_stands_in_the_table_and_no_other() -> None:
+def test_every_command_line_is_in_the_table_and_no_other() -> None:
     commands = set(commands_of(build_parser())) - {"api-key"}
     assert named("command line") == commands
 
 
-def test_every_use_case_stands_in_the_table_and_no_other() -> None:
+def test_every_use_case_is_in_the_table_and_no_other() -> None:
     methods = {
         f"{kind.__name__}.{name}"
         for kind in USE_CASES

@@ -1,0 +1,59 @@
+"""Every page of docs/ is in the index, says who it is for, and names only files that exist."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+INDEX = ROOT / "docs" / "README.md"
+PAGES = sorted((ROOT / "docs").glob("*.md"))
+DECISIONS = sorted((ROOT / "docs" / "decisions").glob("*.md"))
+OTHERS = [path for path in ROOT.glob("*.md") if path.name != "CHANGELOG.md"]
+FOLDERS = "api|bot|cards|cli|deploy|docs|manifest|services|tests"
+CODE_PATH = re.compile(rf"`((?:{FOLDERS})/[\w./*-]*|app\.py|pyproject\.toml|Makefile)`")
+HISTORY = {"0012-stored-detector-state.md"}
+"""Decisions that describe code which is no longer there."""
+
+
+def ids(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def begins_well(text: str) -> bool:
+    """A title, and a first paragraph that says who the page is for and what comes of reading it."""
+    first = re.match(r"# \S.*\n\n(For .+?)\n\n", text, re.DOTALL)
+    return first is not None and len(re.findall(r"[.:](?:\s|$)", first[1])) >= 2
+
+
+def missing(text: str) -> set[str]:
+    """The paths of code that a page names and that do not exist."""
+    return {path for path in CODE_PATH.findall(text) if not any(ROOT.glob(path.rstrip("/")))}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=ids)
+def test_every_page_says_who_it_is_for(page: Path) -> None:
+    assert begins_well(page.read_text("utf-8"))
+
+
+def test_every_page_and_decision_is_in_the_index() -> None:
+    links = re.findall(r"\]\(([\w/-]+\.md)\)", INDEX.read_text("utf-8"))
+    pages = {ids(path).removeprefix("docs/") for path in [*PAGES, *DECISIONS]}
+    assert set(links) == pages - {"README.md"}
+
+
+@pytest.mark.parametrize("page", [*PAGES, *DECISIONS, *OTHERS], ids=ids)
+def test_every_path_that_a_page_names_exists(page: Path) -> None:
+    if page.name not in HISTORY:
+        assert missing(page.read_text("utf-8")) == set()
+
+
+def test_the_checks_notice_what_is_wrong() -> None:
+    assert begins_well("# Cards\n\nFor developers. This page shows all cards.\n\nMore.\n")
+    assert not begins_well("# Cards\n\nThis page shows all cards. It is short.\n\nMore.\n")
+    assert not begins_well("# Cards\n\nFor developers of cards.\n\nMore.\n")
+    assert (
+        missing("`services/runs/worker.py`, `tests/unit/`, `api/routes/*.py`, `app.py`") == set()
+    )
+    assert missing("`services/runs/idler.py` and `bot/`") == {"services/runs/idler.py"}
