@@ -33,7 +33,7 @@ check: ## check format, style, types and import contracts, and run the unit test
 test: lint node ## run everything except the slow tests, as the build server does (5 minutes)
 	$(PYTEST)
 
-test-all: lint node ## run all tests in their long forms, with time limits asserted
+test-all: lint node ## run all tests in their long forms (an hour), and what holds up the event loop
 	$(PYTEST) --all
 	$(MAKE) --no-print-directory bench-hold-ups
 
@@ -44,14 +44,14 @@ node: # packages for tests that run in Node; without it those tests are skipped 
 lint: ## check format, style, types and import contracts
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target types contracts format-check
 
-format-check: $(VENV)/.test-ready
+format-check: $(VENV)/.test-ready ## check format and style
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/ruff check $(CODE)
 
-types: $(VENV)/.test-ready
+types: $(VENV)/.test-ready ## check types
 	$(BIN)/mypy $(CODE)
 
-contracts: $(VENV)/.test-ready
+contracts: $(VENV)/.test-ready ## check the import contracts
 	$(BIN)/lint-imports
 
 unit: $(VENV)/.test-ready ## run the unit tests

@@ -30,6 +30,7 @@ from tests.servers.proxy import Proxy
 MAIL = "team@example.org"
 ACTOR = Actor(interface="cli", name="fuzz")
 PHASES = "examples,coverage,fuzzing,stateful"
+EXAMPLES = 80
 HOOKS = "tests.api.fuzz_hooks"
 DIED = ("background_task_failed", "request_failed", "Traceback", "turn_failed")
 """Words of the log that tell of what no answer shows."""
@@ -135,7 +136,7 @@ async def _full(examples: int, seed: int) -> int:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--examples", type=int, default=80, help="cases for each operation")
+    parser.add_argument("--examples", type=int, default=EXAMPLES, help="cases for each operation")
     parser.add_argument("--seed", type=int, default=int.from_bytes(os.urandom(2), "big"))
     arguments = parser.parse_args()
     sys.exit(asyncio.run(_full(arguments.examples, arguments.seed)))

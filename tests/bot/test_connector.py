@@ -1,7 +1,6 @@
 """Sending under faults: what is retried, what is not, and in which order."""
 
 import asyncio
-import time
 
 import pytest
 
@@ -31,9 +30,7 @@ async def test_a_status_that_may_pass_is_tried_again(status: int) -> None:
 async def test_the_wait_that_teams_names_is_kept() -> None:
     async with opened(echo) as harness:
         harness.sim.faults.append(Fault(status=429, headers={"Retry-After": "1"}))
-        began = time.monotonic()
         await sent(harness)
-        assert time.monotonic() - began >= 1
         assert [1 <= wait <= 2 for wait in harness.waits] == [True]
 
 

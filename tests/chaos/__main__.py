@@ -15,6 +15,7 @@ COLUMNS = (
     "unsure", "left to a person", "kills", "stops", "elections", "cards", "cards unsure",
     "seconds", "breaches",
 )  # fmt: skip
+SEEDS = list(range(1, 10))
 HOLD_EVERY = 3
 """In every third seed unsure mails are held for a person, in the others sent again."""
 
@@ -37,10 +38,16 @@ def row(name: object, values: Iterable[int]) -> str:
     return "| " + " | ".join([str(name), *(f"{value:,}" for value in values)]) + " |"
 
 
+def plan_of(seed: int, teams: int = 25) -> Plan:
+    """What a seed goes through."""
+    skew = SKEW_SECONDS if seed % SKEW_EVERY == 0 else 0.0
+    return Plan(seed, teams=teams, skew=skew, hold=seed % HOLD_EVERY == 0)
+
+
 def main() -> int:
     """Runs the seeds one after the other; 1 if any breaks a promise."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", type=int, nargs="+", default=list(range(1, 10)))
+    parser.add_argument("--seeds", type=int, nargs="+", default=SEEDS)
     parser.add_argument("--teams", type=int, default=25)
     parser.add_argument("--keep", type=Path, help="keep the workers' logs in this folder")
     args = parser.parse_args()
@@ -51,9 +58,7 @@ def main() -> int:
         with tempfile.TemporaryDirectory(prefix="chaos") as name:
             folder = args.keep / str(seed) if args.keep else Path(name)
             folder.mkdir(parents=True, exist_ok=True)
-            skew = SKEW_SECONDS if seed % SKEW_EVERY == 0 else 0.0
-            plan = Plan(seed, teams=args.teams, skew=skew, hold=seed % HOLD_EVERY == 0)
-            found = asyncio.run(chaos(plan, folder))
+            found = asyncio.run(chaos(plan_of(seed, args.teams), folder))
         all_found.append(found)
         print(row(found.plan.seed, numbers(found)), flush=True)
         for breach in found.wrong[:10]:

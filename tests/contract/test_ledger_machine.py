@@ -389,12 +389,14 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
     found.close()
 
 
-def test_the_ledger_in_memory_keeps_its_word(loop: asyncio.AbstractEventLoop) -> None:
-    _driven(MemoryDeliveries(), MemoryRateBudget(), loop, examples=150)
+def test_the_ledger_in_memory_keeps_its_word(
+    loop: asyncio.AbstractEventLoop, in_full: bool
+) -> None:
+    _driven(MemoryDeliveries(), MemoryRateBudget(), loop, examples=150 if in_full else 50)
 
 
 def test_the_ledger_on_mongodb_keeps_its_word(
-    mongo_url: str, loop: asyncio.AbstractEventLoop
+    mongo_url: str, loop: asyncio.AbstractEventLoop, in_full: bool
 ) -> None:
     async def opened() -> MongoStore:
         store = MongoStore(mongo_url, f"machine_{next(runs)}_{id(loop)}")
@@ -404,6 +406,9 @@ def test_the_ledger_on_mongodb_keeps_its_word(
     store = loop.run_until_complete(opened())
     try:
         # Without looking for the shortest story: the ledger in memory finds that much sooner.
-        _driven(store.deliveries, store.rate_budget, loop, 40, (Phase.explicit, Phase.generate))
+        examples = 40 if in_full else 15
+        _driven(
+            store.deliveries, store.rate_budget, loop, examples, (Phase.explicit, Phase.generate)
+        )
     finally:
         loop.run_until_complete(store.aclose())

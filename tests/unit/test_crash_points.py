@@ -1,4 +1,4 @@
-"""A worker is killed at every single step of a run, before the step and right after it."""
+"""A worker is killed at steps of a run, before and right after: every third, or all with --all."""
 
 from collections import Counter
 from collections.abc import Sequence

@@ -24,7 +24,7 @@ import time
 end = time.monotonic() + 60
 assert time.monotonic() < end
 wait(max(0.0, end - time.monotonic()))
-shift = token.issued - 5
+expired = time.time() - 400
 """
 
 
@@ -44,8 +44,11 @@ def measurements(source: str) -> Iterator[int]:
                 name.removesuffix("_ns") in PERFORMANCE_CLOCKS
             ):
                 yield node.lineno
-            # The remaining time is end minus now; what has passed is now minus the beginning.
-            case ast.BinOp(op=ast.Sub(), left=left) if _is_reading(left, DEADLINE_CLOCKS):
+            # What has passed is now minus the beginning; the remaining time is end minus now, and
+            # a time ago is now minus a number.
+            case ast.BinOp(op=ast.Sub(), left=left, right=right) if _is_reading(
+                left, DEADLINE_CLOCKS
+            ) and not isinstance(right, ast.Constant):
                 yield node.lineno
 
 
