@@ -7,7 +7,7 @@ from aiohttp.typedefs import Handler
 
 from api import local_mode, swagger_ui
 from api.callers import CALLER, LOCAL
-from api.endpoints import Endpoint
+from api.endpoints import RestEndpoint
 from api.guard import Guard, guarding, require_local
 from api.outbox import pages
 from api.problems import MESSAGES, responding
@@ -15,13 +15,13 @@ from api.routes import ENDPOINTS
 from api.state import OUTBOX, REST_INTERFACE, SERVICES, ApiServices, Outbox
 from services.ports import UNMEASURED, Meter
 
-MAX_BODY_BYTES = max(endpoint.max_body_bytes for endpoint in ENDPOINTS)
+MAX_BODY_BYTES = max(endpoint.accepts.max_body_bytes for endpoint in ENDPOINTS)
 
 
-class RestInterface:
+class GuardedEndpoints:
     """What the OpenAPI document says about the interface as a whole."""
 
-    def __init__(self, guard: Guard, endpoints: Sequence[Endpoint]) -> None:
+    def __init__(self, guard: Guard, endpoints: Sequence[RestEndpoint]) -> None:
         self.endpoints = endpoints
         self._guard = guard
 
@@ -41,7 +41,7 @@ def build_api(
     )
     app[SERVICES] = services
     app[OUTBOX] = services.outbox
-    app[REST_INTERFACE] = RestInterface(guard, ENDPOINTS)
+    app[REST_INTERFACE] = GuardedEndpoints(guard, ENDPOINTS)
     for endpoint in ENDPOINTS:
         path = _route_pattern(endpoint.path)
         app.router.add_route(endpoint.method.upper(), path, endpoint.handle)

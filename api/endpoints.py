@@ -5,7 +5,7 @@ an ``EndpointResponse`` with status or headers beside it, or an aiohttp response
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from functools import cached_property
 from typing import Any, Literal, TypeVar
@@ -66,35 +66,49 @@ Handler = Callable[[Call], Awaitable[Any]]
 HandlerT = TypeVar("HandlerT", bound=Handler)
 
 
-@dataclass(frozen=True, eq=False)
-class Endpoint:
-    """One method of one path."""
+@dataclass(frozen=True, kw_only=True)
+class Accepts:
+    """What an endpoint reads of a request."""
 
-    method: Method
-    path: str
-    handler: Handler
-    tag: Tag
-    response: Any
-    """The type of the JSON response; None: the handler returns something else."""
-    status: int = 200
     query: type[Query] | None = Query
     """None: query parameters are ignored."""
     body: Any = None
     """The type of the JSON body; None: no body is accepted."""
     body_example: Any = None
     max_body_bytes: int = MAX_BODY_BYTES
+    csv_schema: Any = None
+    """The schema of a text/csv body, where one is accepted too."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Returns:
+    """What an endpoint answers."""
+
+    response: Any
+    """The type of the JSON response; None: the handler returns something else."""
+    status: int = 200
     problem_statuses: tuple[int, ...] = ()
     """Statuses of errors beyond those that follow from the other fields."""
-    needs_key: bool = True
-    """Whether it needs a key once the first key exists."""
     is_paged: bool = False
     has_location: bool = False
     other_statuses: Mapping[int, Any] = field(default_factory=dict)
     """Other statuses, with the types of their JSON responses."""
     other_media_types: Mapping[str, Any] = field(default_factory=dict)
     """Other media types of the response, with their schemas."""
-    csv_schema: Any = None
-    """The schema of a text/csv body, where one is accepted too."""
+
+
+@dataclass(frozen=True, eq=False)
+class RestEndpoint:
+    """One method of one path."""
+
+    method: Method
+    path: str
+    handler: Handler
+    tag: Tag
+    accepts: Accepts
+    returns: Returns
+    needs_key: bool = True
+    """Whether it needs a key once the first key exists."""
 
     @property
     def name(self) -> str:
@@ -113,11 +127,11 @@ class Endpoint:
 
     @cached_property
     def body_adapter(self) -> TypeAdapter[Any]:
-        return TypeAdapter(self.body)
+        return TypeAdapter(self.accepts.body)
 
     @cached_property
     def response_adapter(self) -> TypeAdapter[Any]:
-        return TypeAdapter(self.response)
+        return TypeAdapter(self.returns.response)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Validate the request, call the handler, and serialize what it returns."""
@@ -139,13 +153,13 @@ class Endpoint:
         response = result if isinstance(result, EndpointResponse) else EndpointResponse(result)
         return web.Response(
             body=self.response_adapter.dump_json(response.content, by_alias=True),
-            status=response.status or self.status,
+            status=response.status or self.returns.status,
             content_type=JSON_TYPE,
             headers=response.headers,
         )
 
     def _parse_query(self, request: web.Request) -> Any:
-        if self.query is None:
+        if self.accepts.query is None:
             return None
         repeated = sorted({name for name in request.query if len(request.query.getall(name)) > 1})
         if repeated:
@@ -153,18 +167,18 @@ class Endpoint:
                 "The query is invalid: a parameter is repeated.",
                 [(name, "is repeated") for name in repeated],
             )
-        return validated(self.query, dict(request.query), "The query")
+        return validated(self.accepts.query, dict(request.query), "The query")
 
     async def _parse_body(self, request: web.Request) -> tuple[Any, Mapping[str, Any]]:
-        if self.csv_schema is not None:
+        if self.accepts.csv_schema is not None:
             media_type = require_media_type(request, JSON_TYPE, CSV_TYPE)
             if media_type == CSV_TYPE:
-                return await read_body(request, self.max_body_bytes), {}
-        if self.body is None:
+                return await read_body(request, self.accepts.max_body_bytes), {}
+        if self.accepts.body is None:
             await _require_empty_body(request)
             return None, {}
         require_media_type(request, JSON_TYPE)
-        value = parse_json(await read_body(request, self.max_body_bytes))
+        value = parse_json(await read_body(request, self.accepts.max_body_bytes))
         body = validated(self.body_adapter, value, "The body")
         sent_fields = body.model_dump(exclude_unset=True) if isinstance(body, BaseModel) else {}
         return body, sent_fields
@@ -193,20 +207,32 @@ def validated(model: Any, value: Any, what: str) -> Any:
         raise InvalidError(f"{what} is invalid: {named}{more}.", problems) from error
 
 
+def _taken(options: dict[str, Any], group: type[Any]) -> dict[str, Any]:
+    """Remove a group's fields from the options, and return them."""
+    return {one.name: options.pop(one.name) for one in fields(group) if one.name in options}
+
+
 class Endpoints:
     """Collects endpoints; each module of routes has one instance."""
 
     def __init__(self, tag: Tag) -> None:
         self._tag: Tag = tag
-        self.all: list[Endpoint] = []
+        self.all: list[RestEndpoint] = []
 
     def __call__(
         self, method: Method, path: str, response: Any, **options: Any
     ) -> Callable[[HandlerT], HandlerT]:
-        """Declare the decorated handler as an endpoint; ``options``: fields of ``Endpoint``."""
+        """Declare the decorated handler as an endpoint.
+
+        ``options``: fields of ``Accepts``, ``Returns``, and ``RestEndpoint``.
+        """
+        accepts = Accepts(**_taken(options, Accepts))
+        returns = Returns(response=response, **_taken(options, Returns))
 
         def declare(handler: HandlerT) -> HandlerT:
-            self.all.append(Endpoint(method, path, handler, self._tag, response, **options))
+            self.all.append(
+                RestEndpoint(method, path, handler, self._tag, accepts, returns, **options)
+            )
             return handler
 
         return declare

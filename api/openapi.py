@@ -7,7 +7,7 @@ are.
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
-from api.endpoints import CSV_TYPE, MAX_ID_LENGTH, Endpoint
+from api.endpoints import CSV_TYPE, MAX_ID_LENGTH, RestEndpoint
 from api.guard import SAFE_METHODS
 from api.openapi_schemas import Json, Schemas, component_ref
 from api.problems import FIRST_ERROR_STATUS, PROBLEM_TYPE
@@ -61,7 +61,7 @@ LOCATION: Json = {
 }
 
 
-def document(endpoints: Sequence[Endpoint], version: str, *, locked: bool) -> Json:
+def document(endpoints: Sequence[RestEndpoint], version: str, *, locked: bool) -> Json:
     """The document; ``locked``: whether a key is needed now."""
     paths, schemas = _paths_and_schemas(tuple(endpoints))
     responses = {
@@ -94,21 +94,21 @@ def document(endpoints: Sequence[Endpoint], version: str, *, locked: bool) -> Js
 
 
 def _operations(
-    item: Json, path: str, endpoints: Sequence[Endpoint]
-) -> Iterator[tuple[str, Json, Endpoint]]:
+    item: Json, path: str, endpoints: Sequence[RestEndpoint]
+) -> Iterator[tuple[str, Json, RestEndpoint]]:
     for endpoint in endpoints:
         if endpoint.path == path:
             yield endpoint.method, item[endpoint.method], endpoint
 
 
-def _security(endpoint: Endpoint) -> list[Json]:
+def _security(endpoint: RestEndpoint) -> list[Json]:
     if not endpoint.needs_key:
         return []
     return [{KEY: ["read" if endpoint.method.upper() in SAFE_METHODS else "write"]}]
 
 
 @lru_cache(maxsize=2)
-def _paths_and_schemas(endpoints: tuple[Endpoint, ...]) -> tuple[Json, Json]:
+def _paths_and_schemas(endpoints: tuple[RestEndpoint, ...]) -> tuple[Json, Json]:
     schemas = Schemas(endpoints)
     paths: Json = {}
     for endpoint in endpoints:
@@ -116,7 +116,7 @@ def _paths_and_schemas(endpoints: tuple[Endpoint, ...]) -> tuple[Json, Json]:
     return paths, schemas.components
 
 
-def _operation(endpoint: Endpoint, schemas: Schemas) -> Json:
+def _operation(endpoint: RestEndpoint, schemas: Schemas) -> Json:
     summary, description = endpoint.documentation
     operation: Json = {
         "operationId": endpoint.name,
@@ -126,48 +126,52 @@ def _operation(endpoint: Endpoint, schemas: Schemas) -> Json:
         "parameters": _parameters(endpoint, schemas),
         "responses": _responses(endpoint, schemas),
     }
-    if endpoint.body is not None:
+    if endpoint.accepts.body is not None:
         operation["requestBody"] = _request_body(endpoint, schemas)
     return operation
 
 
-def _parameters(endpoint: Endpoint, schemas: Schemas) -> list[Json]:
+def _parameters(endpoint: RestEndpoint, schemas: Schemas) -> list[Json]:
     parameters: list[Json] = []
     if endpoint.has_id:
         schema = {"type": "string", "minLength": 1, "maxLength": MAX_ID_LENGTH}
         parameters.append({"name": "id", "in": "path", "required": True, "schema": schema})
-    if endpoint.query is not None:
+    if endpoint.accepts.query is not None:
         parameters += schemas.query_parameters(endpoint)
     return parameters
 
 
-def _request_body(endpoint: Endpoint, schemas: Schemas) -> Json:
+def _request_body(endpoint: RestEndpoint, schemas: Schemas) -> Json:
     content: Json = {JSON_TYPE: {"schema": schemas.find("body", endpoint)}}
-    if endpoint.body_example is not None:
-        content[JSON_TYPE]["example"] = endpoint.body_example
-    if endpoint.csv_schema is not None:
-        content[CSV_TYPE] = {"schema": endpoint.csv_schema}
+    if endpoint.accepts.body_example is not None:
+        content[JSON_TYPE]["example"] = endpoint.accepts.body_example
+    if endpoint.accepts.csv_schema is not None:
+        content[CSV_TYPE] = {"schema": endpoint.accepts.csv_schema}
     return {"required": True, "content": content}
 
 
-def _responses(endpoint: Endpoint, schemas: Schemas) -> Json:
+def _responses(endpoint: RestEndpoint, schemas: Schemas) -> Json:
     content: Json = {}
-    if endpoint.response is not None:
+    if endpoint.returns.response is not None:
         content[JSON_TYPE] = {"schema": schemas.find("response", endpoint)}
     content |= {
-        media_type: {"schema": schema} for media_type, schema in endpoint.other_media_types.items()
+        media_type: {"schema": schema}
+        for media_type, schema in endpoint.returns.other_media_types.items()
     }
     headers = {
-        **(LINK if endpoint.is_paged else {}),
-        **(LOCATION if endpoint.has_location else {}),
+        **(LINK if endpoint.returns.is_paged else {}),
+        **(LOCATION if endpoint.returns.has_location else {}),
     }
-    success: Json = {"description": STATUS_DESCRIPTIONS[endpoint.status], "content": content}
+    success: Json = {
+        "description": STATUS_DESCRIPTIONS[endpoint.returns.status],
+        "content": content,
+    }
     if headers:
         success["headers"] = headers
-    responses = {str(endpoint.status): success}
+    responses = {str(endpoint.returns.status): success}
     for status in _problem_statuses(endpoint):
         responses[str(status)] = {"$ref": f"#/components/responses/Problem{status}"}
-    for status in endpoint.other_statuses:
+    for status in endpoint.returns.other_statuses:
         other = {JSON_TYPE: {"schema": schemas.find(f"response {status}", endpoint)}}
         # The same status may also be a problem, such as before the handler is reached.
         other[PROBLEM_TYPE] = {"schema": schemas.problem}
@@ -175,14 +179,14 @@ def _responses(endpoint: Endpoint, schemas: Schemas) -> Json:
     return dict(sorted(responses.items()))
 
 
-def _problem_statuses(endpoint: Endpoint) -> list[int]:
-    statuses = {400, 403, 413, 500, 503, *endpoint.problem_statuses}
+def _problem_statuses(endpoint: RestEndpoint) -> list[int]:
+    statuses = {400, 403, 413, 500, 503, *endpoint.returns.problem_statuses}
     if endpoint.needs_key:
         statuses |= {401, 429}
-    if endpoint.has_id or endpoint.is_paged:
+    if endpoint.has_id or endpoint.returns.is_paged:
         statuses.add(404)
-    if endpoint.query is not None:
+    if endpoint.accepts.query is not None:
         statuses.add(422)
-    if endpoint.body is not None:
+    if endpoint.accepts.body is not None:
         statuses |= {415, 422}
     return sorted(statuses)

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import TypeAdapter
 from pydantic.json_schema import JsonSchemaMode
 
-from api.endpoints import Endpoint
+from api.endpoints import RestEndpoint
 from api.responses.problems import Problem
 
 Json = dict[str, Any]
@@ -25,7 +25,7 @@ def component_ref(name: str) -> str:
 class Schemas:
     """All schemas of some endpoints, with the shared ones set apart as components."""
 
-    def __init__(self, endpoints: Sequence[Endpoint]) -> None:
+    def __init__(self, endpoints: Sequence[RestEndpoint]) -> None:
         inputs: list[tuple[Key, JsonSchemaMode, TypeAdapter[Any]]] = [
             (PROBLEM, "serialization", TypeAdapter(Problem))
         ]
@@ -46,11 +46,11 @@ class Schemas:
         names = sorted(self._shared.keys() - self._query_models)
         return {name: _without_titles(self._shared[name]) for name in names}
 
-    def find(self, part: str, endpoint: Endpoint) -> Json:
+    def find(self, part: str, endpoint: RestEndpoint) -> Json:
         """The schema of a part of an endpoint, such as "query", "body" or "response"."""
         return self._schemas[part, endpoint.name]
 
-    def query_parameters(self, endpoint: Endpoint) -> list[Json]:
+    def query_parameters(self, endpoint: RestEndpoint) -> list[Json]:
         """The fields of the query model as OpenAPI parameters."""
         schema = self.find("query", endpoint)
         if "$ref" in schema:
@@ -63,18 +63,18 @@ class Schemas:
         ]
 
 
-def _inputs(endpoint: Endpoint) -> list[tuple[Key, JsonSchemaMode, TypeAdapter[Any]]]:
+def _inputs(endpoint: RestEndpoint) -> list[tuple[Key, JsonSchemaMode, TypeAdapter[Any]]]:
     inputs: list[tuple[Key, JsonSchemaMode, TypeAdapter[Any]]] = []
     name = endpoint.name
-    if endpoint.query is not None:
-        inputs.append((("query", name), "validation", TypeAdapter(endpoint.query)))
-    if endpoint.body is not None:
+    if endpoint.accepts.query is not None:
+        inputs.append((("query", name), "validation", TypeAdapter(endpoint.accepts.query)))
+    if endpoint.accepts.body is not None:
         inputs.append((("body", name), "validation", endpoint.body_adapter))
-    if endpoint.response is not None:
+    if endpoint.returns.response is not None:
         inputs.append((("response", name), "serialization", endpoint.response_adapter))
     inputs += [
         ((f"response {status}", name), "serialization", TypeAdapter(model))
-        for status, model in endpoint.other_statuses.items()
+        for status, model in endpoint.returns.other_statuses.items()
     ]
     return inputs
 

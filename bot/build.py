@@ -13,7 +13,7 @@ from bot.cards_in_progress import CardsInProgress
 from bot.chat import Chat
 from bot.commands import COMMANDS
 from bot.connector import Connector
-from bot.endpoint import Endpoint
+from bot.endpoint import MessagesEndpoint
 from bot.files import Files
 from bot.pacing import Pace
 from bot.people import People
@@ -70,7 +70,7 @@ def build(
         clock=context.clock,
         source=context.source,
     )
-    endpoint = Endpoint(
+    endpoint = MessagesEndpoint(
         TeamsAdapter(client.connector),
         Authenticator(settings, client.http, context.clock),
         CostBot(COMMANDS, services).on_turn,

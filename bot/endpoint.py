@@ -38,7 +38,7 @@ OK, CREATED, SERVER_ERROR = 200, 201, 500
 TurnResponse = tuple[int, dict[str, Any] | None]
 
 
-class Endpoint:
+class MessagesEndpoint:
     """The aiohttp handler of the Bot Framework."""
 
     def __init__(

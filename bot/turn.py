@@ -79,6 +79,18 @@ CommandHandler = Callable[[Chat, Turn, str], Awaitable[Reply]]
 
 
 @dataclass(frozen=True, slots=True)
+class Help:
+    """Where a command is listed."""
+
+    menu: Menu = ""
+    """The Teams command menus that list it: of chats with the bot, of shared ones, or of all."""
+    listed: bool = True
+    """Whether the help lists it."""
+    group: Group = "Everyday"
+    """The heading of the help that it is listed under."""
+
+
+@dataclass(frozen=True, slots=True)
 class Command:
     """A typed command; ``bot.commands`` lists them all."""
 
@@ -88,14 +100,14 @@ class Command:
     role: Role
     handler: CommandHandler
     aliases: tuple[str, ...] = ()
-    menu: Menu = ""
-    """The Teams command menus that list it: of chats with the bot, of shared ones, or of all."""
     admin_to_set: bool = False
     """Everyone may show the setting; with an argument, which changes it, the command is for admins."""
-    listed: bool = True
-    """Whether the help lists it."""
-    group: Group = "Everyday"
-    """The heading of the help that it is listed under."""
+    help: Help = Help()
+
+    @property
+    def menu(self) -> Menu:
+        """The Teams command menus that list it."""
+        return self.help.menu
 
     def is_for(self, role: Role, argument: str) -> bool:
         """Whether somebody in this role may give it with this argument."""

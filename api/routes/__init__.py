@@ -1,9 +1,9 @@
 """The REST endpoints, a module per noun: each calls a use case and builds the response."""
 
-from api.endpoints import Endpoint
+from api.endpoints import RestEndpoint
 from api.routes import anomalies, costs, documents, general, reports, runs, settings, teams
 
-ENDPOINTS: tuple[Endpoint, ...] = (
+ENDPOINTS: tuple[RestEndpoint, ...] = (
     *general.endpoints.all,
     *teams.endpoints.all,
     *settings.endpoints.all,

@@ -20,7 +20,7 @@ from services.ports import (
 from services.settings import Settings, SmtpSettings
 
 
-class Outbox(MailTransport, CapturedMails, Protocol):
+class CapturingTransport(MailTransport, CapturedMails, Protocol):
     """Takes emails while no mail server is set, and shows them."""
 
 
@@ -28,7 +28,7 @@ class Outbox(MailTransport, CapturedMails, Protocol):
 class Mail:
     """The ways that emails can leave."""
 
-    outbox: Outbox
+    outbox: CapturingTransport
     transports: Mapping[str, Callable[[SmtpSettings], MailTransport]]
     """Transport name → what makes it from its settings."""
 

@@ -8,7 +8,6 @@ from datetime import timedelta
 import pytest
 from aiohttp.test_utils import make_mocked_request
 
-from api.endpoints import Endpoint
 from api.guess_limit import GuessLimit
 from api.local_mode import refusal
 from api.routes import ENDPOINTS
@@ -326,7 +325,7 @@ async def test_every_endpoint_asks_for_the_scope_of_its_method(world: World) -> 
     await world.agent.wired.api_keys.revoke(revoked_id, ACTOR, world.clock())
     world.clock.now = ends
 
-    async def asked(one: Endpoint, headers: dict[str, str]) -> int:
+    async def asked(one: RestEndpoint, headers: dict[str, str]) -> int:
         path = one.path.replace("{id}", "nothing")
         async with world.client.request(one.method, path, headers=headers) as answer:
             return answer.status

@@ -26,7 +26,7 @@ ANYTHING: list[Any] = [
 MODELS = [
     pytest.param(model, part == "query", id=f"{one.method} {one.path} {part}")
     for one in ENDPOINTS
-    for part, model in (("query", one.query), ("body", one.body))
+    for part, model in (("query", one.accepts.query), ("body", one.accepts.body))
     if model is not None
 ]
 

@@ -15,7 +15,7 @@ from stamina.instrumentation import set_on_retry_hooks
 from bot.adapter import TeamsAdapter
 from bot.authenticator import Authenticator
 from bot.connector import Connector
-from bot.endpoint import Endpoint
+from bot.endpoint import MessagesEndpoint
 from bot.pacing import Pace
 from services.adapters.background import Background
 from services.adapters.entra_tokens import EntraSignIn
@@ -77,7 +77,7 @@ async def opened(
         sign_in = EntraSignIn(clock)
         connector = Connector(http, sign_in.for_bot(group), pace=Pace(retry_seconds=RETRY_SECONDS))
         background = Background()
-        endpoint = Endpoint(
+        endpoint = MessagesEndpoint(
             TeamsAdapter(connector),
             Authenticator(group, http, clock),
             turn,

@@ -250,5 +250,5 @@ async def test_help_names_what_the_reader_may_do_and_nothing_else(here: World) -
         shown = (await here.says("help", person)).text
         for command in COMMANDS:
             named = f"{command.usage}  {command.description}" in shown
-            may = command.listed and (role == "admin" or command.role == "viewer")
+            may = command.help.listed and (role == "admin" or command.role == "viewer")
             assert named == may, (command.name, role)

@@ -11,7 +11,7 @@ from botbuilder.core import TurnContext
 from bot.adapter import TeamsAdapter
 from bot.authenticator import Authenticator
 from bot.connector import Connector
-from bot.endpoint import Endpoint
+from bot.endpoint import MessagesEndpoint
 from services.adapters.background import Background
 from services.adapters.entra_tokens import EntraSignIn
 from services.settings import load_settings
@@ -36,5 +36,5 @@ async def bot() -> AsyncIterator[Handler]:
         connector = Connector(http, sign_in.for_bot(settings))
         authenticator = Authenticator(settings, http, utc_now)
         start = Background().start
-        yield Endpoint(TeamsAdapter(connector), authenticator, echo, start).handle
+        yield MessagesEndpoint(TeamsAdapter(connector), authenticator, echo, start).handle
         await sign_in.aclose()
