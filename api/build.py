@@ -1,5 +1,6 @@
 """Builds the REST interface over an application."""
 
+from dataclasses import dataclass
 from typing import Protocol
 
 import aiohttp
@@ -36,19 +37,23 @@ def build_guard(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """What the pages show beside the application."""
+
+    outbox: Outbox
+    metrics: MetricsPage
+    version: str
+
+
 def build_rest(
-    app: Application,
-    guard: Guard,
-    messages: Handler,
-    outbox: Outbox,
-    metrics: MetricsPage,
-    start: Start,
-    version: str,
+    app: Application, guard: Guard, messages: Handler, pages: Pages, start: Start
 ) -> web.Application:
     """Build the routes and pages; ``messages`` handles the Bot Framework's endpoint."""
 
     def show(anomaly: Anomaly) -> None:
         start(f"cards {anomaly.id}", app.alerts.refresh(anomaly, app.context.clock()))
 
-    about = About(version=version, source=app.context.source.name)
-    return build_api(ApiServices(app, show, metrics, outbox, about), guard, messages, metrics)
+    about = About(version=pages.version, source=app.context.source.name)
+    services = ApiServices(app, show, pages.metrics, pages.outbox, about)
+    return build_api(services, guard, messages, pages.metrics)

@@ -4,7 +4,7 @@ import argparse
 from datetime import UTC, datetime, timedelta
 
 from cli.arguments import number_of_days
-from cli.wired import Wired
+from services.application import Application
 from services.domain import Actor, ApiKey
 
 ACTOR = Actor(interface="cli", name="api-key")
@@ -25,12 +25,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     revoke.add_argument("id", metavar="ID")
 
 
-async def create(wired: Wired, name: str, scopes: str, days: int | None) -> int:
+async def create(app: Application, name: str, scopes: str, days: int | None) -> int:
     """Print the new key, alone on the last line; it is never shown again."""
-    now = wired.clock()
-    is_first = not await wired.api_keys.ever_existed()
+    now = app.context.clock()
+    is_first = not await app.administration.api_keys.ever_existed()
     expires = now + timedelta(days=days) if days is not None else None
-    key, secret = await wired.api_keys.create(
+    key, secret = await app.administration.api_keys.create(
         name, scopes.split(","), ACTOR, now, expires_at=expires
     )
     print(f"Key {key.id} for {key.name} ({', '.join(key.scopes)}){_until(key)}.")
@@ -41,23 +41,23 @@ async def create(wired: Wired, name: str, scopes: str, days: int | None) -> int:
     return 0
 
 
-async def list_keys(wired: Wired) -> int:
+async def list_keys(app: Application) -> int:
     """Print a line for each key, including revoked ones."""
-    keys = await wired.api_keys.list()
+    keys = await app.administration.api_keys.list()
     if not keys:
         print("There are no API keys: REST is in local mode and answers only this machine.")
     for key in keys:
         print(
-            f"{key.id}  {','.join(key.scopes):<10}  {_state(key, wired.clock()):<8}  "
+            f"{key.id}  {','.join(key.scopes):<10}  {_state(key, app.context.clock()):<8}  "
             f"created {_when(key.created_at)}  "
             f"used {_when(key.last_used_at)}{_until(key)}  {key.name}"
         )
     return 0
 
 
-async def revoke(wired: Wired, key_id: str) -> int:
+async def revoke(app: Application, key_id: str) -> int:
     """Revoke a key immediately."""
-    key = await wired.api_keys.revoke(key_id, ACTOR, wired.clock())
+    key = await app.administration.api_keys.revoke(key_id, ACTOR, app.context.clock())
     print(f"Key {key.id} ({key.name}) was revoked. REST requests still need a key.")
     return 0
 

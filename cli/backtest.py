@@ -10,9 +10,9 @@ from rich.console import Console
 
 from cli.arguments import day, percent
 from cli.progress import RunProgress
-from cli.wired import Wired
 from services.analysis.detection.groups import EventGroup
 from services.anomalies.backtest import Backtest, BacktestLine
+from services.application import Application
 from services.domain.formatting import cents, day_range, money, neutral, plural, round_money
 from services.presentation.phrases import SAMPLE_NOTICE
 
@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 async def backtest(
-    wired: Wired,
+    app: Application,
     *,
     first: date | None = None,
     last: date | None = None,
@@ -50,8 +50,8 @@ async def backtest(
 ) -> int:
     """Replay history and print the alerts; returns 0."""
     with RunProgress() as progress:
-        result = await wired.backtests.run(
-            wired.clock(),
+        result = await app.anomalies.backtester.run(
+            app.context.clock(),
             first=first,
             last=last,
             with_threshold=with_threshold,

@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 
-from cli.wired import Wired
+from services.application import Application
 from services.domain.errors import StoreUnavailableError
 from services.operations.diagnostics import Finding
 
 
-async def check(wired: Wired) -> int:
+async def check(app: Application) -> int:
     """Print a line for each system; returns 0 only if all work."""
-    return _print(await wired.check.all(wired.clock()))
+    return _print(await app.operations.diagnostics.all(app.context.clock()))
 
 
 def without_mongodb(error: StoreUnavailableError) -> int:

@@ -13,16 +13,16 @@ from cli.forget import forget
 from cli.import_teams import import_teams
 from cli.run_report import run_report
 from cli.signals import STOP_SIGNALS
-from cli.wired import Wired
+from services.application import Application
 
 COMMAND_GRACE_SECONDS = 5.0
 """How long a command may still run after a signal to stop."""
 
 
-async def make_report(wired: Wired, args: argparse.Namespace) -> int:
-    with finishing_the_current_email(wired):
+async def make_report(app: Application, args: argparse.Namespace) -> int:
+    with finishing_the_current_email(app):
         return await run_report(
-            wired,
+            app,
             period=args.period,
             team=args.team,
             again=args.again,
@@ -31,13 +31,13 @@ async def make_report(wired: Wired, args: argparse.Namespace) -> int:
         )
 
 
-async def read_teams(wired: Wired, args: argparse.Namespace) -> int:
-    return await import_teams(wired, args.file, dry_run=args.dry_run)
+async def read_teams(app: Application, args: argparse.Namespace) -> int:
+    return await import_teams(app, args.file, dry_run=args.dry_run)
 
 
-async def replay_history(wired: Wired, args: argparse.Namespace) -> int:
+async def replay_history(app: Application, args: argparse.Namespace) -> int:
     return await backtest(
-        wired,
+        app,
         first=args.first,
         last=args.last,
         with_threshold=args.threshold is not None,
@@ -46,27 +46,27 @@ async def replay_history(wired: Wired, args: argparse.Namespace) -> int:
     )
 
 
-async def forget_person(wired: Wired, args: argparse.Namespace) -> int:
-    return await forget(wired, args.who, yes=args.yes)
+async def forget_person(app: Application, args: argparse.Namespace) -> int:
+    return await forget(app, args.who, yes=args.yes)
 
 
-async def settle_restored(wired: Wired, args: argparse.Namespace) -> int:
-    return await after_restore(wired)
+async def settle_restored(app: Application, args: argparse.Namespace) -> int:
+    return await after_restore(app)
 
 
-async def check_all(wired: Wired, args: argparse.Namespace) -> int:
-    return await check(wired)
+async def check_all(app: Application, args: argparse.Namespace) -> int:
+    return await check(app)
 
 
-async def manage_keys(wired: Wired, args: argparse.Namespace) -> int:
+async def manage_keys(app: Application, args: argparse.Namespace) -> int:
     if args.action == "create":
-        return await api_key.create(wired, args.name, args.scopes, args.days)
+        return await api_key.create(app, args.name, args.scopes, args.days)
     if args.action == "revoke":
-        return await api_key.revoke(wired, args.id)
-    return await api_key.list_keys(wired)
+        return await api_key.revoke(app, args.id)
+    return await api_key.list_keys(app)
 
 
-CLI_COMMANDS: dict[str, Callable[[Wired, argparse.Namespace], Awaitable[int]]] = {
+CLI_COMMANDS: dict[str, Callable[[Application, argparse.Namespace], Awaitable[int]]] = {
     "run-report": make_report,
     "import-teams": read_teams,
     "api-key": manage_keys,
@@ -78,12 +78,12 @@ CLI_COMMANDS: dict[str, Callable[[Wired, argparse.Namespace], Awaitable[int]]] =
 
 
 @contextmanager
-def finishing_the_current_email(wired: Wired) -> Iterator[None]:
+def finishing_the_current_email(app: Application) -> Iterator[None]:
     """Start no further email after SIGINT or SIGTERM, and cancel everything a little later."""
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
 
     def stop() -> None:
-        wired.sender.stop()
+        app.mailing.sender.stop()
         if task is not None:
             loop.call_later(COMMAND_GRACE_SECONDS, task.cancel)
 

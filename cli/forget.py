@@ -5,7 +5,7 @@ import asyncio
 import sys
 from collections.abc import Sequence
 
-from cli.wired import Wired
+from services.application import Application
 from services.domain import Actor
 from services.domain.errors import ConflictError
 from services.operations.erasure import PersonalData
@@ -41,12 +41,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--yes", action="store_true", help="do not ask for confirmation")
 
 
-async def forget(wired: Wired, identifiers: Sequence[str], *, yes: bool) -> int:
+async def forget(app: Application, identifiers: Sequence[str], *, yes: bool) -> int:
     """Show what is stored about a person, ask, and remove it; returns 0 when nothing remains.
 
     ``identifiers``: email addresses and object IDs, all of the same person.
     """
-    stored = await wired.privacy.look(identifiers, wired.clock())
+    stored = await app.operations.erasure.look(identifiers, app.context.clock())
     _show(stored)
     if not stored.documents:
         print("Nothing is stored about this person.")
@@ -54,8 +54,8 @@ async def forget(wired: Wired, identifiers: Sequence[str], *, yes: bool) -> int:
         raise ConflictError("Nothing was removed. " + " ".join(stored.hindrances))
     if not yes and not await _is_confirmed():
         raise ConflictError("Nothing was removed. Answer yes, or use --yes.")
-    changed = await wired.privacy.forget(stored, ACTOR, wired.clock())
-    remaining = (await wired.privacy.look(identifiers, wired.clock())).documents
+    changed = await app.operations.erasure.forget(stored, ACTOR, app.context.clock())
+    remaining = (await app.operations.erasure.look(identifiers, app.context.clock())).documents
     print(f"Removed from {sum(changed.values())} places.")
     if remaining:
         print(

@@ -4,7 +4,7 @@ import argparse
 import asyncio
 from pathlib import Path
 
-from cli.wired import Wired
+from services.application import Application
 from services.domain import Actor
 from services.domain.errors import InvalidError
 from services.teams.csv_import import parse_csv
@@ -17,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dry-run", action="store_true", help="show the changes; store nothing")
 
 
-async def import_teams(wired: Wired, file: Path, *, dry_run: bool) -> int:
+async def import_teams(app: Application, file: Path, *, dry_run: bool) -> int:
     """Import the valid rows and list the others; returns 0 only if all rows were valid."""
     try:
         data = await asyncio.to_thread(file.read_bytes)
@@ -27,7 +27,7 @@ async def import_teams(wired: Wired, file: Path, *, dry_run: bool) -> int:
             f"header team_name,aws_account_id,team_email. ({error.strerror})"
         ) from error
     rows, problems = parse_csv(data)
-    result = await wired.teams.import_rows(rows, ACTOR, wired.clock(), dry_run=dry_run)
+    result = await app.teams.import_rows(rows, ACTOR, app.context.clock(), dry_run=dry_run)
     would = "would be " if dry_run else ""
     failed = [*problems, *result.failed]
     print(

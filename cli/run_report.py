@@ -7,7 +7,7 @@ from datetime import timedelta
 from rich.console import Console
 
 from cli.progress import RunProgress
-from cli.wired import Wired
+from services.application import Application
 from services.domain import Actor, DeliveryState, Run, RunKind, RunState, RunSummary, Team
 from services.domain.errors import InvalidError
 from services.domain.formatting import day_range, money, percent_of, plural
@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 async def run_report(
-    wired: Wired,
+    app: Application,
     *,
     period: str | None = None,
     team: str | None = None,
@@ -55,11 +55,11 @@ async def run_report(
 ) -> int:
     """Do one run; returns 0 only if every delivery was sent."""
     if dry_run:
-        return await _rehearse(wired, period, team)
+        return await _rehearse(app, period, team)
     started = time.monotonic()
     with RunProgress() as progress:
         view, worked = await work_on_report(
-            wired,
+            app,
             period=period,
             team=team,
             again=again,
@@ -72,7 +72,7 @@ async def run_report(
 
 
 async def work_on_report(
-    wired: Wired,
+    app: Application,
     *,
     period: str | None = None,
     team: str | None = None,
@@ -86,27 +86,27 @@ async def work_on_report(
 
     ``patience``: how long to wait for another worker's lease and for retries.
     """
-    kind, team_id = await _scope(wired, team)
-    run = await wired.runs.request(
-        kind, actor, wired.clock(), period=period, team_id=team_id, again=again
+    kind, team_id = await _scope(app, team)
+    run = await app.runs.requests.request(
+        kind, actor, app.context.clock(), period=period, team_id=team_id, again=again
     )
     if retry and run.state is not RunState.OPEN:
-        await wired.runs.retry(run.id, actor, wired.clock())
-        run = (await wired.runs.progress(run.id)).run
+        await app.runs.requests.retry(run.id, actor, app.context.clock())
+        run = (await app.runs.requests.progress(run.id)).run
     is_open = run.state is RunState.OPEN
     if is_open:
-        await wired.worker.work(run.id, patience=patience, progress=progress)
-    return await wired.runs.view(run.id), is_open
+        await app.runs.worker.work(run.id, patience=patience, progress=progress)
+    return await app.runs.requests.view(run.id), is_open
 
 
-async def _scope(wired: Wired, team: str | None) -> tuple[RunKind, str | None]:
+async def _scope(app: Application, team: str | None) -> tuple[RunKind, str | None]:
     if team is None:
         return RunKind.WEEKLY, None
-    return RunKind.TEAM, (await _find_team(wired, team)).id
+    return RunKind.TEAM, (await _find_team(app, team)).id
 
 
-async def _find_team(wired: Wired, text: str) -> Team:
-    teams = await wired.teams.find(text)
+async def _find_team(app: Application, text: str) -> Team:
+    teams = await app.teams.find(text)
     if not teams:
         raise InvalidError(
             f'No team matches "{text}". Give its name, account ID, or a prefix of one.'
@@ -117,11 +117,13 @@ async def _find_team(wired: Wired, text: str) -> Team:
     return teams[0]
 
 
-async def _rehearse(wired: Wired, period: str | None, team: str | None) -> int:
-    kind, team_id = await _scope(wired, team)
-    draft = await wired.runs.draft(kind, ACTOR, wired.clock(), period=period, team_id=team_id)
+async def _rehearse(app: Application, period: str | None, team: str | None) -> int:
+    kind, team_id = await _scope(app, team)
+    draft = await app.runs.requests.draft(
+        kind, ACTOR, app.context.clock(), period=period, team_id=team_id
+    )
     with RunProgress() as progress:
-        run_plan = await wired.planner.rehearse(draft, progress)
+        run_plan = await app.runs.planner.rehearse(draft, progress)
     out = Console(highlight=False, soft_wrap=True)
     _show_summary(out, draft, run_plan.summary)
     out.print(

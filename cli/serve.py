@@ -5,7 +5,7 @@ import asyncio
 import gc
 import secrets
 import socket
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -14,8 +14,8 @@ import structlog
 
 from cli.run_report import run_report
 from cli.signals import stop_requested
-from cli.wired import Wired
 from services.administration.roles import Roles
+from services.application import Application
 from services.domain import Actor, RunKind, RunState
 from services.domain.addresses import is_loopback
 from services.domain.errors import SettingsError
@@ -63,21 +63,47 @@ class TickerControl(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Serving:
-    """What ``serve`` needs of an agent to start and stop it."""
+class Drainable(Protocol):
+    """Background work."""
 
-    wired: Wired
-    roles: Roles
-    ticker: TickerControl
-    site_on: Callable[[socket.socket], ServingSite]
-    """Builds the web server on an open port."""
-    locked: Callable[[], Awaitable[bool]]
-    """Whether REST needs a key or a token."""
-    resume: Callable[[], Awaitable[None]]
-    """Resumes the cards that were being updated when the agent stopped."""
-    drain: Callable[[float], Awaitable[None]]
-    """Waits so many seconds for background work, then cancels it."""
+    async def drain(self, seconds: float) -> None:
+        """Wait so many seconds for it, then cancel it."""
+        ...
+
+
+class ServedAgent(Protocol):
+    """An agent as far as it is started and stopped."""
+
+    @property
+    def app(self) -> Application: ...
+
+    @property
+    def rest(self) -> Any:
+        """The web application with all interfaces."""
+        ...
+
+    @property
+    def ticker(self) -> TickerControl: ...
+
+    async def locked(self) -> bool:
+        """Whether REST needs a key or a token."""
+        ...
+
+    async def resume(self) -> None:
+        """Resume the cards that were being updated when the agent stopped."""
+        ...
+
+    @property
+    def background(self) -> Drainable: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """How the interfaces are reached, and what is logged."""
+
+    listen: Callable[[], socket.socket]
+    site_on: Callable[[Any, socket.socket], ServingSite]
+    """Serves a web application on an open port."""
     log_fully: Callable[[], None]
     """Logs as configured, once no progress bar is shown."""
 
@@ -92,28 +118,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 async def serve(
     settings: Settings,
-    open_agent: Callable[[], AbstractAsyncContextManager[Serving]],
-    listen: Callable[[], socket.socket],
+    open_agent: Callable[[Settings], AbstractAsyncContextManager[ServedAgent]],
+    server: Server,
     *,
-    with_first_report: bool,
+    first_report: bool,
     grace: float,
 ) -> int:
     """Serve until SIGINT or SIGTERM, then give work in progress ``grace`` seconds to finish."""
-    stop, app_id = stop_requested(), settings.teams_app.app_id
+    stop = stop_requested()
     async with AsyncExitStack() as stack:
         # On loopback the port comes first, so that a port in use starts nothing. On a network address
         # the agent comes first: whether anything protects it is stored in MongoDB, and the port must
         # not accept connections before that is known.
         is_local = is_loopback(settings.server.host)
-        listener = stack.enter_context(listen()) if is_local else None
-        agent = await stack.enter_async_context(open_agent())
+        listener = stack.enter_context(server.listen()) if is_local else None
+        agent = await stack.enter_async_context(open_agent(settings))
         if listener is None:
-            if app_id is None and not await agent.locked():
+            if settings.teams_app.app_id is None and not await agent.locked():
                 raise _unprotected(settings.server.host)
-            listener = stack.enter_context(listen())
-        site = agent.site_on(listener)
+            listener = stack.enter_context(server.listen())
+        site = server.site_on(agent.rest, listener)
         try:
-            await _start(agent, site, stop, app_id, with_first_report=with_first_report)
+            await site.start()
+            if first_report:
+                await _run_until(stop, create_first_report(agent.app))
+                server.log_fully()
+            await _start(agent)
+            await announce(agent, settings, site.address)
             await stop.wait()
         finally:
             await _stop(agent, site, grace)
@@ -130,36 +161,23 @@ def _unprotected(host: str) -> SettingsError:
     )
 
 
-async def _start(
-    agent: Serving,
-    site: ServingSite,
-    stop: asyncio.Event,
-    app_id: str | None,
-    *,
-    with_first_report: bool,
-) -> None:
-    await site.start()
-    if with_first_report:
-        await _run_until(stop, first_report(agent.wired))
-        agent.log_fully()
+async def _start(agent: ServedAgent) -> None:
     agent.ticker.start()
     await agent.resume()
     # What the start has allocated lives as long as the process. A full collection that walks through
     # it would stop the event loop, so it is moved out of the collector's sight.
     gc.collect()
     gc.freeze()
-    code = await _first_admin_code(agent.roles)
-    announce(agent.wired, site.address, app_id, code, is_locked=await agent.locked())
 
 
-async def _stop(agent: Serving, site: ServingSite, grace: float) -> None:
+async def _stop(agent: ServedAgent, site: ServingSite, grace: float) -> None:
     await site.stop()
     log.info("shutdown_step_completed", step="new requests refused")
     agent.ticker.stop()
-    agent.wired.sender.stop()
+    agent.app.mailing.sender.stop()
     log.info("shutdown_step_completed", step="new work refused")
     await site.close()
-    await agent.drain(grace)
+    await agent.background.drain(grace)
     log.info("shutdown_step_completed", step="work in progress finished")
 
 
@@ -186,27 +204,29 @@ async def _run_until(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> No
         stopped.cancel()
 
 
-async def first_report(wired: Wired) -> None:
+async def create_first_report(app: Application) -> None:
     """Create this week's report once, if costs are sample data and emails go to the outbox."""
-    if not wired.source.is_sample or await wired.transports.choose(wired.clock()) != "outbox":
+    if (
+        not app.context.source.is_sample
+        or await app.mailing.transports.choose(app.context.clock()) != "outbox"
+    ):
         return
-    run = await wired.runs.request(RunKind.WEEKLY, ACTOR, wired.clock())
+    run = await app.runs.requests.request(RunKind.WEEKLY, ACTOR, app.context.clock())
     if run.state is RunState.OPEN:
         print("No cost source is configured: creating this week's report from sample data.\n")
-    await run_report(wired, actor=ACTOR)
+    await run_report(app, actor=ACTOR)
 
 
-def announce(
-    wired: Wired, address: str, app_id: str | None, code: str | None, *, is_locked: bool
-) -> None:
-    """Print the agent's addresses and what to do next.
-
-    ``code`` makes whoever sends it to the bot the first admin; ``is_locked``: REST needs a key.
-    """
+async def announce(agent: ServedAgent, settings: Settings, address: str) -> None:
+    """Print the agent's addresses and what to do next."""
+    is_locked = await agent.locked()
+    # Makes whoever sends it to the bot the first admin.
+    code = await _first_admin_code(agent.app.administration.roles)
     print(f"\nServing on {address}")
-    print(f"Outbox     {address}/outbox  (files in {wired.outbox_folder})")
+    print(f"Outbox     {address}/outbox  (files in {settings.server.outbox_dir})")
     print(f"REST       {address}/api/docs  ({REST_LOCKED if is_locked else REST_OPEN})")
     print(f"Health     {address}/api/health")
+    app_id = settings.teams_app.app_id
     if app_id is None:
         print(f"Teams      local mode; endpoint for the Agents Playground: {address}/api/messages")
     else:

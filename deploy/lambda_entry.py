@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, Protocol
 
-from app import Agent, log_as_set, open_agent
+from app import Agent, open_agent
 from cli.run_report import all_sent, work_on_report
+from services.adapters.logs import log_as_set
 from services.domain import Actor
 from services.domain.errors import InvalidError, SettingsError
 from services.settings import load_settings
@@ -70,7 +71,7 @@ async def _report(agent: Agent, event: Mapping[str, Any], seconds: float) -> dic
     period, team = _text(event, "period"), _text(event, "team")
     try:
         view, _ = await work_on_report(
-            agent.wired,
+            agent.app,
             period=period,
             team=team,
             again=event.get("again") is True,
@@ -78,7 +79,7 @@ async def _report(agent: Agent, event: Mapping[str, Any], seconds: float) -> dic
             patience=timedelta(seconds=seconds),
         )
     finally:
-        agent.wired.sender.stop()
+        agent.app.mailing.sender.stop()
         await agent.background.drain(SPARE_SECONDS / 2)
     counts = {state.value: count for state, count in view.counts.items()}
     outcome: dict[str, object] = {

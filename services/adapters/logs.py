@@ -15,6 +15,8 @@ from urllib.parse import quote, quote_plus
 import structlog
 from structlog.types import EventDict, Processor, WrappedLogger
 
+from services.settings import Settings
+
 MASK = "***"
 SECRET_NAMES = re.compile(r"(?i)pass(word|wd)?$|secret|token$|api_?key|app_?key|authorization")
 NAMED = r"client_secret|password|passwd|pwd|secret|sig|api_?key|app_?key|\w*_token|assertion"
@@ -139,3 +141,11 @@ def configure_logging(
     root.setLevel(level)
     for name in NOISY_LOGGERS:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+
+
+def log_as_set(settings: Settings, *, beside_progress: bool = False) -> None:
+    """Log as configured; beside a progress bar only errors, unless the level is DEBUG."""
+    server = settings.server
+    is_quiet = beside_progress and server.log_level != "DEBUG"
+    level = "ERROR" if is_quiet else server.log_level
+    configure_logging(level, server.log_format, settings.secrets())

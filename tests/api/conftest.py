@@ -71,7 +71,7 @@ class World:
 
     async def key(self, scopes: str = "read,write", **more: Any) -> dict[str, str]:
         """The header of a new API key; from now on the door is locked."""
-        _, key = await self.agent.wired.api_keys.create(
+        _, key = await self.agent.app.administration.api_keys.create(
             f"test {scopes}", scopes.split(","), ACTOR, self.clock(), **more
         )
         return {"Authorization": f"Bearer {key}"}

@@ -102,16 +102,16 @@ async def fuzz(
 async def _prepared(agent: AgentProcess) -> str:
     """The key."""
     async with open_agent(load_settings(agent.environment, None)) as here:
-        wired, now = here.wired, here.wired.clock()
+        app, now = here.app, here.app.context.clock()
         rows = [
             {"team_name": f"Team {i}", "aws_account_id": one.aws_account_id, "team_email": MAIL}
             for i, one in enumerate(sample_teams(now)[:3])
         ]
         for row in rows:
-            await wired.teams.add(row, ACTOR, now)
-        run = await wired.runs.request(RunKind.WEEKLY, ACTOR, now)
-        await wired.worker.work(run.id)
-        return (await wired.api_keys.create("fuzz", ["read", "write"], ACTOR, now))[1]
+            await app.teams.add(row, ACTOR, now)
+        run = await app.runs.requests.request(RunKind.WEEKLY, ACTOR, now)
+        await app.runs.worker.work(run.id)
+        return (await app.administration.api_keys.create("fuzz", ["read", "write"], ACTOR, now))[1]
 
 
 async def _full(examples: int, seed: int) -> int:

@@ -171,7 +171,7 @@ async def test_a_parameter(world: World, typed: str) -> None:
 @AS_MANY
 @given(typed=ANY_TEXT)
 async def test_a_keys_name(world: World, typed: str) -> None:
-    keys = world.agent.wired.api_keys
+    keys = world.agent.app.administration.api_keys
     try:
         key, _ = await keys.create(typed, ["read"], ACTOR, world.clock())
     except InvalidError as error:

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from aiohttp.test_utils import make_mocked_request
 
+from api.endpoints import RestEndpoint
 from api.guess_limit import GuessLimit
 from api.local_mode import refusal
 from api.routes import ENDPOINTS
@@ -112,9 +113,11 @@ async def test_from_the_first_key_on_all_but_health_needs_one(world: World) -> N
 
 async def test_a_revoked_key_opens_nothing_and_the_door_stays_locked(world: World) -> None:
     key = await world.key()
-    (stored,) = await world.agent.wired.api_keys.list()
+    (stored,) = await world.agent.app.administration.api_keys.list()
     await world.get("/api/teams", headers=key)
-    await world.agent.wired.api_keys.revoke(stored.id, stored.created_by, world.clock())
+    await world.agent.app.administration.api_keys.revoke(
+        stored.id, stored.created_by, world.clock()
+    )
     answer = await world.send("GET", "/api/teams", 401, headers=key)
     assert answer["detail"] == "The API key was revoked."
     await world.send("GET", "/api/teams", 401)
@@ -248,17 +251,17 @@ async def test_only_a_hash_is_kept_and_the_last_use(world: World) -> None:
     assert stored.last_used_at is not None
     assert stored.last_used_at - used.last_used_at >= timedelta(minutes=1)
     assert secret not in stored.model_dump_json()
-    assert secret not in str(await world.agent.wired.api_keys.list())
+    assert secret not in str(await world.agent.app.administration.api_keys.list())
 
 
 async def _stored(world: World) -> ApiKey:
-    (key,) = await world.agent.wired.api_keys.list()
+    (key,) = await world.agent.app.administration.api_keys.list()
     return key
 
 
 async def test_a_key_is_in_force_at_once_also_when_another_process_made_it(world: World) -> None:
     await world.get("/api/teams")
-    await world.agent.wired.api_keys._store.add(
+    await world.agent.app.administration.api_keys._store.add(
         ApiKey(
             id="abcdefgh",
             name="elsewhere",
@@ -293,9 +296,9 @@ async def test_pages_take_the_key_from_a_browsers_dialogue_and_nothing_else_does
 
 async def test_changes_are_audited_with_the_keys_name(world: World) -> None:
     key = await world.key()
-    (stored,) = await world.agent.wired.api_keys.list()
+    (stored,) = await world.agent.app.administration.api_keys.list()
     await world.send("PUT", "/api/config", 200, headers=key, json={"anomaly_threshold": 44})
-    newest = (await world.agent.wired.api_keys._audit.newest(1))[0]
+    newest = (await world.agent.app.administration.api_keys._audit.newest(1))[0]
     assert newest.action == "config.change"
     assert newest.actor.interface == "rest"
     assert newest.actor.name == f"key {stored.name} ({stored.id})"
@@ -322,7 +325,7 @@ async def test_every_endpoint_asks_for_the_scope_of_its_method(world: World) -> 
     expired = await world.key("read,write", expires_at=ends)
     revoked = await world.key("read,write")
     revoked_id = revoked["Authorization"].split("_")[1]
-    await world.agent.wired.api_keys.revoke(revoked_id, ACTOR, world.clock())
+    await world.agent.app.administration.api_keys.revoke(revoked_id, ACTOR, world.clock())
     world.clock.now = ends
 
     async def asked(one: RestEndpoint, headers: dict[str, str]) -> int:

@@ -218,7 +218,7 @@ async def test_an_answer_that_is_none_is_refused(
 
 async def test_runs_by_page_and_kind(world: World) -> None:
     await world.add_teams(1)
-    runs = world.agent.wired.runs
+    runs = world.agent.app.runs.requests
     for week in range(40, 47):
         await runs.request(RunKind.WEEKLY, ACTOR, world.clock(), period=f"2026-W{week}")
     await runs.request(RunKind.DAILY, ACTOR, world.clock(), period="2026-11-21")

@@ -46,7 +46,9 @@ async def test_without_mongodb_everything_is_503_and_health_says_why(
             "DATA_DIR": str(tmp_path),
         }
         async with opened(environment, MovingClock(NOW)) as (agent, client):
-            _, key = await agent.wired.api_keys.create("x", ["read", "write"], ACTOR, NOW)
+            _, key = await agent.app.administration.api_keys.create(
+                "x", ["read", "write"], ACTOR, NOW
+            )
             headers = {"Authorization": f"Bearer {key}"}
             assert (await asked(client, "GET", "/api/teams", headers=headers))[0] == 200
             relay.cut()
@@ -82,7 +84,7 @@ async def test_health_from_outside_is_503_also_where_the_door_was_never_asked(
         }
         outside = {"X-Forwarded-For": "203.0.113.9"}
         async with opened(environment, MovingClock(NOW)) as (agent, _):
-            await agent.wired.api_keys.create("x", ["read"], ACTOR, NOW)
+            await agent.app.administration.api_keys.create("x", ["read"], ACTOR, NOW)
         async with opened(environment, MovingClock(NOW)) as (_, client):
             relay.cut()
             status, answer, found = await asked(client, "GET", "/api/health", headers=outside)

@@ -231,7 +231,9 @@ async def test_a_redirect_to_other_keys_is_not_followed(here: Tenanted) -> None:
 
 
 async def test_keys_of_the_agent_work_beside_tokens(here: Tenanted) -> None:
-    _, key = await here.agent.wired.api_keys.create("both", ["read"], ACTOR, here.clock())
+    _, key = await here.agent.app.administration.api_keys.create(
+        "both", ["read"], ACTOR, here.clock()
+    )
     assert await here.status(key) == 200
     assert await here.status(here.token()) == 200
     assert await here.status(key[:-1] + ("A" if key[-1] != "A" else "B")) == 401
@@ -242,7 +244,7 @@ async def test_who_changed_something_is_named_by_the_token(here: Tenanted) -> No
     assert await here.status(person, "PUT", json={"anomaly_threshold": 26}) == 200
     app = here.token()
     assert await here.status(app, "PUT", json={"anomaly_threshold": 27}) == 200
-    newest = await here.agent.wired.api_keys._audit.newest(2)
+    newest = await here.agent.app.administration.api_keys._audit.newest(2)
     assert [one.actor.name for one in newest] == [
         "app 88888888-8888-8888-8888-888888888888",
         "ana@example.org",

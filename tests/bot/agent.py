@@ -155,9 +155,9 @@ class World:
 
     async def add_teams(self, *names: str) -> list[Team]:
         """Stores teams."""
-        known = len(await self.agent.wired.teams.list())
+        known = len(await self.agent.app.teams.list())
         return [
-            await self.agent.wired.teams.add(
+            await self.agent.app.teams.add(
                 {
                     "team_name": name,
                     "aws_account_id": f"{70_000 + known + number:012d}",
@@ -209,7 +209,7 @@ async def serving(
         sim.bot_url = f"http://{host}:{port}"
         await agent.bot.cards_in_progress.resume()
         yield agent
-        agent.wired.sender.stop()
+        agent.app.mailing.sender.stop()
         await runner.cleanup()
         await agent.background.drain(5)
 

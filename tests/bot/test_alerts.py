@@ -32,7 +32,7 @@ async def alerted(
 
 
 async def search(here: World) -> Team:
-    return next(one for one in await here.agent.wired.teams.list() if one.team_name == "Search")
+    return next(one for one in await here.agent.app.teams.list() if one.team_name == "Search")
 
 
 def cards(here: World, where: Where = "channel") -> list[Message]:

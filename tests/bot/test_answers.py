@@ -37,7 +37,7 @@ async def here(mongo_url: str, tmp_path_factory: pytest.TempPathFactory) -> Asyn
 
 
 async def alert(here: World, excess: int = 500) -> tuple[str, Message]:
-    (team,) = [one for one in await here.agent.wired.teams.list() if one.team_name == "Search"]
+    (team,) = [one for one in await here.agent.app.teams.list() if one.team_name == "Search"]
     return await here.alert(team, "channel", excess)
 
 

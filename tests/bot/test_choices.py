@@ -28,7 +28,7 @@ async def here(mongo_url: str, tmp_path_factory: pytest.TempPathFactory) -> Asyn
 
 
 async def account(here: World, name: str) -> str:
-    (found,) = [one for one in await here.agent.wired.teams.list() if one.team_name == name]
+    (found,) = [one for one in await here.agent.app.teams.list() if one.team_name == name]
     return found.aws_account_id
 
 

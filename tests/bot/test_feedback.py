@@ -80,11 +80,11 @@ async def days(folder: Path, mongo_url: str, extra: Extra) -> AsyncIterator[Days
     async with FakeDatadog(costs(extra)) as datadog:
         more: Any = datadog.environment()
         async with world(folder, mongo_url, clock=clock, teams=("Checkout",), **more) as here:
-            (team,) = await here.agent.wired.teams.list()
+            (team,) = await here.agent.app.teams.list()
             assert team.aws_account_id == ACCOUNT
             by = Actor(interface="cli", name="test")
             # Detection alone is looked at: nothing grows so much over a month.
-            await here.agent.wired.teams.change(team.id, {"anomaly_threshold": 900}, by, NOW)
+            await here.agent.app.teams.change(team.id, {"anomaly_threshold": 900}, by, NOW)
             await here.says("alerts here", ANA, "channel")
             found = Days(here, clock)
             await here.agent.tick()

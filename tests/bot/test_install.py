@@ -93,7 +93,7 @@ async def test_an_alert_channel_that_is_left_is_told_by_mail_and_gets_no_more_ca
     notices = [doc["title"] for doc in here.notices()]
     assert notices == ["AWS Cost Agent: a channel cannot be reached"]
     before = set(here.sim.messages)
-    (team, *_) = await here.agent.wired.teams.list()
+    (team, *_) = await here.agent.app.teams.list()
     here.raise_anomaly(team)
     await here.tick()
     assert set(here.sim.messages) == before

@@ -47,7 +47,7 @@ async def here(mongo_url: str, tmp_path_factory: pytest.TempPathFactory) -> Asyn
 
 
 async def team(here: World, name: str = "Search") -> Team:
-    return next(one for one in await here.agent.wired.teams.list() if one.team_name == name)
+    return next(one for one in await here.agent.app.teams.list() if one.team_name == name)
 
 
 def typed(text: str, title: str) -> Callable[[World], Awaitable[Made]]:

@@ -32,7 +32,7 @@ async def here(mongo_url: str, tmp_path_factory: pytest.TempPathFactory) -> Asyn
 
 
 async def team(here: World, name: str) -> Team | None:
-    found = [one for one in await here.agent.wired.teams.list() if one.team_name == name]
+    found = [one for one in await here.agent.app.teams.list() if one.team_name == name]
     return found[0] if found else None
 
 
@@ -312,8 +312,8 @@ async def test_an_export_comes_back_identical_also_with_odd_names(here: World) -
             "admin_emails": ["p@example.org", "q@example.org"],
             "anomaly_threshold": 12.5,
         }
-        await here.agent.wired.teams.add(body, Actor(interface="cli", name="test"), NOW)
-    before = [one.model_dump() for one in await here.agent.wired.teams.list()]
+        await here.agent.app.teams.add(body, Actor(interface="cli", name="test"), NOW)
+    before = [one.model_dump() for one in await here.agent.app.teams.list()]
     export = await here.says("export teams")
     lines = re.search(r"team_name,aws_account_id.*", export.text, re.DOTALL)
     assert lines is not None
@@ -321,7 +321,7 @@ async def test_an_export_comes_back_identical_also_with_odd_names(here: World) -
     form = await here.says("import teams")
     await press(here, form, "Check", text=lines[0])
     await press(here, form, "Confirm 4")
-    after = [one.model_dump() for one in await here.agent.wired.teams.list()]
+    after = [one.model_dump() for one in await here.agent.app.teams.list()]
     apart = {"id", "created_at", "updated_at", "version"}
     assert [{k: v for k, v in one.items() if k not in apart} for one in after] == [
         {k: v for k, v in one.items() if k not in apart} for one in before
@@ -615,7 +615,7 @@ async def test_a_question_of_another_week_sends_nothing(here: World) -> None:
 
 
 async def test_the_preview_leads_to_the_mail_itself(here: World) -> None:
-    (team,) = [one for one in await here.agent.wired.teams.list() if one.team_name == "Search"]
+    (team,) = [one for one in await here.agent.app.teams.list() if one.team_name == "Search"]
     preview = await here.says("preview search")
     mail = await pressed_for_new(here, preview, "Open email")
     assert "SAMPLE DATA" in mail.text

@@ -209,7 +209,7 @@ async def _prepared(
     """Teams, settings, a channel for alerts, a slot that is due: who must get a mail."""
     wanted = set(ADMINS)
     async with open_agent(load_settings(environment, None)) as agent:
-        now = agent.wired.clock()
+        now = agent.app.context.clock()
         for number, account in enumerate(accounts):
             addresses = [f"t{number}a{i}@example.org" for i in range(plan.addresses)]
             wanted |= set(addresses)
@@ -219,7 +219,7 @@ async def _prepared(
                 "team_email": addresses[0],
                 "admin_emails": addresses[1:],
             }
-            await agent.wired.teams.add(body, ACTOR, now)
+            await agent.app.teams.add(body, ACTOR, now)
         await _set_up(agent, environment, now, teams_url)
     return wanted
 

@@ -9,8 +9,9 @@ import os
 import random
 from datetime import UTC, datetime, timedelta
 
-from app import log_as_set, open_agent
+from app import open_agent
 from bot.pacing import Pace
+from services.adapters.logs import log_as_set
 from services.adapters.smtp import SmtpTimeouts
 from services.runtime.timeouts import Timing
 from services.settings import load_settings

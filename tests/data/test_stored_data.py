@@ -103,9 +103,9 @@ class Upgraded:
             return await answer.json()
 
     async def finish_the_killed_run(self) -> None:
-        wired, patience = self.world.agent.wired, timedelta(seconds=1)
+        app, patience = self.world.agent.app, timedelta(seconds=1)
         async with asyncio.timeout(60):
-            while (await work_on_report(wired, patience=patience))[0].run.state is RunState.OPEN:
+            while (await work_on_report(app, patience=patience))[0].run.state is RunState.OPEN:
                 self.clock.move(minutes=1)
 
 
@@ -216,7 +216,7 @@ async def test_every_document_is_still_there_but_stored_states_of_detection(
 
 async def stored_mail_password(world: World) -> str:
     """As the mail transports get it."""
-    config = world.agent.wired.transports._config
+    config = world.agent.app.mailing.transports._config
     password = config.smtp_settings(await config.stored(world.clock())).password
     assert password is not None
     return str(password.get_secret_value())
@@ -269,7 +269,7 @@ async def test_finished_periods_and_told_anomalies_stay_quiet(today: Upgraded) -
         one["message_id"] for one in today.old.documents("deliveries") if one["state"] == "sent"
     }
     (card,) = today.old.documents("alerts")
-    view, worked = await work_on_report(today.world.agent.wired, period=last_period(today.old))
+    view, worked = await work_on_report(today.world.agent.app, period=last_period(today.old))
     assert not worked
     assert view.counts
 
@@ -289,7 +289,7 @@ def last_period(old: Recording) -> str:
 
 
 async def mail_finding(today: Upgraded) -> Finding:
-    findings = await today.world.agent.wired.check.all(today.clock())
+    findings = await today.world.agent.app.operations.diagnostics.all(today.clock())
     return next(one for one in findings if one.system == "Mail")
 
 

@@ -53,13 +53,13 @@ async def agent(mongo_url: str, tmp_path: Path) -> AsyncIterator[World]:
 async def run(agent: World, *arguments: str) -> int:
     """A command of the command line, on this agent."""
     args = build_parser().parse_args(arguments)
-    return await CLI_COMMANDS[args.command](agent.agent.wired, args)
+    return await CLI_COMMANDS[args.command](agent.agent.app, args)
 
 
-def emails(agent: World) -> dict[str, str]:
+def emails(folder: Path) -> dict[str, str]:
     """Text of each email in the outbox, by its recipient."""
     found = {}
-    for path in Path(agent.agent.wired.outbox_folder).rglob("*.eml"):
+    for path in folder.rglob("*.eml"):
         message = message_from_bytes(path.read_bytes(), policy=default)
         body = message.get_body(("plain",))
         assert body is not None
@@ -67,10 +67,12 @@ def emails(agent: World) -> dict[str, str]:
     return found
 
 
-async def test_a_weekly_run_over_another_source_ends_in_the_outbox(agent: World) -> None:
+async def test_a_weekly_run_over_another_source_ends_in_the_outbox(
+    agent: World, tmp_path: Path
+) -> None:
     assert await run(agent, "run-report") == 0
 
-    found = emails(agent)
+    found = emails(tmp_path)
     assert set(found) == {"team0@example.org", "team1@example.org"}
     current = sum(line.amount for line in lines() if _is_current(line, CHECKOUT))
     assert money(Decimal(repr(current)), "USD") in found["team0@example.org"]

@@ -53,19 +53,19 @@ async def today(mongo_url: str, tmp_path: Path) -> AsyncIterator[Upgraded]:
 async def bob_everywhere(today: Upgraded) -> None:
     """Bob is an admin, has a chat of his own, answers, plans and pastes."""
     world = today.world
-    wired = world.agent.wired
+    app = world.agent.app
     person = Person(object_id=BOB.object_id, tenant_id=TENANT, name=BOB.name)
     await world.agent.app.administration.roles.grant(person, "Ana", ACTOR, today.clock())
     await world.says("recipients add bob@example.org", BOB)
     await world.says('expect "Team 2" +10% from 2026-11-01 to 2026-11-30 because bob said so', BOB)
     await world.says("alerts here", BOB)
-    await wired.teams.change(
-        (await wired.teams.list())[0].id,
+    await app.teams.change(
+        (await app.teams.list())[0].id,
         {"admin_emails": [LEAD, "Bob@Example.org", "jo.bob@example.org"]},
         ACTOR,
         today.clock(),
     )
-    await work_on_report(wired, team="Team 0")
+    await work_on_report(app, team="Team 0")
     await world.quiet()
 
 
@@ -80,7 +80,7 @@ async def test_after_it_no_document_names_the_person(
     assert '"bob"' in before
     today.clock.move(minutes=1)
 
-    result = await forget(today.world.agent.wired, ["bob@example.org", BOB.object_id], yes=True)
+    result = await forget(today.world.agent.app, ["bob@example.org", BOB.object_id], yes=True)
 
     shown = capsys.readouterr().out
     assert result == 0, shown
@@ -93,7 +93,7 @@ async def test_after_it_no_document_names_the_person(
     assert conversation_of("personal", BOB) not in after
     assert "jo.bob@example.org" in after  # somebody else
     assert LEAD in after
-    (team,) = [one for one in await today.world.agent.wired.teams.list() if one.version > 1]
+    (team,) = [one for one in await today.world.agent.app.teams.list() if one.version > 1]
     assert today.clock() - team.updated_at < timedelta(seconds=1)
     assert ANA.object_id in after
     (entry,) = database["audit"].find({"action": "person.forget"})
@@ -105,14 +105,17 @@ async def test_after_it_no_document_names_the_person(
 async def test_nobody_is_mailed_again_after_it_and_only_the_person_not_next_week(
     today: Upgraded,
 ) -> None:
-    wired = today.world.agent.wired
-    (run, *_) = await wired.runs.newest(1)
-    counts = {one.id: await wired.runs.counts(one.id) for one in await wired.runs.newest(20)}
+    app = today.world.agent.app
+    (run, *_) = await app.runs.requests.newest(1)
+    counts = {
+        one.id: await app.runs.requests.counts(one.id)
+        for one in await app.runs.requests.newest(20)
+    }
     sent = len(today.smtp.mails)
 
-    await forget(wired, [LEAD], yes=True)
-    view, worked = await work_on_report(wired)
-    await work_on_report(wired, retry=True)
+    await forget(app, [LEAD], yes=True)
+    view, worked = await work_on_report(app)
+    await work_on_report(app, retry=True)
     await today.world.agent.tick()
     await today.world.quiet()
 
@@ -120,10 +123,10 @@ async def test_nobody_is_mailed_again_after_it_and_only_the_person_not_next_week
     again = [mail.recipient for mail in today.smtp.mails[sent:]]
     assert again == [], "only what had failed is tried again, and it fails"
     for run_id, number in counts.items():
-        assert await wired.runs.counts(run_id) == number
+        assert await app.runs.requests.counts(run_id) == number
 
     today.clock.move(days=7)
-    view, worked = await work_on_report(wired)
+    view, worked = await work_on_report(app)
     assert worked
     assert view.run.state is RunState.DONE
     new = [mail.recipient for mail in today.smtp.mails[sent:]]
@@ -134,12 +137,12 @@ async def test_nobody_is_mailed_again_after_it_and_only_the_person_not_next_week
 
 
 async def test_what_had_failed_for_the_person_is_not_tried_again(today: Upgraded) -> None:
-    wired, deliveries = today.world.agent.wired, today.world.database["deliveries"]
+    app, deliveries = today.world.agent.app, today.world.database["deliveries"]
     deliveries.update_one({"recipient": LEAD, "run_id": LATEST}, {"$set": {"state": "failed"}})
     sent = len(today.smtp.mails)
 
-    await forget(wired, [LEAD], yes=True)
-    await work_on_report(wired, retry=True)
+    await forget(app, [LEAD], yes=True)
+    await work_on_report(app, retry=True)
 
     assert today.smtp.mails[sent:] == []
     (left,) = deliveries.find({"recipient": "removed", "run_id": LATEST})
@@ -153,10 +156,10 @@ async def test_what_hinders_is_named_before_anything_is_changed(
 ) -> None:
     async with upgraded(recording("version-2"), mongo_url, tmp_path) as today:
         before = everything(today.world.database)
-        wired = today.world.agent.wired
+        app = today.world.agent.app
         with pytest.raises(ConflictError) as hindered:
             words = ["team0@example.org", ANA.object_id, "costs@example.org"]
-            await forget(wired, words, yes=True)
+            await forget(app, words, yes=True)
         for part in (
             "the address of the team Team 0",
             "ADMIN_AAD_OBJECT_IDS",
@@ -168,7 +171,7 @@ async def test_what_hinders_is_named_before_anything_is_changed(
             await today.finish_the_killed_run()
             await today.world.agent.tick()
             await today.world.quiet()
-            await forget(wired, [LEAD], yes=False)
+            await forget(app, [LEAD], yes=False)
         assert LEAD in before
         assert LEAD in everything(today.world.database)
     assert "gets the report of Team 0" in capsys.readouterr().out

@@ -63,7 +63,7 @@ class World:
                 await asyncio.sleep(0.2)
                 async with self.client.get(f"/api/runs/{self.run_id}") as answer:
                     state = (await answer.json())["state"] if answer.status == 200 else state
-        view = await self.agent.wired.runs.view(self.run_id)
+        view = await self.agent.app.runs.requests.view(self.run_id)
         assert {one.state.value for one in view.deliveries} == {"sent"}
         assert sum(one.ambiguous for one in view.deliveries) == 0
         assert dict(self.smtp.by_recipient) == {f"t{i}@example.org": 1 for i in range(TEAMS)}
@@ -88,10 +88,10 @@ async def working(url: str, folder: Path) -> AsyncIterator[World]:
                     "aws_account_id": account,
                     "team_email": f"t{i}@example.org",
                 }
-                await agent.wired.teams.add(body, ACTOR, agent.wired.clock())
+                await agent.app.teams.add(body, ACTOR, agent.app.context.clock())
             async with TestClient(TestServer(agent.rest)) as client:
                 yield World(agent, client, smtp)
-                agent.wired.sender.stop()
+                agent.app.mailing.sender.stop()
                 await agent.background.drain(10)
 
 

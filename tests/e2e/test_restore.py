@@ -25,7 +25,7 @@ async def restored(mongo_url: str, tmp_path: Path) -> AsyncIterator[Upgraded]:
     async with upgraded(recording("version-2"), mongo_url, tmp_path) as found:
         before = {"schedule_since": found.old.recorded_at - timedelta(days=14)}
         found.world.database["notification_config"].update_one({}, {"$set": before})
-        config = await found.world.agent.wired.transports._config.stored(found.clock())
+        config = await found.world.agent.app.mailing.transports._config.stored(found.clock())
         assert due_periods(config, found.clock()) == ["2026-W48"]
         yield found
 
@@ -33,19 +33,19 @@ async def restored(mongo_url: str, tmp_path: Path) -> AsyncIterator[Upgraded]:
 async def test_what_was_open_in_the_backup_is_mailed_on_request_only(
     restored: Upgraded, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    wired = restored.world.agent.wired
+    app = restored.world.agent.app
 
-    assert await after_restore(wired) == 0
-    assert await after_restore(wired) == 0
+    assert await after_restore(app) == 0
+    assert await after_restore(app) == 0
     await tick(restored)
 
     assert "Closed 2 open runs; 3 emails may have been sent" in capsys.readouterr().out
     assert not UNSENT & set(restored.smtp.by_recipient)
-    view = await wired.runs.view("datadog:weekly:2026-W48")
+    view = await app.runs.requests.view("datadog:weekly:2026-W48")
     assert view.run.state is RunState.EXPIRED
     assert view.counts[DeliveryState.UNKNOWN] == 2
 
-    await work_on_report(wired, retry=True)
+    await work_on_report(app, retry=True)
 
     assert set(restored.smtp.by_recipient) >= UNSENT
     assert {restored.smtp.by_recipient[one] for one in UNSENT} == {1}
@@ -54,13 +54,13 @@ async def test_what_was_open_in_the_backup_is_mailed_on_request_only(
 async def test_a_backup_of_before_this_weeks_run_does_not_make_it_again_by_itself(
     restored: Upgraded,
 ) -> None:
-    database, wired = restored.world.database, restored.world.agent.wired
+    database, app = restored.world.database, restored.world.agent.app
     database["runs"].delete_many({"period": "2026-W48"})
     database["runs"].delete_many({"state": "open"})
     database["deliveries"].delete_many({"state": {"$ne": "sent"}})
     restored.smtp.mails.clear()
 
-    await after_restore(wired)
+    await after_restore(app)
     await tick(restored)
 
     reports = {"team0@example.org", "team2@example.org", "team3@example.org", "lead@example.org"}

@@ -88,11 +88,12 @@ async def test_no_new_requests_then_no_new_work_then_the_mail_in_hand_then_the_e
 
 SERVE = """
 import asyncio, sys
-from app import log_as_set, serve
+from app import serve
+from services.adapters.logs import log_as_set
 from services.settings import load_settings
 settings = load_settings()
 log_as_set(settings)
-sys.exit(asyncio.run(serve(settings, with_first_report=False, grace=1.0)))
+sys.exit(asyncio.run(serve(settings, first_report=False, grace=1.0)))
 """
 
 

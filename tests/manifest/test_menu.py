@@ -27,7 +27,7 @@ async def test_a_team_is_chosen_from_the_list_that_a_bare_command_shows(
         asked = await agent.says("team", BOB)
         (listing,) = (one for one in asked.card["body"] if one["type"] == "Input.ChoiceSet")
         names = [choice["title"] for choice in listing["choices"]]
-        assert len(names) == len(await agent.agent.wired.teams.list())
+        assert len(names) == len(await agent.agent.app.teams.list())
         await agent.press(asked, "Show", BOB, {"team": listing["choices"][0]["value"]})
         await agent.quiet()
         name, account = names[0].split(", ")

@@ -1,4 +1,4 @@
-"""``MemoryStore``: all stores in one, wired as ``MongoStore`` is."""
+"""``MemoryStore``: all stores in one, app as ``MongoStore`` is."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
