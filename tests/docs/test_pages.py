@@ -54,7 +54,7 @@ def undefined(text: str) -> set[tuple[str, str]]:
     return {
         (name, path)
         for name, path in NAMED_CODE.findall(text)
-        if name not in defined((ROOT / path).read_text("utf-8"))
+        if not (ROOT / path).is_file() or name not in defined((ROOT / path).read_text("utf-8"))
     }
 
 
@@ -92,4 +92,5 @@ def test_the_checks_notice_what_is_wrong() -> None:
     assert undefined("`Worker.idle`\n(`services/runs/worker.py`)") == {
         ("Worker.idle", "services/runs/worker.py")
     }
+    assert undefined("`work` (`services/runs/idler.py`)") == {("work", "services/runs/idler.py")}
     assert missing("`services/runs/idler.py` and `bot/`") == {"services/runs/idler.py"}
