@@ -1,7 +1,7 @@
-"""Makes the tables of commands and settings in the docs: ``python -m tests.docs.tables``.
+"""Generates the tables of commands, settings and error messages: ``python -m tests.docs.tables``.
 
-A table stands between ``<!-- table: name -->`` and ``<!-- end -->``; the rest of a document is
-written by hand. The suite is red when a document differs from what this makes.
+A table is placed between ``<!-- table: name -->`` and ``<!-- end -->``; the rest of a document is
+written by hand. The tests fail if a document differs from what this generates.
 """
 
 import re
@@ -39,7 +39,7 @@ def commands(listed: Callable[[Command], object]) -> str:
 
 
 def all_commands() -> str:
-    """The same with all that the parser understands."""
+    """The same with all aliases that the parser understands."""
     rows = [
         (_code(one.usage.split(", ")), _code(one.aliases), _who(one), one.description)
         for one in COMMANDS
@@ -72,13 +72,13 @@ def _default(value: Any) -> str:
 
 
 def answers_of_check() -> str:
-    """What ``check`` says of what goes wrong."""
+    """The messages of ``check``."""
     rows = [(one.system, *(part.replace("<", "\\<") for part in one.parts)) for one in troubles()]
     return table(("system", "message of `check`", "what to do"), rows)
 
 
 def made(text: str) -> str:
-    """The document with its tables as they should be. Raises KeyError for an unknown table."""
+    """The document with up-to-date tables. Raises KeyError for an unknown table."""
     tables: dict[str, Callable[[], str]] = {
         "menu": lambda: commands(lambda one: one.menu),
         "commands": all_commands,
@@ -92,7 +92,7 @@ def made(text: str) -> str:
 
 
 def main() -> None:
-    """Rewrites the documents."""
+    """Rewrite the documents."""
     for name in DOCUMENTS:
         path = ROOT / name
         path.write_text(made(path.read_text("utf-8")), "utf-8")
