@@ -82,7 +82,7 @@ class Connections:
 
 def make_source(settings: Settings, meter: Meter) -> CostSource:
     """Return Datadog when its keys are set, else the sample."""
-    if settings.datadog.active:
+    if settings.datadog.is_configured:
         return DatadogSource(settings.datadog, meter=meter)
     return SampleSource(how_to_connect=HOW_TO_CONNECT)
 

@@ -231,7 +231,7 @@ class Config:
         """
         if config.smtp_host is not None:
             return "smtp"
-        return self._environment.transport if self._environment.sends else None
+        return self._environment.transport if self._environment.sends_email else None
 
     def smtp_settings(self, config: StoredConfig) -> SmtpSettings:
         """The environment's mail settings with the stored ones over them.

@@ -52,7 +52,7 @@ class Transports:
         if name == self._outbox.name:
             return self._outbox
         settings = await self._settings(now)
-        if name != settings.transport or not settings.sends:
+        if name != settings.transport or not settings.sends_email:
             setting = "MAIL_TRANSPORT=graph" if name == "graph" else "SMTP_HOST"
             raise SettingsError(
                 f"This run sends email, and {setting} is no longer set. Set it again and repeat the run."

@@ -1,7 +1,7 @@
-"""After a restore: nothing that may have been mailed since the backup is mailed again by itself.
+"""Makes a restored database safe: nothing that may have been sent after the backup is sent again.
 
-Runs that were open in the backup are closed, their undecided mails count as of unknown fate, and
-slots before now are not the clock's any more. Whatever was not sent is sent on request.
+Open runs are closed, the fate of their unfinished deliveries counts as unknown, and the scheduler
+skips all slots before now. Admins can still send what is missing with retry.
 """
 
 from dataclasses import dataclass
@@ -14,21 +14,21 @@ from services.ports import ConfigStore, RestoredStore
 from services.runtime.compare_and_set import compare_and_set
 
 ERROR = (
-    "The database was restored from a backup in which this was still open: it may have been sent "
-    "since. Retry sends it."
+    "The database was restored from a backup in which this was still open, so it may have been "
+    "sent since. Retry to send it."
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What was closed."""
+    """How many open runs and unfinished deliveries were closed."""
 
     runs: int
     deliveries: int
 
 
 class AfterRestore:
-    """Makes a restored database safe to start on."""
+    """Prepares a restored database for the start of the agent."""
 
     def __init__(self, store: RestoredStore, config: ConfigStore, audit: AuditTrail) -> None:
         self._store = store
@@ -36,7 +36,10 @@ class AfterRestore:
         self._audit = audit
 
     async def settle(self, actor: Actor, now: datetime) -> Settled:
-        """May be repeated. Raises ConflictError while somebody changes the settings all the time."""
+        """Close what is open. May be repeated.
+
+        Raises ConflictError if other writers keep changing the settings.
+        """
         await self._forget_slots(now)
         runs, deliveries = await self._store.settle_open(ERROR, now)
         facts: dict[str, object] = {"runs": runs, "deliveries": deliveries}

@@ -1,4 +1,4 @@
-"""Tries every outside system: it works, or what to do."""
+"""Diagnostics: checks that every external system works, and says what to do if not."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -13,12 +13,12 @@ from services.ports import AccessTokens, Clock, CostSource, Folder, ServerInfo, 
 MAX_CLOCK_DIFFERENCE = timedelta(seconds=60)
 MIN_FREE_BYTES = 50 << 20
 MIN_FREE_BYTES_EMBEDDED = 1 << 30
-"""With the embedded MongoDB on the same disk."""
+"""With the embedded MongoDB on the same disk, which needs space for its journal."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of the check."""
+    """One line of the report."""
 
     system: str
     ok: bool
@@ -26,7 +26,7 @@ class Finding:
 
 
 class Diagnostics:
-    """Tries each outside system once."""
+    """Checks each external system once."""
 
     def __init__(
         self,
@@ -40,9 +40,7 @@ class Diagnostics:
         embedded: bool,
         timer: Callable[[], float] = time.monotonic,
     ) -> None:
-        """``bot_tokens``: None in local mode; ``embedded``: the MongoDB is one for trials, on
-        this machine.
-        """
+        """``bot_tokens``: None in local mode; ``embedded``: MongoDB is the embedded one."""
         self._store = store
         self._costs = costs
         self._transports = transports
@@ -52,12 +50,12 @@ class Diagnostics:
         self._embedded = embedded
         self._timer = timer
         self._clocks: dict[str, timedelta] = {}
-        """How far each system's clock is ahead of ours."""
+        """How far each system's clock is ahead of this machine's."""
 
     async def all(self, now: datetime) -> list[Finding]:
-        """Try MongoDB, the cost source, email, Teams, the disk and the clock, in this order.
+        """Check MongoDB, the cost source, email, Teams, the disk and the clock, in this order.
 
-        A failing system is a finding and hides none of the others.
+        A failing system is a finding, and the others are still checked.
         """
         self._clocks, began = {}, self._timer()
 
@@ -129,14 +127,14 @@ class Diagnostics:
 
 
 def mongodb_finding(server: ServerInfo, *, embedded: bool) -> Finding:
-    """Always well: a server that is too old is refused before this."""
+    """Always OK: a server that is too old is refused before this."""
     trial = "; it is the embedded one, for trials: set MONGO_URL for production"
     text = f"answers, version {server.version}{trial if embedded else ''}"
     return Finding("MongoDB", ok=True, text=text)
 
 
 def teams_text(app_id: str | None, last_heard_at: datetime | None) -> str:
-    """Whether Teams reaches the agent can only be remembered: it cannot be tried from here."""
+    """Say when Teams last reached the agent; that direction cannot be tested from here."""
     if last_heard_at is not None:
         return f"signed in as app {app_id}; last heard from on {last_heard_at:%d %b %Y %H:%M} UTC"
     return (
@@ -147,7 +145,7 @@ def teams_text(app_id: str | None, last_heard_at: datetime | None) -> str:
 
 
 def disk_finding(free_bytes: int, *, embedded: bool) -> Finding:
-    """``embedded``: MongoDB keeps its data there too."""
+    """``embedded``: MongoDB stores its data on this disk too."""
     text = f"DATA_DIR can be written, {free_bytes / (1 << 30):.1f} GiB are free"
     if free_bytes < (MIN_FREE_BYTES_EMBEDDED if embedded else MIN_FREE_BYTES):
         fix = "Make room: a full disk stops the embedded MongoDB and the outbox."
@@ -156,7 +154,7 @@ def disk_finding(free_bytes: int, *, embedded: bool) -> Finding:
 
 
 def clock_finding(ahead: Mapping[str, timedelta]) -> Finding:
-    """``ahead``: how far each system's clock is ahead of ours."""
+    """``ahead``: how far each system's clock is ahead of this machine's."""
     for system, difference in ahead.items():
         if abs(difference) > MAX_CLOCK_DIFFERENCE:
             ours = "slow" if difference > timedelta() else "fast"

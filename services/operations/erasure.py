@@ -1,7 +1,7 @@
-"""Forgetting a person: out of lists, roles, conversations, the trail, reports and deliveries.
+"""Erases a person from teams, roles, conversations, the audit trail, reports and deliveries.
 
-What keeps the promise of no second mail is the state of runs and deliveries, and no address: a
-finished period is not planned again. So nothing of a person has to be kept for it.
+No address has to be kept to avoid sending an email twice: that depends on the states of runs and
+deliveries only, as a finished period is never planned again.
 """
 
 import re
@@ -17,29 +17,29 @@ from services.domain.errors import ConflictError, InvalidError
 from services.ports import CapturedMails, ErasureStore, RunStore, TeamStore
 
 MIN_ID_LENGTH = 8
-"""Characters; a shorter id would be found in other words."""
+"""A shorter ID would also match other text."""
 MAX_RUNS = 10_000
-"""More than are ever open at once: open ones end after days."""
-PLACE = re.compile(r"[\w.:|@+%'-]+")
+"""More than are ever open at once, as runs expire after three days."""
+ADDRESS_OR_ID = re.compile(r"[\w.:|@+%'-]+")
 
 
 @dataclass(frozen=True, slots=True)
 class PersonalData:
-    """What is stored of a person."""
+    """What is stored about a person."""
 
     identity: Identity
     teams: tuple[Team, ...] = ()
-    """Whose report the person gets beside the team's own address."""
+    """Teams whose email address or additional recipients include the person."""
     is_global_admin: bool = False
     admin_of: tuple[Person, ...] = ()
     documents: dict[str, int] = field(default_factory=dict)
-    """Number of documents that name the person, by collection; and of captured mails, `outbox`."""
+    """Number of documents that name the person, by collection, and of captured emails, ``outbox``."""
     hindrances: tuple[str, ...] = ()
-    """Why nothing can be removed now, and what to do."""
+    """What prevents the erasure, and what to do."""
 
 
 class Erasure:
-    """Finds and removes a person."""
+    """Finds and erases what is stored about a person."""
 
     def __init__(
         self,
@@ -61,7 +61,7 @@ class Erasure:
         self._audit = audit
 
     async def look(self, words: Sequence[str], now: datetime) -> PersonalData:
-        """What is stored of the person with these addresses and ids.
+        """Find what is stored about the person with these addresses and IDs.
 
         Raises InvalidError for words that are neither.
         """
@@ -78,25 +78,25 @@ class Erasure:
             teams=tuple(teams),
             is_global_admin=bool(held(identity) & set(map(str.casefold, admins))),
             admin_of=tuple(
-                Person(object_id=one.object_id, tenant_id=one.tenant_id, name=one.name)
-                for one in await self._roles.admins()
-                if one.object_id.casefold() in {other.casefold() for other in identity.ids}
+                Person(object_id=admin.object_id, tenant_id=admin.tenant_id, name=admin.name)
+                for admin in await self._roles.admins()
+                if admin.object_id.casefold() in set(map(str.casefold, identity.ids))
             ),
-            documents=await self._found(identity),
+            documents=await self._count_documents(identity),
             hindrances=tuple(await self._hindrances(identity, teams, now)),
         )
 
-    async def _found(self, identity: Identity) -> dict[str, int]:
-        found = dict(await self._traces.find(identity))
-        if mails := await self._outbox.count_to(sorted(held(identity))):
-            found["outbox"] = mails
-        return found
+    async def _count_documents(self, identity: Identity) -> dict[str, int]:
+        counts = dict(await self._traces.find(identity))
+        if emails := await self._outbox.count_to(sorted(held(identity))):
+            counts["outbox"] = emails
+        return counts
 
     async def _hindrances(
         self, identity: Identity, teams: Sequence[Team], now: datetime
     ) -> list[str]:
         addresses = held(identity)
-        found = [
+        hindrances = [
             f"It is the address of the team {team.team_name}: give the team another one first "
             f"(`edit team {team.team_name}` in Teams, or import-teams)."
             for team in teams
@@ -104,28 +104,27 @@ class Erasure:
         ]
         smtp = self._config.smtp_settings(await self._config.stored(now))
         if {(smtp.sender or "").casefold(), (smtp.user or "").casefold()} & addresses:
-            found.append(
-                "Mails are sent from it or signed in with it: change SENDER_EMAIL and SMTP_USER "
+            hindrances.append(
+                "It is the sender or the sign-in user of emails: change SENDER_EMAIL and SMTP_USER "
                 "(or sender_email and smtp_user in the stored settings) first."
             )
-        if {one.casefold() for one in self._roles.configured} & {
-            one.casefold() for one in identity.ids
-        }:
-            found.append(
-                "It is in ADMIN_AAD_OBJECT_IDS: take it out of that setting and restart first."
+        configured = set(map(str.casefold, self._roles.configured))
+        if configured & set(map(str.casefold, identity.ids)):
+            hindrances.append(
+                "It is in ADMIN_AAD_OBJECT_IDS: remove it from that setting and restart first."
             )
-        found += [
-            f"The run {run.id} is still open, and its mails must stay as they are: wait until "
-            "it is done, then try again."
+        hindrances += [
+            f"The run {run.id} is still open, and its emails must not change: wait until it is "
+            "done, then try again."
             for run in await self._runs.list_runs(None, open_only=True, limit=MAX_RUNS)
             if run.kind is not RunKind.DAILY
         ]
-        return found
+        return hindrances
 
     async def forget(self, found: PersonalData, actor: Actor, now: datetime) -> dict[str, int]:
-        """Removes the person; what was changed, by kind. May be repeated.
+        """Erase the person; returns the number of changed documents by collection.
 
-        Raises ConflictError with the hindrances.
+        May be repeated. Raises ConflictError with the hindrances.
         """
         if found.hindrances:
             raise ConflictError(" ".join(found.hindrances))
@@ -139,18 +138,18 @@ class Erasure:
             actor,
             now,
         )
-        # The trail last, as the changes above have written into it.
+        # The documents last: the changes above have just named the person in the audit trail.
         changed = await self._traces.erase(found.identity)
-        if mails := await self._outbox.remove_to(sorted(addresses)):
-            changed["outbox"] = mails
+        if emails := await self._outbox.remove_to(sorted(addresses)):
+            changed["outbox"] = emails
         facts: dict[str, object] = dict(changed)
         await self._audit.record(actor, "person.forget", "person", now, after=facts)
         return changed
 
     async def _leave(self, team: Team, addresses: set[str], now: datetime) -> None:
-        """Straight at the store, as teams of the source that is not active are changed too."""
-        left = without(team.admin_emails, addresses)
-        update = {"admin_emails": tuple(left), "version": team.version + 1, "updated_at": now}
+        """Remove the addresses in the store, which also has the teams of the inactive cost source."""
+        remaining = without(team.admin_emails, addresses)
+        update = {"admin_emails": tuple(remaining), "version": team.version + 1, "updated_at": now}
         if not await self._teams.replace(team.model_copy(update=update)):
             raise ConflictError(
                 f"The team {team.team_name} is being changed by somebody else. Try again."
@@ -158,24 +157,24 @@ class Erasure:
 
 
 def identity_of(words: Sequence[str]) -> Identity:
-    """Addresses and ids, told apart. Raises InvalidError."""
+    """Separate email addresses from IDs. Raises InvalidError."""
     for word in words:
-        if not PLACE.fullmatch(word) or ("@" not in word and len(word) < MIN_ID_LENGTH):
+        if not ADDRESS_OR_ID.fullmatch(word) or ("@" not in word and len(word) < MIN_ID_LENGTH):
             raise InvalidError(
-                f"{word!r} is no mail address and no id. Give the person's mail address, Entra "
-                "object id, or the id of the chat with the agent."
+                f"{word!r} is neither an email address nor an ID. Give the person's email address, "
+                "Entra object ID, or the ID of the chat with the agent."
             )
     return Identity(
-        addresses=tuple(one for one in words if "@" in one),
-        ids=tuple(one for one in words if "@" not in one),
+        addresses=tuple(word for word in words if "@" in word),
+        ids=tuple(word for word in words if "@" not in word),
     )
 
 
 def held(identity: Identity) -> set[str]:
-    """The addresses, however their letters are cased."""
-    return {one.casefold() for one in identity.addresses}
+    """The person's addresses, case-folded for comparison."""
+    return {address.casefold() for address in identity.addresses}
 
 
-def without(kept: Sequence[str], addresses: set[str]) -> list[str]:
-    """The other addresses."""
-    return [one for one in kept if one.casefold() not in addresses]
+def without(stored: Sequence[str], addresses: set[str]) -> list[str]:
+    """Remove case-folded ``addresses`` from a stored list."""
+    return [address for address in stored if address.casefold() not in addresses]

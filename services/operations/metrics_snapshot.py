@@ -1,4 +1,4 @@
-"""What somebody who watches the agent from outside wants to know now, in numbers."""
+"""Reads the gauges that monitoring shows."""
 
 from collections import Counter
 from datetime import UTC, datetime, time, timedelta
@@ -9,13 +9,13 @@ from services.operations.health import Health
 from services.ports import AnomalyStore, CostStore, DeliveryLedger, RunStore
 from services.teams.teams import Teams
 
-RUNS_BACK = 30
-"""Runs of a kind among which the last success is looked for."""
+MAX_RUNS = 30
+"""How many runs of each kind are searched for the last success."""
 KINDS = (RunKind.WEEKLY, RunKind.DAILY, RunKind.TEAM)
 
 
 class MetricsReader:
-    """Reads the facts."""
+    """Reads a ``MetricsSnapshot``."""
 
     def __init__(
         self,
@@ -37,16 +37,16 @@ class MetricsReader:
         self._source = source
 
     async def facts(self, now: datetime) -> MetricsSnapshot:
-        """Never raises for an ill part; names it."""
-        ill = (await self._health.check(now)).parts
-        if "mongodb" in ill:
-            return MetricsSnapshot(failing=ill)
+        """Read the current values; a failing component is named and raises nothing."""
+        failing = (await self._health.check(now)).parts
+        if "mongodb" in failing:
+            return MetricsSnapshot(failing=failing)
         try:
-            return await self._facts(ill)
+            return await self._read(failing)
         except StoreUnavailableError:
-            return MetricsSnapshot(failing=(*ill, "mongodb"))
+            return MetricsSnapshot(failing=(*failing, "mongodb"))
 
-    async def _facts(self, ill: tuple[str, ...]) -> MetricsSnapshot:
+    async def _read(self, failing: tuple[str, ...]) -> MetricsSnapshot:
         state = await self._costs.state(self._source)
         through = state.data_through
         ended = (
@@ -54,25 +54,25 @@ class MetricsReader:
             if through is None
             else datetime.combine(through + timedelta(days=1), time(), tzinfo=UTC)
         )
-        found = await self._anomalies.open_of(self._source)
+        anomalies = await self._anomalies.open_of(self._source)
         return MetricsSnapshot(
-            failing=ill,
+            failing=failing,
             last_success=await self._last_success(),
             data_through=ended,
             teams=len(await self._teams.list()),
-            open_anomalies=dict(Counter(one.kind for one in found)),
+            open_anomalies=dict(Counter(anomaly.kind for anomaly in anomalies)),
             weekly_deliveries=await self._weekly_deliveries(),
         )
 
     async def _last_success(self) -> dict[RunKind, datetime]:
-        found = {}
+        last_success = {}
         for kind in KINDS:
-            runs = await self._runs.list_runs(self._source, kind=kind, limit=RUNS_BACK)
-            ended = [one.finished_at for one in runs if one.state is RunState.DONE]
+            runs = await self._runs.list_runs(self._source, kind=kind, limit=MAX_RUNS)
+            ended = [run.finished_at for run in runs if run.state is RunState.DONE]
             times = [at for at in ended if at is not None]
             if times:
-                found[kind] = max(times)
-        return found
+                last_success[kind] = max(times)
+        return last_success
 
     async def _weekly_deliveries(self) -> dict[str, int]:
         newest = await self._runs.list_runs(self._source, kind=RunKind.WEEKLY, limit=1)

@@ -1,6 +1,6 @@
-"""Undo: takes a change of the audit trail back, once, as long as nothing else has changed since.
+"""Undoes a change from the audit trail, once, unless the same thing was changed again since.
 
-Taking back is itself a change, and in the trail.
+Undoing is itself a change, which the audit trail records.
 """
 
 from collections.abc import Mapping
@@ -19,13 +19,16 @@ SECRETS = {"smtp_password", "smtp_password_set"}
 
 
 def can_undo(entry: AuditEntry) -> bool:
-    """Whether a change can be offered to be taken back."""
-    secret = SECRETS & set(entry.after or {})
-    return entry.action in UNDOABLE and entry.undone_at is None and not secret
+    """Whether undo can be offered for a change.
+
+    The audit trail contains no secrets, so there is no former password to restore.
+    """
+    changed_secrets = SECRETS & set(entry.after or {})
+    return entry.action in UNDOABLE and entry.undone_at is None and not changed_secrets
 
 
 class Undo:
-    """Takes changes back."""
+    """Undoes changes."""
 
     def __init__(
         self, audit: AuditTrail, teams: Teams, config: Config, floors: AlertMinimums
@@ -36,10 +39,9 @@ class Undo:
         self._floors = floors
 
     async def undo(self, entry_id: str, actor: Actor, now: datetime) -> AuditEntry:
-        """The change that was taken back.
+        """Undo a change and return its entry.
 
-        Raises NotFoundError, or ConflictError when it cannot be taken back (any more). Doing it
-        twice does it once: the second time there is nothing left to take back.
+        Raises NotFoundError, or ConflictError if it cannot be undone or was undone already.
         """
         entry = await self._audit.get(entry_id)
         if entry is None:
@@ -79,5 +81,5 @@ def _must_be_unchanged(current: Mapping[str, Any], after: Mapping[str, Any]) -> 
 
 
 def _listed(value: Any) -> Any:
-    """Lists and tuples are the same to people; the store keeps lists."""
+    """Make tuples comparable with the lists that come back from the store."""
     return list(value) if isinstance(value, tuple) else value

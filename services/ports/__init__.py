@@ -1,6 +1,6 @@
-"""What the use cases need from outside, as protocols; adapters and test fakes implement them.
+"""The protocols that use cases depend on; adapters and test fakes implement them.
 
-The docstrings are the contract that ``tests/contract`` runs against every implementation.
+The docstrings are the contract, and ``tests/contract`` runs it against every implementation.
 """
 
 from services.ports.admins import AdminStore

@@ -1,4 +1,4 @@
-"""What is stored about roles."""
+"""Storage of the admin role."""
 
 from typing import Protocol
 
@@ -8,16 +8,16 @@ from services.domain import (
 
 
 class AdminStore(Protocol):
-    """Who was made an admin, by tenant and object id."""
+    """People with the admin role, by tenant and Entra object ID."""
 
     async def list_admins(self) -> list[AdminEntry]:
-        """By name, then object id."""
+        """All admins, by name, then object ID."""
         ...
 
     async def add(self, admin: AdminEntry) -> bool:
-        """False when the person is one already."""
+        """Store an admin; False if the person is an admin already."""
         ...
 
     async def remove(self, tenant_id: str, object_id: str) -> AdminEntry | None:
-        """The one that was removed; None when there was none."""
+        """Remove and return an admin; None if the person was not an admin."""
         ...

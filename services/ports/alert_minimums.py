@@ -1,4 +1,4 @@
-"""Where the alert minimums of accounts are stored."""
+"""Storage of alert minimums."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -7,10 +7,10 @@ from services.domain import AlertMinimum, SourceName
 
 
 class AlertMinimumStore(Protocol):
-    """Alert minimums of accounts, by source."""
+    """Alert minimums by cost source and account."""
 
     async def of(self, source: SourceName, accounts: Sequence[str]) -> dict[str, AlertMinimum]:
-        """The minimums of those of these accounts that have one, by account."""
+        """The alert minimums of those accounts that have one, by account ID."""
         ...
 
     async def replace(
@@ -20,8 +20,8 @@ class AlertMinimumStore(Protocol):
         minimum: AlertMinimum | None,
         was: AlertMinimum | None,
     ) -> bool:
-        """Store a minimum, or remove it (None), if the stored one is still ``was`` (by its entry).
+        """Store an alert minimum, or remove it (None), if the stored one still is ``was``.
 
-        False when somebody else changed it first; then nothing is written.
+        They are compared by ``entry``. False if another writer was faster: nothing is written.
         """
         ...

@@ -1,4 +1,4 @@
-"""What is stored about alerts."""
+"""Storage of alerts."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -8,27 +8,27 @@ from services.domain import Alert, SourceName
 
 
 class AlertStore(Protocol):
-    """The cards of anomalies in conversations."""
+    """Alert cards, one for each subject and conversation."""
 
     async def create_once(self, alert: Alert) -> bool:
-        """Stores it unless its id is there; True when this call stored it."""
+        """Store an alert unless its ID exists; True if this call stored it."""
         ...
 
     async def replace(self, alert: Alert) -> Alert | None:
-        """Stores a changed one with its fence raised, if the stored fence is still the given.
+        """Store a changed alert and raise its fence, if the stored fence is still ``alert.fence``.
 
-        None when somebody else was faster; then nothing is written.
+        Returns the stored alert. None if another writer was faster: nothing is written.
         """
         ...
 
     async def get(self, alert_id: str) -> Alert | None: ...
 
     async def of_subjects(self, subjects: Sequence[str]) -> list[Alert]:
-        """All cards about these, oldest first."""
+        """All alerts about these subjects, oldest first."""
         ...
 
     async def newest_of(
         self, source: SourceName, conversation_id: str, since: datetime
     ) -> list[Alert]:
-        """Those of a conversation that were created since then, newest first."""
+        """A conversation's alerts that were created since then, newest first."""
         ...

@@ -1,4 +1,4 @@
-"""Where anomalies and their alerts are kept."""
+"""Storage of anomalies."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -8,20 +8,20 @@ from services.domain import Anomaly, AnomalyStatus, SourceName
 
 
 class AnomalyStore(Protocol):
-    """Anomalies by id."""
+    """Anomalies by ID."""
 
     async def raise_once(self, anomaly: Anomaly) -> bool:
-        """Stores it unless its id is there; True when this call stored it."""
+        """Store an anomaly unless its ID exists; True if this call stored it."""
         ...
 
     async def update(self, anomaly: Anomaly) -> None:
-        """Replaces the figures of a stored anomaly: excess, service, end and updated_at."""
+        """Replace the figures of a stored anomaly: excess, service, end and updated_at."""
         ...
 
     async def settle(self, anomaly: Anomaly, was: AnomalyStatus) -> bool:
-        """Replaces status, answer, end and updated_at of one whose status is still ``was``.
+        """Replace status, answer, end and updated_at, if the stored status still is ``was``.
 
-        False when somebody else was faster; then nothing is written.
+        False if another writer was faster: nothing is written.
         """
         ...
 
@@ -30,27 +30,27 @@ class AnomalyStore(Protocol):
     async def open_of(
         self, source: SourceName, accounts: Sequence[str] | None = None
     ) -> list[Anomaly]:
-        """Open ones of these accounts (None: all), largest excess first."""
+        """Open anomalies of these accounts (None: all), largest excess first."""
         ...
 
     async def ended_of(self, source: SourceName, since: datetime) -> list[Anomaly]:
-        """Ended ones that were raised since then, largest excess first."""
+        """Ended anomalies that were raised since then, largest excess first."""
         ...
 
     async def in_state(
         self, source: SourceName, states: Sequence[AnomalyStatus], accounts: Sequence[str]
     ) -> list[Anomaly]:
-        """Those of these accounts that have one of these states, in no order."""
+        """Anomalies of these accounts in any of these states, in no particular order."""
         ...
 
     async def newest(
         self, source: SourceName, accounts: Sequence[str] | None = None, limit: int = 100
     ) -> list[Anomaly]:
-        """The newest of these accounts (None: all) in any state, by when they were raised."""
+        """The newest anomalies of these accounts (None: all) in any state, by ``raised_at``."""
         ...
 
     async def get_many(self, anomaly_ids: Sequence[str]) -> list[Anomaly]:
-        """Those of these that are stored, in no order."""
+        """The anomalies that exist among these IDs, in no particular order."""
         ...
 
     async def page(
@@ -62,8 +62,8 @@ class AnomalyStore(Protocol):
         after: tuple[datetime, str] | None = None,
         limit: int = 100,
     ) -> list[Anomaly]:
-        """Newest first, by when they were raised and then by id.
+        """Newest first, by ``raised_at``, then ID.
 
-        ``after``: only those that come behind this place (raised at, id).
+        ``after``: only those that follow this position (raised_at, ID).
         """
         ...

@@ -1,4 +1,4 @@
-"""API keys."""
+"""Storage of API keys."""
 
 from datetime import datetime
 from typing import Protocol
@@ -7,26 +7,26 @@ from services.domain import ApiKey
 
 
 class ApiKeyStore(Protocol):
-    """Keys of the REST API; none is ever removed, so that its door stays locked."""
+    """API keys; none is ever removed, so that REST never returns to local mode."""
 
     async def any_ever(self) -> bool:
-        """Whether a key was ever stored, revoked or not."""
+        """Whether a key was ever stored, including revoked ones."""
         ...
 
     async def add(self, key: ApiKey) -> None:
-        """Raises ConflictError when the id is taken."""
+        """Raises ConflictError if the ID exists."""
         ...
 
     async def get(self, key_id: str) -> ApiKey | None: ...
 
     async def list_keys(self) -> list[ApiKey]:
-        """Oldest first."""
+        """All keys, oldest first."""
         ...
 
     async def revoke(self, key_id: str, now: datetime) -> ApiKey | None:
-        """The key as it is then; the first instant stays. None when there is no such key."""
+        """Return the revoked key; its first revocation time stays. None if there is no such key."""
         ...
 
     async def touch(self, key_id: str, now: datetime) -> None:
-        """Notes that it was used; an earlier instant than the noted one changes nothing."""
+        """Record the last use; an instant before the recorded one changes nothing."""
         ...

@@ -1,4 +1,4 @@
-"""The audit trail's entries."""
+"""Storage of the audit trail."""
 
 from datetime import datetime
 from typing import Protocol
@@ -7,14 +7,14 @@ from services.domain import AuditEntry
 
 
 class AuditEntryStore(Protocol):
-    """Who changed what; append only."""
+    """The audit trail, append-only."""
 
     async def append(self, entry: AuditEntry) -> None:
-        """Stores an entry, once for its id."""
+        """Store an entry; a repeated ID stores nothing."""
         ...
 
     async def newest(self, limit: int, subject: str | None = None) -> list[AuditEntry]:
-        """Newest first; ``subject``: only those of one thing."""
+        """The newest entries, newest first; ``subject``: only those about one subject."""
         ...
 
     async def get(self, entry_id: str) -> AuditEntry | None: ...

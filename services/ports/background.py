@@ -1,4 +1,4 @@
-"""Work that goes on beside whoever began it."""
+"""Background work, which outlives the request that started it."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -6,10 +6,10 @@ from typing import Any, Protocol
 
 
 class Start(Protocol):
-    """Starts named background work; a name that is running already is not started twice."""
+    """Starts named background work; a name that is already running is not started again."""
 
     def __call__(
         self, name: str, work: Coroutine[Any, Any, None], *, droppable: bool = False
     ) -> asyncio.Task[None] | None:
-        """The task; None while the process stops. ``droppable`` work may be cut off then."""
+        """Return the task; None during shutdown, which may cancel ``droppable`` work."""
         ...

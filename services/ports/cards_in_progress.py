@@ -1,4 +1,4 @@
-"""Cards that are still being updated."""
+"""Storage of cards that are still being updated."""
 
 from datetime import datetime
 from typing import Protocol
@@ -9,7 +9,7 @@ from services.domain import (
 
 
 class CardInProgressStore(Protocol):
-    """Cards that change after their turn."""
+    """Cards that are updated after their turn."""
 
     async def put(self, card: CardInProgress) -> None: ...
 
@@ -24,5 +24,5 @@ class CardInProgressStore(Protocol):
     async def remove(self, card_id: str) -> None: ...
 
     async def list_cards(self) -> list[CardInProgress]:
-        """Oldest first."""
+        """All cards, oldest first."""
         ...

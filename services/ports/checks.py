@@ -1,19 +1,19 @@
-"""Systems that say whether they work, for ``check`` and health."""
+"""What ``check`` and the health endpoint ask of the process itself."""
 
 from datetime import datetime
 from typing import Protocol
 
 
 class Folder(Protocol):
-    """The folder that files are stored in."""
+    """The data folder."""
 
     async def free(self) -> int:
-        """Free bytes. Raises SettingsError when nothing can be written."""
+        """Free bytes. Raises SettingsError if the folder is not writable."""
         ...
 
 
 class Ticking(Protocol):
-    """What health asks of the ticker."""
+    """The ticker, as the health check sees it."""
 
     @property
     def running(self) -> bool: ...

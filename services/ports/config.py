@@ -1,4 +1,4 @@
-"""The stored config."""
+"""Storage of the settings that admins change."""
 
 from datetime import datetime
 from typing import Protocol
@@ -7,14 +7,15 @@ from services.domain import StoredConfig
 
 
 class ConfigStore(Protocol):
-    """The one document of stored settings."""
+    """The stored settings, a single document."""
 
     async def get(self, now: datetime) -> StoredConfig:
-        """The stored settings; at the first call ever the defaults, kept with
-        ``schedule_since=now``.
+        """Return the stored settings.
+
+        The first call ever stores the defaults, with ``schedule_since=now``.
         """
         ...
 
     async def replace(self, config: StoredConfig) -> bool:
-        """Stores settings whose stored version is ``config.version - 1``; False if not."""
+        """Store settings if the stored version is ``config.version - 1``; otherwise False."""
         ...

@@ -1,4 +1,4 @@
-"""What is stored about conversations."""
+"""Storage of Teams conversations."""
 
 from datetime import datetime
 from typing import Literal, Protocol
@@ -9,11 +9,12 @@ from services.domain import (
 
 
 class ConversationStore(Protocol):
-    """Conversations that the app is in."""
+    """Conversations that the app is installed in."""
 
     async def seen(self, conversation: Conversation) -> Conversation:
-        """Stores a new one, or renews address, kind and title (unless empty) of a known one,
-        which becomes active again; the stored one.
+        """Store a new conversation, or update a known one, which becomes active again.
+
+        An update replaces address, kind and title (unless empty). Returns the stored one.
         """
         ...
 
@@ -22,17 +23,18 @@ class ConversationStore(Protocol):
     async def lost(
         self, conversation_id: str, state: Literal["uninstalled", "blocked"], now: datetime
     ) -> bool:
-        """Marks one that takes no messages any more; after an uninstallation the next one is
-        welcomed again. True for the first caller only.
+        """Mark a conversation that no longer accepts messages. True for the first caller only.
+
+        After an uninstallation, the next installation gets a welcome card again.
         """
         ...
 
     async def alerts_on(self, conversation_id: str, by: str, now: datetime) -> bool:
-        """Sends alerts there from now on; False when they are sent there already."""
+        """Turn alerts on; False if they are on already."""
         ...
 
     async def alerts_off(self, conversation_id: str, now: datetime) -> bool:
-        """Sends no more alerts there; False when none are sent there."""
+        """Turn alerts off; False if they are off already."""
         ...
 
     async def welcome_once(self, conversation_id: str) -> bool:
@@ -40,9 +42,9 @@ class ConversationStore(Protocol):
         ...
 
     async def with_alerts(self) -> list[Conversation]:
-        """Those that alerts go to, oldest registration first."""
+        """Conversations with alerts turned on, oldest registration first."""
         ...
 
     async def last_heard(self) -> datetime | None:
-        """When something last came from any of them."""
+        """When a message last arrived from any conversation."""
         ...

@@ -1,4 +1,4 @@
-"""Where costs come from and where they are stored."""
+"""Cost sources, and the storage of costs."""
 
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -17,11 +17,11 @@ from services.domain import (
 
 
 class CostSource(Protocol):
-    """A system that knows what AWS accounts cost.
+    """A system that provides the costs of AWS accounts.
 
-    Use cases ask ``description`` what a source can do and never which one it is. Every method
-    raises CostSourceError, whose text says what to do. Amounts of the same days and accounts must
-    add up, whichever method they come from: what does not is never stored.
+    Use cases read ``description`` to find out what a source can do; they never ask which source it
+    is. Every method raises CostSourceError, whose message says what to do. Amounts for the same
+    days and accounts must add up across methods: costs that do not are never stored.
     """
 
     @property
@@ -29,11 +29,11 @@ class CostSource(Protocol):
 
     @property
     def server_time(self) -> datetime | None:
-        """The source's clock at its last answer; None when it does not tell the time."""
+        """The source's time in its last response; None if it does not send one."""
         ...
 
     async def check(self, now: datetime) -> str:
-        """Try to read recent costs; what works, in sentences."""
+        """Try to read recent costs; return what works, in full sentences."""
         ...
 
     async def wait_for_rate_budget(self) -> None:
@@ -41,47 +41,46 @@ class CostSource(Protocol):
         ...
 
     async def choose_metric(self, span: DaySpan, stored: str | None) -> str:
-        """The metric to read from now on.
+        """Choose the metric to read from now on.
 
-        ``stored`` is the metric of the costs that are stored already. A source never leaves it
-        on its own, as totals of two metrics cannot be compared: only a setting of the operator
-        wins over it. Without it, the source takes its best metric that has data in the span.
+        ``stored`` is the metric of the costs that are stored already. A source never switches to
+        another one by itself, as totals of two metrics cannot be compared; only the operator's
+        setting overrides it. Without it, the source chooses its best metric with data in the span.
         """
         ...
 
     async def total(
         self, metric: str, span: DaySpan, accounts: Sequence[str] | None = None
     ) -> CostTable:
-        """The ungrouped daily total, as at most one series of account ``""``.
+        """Read the ungrouped daily total, as at most one series with the account ``""``.
 
-        ``accounts`` narrows it to these; None means all. Days without data are NaN; no data
-        at all gives no series. Raises CostHistoryEndsError for days that the source no longer
-        keeps.
+        ``accounts`` restricts it to these; None means all. Days without data are NaN; without any
+        data there is no series. Raises CostHistoryEndsError for days that the source no longer has.
         """
         ...
 
     async def by_account(
         self, metric: str, span: DaySpan, accounts: Sequence[str] | None = None
     ) -> CostTable:
-        """Daily totals by account (service ``""``, category None).
+        """Read daily totals by account (service ``""``, category None).
 
-        Costs without an account tag are under UNATTRIBUTED. Raises AnswerTooLargeError when
-        fewer accounts should be asked for.
+        Costs without an account tag belong to UNATTRIBUTED. Raises AnswerTooLargeError if fewer
+        accounts should be requested at a time.
         """
         ...
 
     async def by_service(self, metric: str, span: DaySpan, accounts: Sequence[str]) -> CostTable:
-        """Daily amounts by account × service × charge category, one series for each.
+        """Read daily amounts by account, service and charge category, one series for each.
 
-        Costs without a service are under ``"Other"``. Raises AnswerTooLargeError when fewer
-        accounts should be asked for.
+        Costs without a service belong to ``"Other"``. Raises AnswerTooLargeError if fewer accounts
+        should be requested at a time.
         """
         ...
 
     async def account_names(
         self, metric: str, span: DaySpan, accounts: Sequence[str]
     ) -> dict[str, str]:
-        """Names of those accounts that have one; only asked of a source that has names."""
+        """The names of those accounts that have one; only called if ``has_account_names``."""
         ...
 
     async def aclose(self) -> None:
@@ -90,30 +89,30 @@ class CostSource(Protocol):
 
 
 class UsageStore(Protocol):
-    """What detection reads of stored costs."""
+    """The part of the cost store that detection reads."""
 
     async def load_usage(
         self, source: SourceName, accounts: Sequence[str], span: DaySpan
     ) -> list[UsageHistory]:
-        """Usage of those of these accounts that have any month of the span stored.
+        """Load the usage of those accounts that have any month of the span stored.
 
-        Every service with usage in one of these months, or with a change, is there. One that is
-        neither usage nor of any other charge category counts as usage.
+        Includes every service that has usage or a revision in these months. A series whose charge
+        category is unknown counts as usage.
         """
         ...
 
 
 class CostStore(UsageStore, Protocol):
-    """Daily costs by account and month, and what is known of a source."""
+    """Daily costs by account and month, and the state of each source."""
 
     async def save_totals(
         self, source: SourceName, metric: str, table: CostTable, seen_at: datetime
     ) -> None:
-        """Stores daily totals by account over the table's span.
+        """Store daily totals by account over the table's span.
 
-        The table is the whole truth for its accounts: a day with NaN has no total any more. A
-        day that held another amount keeps it as a revision dated ``seen_at``. Accounts that are
-        absent from the table are left as they are. Saving the same table again changes nothing.
+        The table replaces the totals of its accounts: a day with NaN has no total any more. A
+        replaced amount is kept as a revision dated ``seen_at``. Accounts that are not in the table
+        stay as they are. Saving the same table again changes nothing.
         """
         ...
 
@@ -125,49 +124,48 @@ class CostStore(UsageStore, Protocol):
         accounts: Sequence[str],
         seen_at: datetime,
     ) -> None:
-        """Stores amounts by service and category of all ``accounts`` over the table's span.
+        """Store amounts by service and category of all ``accounts`` over the table's span.
 
-        Within the span the table is the whole truth for these accounts: a stored series that
-        is absent from it becomes NaN there. Changed amounts keep their earlier value as a
-        revision dated ``seen_at``, also when a day that was saved before had no amount. The days
-        of the span count as detailed for these accounts, also for those without any cost.
-        Saving the same table again changes nothing.
+        Within the span the table replaces everything for these accounts: a stored series that is
+        not in it becomes NaN. The earlier value of a changed amount is kept as a revision dated
+        ``seen_at``, even if a saved day had no amount. All days of the span count as detailed for
+        these accounts, even without any cost. Saving the same table again changes nothing.
         """
         ...
 
     async def load(self, source: SourceName, accounts: Sequence[str], span: DaySpan) -> CostTable:
-        """Amounts by service and category (only) of these accounts over the span."""
+        """Load amounts by service and category of these accounts, without totals."""
         ...
 
     async def load_totals(self, source: SourceName, span: DaySpan) -> CostTable:
-        """Daily totals of all accounts that have any in the span, with account names."""
+        """Load the daily totals of all accounts with any in the span, and account names."""
         ...
 
     async def load_history(
         self, source: SourceName, accounts: Sequence[str], span: DaySpan
     ) -> tuple[CostTable, list[CostChange]]:
-        """As ``load``, with every amount as it was first seen, and all changes, oldest first.
+        """Like ``load``, but with amounts as first seen, plus all revisions, oldest first.
 
-        A day that was read before and had nothing was first seen without an amount.
+        A day that was read before it had an amount was first seen without one.
         """
         ...
 
     async def save_names(
         self, source: SourceName, names: dict[str, str], months: Sequence[Month]
     ) -> None:
-        """Stores account names on the documents of these months."""
+        """Store account names with the costs of these months."""
         ...
 
     async def months(self, source: SourceName, accounts: Sequence[str]) -> list[Month]:
-        """The months for which anything is stored of these accounts, newest first."""
+        """The months with any stored costs of these accounts, newest first."""
         ...
 
     async def last_days(self, source: SourceName, accounts: Sequence[str]) -> dict[str, date]:
-        """The last day with a total for each of these accounts that has any."""
+        """The last day with a total, for each account that has any."""
         ...
 
     async def detailed(self, source: SourceName, metric: str, span: DaySpan) -> set[str]:
-        """Accounts whose services are stored for every day of the span under this metric."""
+        """Accounts with detailed costs for every day of the span under this metric."""
         ...
 
     async def state(self, source: SourceName) -> SourceState: ...

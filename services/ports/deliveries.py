@@ -1,4 +1,4 @@
-"""The delivery ledger."""
+"""Storage of deliveries."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -12,29 +12,29 @@ from services.domain import (
 
 
 class DeliveryLedger(Protocol):
-    """One document per message and recipient; every change is a compare-and-set.
+    """Deliveries, one for each message and recipient; every change is a compare-and-set.
 
     ``run_id`` is the run's ``ledger_id`` throughout.
     """
 
     async def plan(self, deliveries: Sequence[Delivery]) -> None:
-        """Stores those that are not there yet by id; a stored one is never changed."""
+        """Store deliveries whose ID does not exist; existing ones are never changed."""
         ...
 
     async def claim(
         self, run_id: str, owner: str, now: datetime, ttl: timedelta
     ) -> Delivery | None:
-        """Takes one pending delivery that is due (``not_before <= now <= not_after``).
+        """Claim one pending delivery that is due (``not_before <= now <= not_after``).
 
-        Sets sending/claim, owner, ``lease_until = now + ttl``, attempts + 1 and fence + 1;
-        returns the delivery after the change. None: nothing is due.
+        Sets sending/claim, the owner and ``lease_until = now + ttl``, and raises attempts and fence
+        by 1. Returns the changed delivery; None if nothing is due.
         """
         ...
 
     async def enter_data(
         self, delivery: Delivery, raw_sha256: str, now: datetime, ttl: timedelta
     ) -> bool:
-        """sending/claim → sending/data under the delivery's fence; False: it was taken over."""
+        """sending/claim → sending/data under the fence; False if it was taken over."""
         ...
 
     async def finish(
@@ -49,9 +49,9 @@ class DeliveryLedger(Protocol):
         not_before: datetime | None = None,
         ambiguous: bool = False,
     ) -> bool:
-        """sending/``phase`` → ``state`` under the fence; False: it was taken over.
+        """sending/``phase`` → ``state`` under the fence; False if it was taken over.
 
-        ``pending`` takes ``not_before``; ``ambiguous`` raises that counter.
+        The state ``pending`` requires ``not_before``; ``ambiguous`` raises that counter.
         """
         ...
 
@@ -60,18 +60,18 @@ class DeliveryLedger(Protocol):
         ...
 
     async def give_back(self, delivery: Delivery, now: datetime) -> bool:
-        """From sending to pending under the fence, as if never claimed (attempts − 1).
+        """Change sending → pending under the fence, as if it had never been claimed (attempts − 1).
 
-        In either phase, for whoever knows that nothing of the body has left.
+        Only for callers who know that no part of the body has left, in either phase.
         """
         ...
 
     async def owners(self, run_id: str) -> set[str]:
-        """The workers that have claimed a delivery which is still sending."""
+        """The workers that own a delivery in the state sending."""
         ...
 
     async def disown(self, run_id: str, owner: str, now: datetime) -> None:
-        """Ends the leases of a worker's sending deliveries before ``now``."""
+        """End the leases of a worker's sending deliveries, so that they count as abandoned."""
         ...
 
     async def abandoned(self, run_id: str, now: datetime) -> list[Delivery]:
@@ -81,31 +81,31 @@ class DeliveryLedger(Protocol):
     async def take_over(
         self, delivery: Delivery, owner: str, now: datetime, ttl: timedelta
     ) -> Delivery | None:
-        """Raises the fence of an abandoned delivery; None: somebody else was faster."""
+        """Raise the fence of an abandoned delivery; None if another worker was faster."""
         ...
 
     async def expire(self, run_id: str, now: datetime) -> int:
-        """Pending ones past ``not_after`` become expired; their number."""
+        """Expire pending deliveries past ``not_after``; returns how many."""
         ...
 
     async def retry(self, run_id: str, now: datetime, not_after: datetime) -> int:
-        """Failed, expired and unknown ones become pending again; their number."""
+        """Make failed, expired and unknown deliveries pending again; returns how many."""
         ...
 
     async def counts(self, run_id: str) -> dict[DeliveryState, int]:
-        """How many are in each state; states with none are left out."""
+        """The number of deliveries in each state that occurs."""
         ...
 
     async def next_due(self, run_id: str) -> datetime | None:
-        """When the next pending one is due, or a sending one's lease ends; None: all final."""
+        """When the next one is due or its lease ends; None if all are final."""
         ...
 
     async def last_sent(self, run_id: str) -> datetime | None:
-        """When a delivery was last stored as sent; None while none was."""
+        """When a delivery was last stored as sent; None if none was."""
         ...
 
     async def list_deliveries(
         self, run_id: str, *, states: Sequence[DeliveryState] | None = None
     ) -> list[Delivery]:
-        """By recipient, then id."""
+        """All deliveries in these states (None: any), by recipient, then ID."""
         ...

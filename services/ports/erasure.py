@@ -1,4 +1,4 @@
-"""Finding and erasing what is stored about a person."""
+"""Finding and erasing what is stored about a person (GDPR, articles 15 and 17)."""
 
 from typing import Protocol
 
@@ -8,27 +8,28 @@ from services.domain import (
 
 
 class ErasureStore(Protocol):
-    """What all collections together hold of a person, except amounts and times.
+    """Everything about a person in all collections, except amounts and times.
 
-    Addresses and ids are looked for everywhere, as whole words in any case; names beside an id of
-    the person, and where a name of a person stands alone. What is called something in teams,
-    settings, reports and deliveries is a team, a service or an account, and no person.
+    Addresses and IDs are searched everywhere, as whole words in any case. Names are only searched
+    next to an ID of the person and in fields that contain nothing but a person's name. Names in
+    teams, settings, reports and deliveries are those of teams, services or accounts, not of people.
     """
 
     async def known(self, identity: Identity) -> Identity:
-        """With what the person of these ids is called, and the ids of chats of the person's own."""
+        """Complete an identity with the names and the personal chats of these IDs."""
         ...
 
     async def find(self, identity: Identity) -> dict[str, int]:
-        """How many documents name the person, by collection; those without are left out."""
+        """Count the documents that name the person, by collection, without zeros."""
         ...
 
     async def erase(self, identity: Identity) -> dict[str, int]:
-        """Takes the person out of them; how many were changed. May be repeated.
+        """Remove the person from these documents; returns how many changed, by collection.
 
-        What is the person's alone goes: the role, chats with their alerts, cards and imports asked
-        for. A delivery to the person stays as a number; what was not sent of it is skipped.
+        Documents that only belong to the person are deleted: the role, personal chats with their
+        alerts, requested cards and imports. A delivery to the person stays as an anonymous record;
+        if it was not sent, it is skipped. May be repeated.
 
-        Raises StoreUnavailableError when somebody else changes the same documents all the time.
+        Raises StoreUnavailableError if other writers keep changing the same documents.
         """
         ...

@@ -1,23 +1,24 @@
-"""How mails leave."""
+"""Mail transports, and the outbox of captured emails."""
 
 from collections.abc import Sequence
 from typing import Protocol
 
 
 class MailConnection(Protocol):
-    """One open connection to the mail server, used for many mails in turn."""
+    """An open connection to the mail server, used for many emails in turn."""
 
     async def offer(self, sender: str, recipient: str) -> None:
-        """Everything before the body. Raises MailError; after it the connection is usable
-        unless it was a MailConnectError.
+        """Send everything before the body.
+
+        Raises MailError; the connection stays usable unless it was a MailConnectError.
         """
         ...
 
     async def hand_over(self, raw: bytes) -> str:
-        """The body; returns the server's answer.
+        """Send the body and return the server's reply.
 
-        Raises MailError when the server refused the body (nothing was delivered), and
-        MailFateUnknownError when the connection or the wait ended before an answer.
+        Raises MailError if the server refused the body (nothing was delivered), and
+        MailFateUnknownError if the connection or the wait ended before a reply.
         """
         ...
 
@@ -25,11 +26,11 @@ class MailConnection(Protocol):
 
 
 class MailTransport(Protocol):
-    """A way to send mail."""
+    """A way to send emails."""
 
     @property
     def name(self) -> str:
-        """``smtp`` or ``outbox``; runs remember it."""
+        """``smtp``, ``graph`` or ``outbox``; stored with each run."""
         ...
 
     @property
@@ -37,31 +38,31 @@ class MailTransport(Protocol):
 
     @property
     def lanes(self) -> int:
-        """Connections that may be open at once."""
+        """The maximum number of open connections."""
         ...
 
     @property
     def per_minute(self) -> int:
-        """Mails in any minute; 0: no limit."""
+        """Maximum emails in any minute; 0 means no limit."""
         ...
 
     @property
     def answer_within(self) -> float:
-        """Seconds within which ``hand_over`` is over; later its fate counts as unknown."""
+        """Seconds that ``hand_over`` may take; after that, the fate of the email is unknown."""
         ...
 
     async def connect(self) -> MailConnection:
-        """Opens, secures and signs in. Raises MailConnectError with the cure in words."""
+        """Connect, secure the connection and sign in. Raises MailConnectError with the fix."""
         ...
 
 
 class CapturedMails(Protocol):
-    """The outbox, for who has to be forgotten."""
+    """The outbox, as erasing a person sees it."""
 
     async def count_to(self, addresses: Sequence[str]) -> int:
-        """How many captured mails there are to these addresses."""
+        """Count the captured emails to these addresses."""
         ...
 
     async def remove_to(self, addresses: Sequence[str]) -> int:
-        """Removes the captured mails to these addresses; their number."""
+        """Remove the captured emails to these addresses; returns how many."""
         ...

@@ -1,4 +1,4 @@
-"""What is counted and timed."""
+"""Counters and timers for monitoring."""
 
 from typing import Protocol
 
@@ -6,35 +6,35 @@ from services.domain import RunKind
 
 
 class Meter(Protocol):
-    """Counts what happens, for whoever watches the agent; never says of which team or person."""
+    """Records events for monitoring, without labels that name a team or a person."""
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
-        """A request to the REST door or a page."""
+        """A request to REST or to a page was answered."""
         ...
 
     def asked(self, upstream: str, outcome: str, seconds: float) -> None:
-        """A request to another system; ``outcome``: its status, or ``error``."""
+        """Another system was queried; ``outcome`` is the HTTP status or ``error``."""
         ...
 
     def delivered(self, channel: str, outcome: str) -> None:
-        """A delivery has come to this state (``retry``: it is tried again)."""
+        """A delivery reached this state; ``retry`` means that it will be tried again."""
         ...
 
     def unsure(self, channel: str) -> None:
-        """The fate of a handed-over message is not known."""
+        """A message was sent, but its fate is unknown."""
         ...
 
     def ran(self, kind: RunKind, outcome: str, seconds: float) -> None:
-        """A run was worked on until it ended or failed."""
+        """A run ended or failed."""
         ...
 
     def lost_lease(self) -> None:
-        """Another worker has taken over."""
+        """Another worker has taken over a run or a delivery."""
         ...
 
 
 class Unmeasured:
-    """A ``Meter`` that counts nothing: for commands that end, and whoever does not care."""
+    """A ``Meter`` that records nothing, for short-lived commands and tests."""
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
         pass

@@ -1,4 +1,4 @@
-"""Imports that wait for Confirm."""
+"""Storage of imports that wait for confirmation."""
 
 from typing import Protocol
 
@@ -8,10 +8,10 @@ from services.domain import (
 
 
 class PendingImportStore(Protocol):
-    """Imports that wait for Confirm, for a day."""
+    """Imports that wait for confirmation; they expire after a day."""
 
     async def put(self, pending: PendingImport) -> None: ...
 
     async def take(self, pending_id: str) -> PendingImport | None:
-        """One of them, which then waits no longer: it is given to one caller only."""
+        """Remove and return an import; of several callers, only one gets it."""
         ...

@@ -1,4 +1,4 @@
-"""What is stored about planned changes."""
+"""Storage of planned changes."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -10,12 +10,12 @@ from services.domain import (
 
 
 class PlannedChangeStore(Protocol):
-    """Planned changes, by id."""
+    """Usage changes that were announced in advance."""
 
     async def add(self, change: PlannedChange) -> None: ...
 
     async def remove(self, change_id: str) -> PlannedChange | None: ...
 
     async def covering(self, accounts: Sequence[str], span: DaySpan) -> list[PlannedChange]:
-        """Those of these accounts that share a day with the span, newest first."""
+        """Planned changes of these accounts that overlap the span, newest first."""
         ...

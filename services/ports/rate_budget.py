@@ -1,12 +1,12 @@
-"""How many emails a sender may still send."""
+"""The shared rate limit for emails."""
 
 from datetime import datetime
 from typing import Protocol
 
 
 class RateBudgetStore(Protocol):
-    """Mails in any minute of one sender address, over all processes."""
+    """The number of emails per minute for each sender address, shared by all processes."""
 
     async def take(self, sender: str, per_minute: int, now: datetime) -> float:
-        """0.0 when a mail may go now (and it is counted), else the seconds to wait."""
+        """Return 0.0 if an email may be sent now (and count it), else the seconds to wait."""
         ...

@@ -1,16 +1,16 @@
-"""What a restored database needs."""
+"""Repairing a database that was restored from a backup."""
 
 from datetime import datetime
 from typing import Protocol
 
 
 class RestoredStore(Protocol):
-    """A database of which part may be older than what has happened."""
+    """A restored database, which does not know what was sent after the backup."""
 
     async def settle_open(self, error: str, now: datetime) -> tuple[int, int]:
-        """Closes open runs that mail, as expired; their undecided deliveries are of unknown fate.
+        """Expire all open runs that send email; their unfinished deliveries become unknown.
 
-        A worker that is still at them writes nothing. How many runs and deliveries; may be
-        repeated.
+        A worker that still works on one of them can write nothing any more. Returns the number of
+        runs and deliveries. May be repeated.
         """
         ...

@@ -1,4 +1,4 @@
-"""Where runs and deliveries are kept: one owner at a time."""
+"""Storage of runs, their leases and their reports."""
 
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime, timedelta
@@ -17,11 +17,11 @@ from services.domain import (
 class RunStore(Protocol):
     """Runs, their leases and their frozen reports.
 
-    Reports are kept under the run's ``ledger_id``, which is what ``run_id`` means for them.
+    Reports are stored under the run's ``ledger_id``, which is their ``run_id``.
     """
 
     async def begin(self, run: Run) -> tuple[Run, bool]:
-        """Stores the run unless its id is there; the stored one, and whether it is new."""
+        """Store the run unless its ID exists; returns the stored one and whether it is new."""
         ...
 
     async def get(self, run_id: str) -> Run | None: ...
@@ -38,72 +38,72 @@ class RunStore(Protocol):
         after: tuple[datetime, str] | None = None,
         limit: int = 100,
     ) -> list[Run]:
-        """Newest (by created_at, then id) first; ``before``: created before then.
+        """Newest first, by ``created_at``, then ID.
 
         ``source``: None for the runs of every source.
-
-        ``team_id``: only runs for this team alone.
-
-        ``after``: only those that come behind this place (created at, id).
+        ``team_id``: only runs for this one team.
+        ``before``: only runs created before this instant.
+        ``after``: only runs that follow this position (created_at, ID).
         """
         ...
 
     async def lease(self, run_id: str, owner: str, now: datetime, ttl: timedelta) -> int | None:
-        """Takes the run until ``now + ttl`` when it is free, expired or already the owner's.
+        """Lease the run until ``now + ttl`` if it is free, expired or already the owner's.
 
-        The fencing token is raised by every call that succeeds; None when another holds it.
+        Returns the fencing token, which every successful call raises; None if another worker
+        holds the lease.
         """
         ...
 
     async def holder(self, run_id: str) -> tuple[str, int] | None:
-        """Owner and token of the lease, ended or not; None when nobody has it."""
+        """Owner and token of the lease, even if it has ended; None if there is none."""
         ...
 
     async def renew(
         self, run_id: str, owner: str, token: int, now: datetime, ttl: timedelta
     ) -> bool:
-        """Prolongs a lease that is still this owner's with this token; False if it is not."""
+        """Extend a lease that still has this owner and token; otherwise False."""
         ...
 
     async def release(self, run_id: str, owner: str, token: int) -> None:
-        """Gives a lease back; nothing happens when it is no longer held."""
+        """Release a lease; does nothing if it is no longer held."""
         ...
 
     async def mark_planned(self, run_id: str, token: int, summary: RunSummary) -> bool:
-        """Makes the plan of this token the run's only one.
+        """Make the plan of this token the run's only one.
 
-        False when the token is stale or the run is planned or not open, and then nothing is
-        written (so for the next two).
+        False if the token is stale, or if the run is planned already or not open: nothing is
+        written. The same applies to ``record_error`` and ``close``.
         """
         ...
 
     async def record_error(
         self, run_id: str, token: int, error: str, *, failed: bool, retry_at: datetime | None
     ) -> bool:
-        """Stores the error and counts the attempt; ``failed`` ends an unplanned run."""
+        """Store the error and count the attempt; ``failed`` ends an unplanned run."""
         ...
 
     async def close(
         self, run_id: str, token: int, openings: int, *, expired: bool, now: datetime
     ) -> bool:
-        """Ends an open, planned run as done (or expired), unless it was opened again since."""
+        """End an open, planned run as done or expired, unless it was reopened since."""
         ...
 
     async def reopen(
         self, run_id: str, requested_by: Actor, now: datetime, not_after: datetime
     ) -> bool:
-        """Opens a failed, expired or done run for whoever asks now; False when it is open.
+        """Reopen a failed, expired or done run for the new requester; False if it is open.
 
-        ``openings`` is raised in both cases; errors and attempts begin anew.
+        Raises ``openings`` in both cases, and resets errors and attempts.
         """
         ...
 
     async def freeze(self, reports: Sequence[FrozenReport]) -> None:
-        """Stores reports that are not there yet by id; a stored one is never changed."""
+        """Store reports whose ID does not exist; existing ones are never changed."""
         ...
 
     async def frozen(self, report_id: str) -> FrozenReport | None: ...
 
     def team_previews(self, run_id: str) -> AsyncIterator[tuple[str, dict[str, object]]]:
-        """(team id, window, currency and current total as in the preview JSON) of each team."""
+        """Yield (team ID, window, currency and current total of the preview) for each team."""
         ...

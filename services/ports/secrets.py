@@ -1,13 +1,13 @@
-"""How secrets are kept."""
+"""Encryption of stored secrets."""
 
 from typing import Protocol
 
 
 class SecretBox(Protocol):
-    """Encrypts what is stored."""
+    """Encrypts secrets before they are stored."""
 
     def encrypt(self, secret: str) -> str: ...
 
     def decrypt(self, token: str) -> str:
-        """Raises SettingsError when the key is another one than at encryption."""
+        """Raises SettingsError if the secret was encrypted with another key."""
         ...

@@ -1,4 +1,4 @@
-"""All that is stored, in one."""
+"""The whole database."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,14 +26,14 @@ from services.ports.teams import TeamStore
 
 @dataclass(frozen=True, slots=True)
 class ServerInfo:
-    """What a MongoDB says of itself."""
+    """Version and time of a MongoDB server."""
 
     version: str
     time: datetime
 
 
 class Store(Protocol):
-    """All collections of one database."""
+    """The stores of one database."""
 
     @property
     def costs(self) -> CostStore: ...
@@ -90,15 +90,15 @@ class Store(Protocol):
     def erasure(self) -> ErasureStore: ...
 
     async def prepare(self) -> None:
-        """Creates the indexes; raises StoreUnavailableError when MongoDB is not responding."""
+        """Migrate the stored data and create the indexes. Raises StoreUnavailableError."""
         ...
 
     async def ping(self) -> None:
-        """Raises StoreUnavailableError with the reason."""
+        """Raises StoreUnavailableError with the reason if MongoDB does not respond."""
         ...
 
     async def about(self) -> ServerInfo:
-        """Version and time of the server; raises StoreUnavailableError with the reason."""
+        """Raises StoreUnavailableError with the reason."""
         ...
 
     async def aclose(self) -> None: ...

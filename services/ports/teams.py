@@ -1,4 +1,4 @@
-"""Where teams, settings, keys and the trail of changes are kept."""
+"""Storage of teams."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -7,10 +7,10 @@ from services.domain import Team
 
 
 class TeamStore(Protocol):
-    """Teams; sample teams are kept apart from real ones by ``sample``."""
+    """Teams; ``sample`` separates sample teams from real ones."""
 
     async def list_teams(self, *, sample: bool) -> list[Team]:
-        """All teams of one side, by name (case folded), then account id."""
+        """All sample or all real teams, by case-folded name, then account ID."""
         ...
 
     async def any_real(self) -> bool: ...
@@ -18,20 +18,20 @@ class TeamStore(Protocol):
     async def get(self, team_id: str) -> Team | None: ...
 
     async def add(self, team: Team) -> None:
-        """Raises ConflictError when a team of the same side has the account already."""
+        """Raises ConflictError if another team of the same kind has the account."""
         ...
 
     async def replace(self, team: Team) -> bool:
-        """Stores a changed team whose stored version is ``team.version - 1``; False if not.
+        """Store a changed team if the stored version is ``team.version - 1``; otherwise False.
 
-        Raises ConflictError when another team of the same side has the account.
+        Raises ConflictError if another team of the same kind has the account.
         """
         ...
 
     async def remove(self, team_id: str) -> Team | None:
-        """Removes and returns it; None when there is none."""
+        """Remove and return a team; None if it does not exist."""
         ...
 
     async def seed_samples(self, teams: Sequence[Team]) -> None:
-        """Adds those sample teams that are not there by id; changes none."""
+        """Add sample teams whose ID does not exist; existing ones are not changed."""
         ...

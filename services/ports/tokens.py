@@ -1,14 +1,14 @@
-"""How the agent proves to Microsoft's services who it is."""
+"""OAuth 2.0 access tokens for Microsoft's services."""
 
 from typing import Protocol
 
 
 class AccessTokens(Protocol):
-    """The access tokens of one app, for one service."""
+    """Access tokens of one app for one service."""
 
     async def get(self, *, stale: str | None = None) -> str:
-        """A valid token. ``stale``: one that the service refused; it is not returned again.
+        """Return a valid token. ``stale``: a refused token, which is not returned again.
 
-        Raises the error of the service that it is for (BotSignInError, MailConnectError).
+        Raises the error of the service that the token is for (BotSignInError, MailConnectError).
         """
         ...

@@ -1,1 +1,1 @@
-"""How work behaves while it lasts: what it does about others who do the same at that moment."""
+"""Concurrency helpers: batches, compare-and-set, shutdown and timeouts."""

@@ -1,11 +1,11 @@
-"""A requested shutdown: waits end at once, work in progress ends on its own."""
+"""A requested shutdown: waits end at once, work in progress finishes."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
 
 
 class Shutdown:
-    """A flag that everybody who works looks at; once requested, it stays so."""
+    """A flag that all workers check; once set, it stays set."""
 
     def __init__(self, sleep: Callable[[float], Awaitable[object]] = asyncio.sleep) -> None:
         self._sleep = sleep
@@ -19,7 +19,7 @@ class Shutdown:
         return self._event.is_set()
 
     async def pause(self, seconds: float) -> None:
-        """Wait for so long, or until a shutdown is requested."""
+        """Wait for this long, or until a shutdown is requested."""
         if self.requested:
             return
         waits = [

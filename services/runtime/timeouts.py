@@ -1,7 +1,7 @@
-"""How long the work on runs waits, in seconds, for leases, answers and retries.
+"""Leases, timeouts and retry delays of the work on runs, in seconds.
 
-Nothing in the environment changes these: a shorter lease than the longest answer of a mail
-server would weaken what is promised. Tests of dying workers hand in shorter ones as a whole.
+They are not settings: with a lease that is shorter than a mail server's slowest reply, an email
+could be sent twice. Tests of dying workers pass a whole set of shorter ones.
 """
 
 from dataclasses import dataclass
@@ -10,30 +10,30 @@ from datetime import timedelta
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Waits of the production, unless a test hands in others."""
+    """A set of delays; the defaults are those of production."""
 
     run_lease: float = 60.0
-    """How long a dead worker's run waits for the next worker; renewed four times as often."""
+    """How long a dead worker blocks its run; renewed four times in that time."""
     delivery_lease: float = 120.0
-    """Longer than the longest wait for an answer of a mail server, by a margin."""
+    """Longer than the slowest reply of a mail server that is waited for, by a margin."""
     retries: tuple[float, ...] = (20, 60, 180, 300, 600, 1800, 3600)
-    """Before the second, third … attempt of a delivery; the last one repeats."""
+    """Delays before the second, third … attempt of a delivery; the last one repeats."""
     connect_retry: float = 2.0
-    """Before the second attempt to connect to a mail server; doubled each time."""
+    """Delay before the second attempt to connect to a mail server; doubled each time."""
     store_retry: float = 1.0
-    """Between two attempts while MongoDB is not responding."""
+    """Delay between two attempts while MongoDB does not respond."""
     store_patience: float = 90.0
-    """How long an outcome is kept in hand while MongoDB is not responding."""
+    """How long an outcome is kept in memory while MongoDB does not respond."""
     run_patience: float = 75.0
-    """A background worker waits so long for the next retry before it leaves it to a later tick."""
+    """The longest wait for a retry; a worker leaves later ones to a later tick."""
     run_retries: tuple[float, ...] = (60, 120, 300, 900, 1800, 3600)
-    """After a run's first, second … error."""
+    """Delays after a run's first, second … error; the last one repeats."""
     alert_claim: float = 120.0
-    """A card that is still not being posted after this was claimed by somebody who is gone."""
+    """If a claimed card is not being posted after this, its worker has died."""
     alert_answer: float = 240.0
-    """The longest that posting a card may take, with its own retries."""
+    """The longest that posting a card may take, including retries."""
     alert_lease: float = 600.0
-    """After this nobody is still posting a card: its fate is unknown."""
+    """After this, nobody is still posting a card, and its fate is unknown."""
 
     @property
     def run_ttl(self) -> timedelta:
@@ -44,11 +44,11 @@ class Timing:
         return timedelta(seconds=self.delivery_lease)
 
     def retry(self, attempts: int) -> float:
-        """Seconds to wait after so many attempts of a delivery."""
+        """Seconds to wait after this many attempts of a delivery."""
         return self.retries[min(attempts, len(self.retries)) - 1]
 
     def run_retry(self, attempts: int) -> timedelta:
-        """How long to wait after a run that has failed so many times before."""
+        """How long to wait after an error of a run with this many earlier errors."""
         return timedelta(seconds=self.run_retries[min(attempts, len(self.run_retries) - 1)])
 
 

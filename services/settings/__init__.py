@@ -1,8 +1,8 @@
 """Settings from the environment, ``.env`` and secret files, in groups.
 
-``load_settings()`` is called once, in ``main()``. Each adapter receives its own group.
-An empty value counts as unset (compose files pass ``NAME=``), and ``NAME_FILE`` names a file
-that holds the value of ``NAME``.
+``load_settings()`` is called once, in ``main()``; each adapter receives its own group. An empty
+value counts as unset, as Compose files pass ``NAME=`` for an unset variable. ``NAME_FILE`` is the
+path of a file that contains the value of ``NAME``, as Docker and Kubernetes mount secrets.
 """
 
 from services.settings.costs import CostSettings, DatadogSettings

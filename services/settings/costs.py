@@ -69,7 +69,7 @@ class DatadogSettings(SettingsGroup):
         return self
 
     @property
-    def active(self) -> bool:
+    def is_configured(self) -> bool:
         return self.api_key is not None
 
     @property

@@ -1,4 +1,4 @@
-"""Reads settings: the only module that looks at the environment, ``.env`` and secret files."""
+"""Loads settings: the only module that reads the environment, ``.env`` and secret files."""
 
 import os
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ class Settings(SettingsGroup):
     costs: CostSettings
 
     def secrets(self) -> list[str]:
-        """The values that must never be logged."""
+        """Values that must never be logged."""
         groups = [getattr(self, name) for name in type(self).model_fields]
         return [
             value.get_secret_value()
@@ -36,23 +36,23 @@ class Settings(SettingsGroup):
 
 
 def setting_fields() -> list[tuple[str, Any]]:
-    """All settings as (group name, pydantic field), for the docs and the checks of them."""
+    """All settings as (group name, pydantic field), for generated docs and their tests."""
     groups = {name: info.annotation for name, info in Settings.model_fields.items()}
     return [
         (name, field)
         for name, group in [*groups.items(), ("manifest", ManifestSettings)]
         if isinstance(group, type) and issubclass(group, SettingsGroup)
         for field in group.model_fields.values()
-        if field.description  # the app id has one where it is first declared
+        if field.description  # without one: declared in two groups, documented in the first
     ]
 
 
 def load_settings(
     environ: Mapping[str, str] | None = None, env_file: Path | None = Path(".env")
 ) -> Settings:
-    """Settings from ``environ`` (default: the process's) over ``env_file``.
+    """Load settings from ``environ`` (default: the process environment), which overrides ``env_file``.
 
-    Raises SettingsError that names each wrong setting and what it should be.
+    Raises SettingsError, which names each invalid setting and the fix.
     """
     values = _values(environ, env_file)
     groups: dict[str, SettingsGroup] = {}
@@ -60,7 +60,7 @@ def load_settings(
     for name, info in Settings.model_fields.items():
         group = info.annotation
         if not (isinstance(group, type) and issubclass(group, SettingsGroup)):
-            raise AssertionError(f"{name} is no group of settings")
+            raise AssertionError(f"{name} is not a settings group")
         try:
             groups[name] = group.model_validate(values)
         except ValidationError as error:
@@ -73,9 +73,9 @@ def load_settings(
 def load_manifest_settings(
     environ: Mapping[str, str] | None = None, env_file: Path | None = Path(".env")
 ) -> ManifestSettings:
-    """What ``make manifest`` needs, from the same places; no other setting has to be right.
+    """Load what ``make manifest`` needs from the same places; other settings may be invalid.
 
-    Raises SettingsError that names each wrong setting and what it should be.
+    Raises SettingsError, which names each invalid setting and the fix.
     """
     try:
         return ManifestSettings.model_validate(_values(environ, env_file))
@@ -85,12 +85,12 @@ def load_manifest_settings(
 
 
 def _values(environ: Mapping[str, str] | None, env_file: Path | None) -> dict[str, str]:
-    """What is set, the environment over the file."""
-    there = env_file is not None and env_file.is_file()
-    # Taken as written: a password may well hold a dollar sign.
-    stored = dotenv_values(env_file, interpolate=False) if there else {}
-    given = os.environ if environ is None else environ  # noqa: TID251 - only read here, for all
-    return _with_files({**_set(stored), **_set(given)})
+    """All values that are set; the environment overrides the file."""
+    has_file = env_file is not None and env_file.is_file()
+    # No interpolation: dotenv would replace $NAME and ${NAME}, also inside a password.
+    from_file = dotenv_values(env_file, interpolate=False) if has_file else {}
+    variables = os.environ if environ is None else environ  # noqa: TID251 - the only reader
+    return _with_files({**_set(from_file), **_set(variables)})
 
 
 def _set(values: Mapping[str, str | None]) -> dict[str, str]:
@@ -98,21 +98,22 @@ def _set(values: Mapping[str, str | None]) -> dict[str, str]:
 
 
 def _with_files(values: Mapping[str, str]) -> dict[str, str]:
-    """Reads ``NAME_FILE`` where ``NAME`` itself is not set."""
-    found = dict(values)
-    for name in [name for name in found if name.endswith("_FILE")]:
+    """Read the file ``NAME_FILE`` if ``NAME`` itself is not set."""
+    merged = dict(values)
+    for name in [name for name in merged if name.endswith("_FILE")]:
         plain = name.removesuffix("_FILE")
-        if plain in _names() and plain not in found:
+        if plain in _names() and plain not in merged:
             try:
-                content = Path(found[name]).read_text("utf-8").strip()
+                # Editors and `echo` end files with a newline, which is not part of the secret.
+                content = Path(merged[name]).read_text("utf-8").strip()
             except (OSError, UnicodeDecodeError) as error:
                 raise SettingsError(
-                    f"{name}: cannot read {found[name]} ({_reason(error)}). "
+                    f"{name}: cannot read {merged[name]} ({_reason(error)}). "
                     f"Make the file readable, or set {plain} itself."
                 ) from error
             if content:
-                found[plain] = content
-    return found
+                merged[plain] = content
+    return merged
 
 
 def _reason(error: Exception) -> str:

@@ -1,4 +1,4 @@
-"""How mail is sent."""
+"""Email settings: the server, the sign-in and the limits."""
 
 from typing import Literal, Self
 
@@ -96,43 +96,43 @@ class SmtpSettings(SettingsGroup):
         return None if sender is None else email_address(sender)
 
     @model_validator(mode="after")
-    def _signs_in_whole(self) -> Self:
+    def _has_all_sign_in_settings(self) -> Self:
         if self.transport == "smtp" and self.auth == "password":
             return self
-        wanted = {
+        required = {
             "SMTP_OAUTH_TENANT_ID": self.oauth_tenant_id,
             "SMTP_OAUTH_CLIENT_ID": self.oauth_client_id,
             "SMTP_OAUTH_CLIENT_SECRET": self.oauth_client_secret,
         }
         if self.transport == "graph":
-            wanted["SENDER_EMAIL"] = self.sender or self.user
+            required["SENDER_EMAIL"] = self.sender or self.user
         elif self.host:
-            wanted["SMTP_USER"] = self.user or self.sender
-        missing = [name for name, value in wanted.items() if not value]
+            required["SMTP_USER"] = self.user or self.sender
+        missing = [name for name, value in required.items() if not value]
         if missing:
-            why = "MAIL_TRANSPORT=graph" if self.transport == "graph" else "SMTP_AUTH=oauth2"
-            raise ValueError(f"{', '.join(missing)} missing, needed by {why}")
+            reason = "MAIL_TRANSPORT=graph" if self.transport == "graph" else "SMTP_AUTH=oauth2"
+            raise ValueError(f"{', '.join(missing)} missing, required by {reason}")
         return self
 
     @property
     def oauth_token_url(self) -> str:
-        """Where the app that sends mail gets its tokens."""
+        """The token endpoint of the app that sends email (OAuth 2.0 client credentials)."""
         return f"{self.oauth_authority}/{self.oauth_tenant_id}/oauth2/v2.0/token"
 
     @property
     def token_scope(self) -> str:
-        """What that app asks to use: Microsoft Graph, or SMTP."""
+        """The scope of the app's tokens: Microsoft Graph or SMTP."""
         return f"{self.graph_url}/.default" if self.transport == "graph" else self.oauth_scope
 
     @property
-    def sends(self) -> bool:
-        """Whether mail leaves this machine at all."""
+    def sends_email(self) -> bool:
+        """Whether emails leave this machine; otherwise they go to the outbox."""
         return self.transport == "graph" or self.host is not None
 
     @model_validator(mode="after")
-    def _plain_only_here(self) -> Self:
+    def _plain_text_only_to_this_machine(self) -> Self:
         if self.host and self.tls == "none" and not is_loopback(self.host):
             raise ValueError(
-                "SMTP_TLS=none is allowed towards this machine only; use starttls or implicit"
+                "SMTP_TLS=none is only allowed to this machine; use starttls or implicit"
             )
         return self

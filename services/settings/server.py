@@ -1,4 +1,4 @@
-"""The process itself: where it listens, what it logs, where its data are."""
+"""Settings of the process: where it listens, what it logs, where it stores data."""
 
 from pathlib import Path
 from typing import Any, Literal
@@ -45,7 +45,7 @@ class ServerSettings(SettingsGroup):
 
     @property
     def outbox_dir(self) -> Path:
-        """Where captured mails are kept."""
+        """Where captured emails are stored."""
         return self.data_dir / "outbox"
 
     @field_validator("log_level", mode="before")

@@ -1,4 +1,4 @@
-"""The app in Teams: the bot that speaks, and the package that people install."""
+"""Settings of the Teams app: the bot, and the app package that people install."""
 
 from typing import Literal, Self
 
@@ -8,7 +8,7 @@ from services.settings.group import SettingsGroup
 from services.settings.kinds import GUID, PUBLIC_LOGIN, CommaList, Page, WebAddress
 
 EXAMPLE_PAGE = "https://example.com/aws-cost-agent"
-"""A domain that is kept for examples: it belongs to nobody and shows nothing private."""
+"""example.com is reserved for documentation (RFC 2606), so nobody can take over these pages."""
 
 
 class TeamsAppSettings(SettingsGroup):
@@ -92,22 +92,22 @@ class TeamsAppSettings(SettingsGroup):
 
     @property
     def authority(self) -> str:
-        """The tenant's address at Entra ID."""
+        """The tenant's URL at Entra ID."""
         return self.login_url or f"{PUBLIC_LOGIN}/{self.tenant_id}"
 
     @property
     def token_url(self) -> str:
-        """Where the bot's own tokens are got with its secret."""
+        """The token endpoint for the bot's own tokens (OAuth 2.0 client credentials)."""
         return f"{self.authority}/oauth2/v2.0/token"
 
     @property
     def resource(self) -> str:
-        """The audience of the bot's own tokens, without a scope's suffix."""
+        """The audience of the bot's own tokens: managed identities take a resource, not a scope."""
         return self.oauth_scope.removesuffix("/.default")
 
 
 class ManifestSettings(SettingsGroup):
-    """What ``make manifest`` alone reads; the agent itself has no use for it."""
+    """Settings that only ``make manifest`` reads, not the agent."""
 
     app_id: str | None = Field(None, alias="MicrosoftAppId", pattern=GUID)
     developer: str = Field(

@@ -271,5 +271,5 @@ def test_a_wrong_setting_is_one_line_and_writes_nothing(tmp_path: Path) -> None:
     result = made_with(tmp_path, TEAMS_WEBSITE_URL="http://x.org", MicrosoftAppId="agent")
     assert result.returncode == 1
     assert result.stderr.startswith("Error: MicrosoftAppId: ")
-    assert "TEAMS_WEBSITE_URL: must be an address such as https://example.com" in result.stderr
+    assert "TEAMS_WEBSITE_URL: must be a URL such as https://example.com" in result.stderr
     assert not (tmp_path / "dist").exists()

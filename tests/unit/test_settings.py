@@ -19,7 +19,7 @@ def loaded(tmp_path: Path, env_file: str = "", **environ: str) -> Any:
 
 def test_nothing_set_is_fine(tmp_path: Path) -> None:
     settings = loaded(tmp_path)
-    assert not settings.datadog.active
+    assert not settings.datadog.is_configured
     assert settings.mongo.url is None
     assert (settings.server.host, settings.server.port) == ("127.0.0.1", 8001)
     assert settings.smtp.host is None
@@ -95,4 +95,4 @@ def test_an_empty_secret_file_counts_as_unset(tmp_path: Path) -> None:
     file = tmp_path / "key"
     file.write_text("\n")
     given = {"DATADOG_API_KEY_FILE": str(file), "DATADOG_APP_KEY_FILE": str(file)}
-    assert not load_settings(given, None).datadog.active
+    assert not load_settings(given, None).datadog.is_configured
