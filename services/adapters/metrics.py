@@ -39,36 +39,38 @@ class Metrics:
         self._registry = CollectorRegistry()
         where: _Registration = {"registry": self._registry, "namespace": NAMESPACE}
         ProcessCollector(registry=self._registry)
-        self._info = Gauge("info", "The agent.", ["version", "source"], **where)
+        self._info = Gauge(
+            "info", "Version and cost source of the agent.", ["version", "source"], **where
+        )
         self._answered = Counter(
             "rest_requests", "Requests answered.", ["method", "route", "status"], **where
         )
         self._answer_seconds = Histogram(
             "rest_request_seconds",
-            "Seconds to an answer.",
+            "Seconds until the response.",
             ["route"],
             buckets=REQUEST_BUCKETS,
             **where,
         )
         self._asked = Counter(
             "upstream_requests",
-            "Requests to other systems, by status or error.",
+            "Requests to external systems, by status or error.",
             ["upstream", "outcome"],
             **where,
         )
         self._ask_seconds = Histogram(
             "upstream_request_seconds",
-            "Seconds to an answer of another system.",
+            "Seconds until an external system responds.",
             ["upstream"],
             buckets=REQUEST_BUCKETS,
             **where,
         )
         self._delivered = Counter(
-            "deliveries", "Outcomes of attempts to deliver.", ["channel", "outcome"], **where
+            "deliveries", "Delivery attempts by outcome.", ["channel", "outcome"], **where
         )
         self._unsure = Counter(
             "deliveries_ambiguous",
-            "Handed-over messages of which no answer came.",
+            "Messages handed over without a reply.",
             ["channel"],
             **where,
         )
@@ -79,7 +81,7 @@ class Metrics:
             buckets=RUN_BUCKETS,
             **where,
         )
-        self._lost = Counter("leases_lost", "Work that another worker took over.", **where)
+        self._lost = Counter("leases_lost", "Leases taken over by another worker.", **where)
 
     def identify(self, version: str, source: str) -> None:
         """Set the version and source; later than the rest, as the source itself is measured."""
@@ -128,16 +130,21 @@ def _families(snapshot: MetricsSnapshot) -> Iterator[Family]:
     healthy = {
         component: float(component not in snapshot.failing) for component in ("mongodb", "ticker")
     }
-    yield "healthy", "1 while the part is well.", "part", healthy
+    yield "healthy", "1 while the component is healthy.", "part", healthy
     yield (
         "run_last_success_timestamp_seconds",
-        "When the last run of a kind ended with every mail sent or given up.",
+        "When the last run of a kind ended, with each email sent or given up.",
         "kind",
         {kind.value: at.timestamp() for kind, at in snapshot.last_success.items()},
     )
     if snapshot.data_through is not None:
         stamp = snapshot.data_through.timestamp()
-        yield "data_through_timestamp_seconds", "Costs are complete until then.", "", {"": stamp}
+        yield (
+            "data_through_timestamp_seconds",
+            "Costs are complete through this time.",
+            "",
+            {"": stamp},
+        )
     if snapshot.teams is not None:
         yield "teams", "Teams.", "", {"": float(snapshot.teams)}
     yield "anomalies_open", "Open anomalies.", "kind", _floats(snapshot.open_anomalies)

@@ -51,7 +51,7 @@ class MemoryRuns:
         after: tuple[datetime, str] | None = None,
         limit: int = 100,
     ) -> list[Run]:
-        found = [
+        matches = [
             run
             for run in self.runs.values()
             if source in {None, run.source}
@@ -62,7 +62,7 @@ class MemoryRuns:
             and (before is None or run.created_at < before)
             and (after is None or (run.created_at, run.id) < after)
         ]
-        return sorted(found, key=lambda run: (run.created_at, run.id), reverse=True)[:limit]
+        return sorted(matches, key=lambda run: (run.created_at, run.id), reverse=True)[:limit]
 
     async def lease(self, run_id: str, owner: str, now: datetime, ttl: timedelta) -> int | None:
         held = self.leases.get(run_id)
