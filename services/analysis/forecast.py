@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 
-from services.analysis.detection.baseline import in_a_long_run, median
+from services.analysis.detection.baseline import is_in_long_run, median
 from services.domain import Category, CostSeries, DaySpan, Forecast, Month
 
 WEEK = 7
@@ -48,18 +48,18 @@ def month_end(span: DaySpan, series: Sequence[CostSeries], data_through: date) -
     None with fewer than 14 days of usage in the last four weeks, and when the month is complete.
     """
     month = Month.of(data_through)
-    left = DaySpan(data_through, month.span.last)
+    remaining = DaySpan(data_through, month.span.last)
     last = span.index(data_through)
     usage, known = _usage(series, last)
-    if len(left) == 1 or known < MIN_DAYS:
+    if len(remaining) == 1 or known < MIN_DAYS:
         return None
-    days = len(left) - 1
+    days = len(remaining) - 1
     shares = _shares(usage)
     smooth, spikes = _without_spikes(usage, shares)
     levels = _levels(smooth, shares)
     level = _level(levels, len(levels))
     rest = level * math.fsum(shares[-ahead % WEEK] for ahead in range(1, days + 1))
-    to_come = list(left)[1:]
+    to_come = list(remaining)[1:]
     charges = _charges(span, series, to_come) + _repeated(
         to_come, _spike_on(spikes, data_through, len(usage))
     )
@@ -142,7 +142,7 @@ def _without_spikes(
             expected = shares[(n - i - 1) % WEEK] * around
             if usage[i] > SPIKE_FACTOR * expected + SPIKE_MONEY:
                 spikes[n - i - 1] = usage[i] - expected
-    spikes = {back: x for back, x in spikes.items() if not in_a_long_run(back, spikes)}
+    spikes = {back: x for back, x in spikes.items() if not is_in_long_run(back, spikes)}
     for back, excess in spikes.items():
         smooth[n - back - 1] -= excess
     return smooth, spikes

@@ -97,8 +97,8 @@ def details_off_by(
         by_account[series.account_id].append(series.amounts)
     for account, rows in by_account.items():
         wanted = _daily_sum([totals[account].amounts] if account in totals else [], days)
-        what = f"the services of account {account}"
-        if (off := _mismatch(what, table, _daily_sum(rows, days), wanted)) is not None:
+        groups = f"the services of account {account}"
+        if (off := _mismatch(groups, table, _daily_sum(rows, days), wanted)) is not None:
             return off
     return None
 
@@ -112,21 +112,21 @@ def _same(a: float, b: float) -> bool:
 
 
 def _mismatch(
-    what: str, table: CostTable, sums: Sequence[float], totals: Sequence[float]
+    groups: str, table: CostTable, sums: Sequence[float], totals: Sequence[float]
 ) -> str | None:
     """Name the first day whose sum is not its total, or else all days together."""
     span = table.span
     ending = "No report was created. The source may be restating costs: try again later."
-    for day, found, wanted in zip(span, sums, totals, strict=True):
-        if not _same(found, wanted):
+    for day, amount, expected in zip(span, sums, totals, strict=True):
+        if not _same(amount, expected):
             return (
-                f"The cost data is incomplete: on {day} {what} add up to {found:,.2f} "
-                f"{table.currency}, but the total is {wanted:,.2f}. {ending}"
+                f"The cost data is incomplete: on {day} {groups} add up to {amount:,.2f} "
+                f"{table.currency}, but the total is {expected:,.2f}. {ending}"
             )
-    found, wanted = math.fsum(sums), math.fsum(totals)
-    if _same(found, wanted):
+    amount, expected = math.fsum(sums), math.fsum(totals)
+    if _same(amount, expected):
         return None
     return (
-        f"The cost data is incomplete: from {span.first} to {span.last} {what} add up to "
-        f"{found:,.4f} {table.currency}, but the total is {wanted:,.4f}. {ending}"
+        f"The cost data is incomplete: from {span.first} to {span.last} {groups} add up to "
+        f"{amount:,.4f} {table.currency}, but the total is {expected:,.4f}. {ending}"
     )

@@ -22,7 +22,7 @@ MAX_WEEKS = 13
 SPREAD_DAYS = 49
 """Days whose differences to a week before give the spread of the series."""
 CAP_SPREADS = 3.0
-"""A single day counts in sums, and in what is normal, only up to so many spreads."""
+"""A single day counts in sums, and toward what is normal, only up to this many spreads."""
 DEVIATION = 2.097
 """Turns the median relative difference of two days into a standard deviation: 1 ÷ 0.477 for normal
 noise (differences of pairs: Rousseeuw and Croux, 1993)."""
@@ -31,16 +31,16 @@ TAIL_DEVIATION = 0.86
 WEEK_DEVIATION, WEEK_TAIL_DEVIATION = 1.048, 0.55
 """The same for differences of neighboring weeks: their median, their 80th percentile."""
 SMOOTH = 0.3
-"""Share of the level added to the denominator of a relative difference, so that zeros do no harm."""
+"""Share of the level added to the denominator of a relative difference, to avoid dividing by zero."""
 IDLE_SHARE = 0.15
-"""Share of the level added to a day's expectation for its spread: idle weekends vary, too."""
+"""Share of the level added to a day's expectation for its spread, because idle weekends vary too."""
 MAX_GROWTH = 0.015
 """Growth a week that counts as normal at most: about 6 % a month."""
 GROWTH_WEEKS = 10
 """Weeks of history from which growth is estimated."""
 MIN_WEEKS = 3
 LONG_RUN = 3
-"""Days in a row after which large days are a level."""
+"""More large days in a row than this are a level."""
 
 
 class Past(NamedTuple):
@@ -56,12 +56,12 @@ class Measure(NamedTuple):
 
     grain: float
     """Differences below this are noise, whatever the series."""
-    least: float
+    min_excess: float
     """The excess that a day must reach to be raised."""
-    slow: float
+    min_slow_excess: float
     """The same for an excess over several days."""
-    service: bool
-    """Whether it is a single service, of which there are many."""
+    is_service: bool
+    """Whether it is a single service; there are many, so the limits are higher."""
     peak: float = 0.0
     """The largest single excess of the last months."""
 
@@ -76,9 +76,9 @@ class Evaluation(NamedTuple):
     cap: float
     """What exceeds this does not become part of what is normal."""
     horizon: int = 0
-    """The horizon, in days, that exceeds its limit most; 0: none does."""
+    """The horizon, in days, that exceeds its limit the most; 0: none does."""
     score: float = 0.0
-    """How many times its limit; from 1 on it is raised."""
+    """How many times its limit the excess is; raised from 1 on."""
 
 
 def median(values: Sequence[float]) -> float:
@@ -93,16 +93,16 @@ def second_largest(values: Sequence[float]) -> float:
     return sorted(values)[-2] if len(values) > 1 else values[0]
 
 
-def week_sums(values: Sequence[float], most: int = MAX_WEEKS) -> list[float]:
+def week_sums(values: Sequence[float], max_weeks: int = MAX_WEEKS) -> list[float]:
     """Sums of whole weeks backwards from the end of a series, newest first."""
     n = len(values)
-    last = max(n - most * WEEK, WEEK - 1)
+    last = max(n - max_weeks * WEEK, WEEK - 1)
     return [sum(values[end - WEEK : end]) for end in range(n, last, -WEEK)]
 
 
-def past_of(values: Sequence[float], most: int = MAX_WEEKS) -> Past:
-    """A series of at least a week, prepared."""
-    weeks = week_sums(values, most)
+def past_of(values: Sequence[float], max_weeks: int = MAX_WEEKS) -> Past:
+    """Prepare a series of at least a week."""
+    weeks = week_sums(values, max_weeks)
     return Past(values, weeks, median(weeks[:LEVEL_WEEKS]) / WEEK)
 
 
@@ -139,8 +139,8 @@ def evaluate(values: Sequence[float], today: float, measure: Measure, rules: Rul
     relative = _relative_spread(past)
     spread = max(relative * (expected + IDLE_SHARE * past.level), narrow)
     limit = reached
-    seldom = expected <= SMOOTH * measure.grain
-    if seldom:  # only more than ever before counts
+    is_sparse = expected <= SMOOTH * measure.grain
+    if is_sparse:  # only more than ever before counts
         largest = max(measure.peak, *values)
         limit = max(reached, rules.sparse * largest)
         spread = max(spread, SMOOTH * largest)
@@ -148,9 +148,9 @@ def evaluate(values: Sequence[float], today: float, measure: Measure, rules: Rul
     capped = min(today, cap)
     scores = [
         _day_score(today, expected, limit, spread, measure, rules),
-        _days_score(past, capped, spread, relative, seldom, measure, rules),
+        _days_score(past, capped, spread, relative, is_sparse, measure, rules),
         *(
-            _weeks_score(past, capped, spread, seldom, place, measure, rules)
+            _weeks_score(past, capped, spread, is_sparse, place, measure, rules)
             for place in (2, 3, 4)
         ),
     ]
@@ -174,14 +174,14 @@ def _relative_spread(past: Past) -> float:
 
 
 def _limit(place: int, measure: Measure, rules: Rules) -> float:
-    return rules.scores[place] + (rules.service_score if measure.service else 0.0)
+    return rules.scores[place] + (rules.service_score if measure.is_service else 0.0)
 
 
 def _day_score(
     today: float, expected: float, limit: float, spread: float, measure: Measure, rules: Rules
 ) -> float:
     """Score of a day on its own."""
-    if today - expected < max(measure.least, rules.shares[0] * expected):
+    if today - expected < max(measure.min_excess, rules.shares[0] * expected):
         return 0.0
     return (today - limit) / spread / _limit(0, measure, rules)
 
@@ -191,7 +191,7 @@ def _days_score(
     today: float,
     spread: float,
     relative: float,
-    seldom: bool,
+    is_sparse: bool,
     measure: Measure,
     rules: Rules,
 ) -> float:
@@ -199,10 +199,10 @@ def _days_score(
     days = HORIZONS[1]
     total = today + sum(past.values[1 - days :])
     expected, reached = _usual(past, days)
-    if seldom:
+    if is_sparse:
         reached = max(reached, rules.sparse * max(past.weeks[1:]))
-    least = max(measure.slow, rules.shares[1] * expected)
-    if total - expected < least or total <= reached:
+    min_excess = max(measure.min_slow_excess, rules.shares[1] * expected)
+    if total - expected < min_excess or total <= reached:
         return 0.0
     wide = max(
         1.5 * spread,
@@ -216,7 +216,7 @@ def _weeks_score(
     past: Past,
     today: float,
     spread: float,
-    seldom: bool,
+    is_sparse: bool,
     place: int,
     measure: Measure,
     rules: Rules,
@@ -229,15 +229,15 @@ def _weeks_score(
         return 0.0
     total = (today + sum(past.values[1 - days :])) / number
     reached = second_largest(_means(before, number))
-    if seldom:
+    if is_sparse:
         reached = max(reached, rules.sparse * max(past.weeks[number:]))
     if total <= reached:
         return 0.0
     usual = median(before) + _growth(past.weeks[number:]) * len(before) / 2
     reached = max(reached, usual)
-    share = rules.service_share if measure.service else rules.shares[place]
-    least = measure.slow * (1.0 if number == 1 else 1.5) / number
-    if total - usual < max(least, share * usual):
+    share = rules.service_share if measure.is_service else rules.shares[place]
+    min_excess = measure.min_slow_excess * (1.0 if number == 1 else 1.5) / number
+    if total - usual < max(min_excess, share * usual):
         return 0.0
     wide = max(
         _week_spread(past.weeks),
@@ -278,19 +278,19 @@ def large_days(values: Sequence[float]) -> list[tuple[int, float, float]]:
     usual = median(values)
     steps = [abs(a - b) for a, b in zip(values[WEEK:], values, strict=False)]
     spread = max(median(steps) * WEEK_DEVIATION, 0.02 * usual, 0.5)
-    found: list[tuple[int, float, float]] = []
+    large: list[tuple[int, float, float]] = []
     for i, amount in enumerate(values):
         same = sorted(values[i % WEEK :: WEEK])
         middle = same[len(same) // 2]
         others = same[-2] if amount >= same[-1] else same[-1]
         limit = middle + CAP_SPREADS * max(spread, 0.06 * middle)
         if amount > limit and amount > 1.15 * others + 2:
-            found.append((i, amount - middle, limit))
-    places = {i for i, _, _ in found}
-    return [one for one in found if not in_a_long_run(one[0], places)]
+            large.append((i, amount - middle, limit))
+    places = {i for i, _, _ in large}
+    return [entry for entry in large if not is_in_long_run(entry[0], places)]
 
 
-def in_a_long_run(place: int, places: Container[int]) -> bool:
+def is_in_long_run(place: int, places: Container[int]) -> bool:
     """Whether an index is one of more than three in a row: a level, not a single charge."""
     first = last = place
     while first - 1 in places:

@@ -1,8 +1,7 @@
-"""Detects events in one account: what is normal, what stands out today, which event it belongs to.
+"""Detects events in one account: evaluates each day, and again when it is restated.
 
-Its state lives for one replay and does not grow with its length: 91 days of amounts as 32-bit
-floats, what was taken out of them, and a few bumps. A day is evaluated once, and again when it is
-restated.
+The state of a detector lives for one replay and does not grow with its length: 91 days of amounts
+as 32-bit floats, what was taken out of them, and a few recurring spikes.
 """
 
 import math
@@ -30,40 +29,42 @@ from services.analysis.detection.recurring_patterns import (
 from services.analysis.detection.rules import LEARNING_DAYS, Rules
 
 SILENT_DAYS = 28
-"""After so many days without usage, an account that returns is learned anew."""
+"""After this many days without usage, an account that returns is learned from scratch."""
 NO_USAGE_ENDS_DAYS = 7
-"""After so many, an open event has ended."""
-MIN_BUMP_SPREADS = 3.0
-"""From so many spreads on an excess is remembered as a bump."""
+"""After this many days without usage, an open event has ended."""
+MIN_SPIKE_SPREADS = 3.0
+"""An excess of this many spreads is remembered as a spike."""
 FORGOTTEN_DAYS = 220
-"""A bump of so many days ago is as if it had never been: so much history is replayed."""
+"""Spikes older than this have no effect: this is how much history is replayed, so the result does not
+depend on the day from which a replay started."""
 REEVALUATED_DAYS = 30
-"""For how long a restated day is evaluated again."""
+"""A day that is restated within this time is evaluated again."""
 CATCH_UP_DAYS, CATCH_UP_SHARE = 2, 0.6
-"""An excess of which the days just before lack this share is a job or a bill that was late."""
+"""When the days just before lack this share of an excess, it is a job or a bill that was late."""
 JUMP_DAYS, JUMP_FACTOR, JUMP_MINIMUMS = 14, 4.0, 8.0
-"""While learning, after so many days: above the largest day by this factor, and this many minimums."""
+"""While learning, after this many days: an event must exceed the largest day by this factor, and by
+this many alert minimums."""
 
 
 class AccountDetector(EventTracker):
-    """What is known of one account in the middle of a replay."""
+    """The state of one account in the middle of a replay."""
 
     def __init__(self, rules: Rules, services: Iterable[str] = ()) -> None:
         super().__init__(rules, services)
         self.silent = 0
-        """Days without usage in a row, up to now."""
+        """Days without usage in a row, so far."""
 
     def _forget(self) -> None:
         self._empty()
-        self.bumps = {}
+        self.spikes = {}
         self.event = self.before = None
 
-    # A day
+    # New days
 
     def evaluate(self, day: int, row: Sequence[float]) -> None:
-        """Evaluates the day after the last one; ``row``: its amounts in the order of ``names``.
+        """Evaluate the day after the last one; ``row``: its amounts in the order of ``names``.
 
-        A day without any usage says nothing: the source may be late, or the account closed.
+        A day without any usage is not evaluated: the source may be late, or the account closed.
         """
         if row[0] <= 0:
             self._missing(day)
@@ -93,7 +94,7 @@ class AccountDetector(EventTracker):
                 self._end(day)
 
     def _evaluate_learning(self, day: int, today: float) -> None:
-        """While learning, only a large jump of the whole account raises an event."""
+        """Raise an event only on a large jump of the whole account, while too little is known."""
         if self.event is not None:
             self._follow(day)
             return
@@ -107,11 +108,11 @@ class AccountDetector(EventTracker):
             self._follow(day, new=True)
 
     def _tidy(self) -> None:
-        """At the end of learning, single large days become bumps and are cut down."""
+        """At the end of learning, remember single large days as spikes and cap them."""
         for column in range(self.width):
             for i, excess, limit in large_days(self.series(column, self.next_day)):
                 day = self.first + i
-                self.bumps.setdefault(column, []).append(RecurringSpike(day, excess))
+                self.spikes.setdefault(column, []).append(RecurringSpike(day, excess))
                 self._put(day, column, limit)
 
     def _evaluate(self, day: int, row: Sequence[float]) -> None:
@@ -133,44 +134,48 @@ class AccountDetector(EventTracker):
         """The columns of a day that stand out and do not belong to the open event."""
         level = median(week_sums(self.series(0, day), 4)) / WEEK
         hits: dict[int, Evaluation] = {}
-        cleared = 0.0
+        explained_by_services = 0.0
         for column in sorted(candidates, reverse=True):  # the account last
-            found, spared = self._evaluate_column(day, column, row[column], level, cleared)
-            cleared += spared if column else 0.0
-            if found.horizon and not self._involved(column):
-                hits[column] = found
+            evaluation, explained = self._evaluate_column(
+                day, column, row[column], level, explained_by_services
+            )
+            explained_by_services += explained if column else 0.0
+            if evaluation.horizon and not self._is_in_event(column):
+                hits[column] = evaluation
         return hits
 
     def _evaluate_column(
-        self, day: int, column: int, amount: float, level: float, cleared: float
+        self, day: int, column: int, amount: float, level: float, explained_by_services: float
     ) -> tuple[Evaluation, float]:
         """Evaluate a column of a day; also returns the money that recurring patterns explain.
 
-        ``cleared`` is what recurring patterns of the services explain of the account.
+        ``explained_by_services``: the money of the account that patterns of its services explain.
         """
         measure = self._measure(column, level)
         values = self.series(column, day)
-        found = evaluate(values, amount, measure, self.rules)
-        spared = 0.0
-        if found.excess > max(MIN_BUMP_SPREADS * found.spread, 0.15 * found.expected + 2):
-            bumps = remembered(self.bumps.get(column, ()), day)
-            spared = due_charge(bumps, day, found.excess, lasts=self._involved(column))
-            if not spared and is_recurring_pattern(bumps, day, found.excess, self.rules):
-                spared = max(amount - found.cap, 0.0)
+        evaluation = evaluate(values, amount, measure, self.rules)
+        explained = 0.0
+        if evaluation.excess > max(
+            MIN_SPIKE_SPREADS * evaluation.spread, 0.15 * evaluation.expected + 2
+        ):
+            spikes = remembered(self.spikes.get(column, ()), day)
+            explained = due_charge(spikes, day, evaluation.excess, lasts=self._is_in_event(column))
+            if not explained and is_recurring_pattern(spikes, day, evaluation.excess, self.rules):
+                explained = max(amount - evaluation.cap, 0.0)
             if column == 0:
-                spared = min(max(spared, cleared), found.excess)
-            if not self._involved(column) or found.excess > 2 * self._typical(column):
-                self.bumps[column] = [*bumps, RecurringSpike(day, found.excess)]
-            if spared > 0:
-                self.usual.setdefault(day, {})[column] = spared
-                found = evaluate(values, amount - spared, measure, self.rules)
-        if found.horizon == 1 and self._catches_up(day, column, found.excess):
-            found = found._replace(horizon=0, score=0.0)
-        self._put(day, column, min(amount - spared, found.cap))
-        return found, spared
+                explained = min(max(explained, explained_by_services), evaluation.excess)
+            if not self._is_in_event(column) or evaluation.excess > 2 * self._typical(column):
+                self.spikes[column] = [*spikes, RecurringSpike(day, evaluation.excess)]
+            if explained > 0:
+                self.usual.setdefault(day, {})[column] = explained
+                evaluation = evaluate(values, amount - explained, measure, self.rules)
+        if evaluation.horizon == 1 and self._catches_up(day, column, evaluation.excess):
+            evaluation = evaluation._replace(horizon=0, score=0.0)
+        self._put(day, column, min(amount - explained, evaluation.cap))
+        return evaluation, explained
 
     def _catches_up(self, day: int, column: int, excess: float) -> bool:
-        """Whether the days before lack what this one has in excess: a job or a bill that was late."""
+        """Whether the days before lack the excess of this one: a job or a bill that was late."""
         lacking = 0.0
         for earlier in range(max(day - CATCH_UP_DAYS, self.first + WEEK), day):
             expected = expected_day(self.series(column, earlier))
@@ -180,25 +185,25 @@ class AccountDetector(EventTracker):
     def _measure(self, column: int, level: float) -> Measure:
         alert_minimum = self.rules.alert_minimum
         slow = self.rules.slow_money * alert_minimum
-        peak = max((bump.excess for bump in self.recent(column)), default=0.0)
+        peak = max((spike.excess for spike in self.recent_spikes(column)), default=0.0)
         if column == 0:
-            return Measure(1.0, alert_minimum, slow, service=False, peak=peak)
-        least = max(alert_minimum, self.rules.account_share * level)
+            return Measure(1.0, alert_minimum, slow, is_service=False, peak=peak)
+        min_excess = max(alert_minimum, self.rules.account_share * level)
         slow = max(slow, self.rules.slow_share * level)
-        return Measure(max(1.0, 0.01 * level), least, slow, service=True, peak=peak)
+        return Measure(max(1.0, 0.01 * level), min_excess, slow, is_service=True, peak=peak)
 
-    def recent(self, column: int) -> list[RecurringSpike]:
-        """The bumps of a column that still have an effect."""
+    def recent_spikes(self, column: int) -> list[RecurringSpike]:
+        """The spikes of a column that still have an effect."""
         oldest = self.next_day - FORGOTTEN_DAYS
-        return [bump for bump in self.bumps.get(column, ()) if bump.day >= oldest]
+        return [spike for spike in self.spikes.get(column, ()) if spike.day >= oldest]
 
-    # A day that was evaluated before
+    # Restated days
 
     def restate(self, day: int, usage: Mapping[str, float], evaluated: int) -> None:
-        """Takes the amounts of some services of a past day as they are known now.
+        """Replace the amounts of some services of a past day.
 
-        ``evaluated`` is the day that is evaluated next. A day that had no usage is filled; one that
-        has grown is evaluated again, so that what came late still raises an event.
+        ``evaluated`` is the day that is evaluated next. A day that had no usage is filled; a day
+        that has grown is evaluated again, so that late costs still raise an event.
         """
         columns = [self.names.index(service) for service in usage]
         if self.begin is None or not max(self.first, self.begin) <= day < self.next_day:
@@ -211,22 +216,22 @@ class AccountDetector(EventTracker):
         else:
             change = math.fsum(x - self.amount(day, c) for c, x in amounts.items())
             amounts[0] = self.amount(day, 0) + change
-        grown = amounts[0] > self.amount(day, 0)
+        has_grown = amounts[0] > self.amount(day, 0)
         for column, amount in amounts.items():
-            self._know(day, column, amount)
-        if grown and self._counted(day) is None:
+            self._set_amount(day, column, amount)
+        if has_grown and self._event_of(day) is None:
             self._evaluate_again(day, amounts, evaluated)
 
-    def _counted(self, day: int) -> Event | None:
+    def _event_of(self, day: int) -> Event | None:
         """The event that a day belongs to."""
         for event in (self.event, self.before):
             if event is not None and day in event.shares:
                 return event
         return None
 
-    def _know(self, day: int, column: int, amount: float) -> None:
+    def _set_amount(self, day: int, column: int, amount: float) -> None:
         """Set an amount: on a day of an event it changes the excess, else what is normal."""
-        event, name = self._counted(day), self.names[column]
+        event, name = self._event_of(day), self.names[column]
         if event is not None and name in event.sums:
             change = amount - self.amount(day, column)
             event.sums[name] += change
@@ -234,12 +239,12 @@ class AccountDetector(EventTracker):
             taken[column] = taken.get(column, 0.0) + change
             return
         self._put(day, column, amount)
-        for kept in (self.taken, self.usual):
-            kept.get(day, {}).pop(column, None)
+        for removed in (self.taken, self.usual):
+            removed.get(day, {}).pop(column, None)
 
     def _evaluate_again(self, day: int, amounts: Mapping[int, float], evaluated: int) -> None:
-        young = day - (self.begin or 0) < LEARNING_DAYS
-        if young or evaluated - day > REEVALUATED_DAYS:
+        is_learning = day - (self.begin or 0) < LEARNING_DAYS
+        if is_learning or evaluated - day > REEVALUATED_DAYS:
             return
         row = [self.amount(day, column) for column in range(self.width)]
         hits = self._hits(day, amounts, row)

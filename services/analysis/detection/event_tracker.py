@@ -12,17 +12,17 @@ from services.analysis.detection.rules import LEARNING_DAYS, WINDOW, Rules
 ENDS_AFTER_DAYS = 3
 """How many days without excess end an event."""
 SPIKE_BACK_DAYS = 14
-"""How many days back the onset of a short excess is searched."""
+"""How many days back to search for the onset of a short excess."""
 MIN_CARRIER_SHARE = 0.15
 """A service belongs to an account's event when it carries this share of the excess."""
 MIN_CONTINUED_SHARE = 0.4
-"""A day belongs to an event while its excess is this share of the event's usual one."""
+"""A day belongs to an event while its excess is at least this share of the event's usual one."""
 MAX_SETTLED_CHANGE = 0.1
 """A level that changes by less than this share from week to week has settled."""
 MAX_LIFT = 20.0
-"""Beyond this factor a new level is added to the old one instead of multiplied."""
-MAX_BUMP_EVENT_DAYS = 4
-"""A longer event leaves no bumps: it is not a charge that recurs."""
+"""Beyond this factor a new level is added to the old one instead of scaling it."""
+MAX_SPIKE_EVENT_DAYS = 4
+"""A longer event leaves no spikes behind: it is not a recurring charge."""
 
 
 class EventTracker(Rows):
@@ -37,14 +37,14 @@ class EventTracker(Rows):
         """The open event."""
         self.before: Event | None = None
         """The event that ended last."""
-        self.bumps: dict[int, list[RecurringSpike]] = {}
-        """The bumps of the last months, by column."""
+        self.spikes: dict[int, list[RecurringSpike]] = {}
+        """The spikes of the last months, by column."""
 
-    def _involved(self, column: int) -> bool:
+    def _is_in_event(self, column: int) -> bool:
         return self.event is not None and self.names[column] in self.event.sums
 
     def _typical(self, column: int) -> float:
-        """A column's usual excess a day in the open event."""
+        """A column's mean excess per day in the open event."""
         event = self.event
         return event.sums[self.names[column]] / len(event.shares) if event else 0.0
 
@@ -55,7 +55,7 @@ class EventTracker(Rows):
         event, before = self.event, self.before
         if before is not None:
             start = max(start, min(before.last + 1, day))
-            if self._goes_on(before, main, day, hits[main].horizon):
+            if self._resumes(before, main, day, hits[main].horizon):
                 before.ended, event = None, before
         if event is None:
             event = Event(start, evaluated, day, hits[main].horizon, hits[main].score)
@@ -63,12 +63,14 @@ class EventTracker(Rows):
         columns = set(hits)
         if 0 in hits:
             columns |= self._carriers(start, day)
-        again = {c for c, name in enumerate(self.names) if name in event.sums and event is before}
-        for column in [main, *sorted((columns | again) - {main})]:
-            if column in again or not self._involved(column):
-                self._freeze(event, column, start, day)
+        resumed = {
+            c for c, name in enumerate(self.names) if name in event.sums and event is before
+        }
+        for column in [main, *sorted((columns | resumed) - {main})]:
+            if column in resumed or not self._is_in_event(column):
+                self._remove_from_normal(event, column, start, day)
 
-    def _goes_on(self, before: Event, column: int, day: int, horizon: int) -> bool:
+    def _resumes(self, before: Event, column: int, day: int, horizon: int) -> bool:
         """Whether what stands out continues the event that just ended, after a pause."""
         if before.accepted or self.names[column] not in before.sums:
             return False
@@ -83,23 +85,23 @@ class EventTracker(Rows):
         first = max(day - back, (self.begin or 0) + LEARNING_DAYS)
         excess = self._excesses(column, first, day)
         mean = max(math.fsum(excess[-horizon:]) / horizon, 0.0)
-        total = least = 0.0
+        total = smallest = 0.0
         start = first
-        for i, one in enumerate(excess):
-            total += one - MIN_CONTINUED_SHARE * mean
-            if total <= least:
-                least, start = total, first + i + 1
+        for i, amount in enumerate(excess):
+            total += amount - MIN_CONTINUED_SHARE * mean
+            if total <= smallest:
+                smallest, start = total, first + i + 1
         return min(start, day)
 
     def _excesses(self, column: int, first: int, last: int) -> list[float]:
         """Excess of each day over what the days before ``first`` predict."""
-        values, found = self.series(column, first), []
+        values, excesses = self.series(column, first), []
         for day in range(first, last + 1):
             expected = expected_day(values[-WINDOW:])
             values.append(expected)
-            known = day not in self.gaps
-            found.append(self.unexplained(day, column) - expected if known else 0.0)
-        return found
+            has_usage = day not in self.gaps
+            excesses.append(self.unexplained(day, column) - expected if has_usage else 0.0)
+        return excesses
 
     def _carriers(self, start: int, day: int) -> set[int]:
         """The services that carry an account's excess."""
@@ -114,13 +116,13 @@ class EventTracker(Rows):
             *(c for c, x in sums.items() if x > 0 and x >= MIN_CARRIER_SHARE * carried),
         } - {0}
 
-    def _freeze(self, event: Event, column: int, start: int, day: int) -> None:
+    def _remove_from_normal(self, event: Event, column: int, start: int, day: int) -> None:
         """Take the days of an event before today out of what is normal of a column."""
         excess = self._excesses(column, start, day)[:-1]
-        for d, one in zip(range(start, day), excess, strict=True):
-            normal = self.unexplained(d, column) - one
+        for d, amount in zip(range(start, day), excess, strict=True):
+            normal = self.unexplained(d, column) - amount
             self._put(d, column, normal)
-            event.shares.setdefault(d, one / max(normal, 1.0))
+            event.shares.setdefault(d, amount / max(normal, 1.0))
         event.sums[self.names[column]] = event.sums.get(self.names[column], 0.0) + math.fsum(
             excess
         )
@@ -133,10 +135,10 @@ class EventTracker(Rows):
         columns = [c for c, name in enumerate(self.names) if name in event.sums]
         normal = {c: expected_day(self.series(c, day)) for c in columns}
         excess = {c: self.unexplained(day, c) - normal[c] for c in columns}
-        counted = self._counting(event, excess)
-        above, usual = sum(excess[c] for c in counted), sum(normal[c] for c in counted)
+        measuring = self._measuring_columns(event, excess)
+        above, usual = sum(excess[c] for c in measuring), sum(normal[c] for c in measuring)
         yesterday = (day - 1 - self.first) * self.width
-        average = sum(self.sums[yesterday + c] / WEEK for c in counted)
+        average = sum(self.sums[yesterday + c] / WEEK for c in measuring)
         share = above / max(usual, 0.1 * average, 1.0)
         typical = median(list(event.shares.values())) if event.shares else share
         if new or (above > 0 and share >= MIN_CONTINUED_SHARE * typical):
@@ -144,13 +146,13 @@ class EventTracker(Rows):
             for c in columns:
                 event.sums[self.names[c]] += excess[c]
                 self._put(day, c, normal[c])
-            if 0 not in counted:
+            if 0 not in measuring:
                 self._put(day, 0, self.unexplained(day, 0) - above)
         elif usual >= 0.35 * average or above >= self.rules.alert_minimum:
             event.quiet += 1
         self._close(event, day)
 
-    def _counting(self, event: Event, excess: Mapping[int, float]) -> list[int]:
+    def _measuring_columns(self, event: Event, excess: Mapping[int, float]) -> list[int]:
         """The columns that measure an event: the whole account, or the services that carry it."""
         services = [c for c in excess if c]
         if 0 not in excess:
@@ -163,10 +165,10 @@ class EventTracker(Rows):
         """End an event that is over, or has become the new normal."""
         if event.quiet >= ENDS_AFTER_DAYS:
             self._end(day)
-        elif day - event.start >= self.rules.accept_after and self._settled(event, day):
+        elif day - event.start >= self.rules.accept_after and self._has_settled(event, day):
             self._accept(event, day)
 
-    def _settled(self, event: Event, day: int) -> bool:
+    def _has_settled(self, event: Event, day: int) -> bool:
         """Whether the excess of the last week equals that of two weeks before, within a tenth."""
         if day - event.start >= self.rules.accept_latest:
             return True
@@ -177,7 +179,7 @@ class EventTracker(Rows):
         ratio = (1 + sum(now) / len(now)) / (1 + sum(then) / len(then))
         return abs(ratio - 1) < MAX_SETTLED_CHANGE
 
-    def _give_back(self, event: Event, day: int) -> None:
+    def _restore_days(self, event: Event, day: int) -> None:
         """Make the days of an event part of what is normal."""
         columns = [c for c, name in enumerate(self.names) if name in event.sums or c == 0]
         for d in range(max(event.start, self.first), day + 1):
@@ -186,7 +188,7 @@ class EventTracker(Rows):
                     self._put(d, column, self.unexplained(d, column))
 
     def accept(self) -> Event | None:
-        """Make the open event's level normal, because somebody said so; return the event."""
+        """Make the open event's level normal, because somebody accepted it; return the event."""
         event = self.event
         if event is None:
             return None
@@ -200,7 +202,7 @@ class EventTracker(Rows):
         What was normal before it is lifted as well, or the new level would stand out for weeks.
         """
         lifts = {c: self._lift(event, c) for c in range(self.width)}
-        self._give_back(event, day)
+        self._restore_days(event, day)
         for d in range(self.first, min(event.start, self.next_day)):
             for column, (factor, money) in lifts.items():
                 normal = self.rows[(d - self.first) * self.width + column]
@@ -225,13 +227,13 @@ class EventTracker(Rows):
         if event is None:
             return
         event.ended = day
-        if event.last - event.start >= MAX_BUMP_EVENT_DAYS:
-            for column, bumps in self.bumps.items():
-                if self._involved(column):
-                    most = 2 * self._typical(column)
-                    self.bumps[column] = [
-                        bump
-                        for bump in bumps
-                        if not event.start <= bump.day <= event.last or bump.excess > most
+        if event.last - event.start >= MAX_SPIKE_EVENT_DAYS:
+            for column, spikes in self.spikes.items():
+                if self._is_in_event(column):
+                    max_excess = 2 * self._typical(column)
+                    self.spikes[column] = [
+                        spike
+                        for spike in spikes
+                        if not event.start <= spike.day <= event.last or spike.excess > max_excess
                     ]
         self.before, self.event = event, None

@@ -1,4 +1,4 @@
-"""Many accounts that move together are one alert: a price, a shared service, a holiday."""
+"""Groups of accounts that move together, alerted as one: a price, a shared service, a holiday."""
 
 from collections import defaultdict, deque
 from collections.abc import Iterable, Sequence
@@ -9,7 +9,7 @@ from services.analysis.detection.replay import Detected
 
 MIN_ACCOUNTS = 5
 MIN_SHARE = 0.15
-"""So many accounts, and this share of all, make a group."""
+"""A group has at least this many accounts, and this share of all accounts."""
 STARTS_WITHIN = timedelta(days=3)
 RAISED_WITHIN = timedelta(days=14)
 """Events of noisier accounts are raised later; they still belong to the group."""
@@ -39,36 +39,37 @@ def grouped(events: Iterable[Detected], accounts: int) -> list[EventGroup]:
     by_driver: dict[str, list[Detected]] = defaultdict(list)
     for event in events:
         by_driver[event.driver].append(event)
-    found: list[EventGroup] = []
-    for driver, held in by_driver.items():
-        found += _groups_of(
-            driver, sorted(held, key=lambda one: (one.start, one.raised_on)), accounts
-        )
-    return sorted(found, key=lambda group: (group.start, group.driver))
+    groups: list[EventGroup] = []
+    for driver, driven in by_driver.items():
+        oldest_first = sorted(driven, key=lambda event: (event.start, event.raised_on))
+        groups += _groups_of(driver, oldest_first, accounts)
+    return sorted(groups, key=lambda group: (group.start, group.driver))
 
 
 def _groups_of(driver: str, events: Sequence[Detected], accounts: int) -> list[EventGroup]:
-    found, left = [], deque(events)
-    while left:
-        first = left[0]
-        together = _together(left)
-        if len({one.account_id for one in together}) >= max(MIN_ACCOUNTS, MIN_SHARE * accounts):
-            raised_on = min(one.raised_on for one in together)
-            found.append(EventGroup(driver, first.start, raised_on, tuple(together)))
+    groups, remaining = [], deque(events)
+    while remaining:
+        first = remaining[0]
+        together = _together(remaining)
+        if len({event.account_id for event in together}) >= max(
+            MIN_ACCOUNTS, MIN_SHARE * accounts
+        ):
+            raised_on = min(event.raised_on for event in together)
+            groups.append(EventGroup(driver, first.start, raised_on, tuple(together)))
             taken = set(map(id, together))
-            left = deque(one for one in left if id(one) not in taken)
+            remaining = deque(event for event in remaining if id(event) not in taken)
         else:
-            left.popleft()
-    return found
+            remaining.popleft()
+    return groups
 
 
 def _together(events: Iterable[Detected]) -> list[Detected]:
     """The first event with those that may belong to its group; ``events``: oldest first."""
-    found: list[Detected] = []
-    for one in events:
-        first = found[0] if found else one
-        if one.start - first.start > STARTS_WITHIN:
+    together: list[Detected] = []
+    for event in events:
+        first = together[0] if together else event
+        if event.start - first.start > STARTS_WITHIN:
             break
-        if abs(one.raised_on - first.raised_on) <= RAISED_WITHIN:
-            found.append(one)
-    return found
+        if abs(event.raised_on - first.raised_on) <= RAISED_WITHIN:
+            together.append(event)
+    return together

@@ -1,4 +1,4 @@
-"""Which columns of a day can stand out at all: on most days none, so most days cost little."""
+"""The prefilter: which columns of a day can stand out at all. On most days none can."""
 
 from array import array
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ def columns_to_evaluate(
     width = len(row)
     step = DAY_MONEY * alert_minimum
     day = zip(row, rows[-8 * width : -7 * width], rows[-15 * width : -14 * width], strict=True)
-    found = {
+    columns = {
         c for c, (x, a, b) in enumerate(day) if x - step > DAY_STEP * a and x - step > DAY_STEP * b
     }
     week = zip(
@@ -26,9 +26,9 @@ def columns_to_evaluate(
         sums[-22 * width : -21 * width],
         strict=True,
     )
-    found.update(
+    columns.update(
         c
         for c, (x, a, b) in enumerate(week)
         if x - alert_minimum > WEEK_STEP * a and x - alert_minimum > WEEK_STEP * b
     )
-    return found
+    return columns

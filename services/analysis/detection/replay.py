@@ -20,7 +20,7 @@ from services.domain import CENT, Category, CostChange, CostTable, DaySpan
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """From ``known`` on, a service's day has another amount; NaN: none."""
+    """A service's amount of a day as it is known from ``known`` on; NaN: no amount."""
 
     known: date
     day: date
@@ -42,9 +42,9 @@ def histories(table: CostTable, changes: Iterable[CostChange]) -> list[History]:
     """Usage by account and service as it was first known, with its corrections; sorted by account."""
     days = len(table.span)
     usage: dict[str, dict[str, array[float]]] = defaultdict(dict)
-    for one in table.series:
-        if one.category in {None, Category.USAGE}:
-            usage[one.account_id][one.service] = one.amounts
+    for series in table.series:
+        if series.category in {None, Category.USAGE}:
+            usage[series.account_id][series.service] = series.amounts
     corrections: dict[str, list[Correction]] = defaultdict(list)
     for change in changes:
         if change.category in {None, Category.USAGE}:
@@ -79,14 +79,14 @@ class Detected:
     services: tuple[tuple[str, Decimal], ...]
     """Excess by service, largest first."""
     accepted: bool = False
-    """Ended because it lasted so long that it is the new normal."""
+    """Ended because it lasted so long that it became the new normal."""
 
 
 def detected(account_id: str, event: Event) -> Detected:
     """Convert an event: money as decimals in cents, days as dates."""
     services = sorted(
         ((name, _money(x)) for name, x in event.sums.items() if name != ACCOUNT),
-        key=lambda one: (-one[1], one[0]),
+        key=lambda entry: (-entry[1], entry[0]),
     )
     last = date.fromordinal(event.last)
     return Detected(
@@ -114,12 +114,12 @@ def replay(
     known_after: timedelta = timedelta(days=3),
     accepted: Container[date] = (),
 ) -> list[Detected]:
-    """All events that were raised up to the evaluation of ``last``, as they stood then.
+    """All events that were raised up to the evaluation of ``last``, as they were then.
 
     A day is evaluated ``known_after`` its date, with the corrections known on that day.
     ``accepted``: days after whose evaluation somebody accepted the level as normal.
     """
-    corrected = (one.service for one in history.corrections)
+    corrected = (correction.service for correction in history.corrections)
     detector = AccountDetector(rules, dict.fromkeys([*history.usage, *corrected]))
     events: list[Event] = []
     for day in _evaluated_days(detector, history, last, known_after):
@@ -134,12 +134,12 @@ def replay(
 def _evaluated_days(
     detector: AccountDetector, history: History, last: date, known_after: timedelta
 ) -> Iterable[date]:
-    """Evaluates the days of a history; each is yielded when it is done."""
+    """Evaluate the days of a history, and yield each when it is done."""
     rows = _rows(history, detector.names)
     first = history.span.first.toordinal()
-    waiting = _by_evaluated_day(history, known_after)
+    pending = _by_evaluated_day(history, known_after)
     for i in range(min(len(rows), last.toordinal() - first + 1)):
-        for day, changes in waiting.pop(first + i, {}).items():
+        for day, changes in pending.pop(first + i, {}).items():
             if day >= first + i:
                 _correct(rows[day - first], detector.names, changes)
             else:
@@ -150,13 +150,13 @@ def _evaluated_days(
 
 def _rows(history: History, names: Sequence[str]) -> list[list[float]]:
     """Days with the usage of the whole account first, then of each service."""
-    nothing = array("d", bytes(8 * len(history.span)))
-    found = [history.usage.get(name, nothing) for name in names[1:]]
-    if not found:
-        return [[0.0] for _ in nothing]
+    no_usage = array("d", bytes(8 * len(history.span)))
+    service_amounts = [history.usage.get(name, no_usage) for name in names[1:]]
+    if not service_amounts:
+        return [[0.0] for _ in no_usage]
     columns = [
         amounts if not any(map(math.isnan, amounts)) else [0.0 if x != x else x for x in amounts]  # noqa: PLR0124 - NaN
-        for amounts in found
+        for amounts in service_amounts
     ]
     return [[math.fsum(day), *day] for day in zip(*columns, strict=True)]
 
@@ -171,17 +171,17 @@ def _by_evaluated_day(
     """
     by_day: dict[int, dict[int, dict[str, float]]] = defaultdict(dict)
     first, last = history.span.first, history.span.last
-    for one in sorted(history.corrections, key=lambda one: one.known):
-        evaluated = one.known - known_after
-        if one.day <= last and (one.day >= first or evaluated >= first):
-            amount = 0.0 if math.isnan(one.amount) else one.amount
+    for change in sorted(history.corrections, key=lambda correction: correction.known):
+        evaluated = change.known - known_after
+        if change.day <= last and (change.day >= first or evaluated >= first):
+            amount = 0.0 if math.isnan(change.amount) else change.amount
             at = max(evaluated, first).toordinal()
-            by_day[at].setdefault(one.day.toordinal(), {})[one.service] = amount
+            by_day[at].setdefault(change.day.toordinal(), {})[change.service] = amount
     return by_day
 
 
 def _correct(row: list[float], names: Sequence[str], changes: Mapping[str, float]) -> None:
-    """Changes a day that has not been evaluated yet."""
+    """Correct a day that has not been evaluated yet."""
     for service, amount in changes.items():
         row[names.index(service)] = amount
     row[0] = math.fsum(row[1:])

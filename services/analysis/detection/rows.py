@@ -1,7 +1,7 @@
-"""The amounts of an account: what is normal of each day, and what was taken out of it.
+"""The amounts of an account: the normal part of each day, and what was taken out of it.
 
 A table that grows by one row a day and drops its oldest ones: 91 days of amounts as 32-bit floats,
-and as many more as the onset of events is searched in.
+and the days before them in which the onset of an event is searched.
 """
 
 import math
@@ -13,14 +13,14 @@ from services.analysis.detection.event import ACCOUNT
 from services.analysis.detection.rules import WINDOW
 
 BACK_DAYS = 35
-"""How many days back the onset of a slow excess is searched."""
-KEPT_DAYS = WINDOW + BACK_DAYS
+"""How many days back to search for the onset of a slow excess."""
+STORED_DAYS = WINDOW + BACK_DAYS
 """How many rows are used; older ones are dropped."""
 SPARE_DAYS = 60
 """How many rows are dropped at once, for speed."""
 HUGE = 1e5
-"""Next to such an amount 32-bit floats lose cents. When it leaves a running sum, the sum is added up
-anew, or the error would stay in it."""
+"""Next to such an amount 32-bit floats lose cents. When it leaves a running sum, the sum is computed
+again, or the error would stay in it."""
 
 
 def append(rows: "array[float]", sums: "array[float]", row: Sequence[float]) -> None:
@@ -84,7 +84,7 @@ class Rows:
         """What was normal of a column in the 13 weeks before a day, oldest first."""
         width = self.width
         end = (day - self.first) * width
-        begin = max(end - WINDOW * width, len(self.rows) - KEPT_DAYS * width, 0)
+        begin = max(end - WINDOW * width, len(self.rows) - STORED_DAYS * width, 0)
         return self.rows[begin + column : end : width].tolist()
 
     def _put(self, day: int, column: int, normal: float) -> None:
@@ -107,13 +107,13 @@ class Rows:
 
     def _append(self, row: Sequence[float]) -> None:
         append(self.rows, self.sums, row)
-        if len(self.rows) >= (KEPT_DAYS + SPARE_DAYS) * self.width:
+        if len(self.rows) >= (STORED_DAYS + SPARE_DAYS) * self.width:
             self._drop(SPARE_DAYS)
 
     def _drop(self, days: int) -> None:
         """Drop the oldest days."""
         del self.rows[: days * self.width], self.sums[: days * self.width]
         self.first += days
-        self.taken = {day: held for day, held in self.taken.items() if day >= self.first}
-        self.usual = {day: held for day, held in self.usual.items() if day >= self.first}
+        self.taken = {day: amounts for day, amounts in self.taken.items() if day >= self.first}
+        self.usual = {day: amounts for day, amounts in self.usual.items() if day >= self.first}
         self.gaps = {day for day in self.gaps if day >= self.first}

@@ -1,4 +1,9 @@
-"""What counts as an anomaly: limits calibrated on seeded worlds (``docs/detection.md``)."""
+"""What counts as an anomaly: the limits of detection.
+
+No labeled set of real cloud cost anomalies is public, so the limits were calibrated on seeded worlds
+and frozen before they were measured on others (``docs/detection.md``). Rules
+as they are usually shipped, such as a z-score above 3, raise many times the false alerts there.
+"""
 
 from dataclasses import dataclass
 
@@ -40,7 +45,7 @@ class Rules:
     similar: float = 0.7
     """An earlier excess of at least this share of today's counts as similar."""
     similar_times: int = 2
-    """So many similar excesses in 100 days are a recurring pattern, which raises nothing."""
+    """This many similar excesses in 100 days are a recurring pattern, which raises nothing."""
     accept_after: int = 28
     """Days after which a stable excess is the new normal."""
     accept_latest: int = 56

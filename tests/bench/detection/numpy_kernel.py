@@ -23,7 +23,7 @@ from services.analysis.detection.rules import WINDOW, Rules
 
 RULES = Rules()
 COLUMNS = 11
-MEASURE = Measure(1.0, 25.0, 37.5, service=True)
+MEASURE = Measure(1.0, 25.0, 37.5, is_service=True)
 Matrix = Any
 
 
