@@ -140,7 +140,7 @@ class CostBot(TeamsActivityHandler):  # type: ignore[misc] # the SDK ships no ty
     async def _removed(self, activity: dict[str, Any]) -> None:
         now = self._services.clock()
         conversation = conversation_of(activity, now)
-        await self._services.chat.app.alerts.gone(conversation.id, "uninstalled", now)
+        await self._services.chat.app.alerts.handle_lost(conversation.id, "uninstalled", now)
 
     # Who, and what
 

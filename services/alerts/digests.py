@@ -64,7 +64,7 @@ class Digests:
         alerts: Sequence[Alert],
         context: AlertContext,
     ) -> None:
-        """Post a digest that another worker left unposted; ``alerts``: of this conversation."""
+        """Post a digest that another worker did not post; ``alerts``: of this conversation."""
         taken = await self._poster.taken_over(conversation, digest, context.now)
         if taken is None:
             return

@@ -202,7 +202,7 @@ class CardPoster:
     async def email_admins(
         self, key: str, title: str, lines: Sequence[str], now: datetime, *, once: bool = False
     ) -> None:
-        """Email the admins; wrong mail settings stop no alert."""
+        """Email the admins; wrong mail settings do not stop alerts."""
         try:
             await self._notices.notify(key, title, lines, now, once=once)
         except StoreUnavailableError:
@@ -216,6 +216,8 @@ class CardPoster:
 
         Raises LostLeaseError when another worker has taken it over.
         """
+        # Not stamina: the wait is bounded by time, not by attempts, and both clocks are injected, so
+        # that tests can let minutes pass.
         until = self._timer() + self._timing.store_patience
         while True:
             try:

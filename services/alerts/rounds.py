@@ -120,7 +120,7 @@ class AlertRounds:
         try:
             await self._round(conversation, candidates, stuck_runs, now)
         except ConversationGoneError as error:
-            await self.gone(conversation.id, error.state, now)
+            await self.handle_lost(conversation.id, error.state, now)
             await self._run_cards.email(stuck_runs, now)
         except (LostLeaseError, StoreUnavailableError):
             raise
@@ -146,7 +146,7 @@ class AlertRounds:
             except AgentError as error:
                 log.warning("alert_update_failed", alert=alert.id, error=str(error))
 
-    async def gone(
+    async def handle_lost(
         self, conversation_id: str, state: Literal["uninstalled", "blocked"], now: datetime
     ) -> None:
         """Mark a conversation that no longer accepts messages, and email the admins."""

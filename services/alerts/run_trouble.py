@@ -7,7 +7,7 @@ from services.domain.run_states import KEEP_TRYING, RETRYABLE, UNSETTLED
 from services.ports import DeliveryLedger, RunStore
 
 STUCK_AFTER = timedelta(minutes=30)
-"""Emails are stuck when they wait and none has gone out for so long; ticks and cards take minutes."""
+"""Emails are stuck when some wait and none was sent for this long; ticks and cards take minutes."""
 MIN_ATTEMPTS = 2
 """A run that failed once may succeed at the next attempt."""
 RUNS_CHECKED = {RunKind.WEEKLY: 4, RunKind.DAILY: 4, RunKind.TEAM: 100}

@@ -20,7 +20,7 @@ SUPPRESSED_STATUSES = {"snoozed", "expected", "not_an_anomaly", "too_small", "ac
 
 
 class CardUpdates:
-    """Keeps posted cards up to date, and posts those that another worker left unposted."""
+    """Keeps posted cards up to date, and posts those that another worker did not."""
 
     def __init__(self, content: ContentBuilder, poster: CardPoster, notifier: Notifier) -> None:
         self._content = content

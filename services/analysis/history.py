@@ -47,13 +47,13 @@ def largest_services(span: DaySpan, series: Sequence[CostSeries]) -> tuple[tuple
 
 def weeks(span: DaySpan, totals: "array[float]") -> tuple[WeekCost, ...]:
     """Weeks from the first day on; a last one that is shorter is not compared."""
-    found: list[WeekCost] = []
+    week_costs: list[WeekCost] = []
     before: Decimal | None = None
     for begin in range(0, len(span), WEEK):
         length = min(WEEK, len(span) - begin)
         amount = amount_over(totals, begin, length)
         whole = length == WEEK
-        found.append(
+        week_costs.append(
             WeekCost(
                 first=span.first + timedelta(days=begin),
                 last=span.first + timedelta(days=begin + length - 1),
@@ -64,7 +64,7 @@ def weeks(span: DaySpan, totals: "array[float]") -> tuple[WeekCost, ...]:
             )
         )
         before = amount
-    return tuple(found)
+    return tuple(week_costs)
 
 
 def total(span: DaySpan, totals: "array[float]") -> Decimal:

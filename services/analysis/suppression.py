@@ -46,7 +46,7 @@ def suppressed_up_to(anomaly: Anomaly) -> Decimal:
 def resolved_by_similarity(
     anomaly: Anomaly, earlier: Iterable[Anomaly], now: datetime
 ) -> Anomaly | None:
-    """The anomaly with the answer of an earlier one: the same driver, and no larger.
+    """The anomaly with the resolution of an earlier one that has the same driver and is not smaller.
 
     ``earlier``: what was raised before in its account, newest first. None when nothing applies.
     """

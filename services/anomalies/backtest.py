@@ -30,7 +30,7 @@ DAYS_A_MONTH = Decimal("30.4375")
 
 @dataclass(frozen=True, slots=True)
 class BacktestLine:
-    """An alert that would have gone out."""
+    """An alert that would have been sent."""
 
     account_id: str
     team_name: str

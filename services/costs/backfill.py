@@ -86,8 +86,8 @@ class Backfill:
         await reader.source.wait_for_rate_budget()
         total = await reader.source.total(metric, month.span)
         by_account = await reader.by_account(metric, total, sorted(known))
-        found = known | (spending(by_account) - {UNATTRIBUTED})
-        missing = sorted(found - stored)
+        accounts = known | (spending(by_account) - {UNATTRIBUTED})
+        missing = sorted(accounts - stored)
         to_store = with_silent(only(by_account, {*missing, UNATTRIBUTED}), missing)
         await reader.save_totals(metric, to_store, now)
         async for _ in reader.save_details(metric, to_store, missing, now):
@@ -95,4 +95,4 @@ class Backfill:
         # Last, and also when there are none: see _read_month.
         await reader.save_unattributed(metric, with_silent(to_store, [UNATTRIBUTED]), now)
         log.info("costs_backfilled", month=str(month), accounts=len(missing))
-        return found
+        return accounts

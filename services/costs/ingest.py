@@ -16,7 +16,7 @@ from services.ports import CostSource, CostStore
 log = structlog.get_logger()
 
 Progress = Callable[[str, int, int], None]
-"""What is going on, how much of it is done, and how much there is."""
+"""Called with (step, items done, items in total)."""
 MONTHS_BACK = 15
 """How far back detection and the backtest look."""
 
@@ -47,8 +47,8 @@ class CostIngest:
     ) -> SourceState:
         """Read the current and the previous month of every account with costs again.
 
-        AWS restates both until its bill is final, so that what was read before is no reason to
-        skip a day. ``accounts`` are those that belong to teams. The new state, with the day
+        AWS restates both until its bill is final, so having read a day before is not a
+        reason to skip it. ``accounts`` are those that belong to teams. The new state, with the day
         through which data is complete, is stored last: a refresh that fails leaves the old one.
         Raises CostSourceError (IncompleteCostsError when the answers do not add up).
         """
@@ -146,8 +146,8 @@ class CostIngest:
     ) -> set[str]:
         """Store the days of ``total`` for every account; returns the unknown charge categories.
 
-        What an earlier answer held and this one does not is no longer a cost: accounts that are
-        stored are read with the others, or their old amounts would be reported.
+        An amount that an earlier answer had and this one lacks is no longer a cost. So stored accounts
+        are read along with the others, or their old amounts would still be reported.
         """
         answer = await self._reader.by_account(metric, total, accounts)
         earlier = await self._reader.stored_totals(total.span)
@@ -186,7 +186,7 @@ class CostIngest:
         label = description.metric_label(metric)
         named = metric if label == metric else f"{metric}, {label}"
         return CostSourceError(
-            f"There are no costs from {span.first} to {span.last} ({named}). No report was made. "
+            f"There are no costs from {span.first} to {span.last} ({named}). No report was created. "
             f"{description.missing_costs_help}",
             permanent=True,
         )

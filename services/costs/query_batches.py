@@ -1,4 +1,4 @@
-"""The accounts that are still to be read, in batches that shrink when answers are too large."""
+"""Batches of the accounts that remain to be read; they shrink when answers are too large."""
 
 from collections.abc import Sequence
 

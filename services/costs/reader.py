@@ -1,4 +1,4 @@
-"""Reads from a cost source, and believes no answer that does not add up.
+"""Reads from a cost source, and rejects answers that do not add up.
 
 The daily totals by account must add up to the ungrouped total, and the amounts by service to
 their account, each day to the cent. An answer that does not is asked for again in smaller
@@ -26,7 +26,7 @@ from services.ports import CostSource, CostStore
 
 
 class CostReader:
-    """Reads of one source, checked and stored."""
+    """Reads one source, and checks and stores what it reads."""
 
     def __init__(self, source: CostSource, store: CostStore) -> None:
         self.source = source
@@ -149,7 +149,7 @@ class CostReader:
                 batches.halve(batch, IncompleteCostsError(mismatch))
 
     async def save_unattributed(self, metric: str, by_account: CostTable, now: datetime) -> None:
-        """Store costs without an account as one service: there is no account to ask services of."""
+        """Store costs without an account as one service: there is no account whose services could be read."""
         series = [
             CostSeries(UNATTRIBUTED, "Other", Category.USAGE, total.amounts)
             for total in by_account.series

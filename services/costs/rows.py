@@ -1,7 +1,7 @@
 """The stored daily costs as rows, newest day first, page by page.
 
-The order (day, newest first, then account id) never changes, so that a page can say where the
-next one begins whatever is stored in between.
+The order (day, newest first, then account id) never changes, so a page can say where the next
+one begins, whatever is stored in between.
 """
 
 import asyncio
@@ -18,8 +18,8 @@ from services.teams.teams import Teams
 ACCOUNTS_AT_ONCE = 200
 """Accounts whose month is held in memory together."""
 
-Place = tuple[date, str]
-"""Day and account id of a row."""
+Position = tuple[date, str]
+"""Day and account ID of a row."""
 
 
 class CostRowReader:
@@ -41,10 +41,10 @@ class CostRowReader:
         team_id: str | None = None,
         first: date | None = None,
         last: date | None = None,
-        after: Place | None = None,
+        after: Position | None = None,
         limit: int = 100,
     ) -> list[CostRow]:
-        """At most ``limit`` rows of complete days within ``first`` to ``last``, behind ``after``.
+        """At most ``limit`` rows of complete days within ``first`` to ``last``, after ``after``.
 
         Costs are read from the source only where none are stored: at the very beginning, and of
         a team that is asked for. Raises NotFoundError for an unknown team, CostSourceError.
@@ -60,8 +60,8 @@ class CostRowReader:
         for month in await self._store.months(self._source, accounts):
             days = _within(month, first, end)
             if days is not None and len(rows) < limit:
-                wanted = limit - len(rows)
-                rows += await self._of_month(days, by_account, after, wanted, currency)
+                missing = limit - len(rows)
+                rows += await self._of_month(days, by_account, after, missing, currency)
         return rows
 
     async def _through(
@@ -79,19 +79,19 @@ class CostRowReader:
         self,
         days: DaySpan,
         teams: Mapping[str, Team],
-        after: Place | None,
+        after: Position | None,
         limit: int,
         currency: str,
     ) -> list[CostRow]:
         rows: list[CostRow] = []
-        for part in _parts(days, len(teams), limit):
+        for stretch in _stretches(days, len(teams), limit):
             for accounts in chunked(sorted(teams), ACCOUNTS_AT_ONCE):
-                if after is not None and part.first == after[0] and accounts[-1] <= after[1]:
+                if after is not None and stretch.first == after[0] and accounts[-1] <= after[1]:
                     continue
-                table = await self._store.load(self._source, accounts, part)
+                table = await self._store.load(self._source, accounts, stretch)
                 sample = self._source == "sample"
-                found = cost_rows(part, table.series, teams, currency, sample=sample)
-                rows += [row for row in found if after is None or _is_behind(row, after)]
+                batch_rows = cost_rows(stretch, table.series, teams, currency, sample=sample)
+                rows += [row for row in batch_rows if after is None or _is_after(row, after)]
                 if len(rows) >= limit:
                     return rows[:limit]
         return rows
@@ -103,7 +103,7 @@ def _within(month: Month, first: date | None, last: date) -> DaySpan | None:
     return DaySpan(begin, end) if begin <= end else None
 
 
-def _parts(days: DaySpan, accounts: int, limit: int) -> Iterator[DaySpan]:
+def _stretches(days: DaySpan, accounts: int, limit: int) -> Iterator[DaySpan]:
     """The days in stretches that hold about a page, newest first; single days of many accounts."""
     length = 1 if accounts > ACCOUNTS_AT_ONCE else limit // accounts + 1
     end = days.last
@@ -113,6 +113,6 @@ def _parts(days: DaySpan, accounts: int, limit: int) -> Iterator[DaySpan]:
         end = begin - timedelta(days=1)
 
 
-def _is_behind(row: CostRow, place: Place) -> bool:
-    day, account = place
+def _is_after(row: CostRow, position: Position) -> bool:
+    day, account = position
     return row.day < day or (row.day == day and row.aws_account_id > account)

@@ -180,7 +180,7 @@ class ReportBuilder:
         """A team's report.
 
         A breach that is not recorded yet is listed all the same, unless it lies within the planned
-        change or a detected event stands for it.
+        change or a detected event covers it.
         """
         if figures.last_day is None:
             last = await self._costs.last_days(self._source, [team.aws_account_id])

@@ -1,4 +1,4 @@
-"""The daily run: reads the costs, and records what crossed a threshold or stands out."""
+"""The daily run: reads the costs, and records crossed thresholds and detected events."""
 
 from datetime import date
 
@@ -56,7 +56,7 @@ class DailyRun:
         await self._costs.refresh(now, [team.aws_account_id for team in teams], progress)
         config = await self._config.stored(now)
         basis = await self._reports.basis(config, period_of(now, config.schedule_timezone), now)
-        # Before the thresholds: one that a detected event stands for gets no card of its own.
+        # Before the thresholds: a crossed threshold that a detected event covers gets no card of its own.
         count = await self._detections.detect_day(
             sorted(accounts | set(await self._reports.account_totals(basis))),
             basis.data_through,

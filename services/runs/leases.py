@@ -83,6 +83,8 @@ async def _renew(
     timer: Callable[[], float],
 ) -> bool:
     """True while the lease is held; MongoDB may be unavailable for half of it."""
+    # Not stamina, which counts attempts and adds up its own waits: what must end in time here is the
+    # lease, however long each attempt hangs, and another worker may take over right after it.
     since = timer()
     while True:
         try:

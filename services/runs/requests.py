@@ -72,7 +72,7 @@ class RunRequests:
         if period is None or not due:
             period = await self._checked_period(kind, period, now)
         if team_id is not None and await self._teams.get(team_id) is None:
-            raise NotFoundError(f"There is no team {team_id}. See the list of teams.")
+            raise NotFoundError(f"Team {team_id} does not exist. See the list of teams.")
         latest = await self._latest(kind, period, team_id)
         if repeat is not None:
             again = latest is not None and latest.repeat < repeat
@@ -212,7 +212,7 @@ class RunRequests:
     async def _get(self, run_id: str) -> Run:
         run = await self._runs.get(run_id)
         if run is None or run.source != self._source:
-            raise NotFoundError(f"There is no run {run_id}. See the list of runs.")
+            raise NotFoundError(f"Run {run_id} does not exist. See the list of runs.")
         return run
 
     async def view(self, run_id: str) -> RunView:
@@ -232,7 +232,7 @@ class RunRequests:
         return RunView(run, await self._deliveries.counts(run.ledger_id), deliveries)
 
     async def unsettled(self, run_id: str) -> RunView:
-        """The run with the deliveries that have not gone out."""
+        """The run with the deliveries that have not been sent."""
         run = await self._get(run_id)
         states = (*RETRYABLE, DeliveryState.PENDING)
         deliveries = await self._deliveries.list_deliveries(run.ledger_id, states=states)

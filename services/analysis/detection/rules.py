@@ -1,8 +1,8 @@
 """What counts as an anomaly: the limits of detection.
 
 No labeled set of real cloud cost anomalies is public, so the limits were calibrated on seeded worlds
-and frozen before they were measured on others (``docs/detection.md``). Rules
-as they are usually shipped, such as a z-score above 3, raise many times the false alerts there.
+and frozen before they were measured on others (``docs/detection.md``). Rules as they are usually
+shipped, such as a z-score above 3, raise many times the false alerts there.
 """
 
 from dataclasses import dataclass
