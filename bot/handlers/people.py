@@ -27,7 +27,7 @@ async def admins(chat: Chat, turn: Turn, argument: str) -> Reply:
         admin_list(
             await chat.app.administration.roles.admins(),
             chat.app.administration.roles.configured,
-            chat.app.administration.roles.everybody,
+            chat.app.administration.roles.everyone_is_admin,
         )
     )
 

@@ -146,12 +146,15 @@ class SigningKeys:
                 log.warning("signing_keys_unavailable", url=self._metadata_url, reason=reason)
 
     async def _fetch_keys(self, now: datetime) -> _Published:
+        # OpenID Connect Discovery 1.0, sections 3 and 4: the document names the issuer and the URL
+        # of its keys (jwks_uri), which may be on another host and may change.
         metadata = _Metadata.model_validate(await self._fetch_json(self._metadata_url))
         key_set = _KeySet.model_validate(await self._fetch_json(metadata.jwks_uri))
         keys: dict[str, SigningKey] = {}
         for item in key_set.keys:
             if item.use != "sig" or not item.kid:
                 continue
+            # A key that cannot be used must not hide the others (RFC 7517, 5).
             try:
                 key = jwt.PyJWK(item.model_dump(include={"kty", "n", "e"}), algorithm="RS256").key
             except (jwt.PyJWTError, ValueError):
@@ -185,11 +188,14 @@ def verify_token(
         claims: dict[str, Any] = jwt.decode(
             token,
             key.key,
+            # Never the algorithm that the token's header names: "none" or a public key used as an
+            # HMAC secret would then pass (RFC 8725, 2.1 and 3.1).
             algorithms=["RS256"],
             audience=audience,
             issuer=list(issuers),
             leeway=leeway_seconds,
-            # strict_aud: a list of audiences is refused, as neither service issues one.
+            # strict_aud: RFC 7519 (4.1.3) allows a list of audiences, but neither service issues
+            # one, so that a list is a sign of a token that was meant for somebody else too.
             options={"strict_aud": True, "require": list(required_claims)},
         )
     except jwt.ExpiredSignatureError as error:

@@ -1,7 +1,7 @@
-"""Keys of the REST API: shown once, kept as a hash, compared in constant time.
+"""REST API keys: shown once, stored as a hash, compared in constant time.
 
-A key is 256 random bits, so that a plain SHA-256 is enough to keep it: nobody can guess through it,
-and a slow hash would let strangers use up the processor.
+The secret is 256 random bits, so a plain SHA-256 is enough: unlike a password, it cannot be guessed
+from its hash. A slow password hash would let strangers use up the CPU with invalid keys.
 """
 
 import hashlib
@@ -22,9 +22,10 @@ PREFIX = "cst"
 ID_LENGTH = 8
 KEY = re.compile(r"cst_([a-z0-9]{8})_([A-Za-z0-9_-]{43})", re.ASCII)
 MAX_NAME_LENGTH = 100
-USED_TO_THE = timedelta(minutes=1)
-"""How exactly the last use is noted: not every request is a write."""
-NOBODY = hashlib.sha256(b"nobody").hexdigest()
+LAST_USED_PRECISION = timedelta(minutes=1)
+"""The last use is only stored this precisely, so that not every request is a write."""
+DUMMY_SHA256 = hashlib.sha256(b"nobody").hexdigest()
+"""Compared with when there is no such key, so that the time of the comparison does not tell."""
 
 
 class ApiKeys:
@@ -36,7 +37,7 @@ class ApiKeys:
         self._existed = False
 
     async def ever_existed(self) -> bool:
-        """Whether there was ever a key: from the first one on REST is locked for good."""
+        """Whether there was ever a key: after the first one, REST never returns to local mode."""
         if not self._existed:
             self._existed = await self._store.any_ever()
         return self._existed
@@ -50,7 +51,10 @@ class ApiKeys:
         *,
         expires_at: datetime | None = None,
     ) -> tuple[ApiKey, str]:
-        """(what is kept, the key itself, which is never shown again). Raises InvalidError."""
+        """Create a key; returns what is stored and the key itself. Raises InvalidError.
+
+        The key itself is not stored, so it must be shown now.
+        """
         key_id = "".join(
             secrets.choice(string.ascii_lowercase + string.digits) for _ in range(ID_LENGTH)
         )
@@ -65,7 +69,9 @@ class ApiKeys:
             expires_at=expires_at,
         )
         if expires_at is not None and expires_at <= now:
-            raise InvalidError("The key would have expired already. Give a later day.")
+            raise InvalidError(
+                "The expiry date is in the past, so the key would never be valid. Give a later date."
+            )
         await self._store.add(key)
         facts: dict[str, object] = {"name": key.name, "scopes": list(key.scopes)}
         if expires_at is not None:
@@ -74,11 +80,11 @@ class ApiKeys:
         return key, f"{PREFIX}_{key_id}_{secret}"
 
     async def list(self) -> list[ApiKey]:
-        """All keys, revoked ones too, oldest first."""
+        """All keys, including revoked ones, oldest first."""
         return await self._store.list_keys()
 
     async def revoke(self, key_id: str, actor: Actor, now: datetime) -> ApiKey:
-        """The key opens nothing any more; NotFoundError when there is none of this id."""
+        """Revoke a key. Raises NotFoundError."""
         before = await self._store.get(key_id)
         if before is None:
             raise NotFoundError(f"There is no API key {neutral(key_id, 40)}. See `api-key list`.")
@@ -91,23 +97,25 @@ class ApiKeys:
         return key
 
     async def find(self, text: str, now: datetime) -> ApiKey | None:
-        """The key that a text is, whether it opens anything or not; None when it is none.
+        """Find the key that ``text`` is, even if it is revoked or expired; None if it is not a key.
 
-        Notes its use while it opens something.
+        Records the use of a valid key.
         """
         match = KEY.fullmatch(text)
         key = await self._store.get(match[1]) if match else None
-        wanted = key.secret_sha256 if key else NOBODY
-        if not hmac.compare_digest(_digest(match[2] if match else text), wanted):
+        expected = key.secret_sha256 if key else DUMMY_SHA256
+        # In constant time: == stops at the first difference, and its time tells how far it got.
+        if not hmac.compare_digest(_digest(match[2] if match else text), expected):
             return None
         if key is None or key.trouble(now) is not None:
             return key
-        if key.last_used_at is None or now - key.last_used_at >= USED_TO_THE:
+        if key.last_used_at is None or now - key.last_used_at >= LAST_USED_PRECISION:
             await self._store.touch(key.id, now)
         return key
 
 
 def _digest(secret: str) -> str:
+    # Header bytes that are not UTF-8 arrive as lone surrogates, which strict UTF-8 cannot encode.
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -116,14 +124,13 @@ def _name(text: str) -> str:
     if not name or len(name) > MAX_NAME_LENGTH or neutral(name, MAX_NAME_LENGTH) != name:
         raise InvalidError(
             f"The name must be one line of 1 to {MAX_NAME_LENGTH} visible characters, such as the "
-            "program that the key is for."
+            "name of the program that uses the key."
         )
     return name
 
 
-def _scopes(given: Sequence[str]) -> tuple[Scope, ...]:
-    wanted = {one.strip().lower() for one in given if one.strip()}
-    unknown = sorted(wanted - set(SCOPES))
-    if unknown or not wanted:
-        raise InvalidError("Scopes are read and write. Give one of them, or read,write.")
-    return tuple(scope for scope in SCOPES if scope in wanted)
+def _scopes(names: Sequence[str]) -> tuple[Scope, ...]:
+    requested = {name.strip().lower() for name in names if name.strip()}
+    if requested - set(SCOPES) or not requested:
+        raise InvalidError("The scopes are read and write. Give one of them, or read,write.")
+    return tuple(scope for scope in SCOPES if scope in requested)

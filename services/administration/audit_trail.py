@@ -1,4 +1,4 @@
-"""The audit trail: who changed what, when and through which door."""
+"""The audit trail: who changed what, when and through which interface."""
 
 import secrets
 from datetime import datetime
@@ -8,12 +8,12 @@ from services.ports import AuditEntryStore
 
 
 def new_entry_id() -> str:
-    """An id that no entry has."""
+    """A new random ID."""
     return secrets.token_hex(12)
 
 
 class AuditTrail:
-    """Writes the trail."""
+    """Records and reads changes."""
 
     def __init__(self, log: AuditEntryStore) -> None:
         self._log = log
@@ -29,9 +29,9 @@ class AuditTrail:
         after: dict[str, object] | None = None,
         entry_id: str | None = None,
     ) -> AuditEntry:
-        """Adds an entry; ``before`` and ``after`` hold no secrets.
+        """Add an entry; ``before`` and ``after`` must not contain secrets.
 
-        ``entry_id``: the id it gets, for whoever offers to undo the change.
+        ``entry_id``: the entry's ID, if it was needed before the change, to offer undo.
         """
         entry = AuditEntry(
             id=entry_id or new_entry_id(),
@@ -46,11 +46,11 @@ class AuditTrail:
         return entry
 
     async def newest(self, limit: int = 100, subject: str | None = None) -> list[AuditEntry]:
-        """The newest entries; ``subject``: only those of one thing."""
+        """The newest entries; ``subject``: only those about one subject."""
         return await self._log.newest(limit, subject)
 
     async def get(self, entry_id: str) -> AuditEntry | None:
-        """One entry."""
+        """Return one entry; None if it does not exist."""
         return await self._log.get(entry_id)
 
     async def mark_undone(self, entry_id: str, now: datetime) -> bool:

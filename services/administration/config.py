@@ -1,4 +1,4 @@
-"""The stored settings: partial changes, validated as a whole, audited without secrets."""
+"""Changes the stored settings: partial updates, validated as a whole, audited without secrets."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -41,7 +41,10 @@ def _weekday(value: Any) -> str:
 
 
 def _whole(value: Any, lowest: int, highest: int) -> int | None:
-    """A whole number within bounds, also as 9.0, which is the same in JSON; None for all else."""
+    """Parse a whole number within bounds; None for everything else.
+
+    9.0 is accepted: JSON does not distinguish it from 9 (RFC 8259, 6), and JavaScript cannot.
+    """
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return int(value) if lowest <= value <= highest and value == int(value) else None
@@ -58,6 +61,8 @@ def _zone(value: Any) -> str:
     try:
         if isinstance(value, str) and value:
             return ZoneInfo(value).key
+    # ZoneInfo opens a file of this name: a directory such as "Europe" is an OSError, and a path
+    # that leaves the database, or a null character, a ValueError.
     except (ZoneInfoNotFoundError, ValueError, OSError):
         pass
     raise ValueError("must be an IANA time zone such as Europe/Berlin")
@@ -73,7 +78,7 @@ def _port(value: Any) -> int | None:
 
 
 def _secret(value: Any) -> str | None:
-    """A line of text that is kept to the character, as a password must be."""
+    """Check one line of text without changing it, as a password may begin or end with a space."""
     if value is None or value == "":
         return None
     if not isinstance(value, str) or len(value) > MAX_TEXT_LENGTH:
@@ -119,7 +124,7 @@ Sender = Annotated[Address | None, BeforeValidator(_empty_is_none)]
 
 
 class ConfigPatch(Input):
-    """A change of the stored settings; what is absent stays."""
+    """A partial update of the stored settings; absent fields stay as they are."""
 
     anomaly_threshold: Percent = 20.0
     min_increase: Money = 25.0
@@ -146,11 +151,10 @@ class Config:
         self._environment = environment
 
     async def stored(self, now: datetime) -> StoredConfig:
-        """The settings as they are stored."""
         return await self._store.get(now)
 
     async def view(self, now: datetime) -> dict[str, object]:
-        """The settings as anybody may see them: without the password."""
+        """The settings without the password, as every user may see them."""
         return _view(await self.stored(now))
 
     async def change(
@@ -161,10 +165,10 @@ class Config:
         *,
         entry_id: str | None = None,
     ) -> dict[str, object]:
-        """Changes the fields that are given; InvalidError names each wrong one.
+        """Change the given fields. Raises InvalidError, which names each invalid field.
 
-        ``body`` may be made from what is stored at the moment of the change. ``entry_id``: the id
-        of the change in the audit trail.
+        ``body`` can be a function of the stored settings, so that it sees those that it changes.
+        ``entry_id``: ID of the change in the audit trail.
         """
 
         async def attempt() -> dict[str, object] | None:
@@ -192,7 +196,7 @@ class Config:
         if "smtp_password" in given:
             update["smtp_password_encrypted"] = self._box.encrypt(password) if password else None
         elif given.get("smtp_host", before.smtp_host) != before.smtp_host:
-            # A password belongs to the server that it was given for.
+            # Otherwise whoever can change the host could have the password sent to their own.
             update["smtp_password_encrypted"] = None
         if any(
             update.get(name, getattr(before, name)) != getattr(before, name) for name in SCHEDULE
@@ -225,19 +229,19 @@ class Config:
         )
 
     def mail_way(self, config: StoredConfig) -> Literal["smtp", "graph"] | None:
-        """How mail leaves this machine; None: it does not.
+        """How emails leave this machine; None if they go to the outbox.
 
-        Known also when the settings make no sense together or a secret cannot be read.
+        Also works if the settings contradict each other or a secret cannot be decrypted.
         """
         if config.smtp_host is not None:
             return "smtp"
         return self._environment.transport if self._environment.sends_email else None
 
     def smtp_settings(self, config: StoredConfig) -> SmtpSettings:
-        """The environment's mail settings with the stored ones over them.
+        """Merge the stored email settings into those of the environment, which they override.
 
-        A stored host never receives the environment's user or password. Raises InvalidError
-        when the two together make no sense.
+        A stored host never gets the environment's user or password, which belong to another
+        server. Raises InvalidError if the two contradict each other.
         """
         update: dict[str, Any] = {}
         if config.smtp_host is not None:

@@ -144,7 +144,7 @@ REASONS: Mapping[str, str] = {
     "missing": "is missing",
     "model_attributes_type": "must be an object",
     "model_type": "must be an object",
-    "string_too_long": "has over {max_length} characters",
+    "string_too_long": "has more than {max_length} characters",
     "string_type": "must be text",
     "string_unicode": LONE_SURROGATE_REASON,
     "union_tag_invalid": "must be one of {expected_tags}",

@@ -13,7 +13,7 @@ from services.ports import AccessTokens, Clock, CostSource, Folder, ServerInfo, 
 MAX_CLOCK_DIFFERENCE = timedelta(seconds=60)
 MIN_FREE_BYTES = 50 << 20
 MIN_FREE_BYTES_EMBEDDED = 1 << 30
-"""With the embedded MongoDB on the same disk, which needs space for its journal."""
+"""With the embedded MongoDB on the same disk."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """The CSV of teams: ``team_name,aws_account_id,team_email`` and two optional columns.
 
-Tolerates what spreadsheets write: byte order marks, UTF-16, semicolons or tabs, Windows line
-ends, blank lines, spaces and capitals in the header, Excel's line ``sep=;`` above it, and account ids
-as ``="012345678901"``, which is how Excel is kept from dropping zeros.
+Accepts what spreadsheets write: byte order marks, UTF-16, semicolons or tabs, Windows line endings,
+blank lines, spaces and capitals in the header, Excel's line ``sep=;`` above it, and account IDs as
+``="012345678901"``, which keeps Excel from dropping leading zeros.
 """
 
 import csv
@@ -20,13 +20,14 @@ OPTIONAL = ("admin_emails", "anomaly_threshold")
 MAX_BYTES = 5_000_000
 MAX_ROWS = 20_000
 EXAMPLE = "team_name,aws_account_id,team_email"
+# Excel understands this line above the header and removes it; every other program keeps it as a row.
 SEPARATOR_LINE = re.compile(r"\s*\"?sep=([,;\t|])\"?[ \t]*(?=[\r\n]|$)", re.IGNORECASE)
 AS_FORMULA = re.compile(r"=\"([^\"]*)\"")
 
 
 @dataclass(frozen=True, slots=True)
 class ImportRow:
-    """One team as given; ``index`` counts rows from 0, ``line`` is its first line in the file."""
+    """One row; ``index`` counts rows from 0, ``line`` is the row's first line in the file."""
 
     index: int
     line: int
@@ -45,7 +46,7 @@ class RowProblem:
 
 @dataclass(frozen=True, slots=True)
 class ImportChange:
-    """A team that an import adds (``before`` is None) or changes; only what differs is named."""
+    """A team that an import adds (``before`` is None) or changes; only fields that differ."""
 
     index: int
     team_name: str
@@ -54,18 +55,18 @@ class ImportChange:
     after: Mapping[str, Any]
 
     @property
-    def words(self) -> str:
-        """The change as a line to read."""
+    def summary(self) -> str:
+        """The change as one line of text."""
         if self.before is None:
             return f"New: {self.team_name}, {self.aws_account_id}"
         differences = ", ".join(
-            f"{name} {_said(self.before[name])} > {_said(value)}"
+            f"{name} {_value_text(self.before[name])} > {_value_text(value)}"
             for name, value in self.after.items()
         )
         return f"{self.team_name}: {differences}"
 
 
-def _said(value: Any) -> str:
+def _value_text(value: Any) -> str:
     if value is None or value == ():
         return "none"
     return ", ".join(value) if isinstance(value, tuple) else str(value)
@@ -73,7 +74,7 @@ def _said(value: Any) -> str:
 
 @dataclass(slots=True)
 class ImportResult:
-    """What an import did, or in a dry run would do."""
+    """The outcome of an import, or of a dry run."""
 
     unchanged: int = 0
     edits: list[ImportChange] = field(default_factory=list)
@@ -81,7 +82,7 @@ class ImportResult:
 
     @property
     def created(self) -> int:
-        return sum(one.before is None for one in self.edits)
+        return sum(edit.before is None for edit in self.edits)
 
     @property
     def updated(self) -> int:
@@ -89,14 +90,14 @@ class ImportResult:
 
     @property
     def changes(self) -> list[str]:
-        """What changes, a line for each team that does."""
-        return [one.words for one in self.edits]
+        """One line of text for each team that changes."""
+        return [edit.summary for edit in self.edits]
 
 
 def rows_of_list(items: list[Any]) -> tuple[list[ImportRow], list[RowProblem]]:
-    """Rows of a JSON list; an item that is no object is a problem."""
+    """Convert a JSON list into rows; an item that is not an object is a problem."""
     if len(items) > MAX_ROWS:
-        raise InvalidError(f"The list has {len(items):,} teams; the most is {MAX_ROWS:,}.")
+        raise InvalidError(f"The list has {len(items):,} teams; the maximum is {MAX_ROWS:,}.")
     rows, problems = [], []
     for index, item in enumerate(items):
         if isinstance(item, dict):
@@ -107,21 +108,22 @@ def rows_of_list(items: list[Any]) -> tuple[list[ImportRow], list[RowProblem]]:
 
 
 def parse_csv(data: bytes) -> tuple[list[ImportRow], list[RowProblem]]:
-    """(rows, problems of rows that cannot be read).
+    """Parse a CSV file into rows, and problems of rows that cannot be read.
 
-    Raises InvalidError when the file as a whole is none: no text, no header, unknown columns.
+    Raises InvalidError if the file as a whole is invalid: not text, no header, unknown columns.
     """
     if len(data) > MAX_BYTES:
-        raise InvalidError(f"The file has over {MAX_BYTES // 1_000_000} MB. Split it.")
+        raise InvalidError(f"The file is larger than {MAX_BYTES // 1_000_000} MB. Split it.")
     text, delimiter = _delimited(file_text(data))
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     rows: list[ImportRow] = []
     problems: list[RowProblem] = []
     columns: list[str] | None = None
-    begin = 1
+    # A quoted cell may contain line breaks: the reader's line_num is the last line of its row.
+    next_line = 1
     try:
         for cells in reader:
-            line, begin = begin, reader.line_num + 1
+            line, next_line = next_line, reader.line_num + 1
             if not any(cell.strip() for cell in cells):
                 continue
             if columns is None:
@@ -130,10 +132,10 @@ def parse_csv(data: bytes) -> tuple[list[ImportRow], list[RowProblem]]:
             index = len(rows) + len(problems)
             _add_row(columns, cells, index, line, rows, problems)
             if index >= MAX_ROWS:
-                raise InvalidError(f"The file has over {MAX_ROWS:,} rows. Split it.")
+                raise InvalidError(f"The file has more than {MAX_ROWS:,} rows. Split it.")
     except csv.Error as error:
         raise InvalidError(
-            f"The row that begins in line {begin} is no CSV ({error}). Check its quotation marks."
+            f"The row that starts on line {next_line} is not valid CSV. Check its quotation marks ({error})."
         ) from error
     if columns is None:
         raise InvalidError(f"The file is empty. Its first line must be {EXAMPLE}.")
@@ -164,7 +166,7 @@ def _add_row(
 
 
 def _value(column: str, cell: str) -> Any:
-    """The cell of a column; None when an optional cell is empty: the stored value stays."""
+    """Parse a cell; None if an optional cell is empty, so that the stored value stays."""
     text = from_safe_cell(cell.strip())
     if column == "aws_account_id" and (formula := AS_FORMULA.fullmatch(text)):
         return formula[1]
@@ -174,14 +176,16 @@ def _value(column: str, cell: str) -> Any:
         if not text:
             return None
         try:
+            # Spreadsheets in many European locales write a decimal comma.
             return float(text.rstrip("%").replace(",", "."))
         except ValueError:
-            raise ValueError(f"{text[:40]!r} is no number of percent") from None
+            raise ValueError(f"{text[:40]!r} is not a percentage") from None
     return text
 
 
 def _columns(cells: list[str]) -> list[str]:
     columns = [cell.strip().lower().replace(" ", "_") for cell in cells]
+    # Spreadsheets write a separator for each empty column that was ever used.
     while columns and not columns[-1]:
         columns.pop()
     missing = [name for name in REQUIRED if name not in columns]
@@ -189,7 +193,7 @@ def _columns(cells: list[str]) -> list[str]:
     repeated = sorted({name for name in columns if columns.count(name) > 1})
     if missing:
         raise InvalidError(
-            f"The header lacks {', '.join(missing)}. The first line must be {EXAMPLE}."
+            f"The header does not have {', '.join(missing)}. The first line must be {EXAMPLE}."
         )
     if unknown or repeated:
         names = ", ".join(repr(name[:40]) for name in (unknown or repeated))
@@ -201,7 +205,9 @@ def _columns(cells: list[str]) -> list[str]:
 
 
 def file_text(data: bytes) -> str:
-    """The text of a file: UTF-8 or UTF-16. Raises InvalidError."""
+    """Decode a file in UTF-8 or UTF-16. Raises InvalidError."""
+    # Excel's "CSV UTF-8" starts with a byte order mark, which "utf-8" would leave in the first
+    # column's name; its "Unicode text" is UTF-16 with one.
     encoding = "utf-8-sig"
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         encoding = "utf-16"
@@ -209,20 +215,20 @@ def file_text(data: bytes) -> str:
         text = data.decode(encoding)
     except UnicodeDecodeError:
         raise InvalidError(
-            "The file is no UTF-8 text. Save it as “CSV UTF-8” and try again."
+            "The file is not UTF-8 text. Save it as “CSV UTF-8” and try again."
         ) from None
     if "\0" in text:
-        raise InvalidError("The file is no text. Save it as “CSV UTF-8” and try again.")
+        raise InvalidError("The file is not text. Save it as “CSV UTF-8” and try again.")
     return text
 
 
 def _delimited(text: str) -> tuple[str, str]:
-    """The text, and what stands between its cells: as Excel's first line says, or as it looks."""
-    told = SEPARATOR_LINE.match(text)
-    if told is None:
+    """Return the text and its delimiter, from the ``sep=`` line or guessed from the header."""
+    match = SEPARATOR_LINE.match(text)
+    if match is None:
         return text, _delimiter(text)
     # That line becomes an empty one, so that the lines below keep their numbers.
-    return re.sub(r"[^\r\n]", "", told[0]) + text[told.end() :], told[1]
+    return re.sub(r"[^\r\n]", "", match[0]) + text[match.end() :], match[1]
 
 
 def _delimiter(text: str) -> str:

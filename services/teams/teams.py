@@ -1,4 +1,4 @@
-"""Teams: who has which account and who gets its report."""
+"""Adds, changes, removes and imports teams."""
 
 import asyncio
 import re
@@ -23,13 +23,15 @@ from services.domain.validation import (
     problems_of,
 )
 from services.ports import TeamStore
+from services.runtime.batches import chunked
 from services.runtime.compare_and_set import compare_and_set
 from services.teams.csv_import import ImportChange, ImportResult, ImportRow, RowProblem
 
-ROWS_AT_ONCE = 100
-WRITES_AT_ONCE = 25
-DASHED = re.compile(r"\d{4}-\d{4}-\d{4}", re.ASCII)
-"""An account id as AWS's own pages show it."""
+ROWS_PER_SLICE = 100
+"""Rows that are checked before other tasks get their turn."""
+MAX_CONCURRENT_WRITES = 25
+DASHED_ACCOUNT_ID = re.compile(r"\d{4}-\d{4}-\d{4}", re.ASCII)
+"""An account ID as the AWS console shows it."""
 FIELDS = ("team_name", "aws_account_id", "team_email", "admin_emails", "anomaly_threshold")
 
 
@@ -44,7 +46,7 @@ class TeamInput(Input):
 
 
 class TeamPatch(Input):
-    """A change of a team; what is absent stays."""
+    """A partial update of a team; absent fields stay as they are."""
 
     team_name: Name | None = None
     aws_account_id: AccountId | None = None
@@ -54,7 +56,7 @@ class TeamPatch(Input):
 
 
 class Teams:
-    """The teams of the active side: real ones, or the samples as long as there is no real one."""
+    """The real teams, or with sample costs the sample teams until there is a real one."""
 
     def __init__(self, store: TeamStore, audit: AuditTrail, *, source: SourceName) -> None:
         self._store = store
@@ -69,7 +71,7 @@ class Teams:
         return await self._store.list_teams(sample=True)
 
     async def get(self, team_id: str) -> Team:
-        """One team; NotFoundError when there is none."""
+        """Return a team. Raises NotFoundError."""
         team = await self._store.get(team_id)
         if team is None or (team.sample and not await self._shows_samples()):
             raise NotFoundError("There is no team with this id. See the list of teams.")
@@ -79,9 +81,9 @@ class Teams:
         return self._source == "sample" and not await self._store.any_real()
 
     async def find(self, text: str) -> Sequence[Team]:
-        """Teams by exact name or account id, else by prefix of either; letter case is ignored."""
+        """Find teams by name or account ID, or else by a prefix of either, ignoring case."""
         wanted = text.strip().casefold()
-        if DASHED.fullmatch(wanted):
+        if DASHED_ACCOUNT_ID.fullmatch(wanted):
             wanted = wanted.replace("-", "")
         teams = await self.list()
         exact = [t for t in teams if wanted in {t.team_name.casefold(), t.aws_account_id, t.id}]
@@ -97,9 +99,9 @@ class Teams:
     async def add(
         self, body: Mapping[str, Any], actor: Actor, now: datetime, *, entry_id: str | None = None
     ) -> Team:
-        """Raises InvalidError, or ConflictError when the account has a team already.
+        """Add a team. Raises InvalidError, or ConflictError if the account has a team already.
 
-        ``entry_id`` (here and below): the id of the change in the audit trail.
+        ``entry_id`` (here and below): ID of the change in the audit trail.
         """
         team = _new_team(_checked(TeamInput, body), now)
         await self._store.add(team)
@@ -111,7 +113,7 @@ class Teams:
     async def restore(
         self, team_id: str, facts: Mapping[str, Any], actor: Actor, now: datetime
     ) -> Team:
-        """Adds a removed team again, under its old id. Raises ConflictError."""
+        """Add a removed team again, with its former ID. Raises ConflictError."""
         known = await self._store.get(team_id)
         if known is not None:
             return known
@@ -131,12 +133,12 @@ class Teams:
         *,
         entry_id: str | None = None,
     ) -> Team:
-        """Changes the fields that are given; null clears an own threshold."""
+        """Change the given fields; None resets the team's threshold to the global one."""
         patch = _checked(TeamPatch, body).model_dump(exclude_unset=True)
-        missing = [name for name, value in patch.items() if value is None]
-        if set(missing) - {"anomaly_threshold"}:
-            wrong = [(name, "cannot be empty") for name in missing if name != "anomaly_threshold"]
-            raise InvalidError("The team was not changed.", wrong)
+        empty = {name for name, value in patch.items() if value is None} - {"anomaly_threshold"}
+        if empty:
+            problems = [(name, "cannot be empty") for name in FIELDS if name in empty]
+            raise InvalidError("The team was not changed.", problems)
 
         async def attempt() -> Team | None:
             team = await self.get(team_id)
@@ -164,7 +166,7 @@ class Teams:
     async def remove(
         self, team_id: str, actor: Actor, now: datetime, *, entry_id: str | None = None
     ) -> Team:
-        """Removes a team; its costs, reports and deliveries are kept."""
+        """Remove a team; its costs, reports and deliveries stay."""
         await self.get(team_id)
         team = await self._store.remove(team_id)
         if team is None:
@@ -178,96 +180,96 @@ class Teams:
     async def import_rows(
         self, rows: Sequence[ImportRow], actor: Actor, now: datetime, *, dry_run: bool
     ) -> ImportResult:
-        """Adds and changes teams, matched by account id; nothing is removed.
+        """Add and change teams, matched by account ID; no team is removed.
 
-        Fields that a row does not have keep their stored values. A bad row is reported with its
-        index, line, field and reason, and the others are not lost.
+        Fields that a row does not have keep their stored values. An invalid row is reported with
+        its index, line, field and reason; the other rows are imported.
         """
         stored = {t.aws_account_id: t for t in await self._store.list_teams(sample=False)}
         result = ImportResult()
         planned: list[_Planned] = []
         seen: dict[str, ImportRow] = {}
         for number, row in enumerate(rows):
-            if number % ROWS_AT_ONCE == 0:
-                await asyncio.sleep(0)  # other requests get their turn
+            if number % ROWS_PER_SLICE == 0:
+                await asyncio.sleep(0)
             try:
-                if (found := _planned(row, stored, seen)) is None:
+                if (edit := _planned(row, stored, seen)) is None:
                     result.unchanged += 1
                 else:
-                    planned.append(found)
+                    planned.append(edit)
             except InvalidError as error:
                 result.failed += _problems(row, error.errors)
         if dry_run:
-            result.edits = [one.change for one in planned]
+            result.edits = [edit.change for edit in planned]
             return result
-        for begin in range(0, len(planned), WRITES_AT_ONCE):
-            await self._write_all(planned[begin : begin + WRITES_AT_ONCE], result, actor, now)
+        for batch in chunked(planned, MAX_CONCURRENT_WRITES):
+            await self._write_all(batch, result, actor, now)
         return result
 
     async def _write_all(
         self, planned: Sequence["_Planned"], result: ImportResult, actor: Actor, now: datetime
     ) -> None:
-        """At once, as MongoDB confirms each write only when it is safe on the disk."""
+        """Write concurrently: each write waits for MongoDB's journal, which batches them."""
         outcomes = await asyncio.gather(
-            *(self._write(one, actor, now) for one in planned), return_exceptions=True
+            *(self._write(edit, actor, now) for edit in planned), return_exceptions=True
         )
-        for one, error in zip(planned, outcomes, strict=True):
+        for edit, error in zip(planned, outcomes, strict=True):
             if error is None:
-                result.edits.append(one.change)
+                result.edits.append(edit.change)
             elif isinstance(error, InvalidError):
-                result.failed += _problems(one.row, error.errors)
+                result.failed += _problems(edit.row, error.errors)
             elif isinstance(error, ConflictError | NotFoundError):
-                result.failed += _problems(one.row, [("aws_account_id", str(error))])
+                result.failed += _problems(edit.row, [("aws_account_id", str(error))])
             else:
                 raise error
 
-    async def _write(self, one: "_Planned", actor: Actor, now: datetime) -> None:
-        if one.known is None:
-            await self.add(one.given, actor, now)
+    async def _write(self, edit: "_Planned", actor: Actor, now: datetime) -> None:
+        if edit.team is None:
+            await self.add(edit.fields, actor, now)
         else:
-            await self.change(one.known.id, one.given, actor, now)
+            await self.change(edit.team.id, edit.fields, actor, now)
 
 
 @dataclass(frozen=True, slots=True)
 class _Planned:
-    """A row that adds a team (``known`` is None) or changes one."""
+    """A row that adds a team (``team`` is None) or changes one."""
 
     row: ImportRow
-    known: Team | None
-    given: Mapping[str, Any]
+    team: Team | None
+    fields: Mapping[str, Any]
     change: ImportChange
 
 
 def _planned(
     row: ImportRow, stored: Mapping[str, Team], seen: dict[str, ImportRow]
 ) -> _Planned | None:
-    """What a row asks for; None when all is so already. Raises InvalidError."""
-    known = stored.get(_account_of(row.values))
-    merged = {**_kept(known), **row.values} if known else row.values
+    """Compare a row with the stored team; None if nothing changes. Raises InvalidError."""
+    team = stored.get(_account_of(row.values))
+    merged = {**_input_of(team), **row.values} if team else row.values
     checked = _checked(TeamInput, merged)
     if checked.aws_account_id in seen:
         first = seen[checked.aws_account_id].line
         raise InvalidError(
-            "repeated", [("aws_account_id", f"stands in line {first} already; keep one")]
+            "repeated", [("aws_account_id", f"duplicates line {first}; keep one of them")]
         )
     seen[checked.aws_account_id] = row
     after = checked.model_dump()
-    if known is None:
+    if team is None:
         name, account = checked.team_name, checked.aws_account_id
         return _Planned(row, None, merged, ImportChange(row.index, name, account, None, after))
-    before = facts_of(known)
-    differ = [name for name in after if after[name] != before[name]]
-    if not differ:
+    before = facts_of(team)
+    changed = [name for name in after if after[name] != before[name]]
+    if not changed:
         return None
     change = ImportChange(
         row.index,
-        known.team_name,
-        known.aws_account_id,
-        before={name: before[name] for name in differ},
-        after={name: after[name] for name in differ},
+        team.team_name,
+        team.aws_account_id,
+        before={name: before[name] for name in changed},
+        after={name: after[name] for name in changed},
     )
-    given = {name: after[name] for name in FIELDS if name in row.values}
-    return _Planned(row, known, given, change)
+    fields = {name: after[name] for name in FIELDS if name in row.values}
+    return _Planned(row, team, fields, change)
 
 
 def _problems(row: ImportRow, errors: Sequence[tuple[str, str]]) -> list[RowProblem]:
@@ -283,16 +285,16 @@ def _checked(model: type[Any], body: Mapping[str, Any]) -> Any:
         raise InvalidError(f"The team was not stored: {words}.", problems) from error
 
 
-def _new_team(given: TeamInput, now: datetime) -> Team:
-    return Team(id=uuid.uuid4().hex, **given.model_dump(), created_at=now, updated_at=now)
+def _new_team(fields: TeamInput, now: datetime) -> Team:
+    return Team(id=uuid.uuid4().hex, **fields.model_dump(), created_at=now, updated_at=now)
 
 
 def facts_of(team: Team) -> dict[str, object]:
-    """What people may change of a team, as the audit trail keeps it."""
+    """The editable fields of a team, as the audit trail stores them."""
     return team.model_dump(include=set(FIELDS))
 
 
-def _kept(team: Team) -> dict[str, object]:
+def _input_of(team: Team) -> dict[str, object]:
     return {**facts_of(team), "admin_emails": list(team.admin_emails)}
 
 

@@ -215,7 +215,7 @@ Twice,888800000001,d@example.org,,
 
 async def imported(here: World, question: Message) -> None:
     """The same dry run and the same result, however the teams come."""
-    for part in ("2 new", "1 changed", "error", "has 3 digits, needs 12", "stands in line 2"):
+    for part in ("2 new", "1 changed", "error", "has 3 digits, needs 12", "duplicates line 2"):
         assert part in question.text, question.text
     assert await team(here, "Imported A") is None
     text = await press(here, question, "Confirm 3")
@@ -253,7 +253,7 @@ async def rows(here: World) -> str:
 async def test_teams_are_imported_by_pasting_csv_into_the_form(here: World) -> None:
     form = await here.says("import teams", ANA, "channel")
     wrong = await press(here, form, "Check", text="team,account\nx,1")
-    assert "The header lacks" in wrong
+    assert "The header does not have" in wrong
     assert values(form)["text"] == "team,account\nx,1"
     await press(here, form, "Check", text=await rows(here))
     await imported(here, form)

@@ -63,8 +63,8 @@ async def status(session: aiohttp.ClientSession, headers: dict[str, str]) -> int
 
 async def test_what_is_wrong_with_a_key_is_one_line(agent: AgentProcess) -> None:
     for arguments, word in (
-        (("create", "--name", "x", "--scopes", "read,admin"), "Scopes are read and write"),
-        (("create", "--name", "x", "--scopes", ","), "Scopes are read and write"),
+        (("create", "--name", "x", "--scopes", "read,admin"), "The scopes are read and write"),
+        (("create", "--name", "x", "--scopes", ","), "The scopes are read and write"),
         (("create", "--name", "\u202e", "--scopes", "read"), "The name must be"),
         (("revoke", "nothing"), "There is no API key nothing"),
     ):
