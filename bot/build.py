@@ -32,6 +32,7 @@ class TeamsClient:
     ) -> None:
         self.http = http
         self.tokens = tokens
+        self.pace = pace
         self.connector = Connector(http, tokens, pace=pace)
         self.notifier = TeamsNotifier(self.connector)
 
@@ -66,7 +67,7 @@ def build(
         people=people,
         conversations=administration.conversations,
         chat=chat,
-        replies=Replies(cards, start),
+        replies=Replies(cards, start, client.pace.ack_seconds),
         clock=context.clock,
         source=context.source,
     )

@@ -17,7 +17,7 @@ MAX_CONVERSATIONS = 5000
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How fast messages are sent; limits are (messages, seconds)."""
+    """How fast messages are sent and turns end; limits are (messages, seconds)."""
 
     per_conversation: tuple[tuple[int, float], ...] = ((6, 1.0), (7, 2.0), (55, 30.0))
     per_tenant: tuple[tuple[int, float], ...] = ((45, 1.0),)
@@ -25,6 +25,10 @@ class Pace:
     """The wait before the second attempt when Teams names none; doubled each time."""
     read_seconds: float = 3.0
     """The timeout of a read that a turn needs before it can start."""
+    ack_seconds: float = 0.8
+    """After this long a card says that the answer is being worked on, so that a turn ends within a
+    second. Teams itself waits up to 15 seconds and then sends the activity again.
+    """
 
 
 TEAMS_PACE = Pace()

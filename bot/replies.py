@@ -6,29 +6,28 @@ from collections.abc import Coroutine
 from typing import Any
 
 from bot.cards_in_progress import CardsInProgress, Outcome
+from bot.pacing import TEAMS_PACE
 from bot.turn import Card, Reply, Turn
 from cards import general
 from services.domain import CardInProgress
 from services.ports import Start
 
-ACK_SECONDS = 0.8
-"""After this long a card says that the answer is being worked on, so that a turn ends within a
-second. Teams itself waits up to 15 seconds and then sends the activity again.
-"""
-
 
 class Replies:
     """Shows what turns answer."""
 
-    def __init__(self, cards: CardsInProgress, start: Start) -> None:
+    def __init__(
+        self, cards: CardsInProgress, start: Start, ack_seconds: float = TEAMS_PACE.ack_seconds
+    ) -> None:
         self._cards = cards
         self._start = start
+        self._ack_seconds = ack_seconds
         self._numbers = itertools.count(1)
 
     async def in_time(self, turn: Turn, work: Coroutine[Any, Any, Reply]) -> Reply | None:
         """The reply if it is ready soon; otherwise None, and it is shown when it is ready."""
         task = asyncio.ensure_future(work)
-        done, _ = await asyncio.wait({task}, timeout=ACK_SECONDS)
+        done, _ = await asyncio.wait({task}, timeout=self._ack_seconds)
         if done:
             return task.result()
         self._start_numbered("answer", self._show_late(turn, task))
@@ -47,7 +46,7 @@ class Replies:
         A reply that Teams does not take changes nothing about what was done.
         """
         task = asyncio.ensure_future(self._show(turn, reply, None))
-        done, _ = await asyncio.wait({task}, timeout=ACK_SECONDS)
+        done, _ = await asyncio.wait({task}, timeout=self._ack_seconds)
         if done:
             task.result()
         else:

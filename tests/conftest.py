@@ -14,6 +14,7 @@ import pytest
 import stamina
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
+from pymongo import MongoClient
 
 from services.adapters.embedded_mongo.server import start_embedded
 from services.adapters.store import MongoStore
@@ -112,7 +113,11 @@ def mongo_url(pytestconfig: pytest.Config) -> Iterator[str]:
     loop = asyncio.new_event_loop()
     context = start_embedded(pytestconfig.stash[SHARED_FOLDER])
     try:
-        yield loop.run_until_complete(context.__aenter__()).url
+        url = loop.run_until_complete(context.__aenter__()).url
+        with MongoClient[dict[str, object]](url) as client:
+            # It compares what tests store, in November 2026, with the time of this machine.
+            client.admin.command("setParameter", 1, ttlMonitorEnabled=False)
+        yield url
     finally:
         loop.run_until_complete(context.__aexit__(None, None, None))
         loop.close()

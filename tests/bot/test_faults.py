@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from tests.bot.agent import World, said, serving, world
+from tests.bot.agent import SHORT_PACE, World, said, serving, world
 from tests.servers.teams import ANA, BOB, DAN, Fault, Message
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -19,7 +19,7 @@ WORDS = "/v3/conversations/[^/]+/activities"
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def here(mongo_url: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
     folder: Path = tmp_path_factory.mktemp("faults")
-    async with world(folder, mongo_url) as found:
+    async with world(folder, mongo_url, pace=SHORT_PACE) as found:
         await found.says("team search")  # costs are read once
         yield found
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from tests.bot.agent import World, world
+from tests.bot.agent import SHORT_PACE, World, world
 from tests.servers.teams import Message, actions_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -21,7 +21,7 @@ FILE = "application/vnd.microsoft.teams.file.download.info"
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def here(mongo_url: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
     folder: Path = tmp_path_factory.mktemp("many")
-    async with world(folder, mongo_url, teams=()) as found:
+    async with world(folder, mongo_url, teams=(), pace=SHORT_PACE) as found:
         gc.collect()
         gc.freeze()  # as the agent does at its start
         yield found
