@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from services.administration.config import Config
-from services.domain import SourceName
+from services.domain import SAMPLE, SourceName
 from services.domain.errors import SettingsError
 from services.ports import MailTransport
 from services.settings import SmtpSettings
@@ -43,7 +43,7 @@ class Transports:
 
         Sample data goes to the outbox unless the operator has confirmed that it may be emailed.
         """
-        if self._source == "sample" and not self._sample_confirmed:
+        if self._source == SAMPLE and not self._sample_confirmed:
             return self._outbox.name
         return await self.configured(now)
 
