@@ -16,7 +16,7 @@ from services.analysis.detection.rules import Rules
 from services.analysis.tables import spending
 from services.analysis.windows import expected_data_through, known_after, needed_span
 from services.costs import CostIngest
-from services.domain import UNATTRIBUTED, DaySpan, Month, SourceState, StoredConfig, Team
+from services.domain import SAMPLE, UNATTRIBUTED, DaySpan, Month, SourceState, StoredConfig, Team
 from services.domain.errors import InvalidError
 from services.ports import CostStore
 from services.runtime.batches import chunked
@@ -255,7 +255,7 @@ class _ReplayResults:
             account_days=self._account_days,
             lines=tuple(lines),
             groups=tuple(grouped(self._events, accounts)),
-            sample=state.source == "sample",
+            sample=state.source == SAMPLE,
         )
 
 

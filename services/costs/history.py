@@ -5,7 +5,7 @@ from typing import Literal
 
 from services.analysis.history import daily, day_amounts, largest_services, total, weeks
 from services.costs.ingest import CostIngest
-from services.domain import CostHistory, DaySpan, Month, SourceName, SpanDays, Team
+from services.domain import SAMPLE, CostHistory, DaySpan, Month, SourceName, SpanDays, Team
 from services.domain.errors import CostSourceError
 from services.ports import CostStore
 
@@ -45,5 +45,5 @@ class CostHistoryReader:
             services=largest_services(days, table.series),
             weeks=weeks(days, totals),
             total=total(days, totals),
-            sample=self._source == "sample",
+            sample=self._source == SAMPLE,
         )

@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 
 from services.analysis.history import cost_rows
 from services.costs.ingest import CostIngest
-from services.domain import CostRow, DaySpan, Month, SourceName, Team
+from services.domain import SAMPLE, CostRow, DaySpan, Month, SourceName, Team
 from services.ports import CostStore
 from services.runtime.batches import chunked
 from services.teams.teams import Teams
@@ -89,7 +89,7 @@ class CostRowReader:
                 if after is not None and stretch.first == after[0] and accounts[-1] <= after[1]:
                     continue
                 table = await self._store.load(self._source, accounts, stretch)
-                sample = self._source == "sample"
+                sample = self._source == SAMPLE
                 batch_rows = cost_rows(stretch, table.series, teams, currency, sample=sample)
                 rows += [row for row in batch_rows if after is None or _is_after(row, after)]
                 if len(rows) >= limit:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from services.analysis.figures import Totals
 from services.analysis.suppression import is_above_threshold
 from services.domain import (
+    SAMPLE,
     AccountFigures,
     AdminReport,
     Anomaly,
@@ -134,7 +135,7 @@ class AdminReportBuilder:
             ),
             deliveries=deliveries,
             notes=_notes(basis.state),
-            sample=basis.source == "sample",
+            sample=basis.source == SAMPLE,
             period=basis.period,
             made_at=basis.made_at,
         )

@@ -1,7 +1,7 @@
 """Who gets which report."""
 
 from services.administration.config import Config
-from services.domain import FrozenReport, SourceName, StoredConfig, Team
+from services.domain import SAMPLE, FrozenReport, SourceName, StoredConfig, Team
 from services.domain.addresses import unique_addresses
 from services.ports import Clock, TeamStore
 
@@ -17,7 +17,7 @@ def team_recipients(team: Team) -> list[str]:
 def admin_recipients(config: StoredConfig, source: SourceName) -> list[str]:
     """The recipients of the consolidated report."""
     admins = unique_addresses(config.global_admin_emails)
-    return [SAMPLE_ADMIN] if not admins and source == "sample" else admins
+    return [SAMPLE_ADMIN] if not admins and source == SAMPLE else admins
 
 
 class Recipients:

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from services.administration.audit_trail import AuditTrail
-from services.domain import Actor, SourceName, Team
+from services.domain import SAMPLE, Actor, SourceName, Team
 from services.domain.errors import ConflictError, InvalidError, NotFoundError
 from services.domain.validation import (
     AccountId,
@@ -66,7 +66,7 @@ class Teams:
     async def list(self) -> list[Team]:
         """All teams, by name."""
         real = await self._store.list_teams(sample=False)
-        if real or self._source != "sample":
+        if real or self._source != SAMPLE:
             return real
         return await self._store.list_teams(sample=True)
 
@@ -78,7 +78,7 @@ class Teams:
         return team
 
     async def _shows_samples(self) -> bool:
-        return self._source == "sample" and not await self._store.any_real()
+        return self._source == SAMPLE and not await self._store.any_real()
 
     async def find(self, text: str) -> Sequence[Team]:
         """Find teams by name or account ID, or else by a prefix of either, ignoring case."""
