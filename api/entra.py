@@ -12,7 +12,7 @@ import aiohttp
 import structlog
 
 from api.callers import Caller
-from services.administration.access_tokens import SigningKeys, TokenRefusedError, verify_token
+from services.administration import SigningKeys, TokenRefusedError, verify_token
 from services.domain import SCOPES
 from services.domain.formatting import neutral
 from services.ports import Clock

@@ -17,8 +17,7 @@ from api.callers import ANYBODY, CALLER, LOCAL, Caller
 from api.entra import EntraTokens
 from api.guess_limit import GuessLimit
 from api.problems import MESSAGES, RefusedError
-from services.administration.access_tokens import TokenRefusedError
-from services.administration.api_keys import PREFIX, ApiKeys
+from services.administration import PREFIX, ApiKeys, TokenRefusedError
 from services.domain import Scope
 from services.domain.errors import StoreUnavailableError
 from services.ports import Clock

@@ -12,7 +12,7 @@ from aiohttp.typedefs import Handler, Middleware
 
 from api.callers import CALLER, REQUEST_ID
 from api.requests.body import MalformedBodyError
-from services.administration.access_tokens import KeysUnavailableError
+from services.administration import KeysUnavailableError
 from services.domain.errors import (
     AgentError,
     ConflictError,

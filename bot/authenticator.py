@@ -13,7 +13,7 @@ from typing import Any
 
 import aiohttp
 
-from services.administration.access_tokens import (
+from services.administration import (
     KeysUnavailableError,
     SigningKeys,
     TokenRefusedError,

@@ -23,7 +23,7 @@ from cards import general
 from services.domain import CardInProgress, RunState
 from services.domain.errors import AgentError, NotFoundError
 from services.ports import CardInProgressStore, Clock, IsWorkerDead, Start
-from services.runs.requests import RunRequests
+from services.runs import RunRequests
 
 log = structlog.get_logger()
 

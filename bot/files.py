@@ -6,7 +6,7 @@ import aiohttp
 
 from services.domain.addresses import is_loopback
 from services.domain.errors import AgentError, InvalidError
-from services.teams.csv_import import MAX_BYTES
+from services.teams import MAX_BYTES
 
 TEAMS_FILE_HOSTS = (
     ".sharepoint.com",

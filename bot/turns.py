@@ -28,8 +28,7 @@ from bot.replies import Replies
 from bot.turn import Card, ChooseError, Command, Reply, Turn
 from bot.words import mentioned_people, raw_text_to_bot, skip_words, text_to_bot
 from cards import general
-from services.administration.conversations import Conversations
-from services.administration.roles import Roles
+from services.administration import Conversations, Roles
 from services.domain import SourceDescription
 from services.domain.errors import AgentError
 from services.ports import Clock

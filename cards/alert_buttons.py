@@ -3,7 +3,7 @@
 from typing import Literal
 
 from cards.elements import Element, execute, show_card, text
-from services.anomalies.resolutions import is_resolved_by_admin
+from services.anomalies import is_resolved_by_admin
 from services.domain import Anomaly, AnomalyContent
 from services.domain.formatting import set_amount
 

@@ -18,10 +18,8 @@ from services.domain.formatting import (
     threshold,
     weekday,
 )
-from services.presentation.explanations import driver_words
-from services.presentation.hints import hint
-from services.presentation.phrases import crossing as crossing_words
-from services.presentation.phrases import period_names
+from services.presentation import crossing as crossing_words
+from services.presentation import driver_words, hint, period_names
 
 READ_ONLY_NOTES = {
     "nobody": (

@@ -29,9 +29,16 @@ from services.domain.formatting import (
     percent_of,
     plural,
 )
-from services.presentation.change_rows import ROUNDING, change_row, remainder
-from services.presentation.explanations import line_name, reasons
-from services.presentation.phrases import days_line, period_names, window_line
+from services.presentation import (
+    ROUNDING,
+    change_row,
+    days_line,
+    line_name,
+    period_names,
+    reasons,
+    remainder,
+    window_line,
+)
 
 MAX_LINES = 10
 WEEK_DAYS = 7

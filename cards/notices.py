@@ -3,7 +3,7 @@
 from datetime import date
 
 from cards.elements import Element, notice
-from services.presentation.phrases import SAMPLE_NOTICE, late_notice
+from services.presentation import SAMPLE_NOTICE, late_notice
 
 
 def sample_notice(sample: bool) -> Element | None:

@@ -23,9 +23,7 @@ from cards.elements import (
 )
 from services.domain import AdminReport, RenderedReport, Role, TeamReport
 from services.domain.formatting import listed
-from services.presentation.admin_report import AdminView, admin_view
-from services.presentation.change_rows import Row
-from services.presentation.team_report import TeamView, team_view
+from services.presentation import AdminView, Row, TeamView, admin_view, team_view
 
 MAX_MOVERS = 5
 MAX_ADDRESSES = 10

@@ -27,8 +27,8 @@ from cards.field_names import TEAM_FIELDS, team_errors
 from cards.notices import late_data_notice, sample_notice
 from services.domain import Role, Team, TeamReport
 from services.domain.formatting import change_line, day, money, plural, threshold
-from services.presentation.phrases import crossing as crossing_words
-from services.presentation.phrases import days_line, week_line, window_line
+from services.presentation import crossing as crossing_words
+from services.presentation import days_line, week_line, window_line
 
 ONE_DAY = timedelta(days=1)
 

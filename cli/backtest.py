@@ -11,10 +11,10 @@ from rich.console import Console
 from cli.arguments import day, percent
 from cli.progress import RunProgress
 from services.analysis.detection.groups import EventGroup
-from services.anomalies.backtest import Backtest, BacktestLine
+from services.anomalies import Backtest, BacktestLine
 from services.application import Application
 from services.domain.formatting import cents, day_range, money, neutral, plural, round_money
-from services.presentation.phrases import SAMPLE_NOTICE
+from services.presentation import SAMPLE_NOTICE
 
 STORED = -1.0
 """``--threshold`` without a number."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from services.application import Application
 from services.domain.errors import StoreUnavailableError
-from services.operations.diagnostics import Finding
+from services.operations import Finding
 
 
 async def check(app: Application) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from services.application import Application
 from services.domain import Actor
 from services.domain.errors import ConflictError
-from services.operations.erasure import PersonalData
+from services.operations import PersonalData
 
 ACTOR = Actor(interface="cli", name="forget")
 LABELS = {

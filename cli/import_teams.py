@@ -7,7 +7,7 @@ from pathlib import Path
 from services.application import Application
 from services.domain import Actor
 from services.domain.errors import InvalidError
-from services.teams.csv_import import parse_csv
+from services.teams import parse_csv
 
 ACTOR = Actor(interface="cli", name="import-teams")
 

@@ -12,7 +12,7 @@ from services.domain import Actor, DeliveryState, Run, RunKind, RunState, RunSum
 from services.domain.errors import InvalidError
 from services.domain.formatting import day_range, money, percent_of, plural
 from services.domain.run_states import RunView
-from services.runs.progress import Progress, no_progress
+from services.runs import Progress, no_progress
 
 PATIENCE = timedelta(minutes=10)
 """How long a command waits for another worker's lease and for retries."""

@@ -14,7 +14,7 @@ import structlog
 
 from cli.run_report import run_report
 from cli.signals import stop_requested
-from services.administration.roles import Roles
+from services.administration import Roles
 from services.application import Application
 from services.domain import Actor, RunKind, RunState
 from services.domain.addresses import is_loopback

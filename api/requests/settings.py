@@ -12,7 +12,7 @@ from api.requests.fields import (
     PercentField,
     without_defaults,
 )
-from services.administration.config import (
+from services.administration import (
     MAX_AMOUNT,
     MAX_HOUR,
     MAX_PORT,

@@ -14,7 +14,7 @@ from api.requests.fields import (
 )
 from api.requests.queries import CURSOR_DESCRIPTION, FlagField, LimitField, Query
 from services.domain.validation import Input
-from services.teams.teams import TeamInput
+from services.teams import TeamInput
 
 TEAM_EXAMPLE: dict[str, Any] = {
     "team_name": "Platform Team",

@@ -5,7 +5,7 @@ from api.endpoints import Call, EndpointResponse, Endpoints
 from api.paging import page
 from api.requests.anomalies import AnomaliesQuery, ResolveRequest, SnoozeRequest
 from api.responses.anomalies import AnomalyResponse, ResolutionResponse
-from services.anomalies.resolutions import SHORT_SNOOZE_DAYS
+from services.anomalies import SHORT_SNOOZE_DAYS
 from services.domain import Anomaly, Team
 
 endpoints = Endpoints("Costs")

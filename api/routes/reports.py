@@ -5,7 +5,7 @@ from aiohttp import web
 from api.endpoints import HTML_TYPE, Call, Endpoints, prefers_html
 from api.pages import EMAIL_POLICY, html_response
 from api.responses.reports import AdminPreviewResponse, PreviewResponse
-from services.reports.previews import Preview
+from services.reports import Preview
 
 endpoints = Endpoints("Reports")
 HTML = {HTML_TYPE: {"type": "string"}}

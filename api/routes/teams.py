@@ -23,7 +23,7 @@ from api.responses.teams import (
 )
 from services.domain import Team
 from services.domain.errors import InvalidError
-from services.teams.csv_import import (
+from services.teams import (
     ImportChange,
     ImportResult,
     ImportRow,

@@ -12,7 +12,7 @@ from bot.turn import Card, Reply, Turn
 from cards.alert_buttons import Audience
 from cards.alerts import alert_card
 from cards.anomaly_lists import anomaly_list
-from services.anomalies.resolutions import SHORT_SNOOZE_DAYS
+from services.anomalies import SHORT_SNOOZE_DAYS
 from services.domain import Anomaly, Team
 
 MAX_DIGITS = 15

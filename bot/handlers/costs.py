@@ -13,7 +13,7 @@ from bot.turn import Reply, Turn
 from cards import general
 from cards.costs import cost_explanation, cost_history
 from cards.planned_changes import planned_change_added
-from services.costs.history import Span
+from services.costs import Span
 from services.domain import DaySpan, Team
 from services.domain.errors import InvalidError
 from services.domain.formatting import clock_time

@@ -14,7 +14,7 @@ from cards.status import StatusFacts, status_card
 from services.domain import AuditEntry, DeliveryState, Run, RunKind, RunState, Team
 from services.domain.formatting import clock_time, day, exact_time, plural, weekday
 from services.domain.run_states import RETRYABLE
-from services.operations.undo import can_undo
+from services.operations import can_undo
 
 MAX_HISTORY = 500
 """Entries of the audit trail that the history goes back."""

@@ -12,7 +12,7 @@ from services.domain import RunKind, RunState, Team
 from services.domain.errors import AgentError, InvalidError
 from services.domain.formatting import plural
 from services.domain.run_states import RETRYABLE, RunView
-from services.reports.recipients import admin_recipients, team_recipients
+from services.reports import admin_recipients, team_recipients
 
 ADMIN, WEEKLY = "admin", "weekly"
 """In the place of a team's ID: the consolidated report, and the reports of all teams."""

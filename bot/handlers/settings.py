@@ -13,7 +13,7 @@ from cards.conversations import alert_conversations, alerts_on
 from cards.field_names import setting_errors
 from cards.recipients import recipients_card
 from cards.schedule import schedule_card, schedule_saved
-from services.administration.audit_trail import new_entry_id
+from services.administration import new_entry_id
 from services.domain import StoredConfig
 from services.domain.errors import InvalidError
 from services.domain.schedule import WEEKDAYS

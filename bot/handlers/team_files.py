@@ -15,7 +15,7 @@ from cards.team_import import import_done, import_form, import_question, team_ex
 from services.domain import PendingImport, Team
 from services.domain.errors import AgentError, InvalidError, NotFoundError
 from services.domain.formatting import exact_number, safe_cell
-from services.teams.csv_import import (
+from services.teams import (
     OPTIONAL,
     REQUIRED,
     ImportResult,

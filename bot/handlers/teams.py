@@ -11,7 +11,7 @@ from bot.turn import Card, Reply, Turn
 from bot.words import split_words
 from cards.field_names import team_errors
 from cards.teams import remove_question, team_card, team_form, team_list, team_removed, team_stored
-from services.administration.audit_trail import new_entry_id
+from services.administration import new_entry_id
 from services.domain import Team
 from services.domain.errors import ConflictError, InvalidError
 from services.domain.formatting import exact_number

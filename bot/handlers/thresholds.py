@@ -8,7 +8,7 @@ from bot.payloads import Payload, Text
 from bot.turn import Reply, Turn
 from cards import general
 from cards.thresholds import thresholds_card, what_if_card
-from services.administration.audit_trail import new_entry_id
+from services.administration import new_entry_id
 from services.domain import Team
 from services.domain.errors import InvalidError
 from services.domain.formatting import set_money

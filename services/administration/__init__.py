@@ -3,15 +3,65 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from services.administration.api_keys import ApiKeys
-from services.administration.audit_trail import AuditTrail
-from services.administration.config import Config
+from services.administration.access_tokens import (
+    KeysUnavailableError,
+    SigningKeys,
+    TokenRefusedError,
+    verify_token,
+)
+from services.administration.api_keys import PREFIX, ApiKeys
+from services.administration.audit_trail import AuditTrail, new_entry_id
+from services.administration.config import (
+    MAX_AMOUNT,
+    MAX_HOUR,
+    MAX_PORT,
+    MAX_TEXT_LENGTH,
+    Config,
+    ConfigPatch,
+    Host,
+    Hour,
+    Money,
+    Port,
+    Secret,
+    Sender,
+    Text,
+    Weekday,
+    Zone,
+)
 from services.administration.conversations import Conversations
 from services.administration.roles import Roles
 from services.ports import SecretBox, Store
 from services.settings import SmtpSettings
 
-__all__ = ["Administration", "build"]
+__all__ = [
+    "MAX_AMOUNT",
+    "MAX_HOUR",
+    "MAX_PORT",
+    "MAX_TEXT_LENGTH",
+    "PREFIX",
+    "Administration",
+    "ApiKeys",
+    "AuditTrail",
+    "Config",
+    "ConfigPatch",
+    "Conversations",
+    "Host",
+    "Hour",
+    "KeysUnavailableError",
+    "Money",
+    "Port",
+    "Roles",
+    "Secret",
+    "Sender",
+    "SigningKeys",
+    "Text",
+    "TokenRefusedError",
+    "Weekday",
+    "Zone",
+    "build",
+    "new_entry_id",
+    "verify_token",
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 
-from services.administration.config import Config
-from services.anomalies.alert_minimums import AlertMinimums
+from services.administration import Config
+from services.anomalies import AlertMinimums
 from services.domain import (
     AccountFigures,
     Alert,
@@ -25,8 +25,8 @@ from services.domain import (
 from services.domain.errors import AgentError
 from services.domain.formatting import cents, money, neutral
 from services.domain.schedule import period_of
-from services.reports.builder import ReportBuilder
-from services.teams.teams import Teams
+from services.reports import ReportBuilder
+from services.teams import Teams
 
 UNPOSTED_STATES = {"pending", "posting"}
 MAX_FAILED_LINES = 20

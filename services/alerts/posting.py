@@ -18,7 +18,7 @@ from services.domain.errors import (
     StoreUnavailableError,
 )
 from services.domain.formatting import neutral, plural
-from services.mailing.notices import Notices
+from services.mailing import Notices
 from services.ports import AlertStore, Notifier
 from services.runtime.context import Context
 

@@ -3,20 +3,33 @@
 from dataclasses import dataclass
 
 from services.administration import Administration
-from services.anomalies.alert_minimums import AlertMinimums
-from services.anomalies.backtest import Backtester
+from services.anomalies.alert_minimums import CHANGE_MINIMUM, AlertMinimums
+from services.anomalies.backtest import Backtest, Backtester, BacktestLine
 from services.anomalies.daily_detection import DailyDetector
-from services.anomalies.lifecycle import AnomalyLifecycle
+from services.anomalies.lifecycle import AnomalyLifecycle, resolved_by_planned_change
 from services.anomalies.listing import AnomalyList
 from services.anomalies.planned_changes import PlannedChanges
-from services.anomalies.resolutions import Resolutions
+from services.anomalies.resolutions import SHORT_SNOOZE_DAYS, Resolutions, is_resolved_by_admin
 from services.anomalies.what_if import WhatIfCalculator
 from services.costs import Costs
 from services.ports import Store
 from services.runtime.context import Context
 from services.teams import Teams
 
-__all__ = ["Anomalies", "build"]
+__all__ = [
+    "CHANGE_MINIMUM",
+    "SHORT_SNOOZE_DAYS",
+    "AlertMinimums",
+    "Anomalies",
+    "AnomalyLifecycle",
+    "Backtest",
+    "BacktestLine",
+    "DailyDetector",
+    "PlannedChanges",
+    "build",
+    "is_resolved_by_admin",
+    "resolved_by_planned_change",
+]
 
 
 @dataclass(frozen=True, slots=True)

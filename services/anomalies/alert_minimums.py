@@ -10,8 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from services.administration.audit_trail import AuditTrail, new_entry_id
-from services.administration.config import Config
+from services.administration import AuditTrail, Config, new_entry_id
 from services.analysis.suppression import ALERTS_COUNTED, next_minimum, notified
 from services.domain import Actor, AlertMinimum, AlertMinimumOffer, Anomaly, AuditEntry, SourceName
 from services.domain.errors import ConflictError, InvalidError

@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Literal
 
-from services.administration.config import Config
+from services.administration import Config
 from services.analysis.breaches import ThresholdRule, breaches
 from services.analysis.detection.groups import EventGroup, grouped
 from services.analysis.detection.replay import Detected, History, histories, replay
@@ -20,7 +20,7 @@ from services.domain import SAMPLE, UNATTRIBUTED, DaySpan, Month, SourceState, S
 from services.domain.errors import InvalidError
 from services.ports import CostStore
 from services.runtime.batches import chunked
-from services.teams.teams import Teams
+from services.teams import Teams
 
 Progress = Callable[[str, int, int], None]
 

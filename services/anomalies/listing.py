@@ -6,7 +6,7 @@ from datetime import datetime
 from services.analysis.suppression import above_threshold, deduplicated
 from services.domain import Anomaly, AnomalyLine, AnomalyStatus, SourceName, Team
 from services.ports import AnomalyStore
-from services.teams.teams import Teams
+from services.teams import Teams
 
 MAX_CLOSED = 100
 

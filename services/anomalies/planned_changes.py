@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
 
-from services.administration.audit_trail import AuditTrail, new_entry_id
+from services.administration import AuditTrail, new_entry_id
 from services.domain import Actor, DaySpan, PlannedChange, SpanDays, Team
 from services.domain.errors import InvalidError, NotFoundError
 from services.domain.formatting import day_range, percent

@@ -7,7 +7,7 @@ withdraw it by reopening the anomaly, so a member cannot undo an admin's decisio
 
 from datetime import date, datetime, timedelta
 
-from services.administration.audit_trail import AuditTrail
+from services.administration import AuditTrail
 from services.analysis.suppression import BY_MINIMUM, BY_PLANNED_CHANGE, suppressed_until
 from services.domain import Actor, Anomaly, AnomalyStatus, Resolution, SourceName
 from services.domain.errors import ConflictError, InvalidError, NotAllowedError, NotFoundError

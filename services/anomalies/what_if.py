@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 
 import structlog
 
-from services.administration.config import Config
+from services.administration import Config
 from services.analysis.breaches import (
     MonthBreach,
     ThresholdRule,
@@ -24,7 +24,7 @@ from services.domain import DaySpan, SourceName, SpanDays, StoredConfig, Team, W
 from services.domain.errors import CostSourceError
 from services.ports import CostStore
 from services.runtime.batches import chunked
-from services.teams.teams import Teams
+from services.teams import Teams
 
 log = structlog.get_logger()
 

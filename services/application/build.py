@@ -20,8 +20,7 @@ from services.application.adapters import Adapters, Options
 from services.costs import Costs
 from services.mailing import Mailing
 from services.operations import Operations
-from services.reports import Reports
-from services.reports.recipients import Recipients
+from services.reports import Recipients, Reports
 from services.runs import Runs
 from services.runtime.context import Context
 from services.teams import Teams

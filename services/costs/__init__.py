@@ -2,13 +2,18 @@
 
 from dataclasses import dataclass
 
-from services.costs.history import CostHistoryReader
+from services.costs.history import CostHistoryReader, Span
 from services.costs.ingest import CostIngest
 from services.costs.rows import CostRowReader
 from services.ports import CostSource, Store
-from services.teams.teams import Teams
+from services.teams import Teams
 
-__all__ = ["CostIngest", "Costs", "build"]
+__all__ = [
+    "CostIngest",
+    "Costs",
+    "Span",
+    "build",
+]
 
 
 @dataclass(frozen=True, slots=True)

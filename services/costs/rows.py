@@ -13,7 +13,7 @@ from services.costs.ingest import CostIngest
 from services.domain import SAMPLE, CostRow, DaySpan, Month, SourceName, Team
 from services.ports import CostStore
 from services.runtime.batches import chunked
-from services.teams.teams import Teams
+from services.teams import Teams
 
 ACCOUNTS_AT_ONCE = 200
 """Accounts whose month is held in memory together."""

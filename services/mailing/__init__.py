@@ -6,14 +6,29 @@ from dataclasses import dataclass
 from services.administration import Administration
 from services.mailing.delivery_attempts import IsStillRecipient
 from services.mailing.delivery_outcomes import SenderSettings
+from services.mailing.mime import message_id_for
 from services.mailing.notices import Notices
+from services.mailing.preflight import preflight
+from services.mailing.rendering import render_admin, render_team
 from services.mailing.sender import Sender
 from services.mailing.transports import Transports
 from services.ports import MailTransport, Store
 from services.runtime.context import Context
 from services.settings import SmtpSettings
 
-__all__ = ["MailRoutes", "Mailing", "SenderSettings", "build"]
+__all__ = [
+    "MailRoutes",
+    "Mailing",
+    "Notices",
+    "Sender",
+    "SenderSettings",
+    "Transports",
+    "build",
+    "message_id_for",
+    "preflight",
+    "render_admin",
+    "render_team",
+]
 
 
 @dataclass(frozen=True, slots=True)

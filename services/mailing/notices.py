@@ -9,7 +9,7 @@ from datetime import datetime
 
 import structlog
 
-from services.administration.config import Config
+from services.administration import Config
 from services.domain import Actor, Delivery, FrozenReport, Run, RunKind, SourceName
 from services.domain.addresses import address_key
 from services.domain.run_states import KEEP_TRYING, run_id

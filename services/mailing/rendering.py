@@ -11,9 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from services.domain import AdminReport, Attachment, RenderedReport, TeamReport
 from services.domain.formatting import MINUS, keep_order
 from services.mailing.admin_csv import admin_csv
-from services.presentation.admin_report import admin_view
-from services.presentation.change_rows import Row
-from services.presentation.team_report import team_view
+from services.presentation import Row, admin_view, team_view
 
 TEMPLATES = Path(__file__).with_name("templates")
 UNBROKEN_AMOUNT = re.compile(rf"((?:{MINUS}?\b[A-Z]{{3}} (?=\d)|{MINUS})[^\s]*\d)")

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
-from services.administration.config import Config
+from services.administration import Config
 from services.domain import SAMPLE, SourceName
 from services.domain.errors import SettingsError
 from services.ports import MailTransport

@@ -6,16 +6,23 @@ from services.administration import Administration
 from services.anomalies import Anomalies
 from services.mailing import Mailing
 from services.operations.after_restore import AfterRestore
-from services.operations.diagnostics import Diagnostics
-from services.operations.erasure import Erasure
+from services.operations.diagnostics import Diagnostics, Finding
+from services.operations.erasure import Erasure, PersonalData
 from services.operations.health import Health
 from services.operations.metrics_snapshot import MetricsReader
-from services.operations.undo import Undo
+from services.operations.undo import Undo, can_undo
 from services.ports import AccessTokens, CapturedMails, CostSource, Folder, Store, Ticking
 from services.runtime.context import Context
 from services.teams import Teams
 
-__all__ = ["Operations", "Surroundings", "build"]
+__all__ = [
+    "Finding",
+    "Operations",
+    "PersonalData",
+    "Surroundings",
+    "build",
+    "can_undo",
+]
 
 
 @dataclass(frozen=True, slots=True)

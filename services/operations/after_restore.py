@@ -7,7 +7,7 @@ skips all slots before now. Admins can still send what is missing with retry.
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.administration.audit_trail import AuditTrail
+from services.administration import AuditTrail
 from services.domain import Actor
 from services.domain.errors import ConflictError
 from services.ports import ConfigStore, RestoredStore

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from services.domain.errors import AgentError
-from services.mailing.preflight import preflight
-from services.mailing.transports import Transports
+from services.mailing import Transports, preflight
 from services.ports import AccessTokens, Clock, CostSource, Folder, ServerInfo, Store
 
 MAX_CLOCK_DIFFERENCE = timedelta(seconds=60)

@@ -9,9 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from services.administration.audit_trail import AuditTrail
-from services.administration.config import Config
-from services.administration.roles import Roles
+from services.administration import AuditTrail, Config, Roles
 from services.domain import Actor, Identity, Person, RunKind, Team
 from services.domain.errors import ConflictError, InvalidError
 from services.ports import CapturedMails, ErasureStore, RunStore, TeamStore

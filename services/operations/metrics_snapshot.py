@@ -7,7 +7,7 @@ from services.domain import MetricsSnapshot, RunKind, RunState, SourceName
 from services.domain.errors import StoreUnavailableError
 from services.operations.health import Health
 from services.ports import AnomalyStore, CostStore, DeliveryLedger, RunStore
-from services.teams.teams import Teams
+from services.teams import Teams
 
 MAX_RUNS = 30
 """How many runs of each kind are searched for the last success."""

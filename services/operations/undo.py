@@ -7,12 +7,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from services.administration.audit_trail import AuditTrail
-from services.administration.config import Config
-from services.anomalies.alert_minimums import CHANGE_MINIMUM, AlertMinimums
+from services.administration import AuditTrail, Config
+from services.anomalies import CHANGE_MINIMUM, AlertMinimums
 from services.domain import Actor, AuditEntry
 from services.domain.errors import ConflictError, NotFoundError
-from services.teams.teams import Teams, facts_of
+from services.teams import Teams, facts_of
 
 UNDOABLE = {"team.add", "team.change", "team.remove", "config.change", CHANGE_MINIMUM}
 SECRETS = {"smtp_password", "smtp_password_set"}

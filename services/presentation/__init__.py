@@ -1,0 +1,36 @@
+from services.presentation.admin_report import AdminView, admin_view
+from services.presentation.change_rows import ROUNDING, Row, change_row, remainder
+from services.presentation.explanations import driver_words, line_name, reasons
+from services.presentation.hints import hint
+from services.presentation.phrases import (
+    SAMPLE_NOTICE,
+    crossing,
+    days_line,
+    late_notice,
+    period_names,
+    week_line,
+    window_line,
+)
+from services.presentation.team_report import TeamView, team_view
+
+__all__ = [
+    "ROUNDING",
+    "SAMPLE_NOTICE",
+    "AdminView",
+    "Row",
+    "TeamView",
+    "admin_view",
+    "change_row",
+    "crossing",
+    "days_line",
+    "driver_words",
+    "hint",
+    "late_notice",
+    "line_name",
+    "period_names",
+    "reasons",
+    "remainder",
+    "team_view",
+    "week_line",
+    "window_line",
+]

@@ -6,13 +6,31 @@ from services.administration import Administration
 from services.anomalies import Anomalies
 from services.costs import Costs
 from services.ports import Store
+from services.reports.admin import AdminReportBuilder, run_summary
+from services.reports.basis import Basis
 from services.reports.builder import ReportBuilder
-from services.reports.previews import ReportPreviewer
+from services.reports.delivery_recap import delivery_recap
+from services.reports.previews import Preview, ReportPreviewer
+from services.reports.recipients import Recipients, admin_recipients, team_recipients
 from services.reports.restatements import Restatements
+from services.reports.threshold_records import ThresholdRecorder
 from services.runtime.context import Context
 from services.teams import Teams
 
-__all__ = ["Reports", "build"]
+__all__ = [
+    "AdminReportBuilder",
+    "Basis",
+    "Preview",
+    "Recipients",
+    "ReportBuilder",
+    "Reports",
+    "ThresholdRecorder",
+    "admin_recipients",
+    "build",
+    "delivery_recap",
+    "run_summary",
+    "team_recipients",
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,7 @@ from services.analysis.suppression import RAISED_AFTER_END_WINDOW, deduplicated,
 from services.analysis.threshold import evaluate_threshold
 from services.analysis.track_record import track_record
 from services.analysis.windows import complete_at, expected_data_through
-from services.anomalies.lifecycle import resolved_by_planned_change
-from services.anomalies.planned_changes import PlannedChanges
+from services.anomalies import PlannedChanges, resolved_by_planned_change
 from services.domain import (
     AccountFigures,
     AdminReport,
@@ -29,7 +28,7 @@ from services.domain import (
 )
 from services.domain.errors import CostSourceError
 from services.domain.schedule import month_of, reference_time
-from services.mailing.rendering import render_admin, render_team
+from services.mailing import render_admin, render_team
 from services.ports import AlertMinimumStore, AnomalyStore, CostStore
 from services.reports.admin_outlooks import admin_outlook
 from services.reports.basis import AdminOutlook, Basis

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from services.administration.config import Config
+from services.administration import Config
 from services.costs import CostIngest
 from services.domain import AdminReport, Month, RenderedReport, SourceName, Team, TeamReport
 from services.domain.errors import InvalidError, NotFoundError
@@ -17,7 +17,7 @@ from services.reports.builder import ReportBuilder
 from services.reports.delivery_recap import delivery_recap
 from services.reports.restatements import Restatements
 from services.runtime.batches import chunked
-from services.teams.teams import Teams
+from services.teams import Teams
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Who gets which report."""
 
-from services.administration.config import Config
+from services.administration import Config
 from services.domain import SAMPLE, FrozenReport, SourceName, StoredConfig, Team
 from services.domain.addresses import unique_addresses
 from services.ports import Clock, TeamStore

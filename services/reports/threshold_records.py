@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from services.anomalies.lifecycle import AnomalyLifecycle
+from services.anomalies import AnomalyLifecycle
 from services.domain import Anomaly, Restatement, SourceName, Team, TeamReport
 from services.reports.basis import Basis
 from services.reports.builder import ReportBuilder

@@ -13,13 +13,21 @@ from services.ports import Start, Store
 from services.reports import Reports
 from services.runs.daily_run import DailyRun
 from services.runs.planner import Planner
+from services.runs.progress import Progress, no_progress
 from services.runs.requests import RunRequests
 from services.runs.scheduler import Scheduler
 from services.runs.worker import Worker
 from services.runtime.context import Context
 from services.teams import Teams
 
-__all__ = ["Capabilities", "Runs", "build"]
+__all__ = [
+    "Capabilities",
+    "Progress",
+    "RunRequests",
+    "Runs",
+    "build",
+    "no_progress",
+]
 
 SendAlerts = Callable[[datetime], Coroutine[Any, Any, None]]
 

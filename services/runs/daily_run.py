@@ -2,21 +2,18 @@
 
 from datetime import date
 
-from services.administration.config import Config
-from services.anomalies.daily_detection import DailyDetector
-from services.anomalies.lifecycle import AnomalyLifecycle
+from services.administration import Config
+from services.anomalies import AnomalyLifecycle, DailyDetector
 from services.costs import CostIngest
 from services.domain import Run, RunKind, RunState, RunSummary
 from services.domain.schedule import period_of
 from services.ports import RunStore
-from services.reports.admin import AdminReportBuilder, run_summary
-from services.reports.builder import ReportBuilder
-from services.reports.threshold_records import ThresholdRecorder
+from services.reports import AdminReportBuilder, ReportBuilder, ThresholdRecorder, run_summary
 from services.runs.planner import TEAMS_AT_ONCE
 from services.runs.progress import Progress
 from services.runtime.batches import chunked
 from services.runtime.context import Context
-from services.teams.teams import Teams
+from services.teams import Teams
 
 MAX_EARLIER_RUNS = 30
 

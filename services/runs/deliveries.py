@@ -5,7 +5,7 @@ from datetime import datetime
 
 from services.domain import Delivery, FrozenReport, Run
 from services.domain.addresses import address_key, unique_addresses
-from services.mailing.mime import message_id_for
+from services.mailing import message_id_for
 
 
 def deliveries_of(

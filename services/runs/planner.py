@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.administration.config import Config
-from services.anomalies.lifecycle import AnomalyLifecycle
+from services.administration import Config
+from services.anomalies import AnomalyLifecycle
 from services.costs import CostIngest
 from services.domain import (
     Delivery,
@@ -24,17 +24,21 @@ from services.domain import (
 )
 from services.domain.errors import InvalidError
 from services.ports import DeliveryLedger, RunStore
-from services.reports import Reports
-from services.reports.admin import AdminReportBuilder, run_summary
-from services.reports.basis import Basis
-from services.reports.delivery_recap import delivery_recap
-from services.reports.recipients import admin_recipients, team_recipients
-from services.reports.threshold_records import ThresholdRecorder
+from services.reports import (
+    AdminReportBuilder,
+    Basis,
+    Reports,
+    ThresholdRecorder,
+    admin_recipients,
+    delivery_recap,
+    run_summary,
+    team_recipients,
+)
 from services.runs.deliveries import deliveries_of
 from services.runs.progress import Progress
 from services.runtime.batches import chunked
 from services.runtime.context import Context
-from services.teams.teams import Teams
+from services.teams import Teams
 
 TEAMS_AT_ONCE = 50
 DELIVERIES_AT_ONCE = 500

@@ -5,8 +5,7 @@ The work itself is in ``worker``; a request only stores what is wanted, once per
 
 from datetime import datetime
 
-from services.administration.audit_trail import AuditTrail
-from services.administration.config import Config
+from services.administration import AuditTrail, Config
 from services.domain import Actor, Delivery, DeliveryState, Run, RunKind, RunState, SourceName
 from services.domain.errors import ConflictError, InvalidError, NotFoundError
 from services.domain.run_states import (
@@ -18,7 +17,7 @@ from services.domain.run_states import (
     run_id,
 )
 from services.domain.schedule import next_slots, parse_period, period_of
-from services.mailing.transports import Transports
+from services.mailing import Transports
 from services.ports import DeliveryLedger, RunStore, TeamStore
 
 MAX_PERIODS_AHEAD = 1

@@ -12,14 +12,14 @@ from typing import Any
 
 import structlog
 
-from services.administration.config import Config
+from services.administration import Config
 from services.costs import CostIngest
 from services.domain import Actor, Run, RunKind, RunState, StoredConfig
 from services.domain.schedule import due_periods, missed_slot, period_of
 from services.ports import Clock, Start
 from services.runs.requests import RunRequests
 from services.runs.worker import Worker, is_due
-from services.teams.teams import Teams
+from services.teams import Teams
 
 log = structlog.get_logger()
 

@@ -17,9 +17,7 @@ from services.domain.errors import (
     StoreUnavailableError,
 )
 from services.domain.run_states import UNSETTLED
-from services.mailing.preflight import preflight
-from services.mailing.sender import Sender
-from services.mailing.transports import Transports
+from services.mailing import Sender, Transports, preflight
 from services.ports import (
     DeliveryLedger,
     RunStore,

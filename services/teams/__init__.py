@@ -3,9 +3,36 @@
 from services.administration import Administration
 from services.ports import Store
 from services.runtime.context import Context
-from services.teams.teams import Teams
+from services.teams.csv_import import (
+    MAX_BYTES,
+    OPTIONAL,
+    REQUIRED,
+    ImportChange,
+    ImportResult,
+    ImportRow,
+    RowProblem,
+    file_text,
+    parse_csv,
+    rows_of_list,
+)
+from services.teams.teams import TeamInput, Teams, facts_of
 
-__all__ = ["Teams", "build"]
+__all__ = [
+    "MAX_BYTES",
+    "OPTIONAL",
+    "REQUIRED",
+    "ImportChange",
+    "ImportResult",
+    "ImportRow",
+    "RowProblem",
+    "TeamInput",
+    "Teams",
+    "build",
+    "facts_of",
+    "file_text",
+    "parse_csv",
+    "rows_of_list",
+]
 
 
 def build(store: Store, administration: Administration, context: Context) -> Teams:

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from services.administration.audit_trail import AuditTrail
+from services.administration import AuditTrail
 from services.domain import SAMPLE, Actor, SourceName, Team
 from services.domain.errors import ConflictError, InvalidError, NotFoundError
 from services.domain.validation import (

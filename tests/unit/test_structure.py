@@ -18,6 +18,11 @@ MAX_ARGUMENTS = 8
 MAX_COLLABORATORS = 8
 MAX_ROOT_LINES = 200
 MAX_ROOT_FUNCTION_LINES = 40
+PACKAGE_AND_FACE = 2
+WITH_A_FACE = (
+    *("administration", "alerts", "anomalies", "application", "costs", "mailing", "operations"),
+    *("presentation", "reports", "runs", "teams"),
+)
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 Trees = Mapping[str, ast.Module]
 
@@ -141,6 +146,20 @@ def wide_dataclasses(trees: Trees) -> list[str]:
     ]
 
 
+def imports_past_a_face(trees: Trees) -> list[str]:
+    """Imports of a module inside a package of services from outside that package."""
+    return [
+        f"{path}: {node.module}"
+        for path, tree in trees.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+        and (parts := (node.module or "").split("."))[0] == "services"
+        and len(parts) > PACKAGE_AND_FACE
+        and parts[1] in WITH_A_FACE
+        and not path.startswith(f"services/{parts[1]}/")
+    ]
+
+
 def repeated_names(trees: Trees) -> list[str]:
     places = defaultdict(list)
     for path, node in classes(trees):
@@ -172,6 +191,10 @@ def test_no_dataclass_of_collaborators_has_more_than_eight_fields(trees: Trees) 
 
 def test_a_class_name_has_one_meaning(trees: Trees) -> None:
     assert repeated_names(trees) == []
+
+
+def test_callers_use_the_face_of_a_package(trees: Trees) -> None:
+    assert imports_past_a_face(trees) == []
 
 
 WIDE = "\n".join(f"    field_{i}: int" for i in range(8))
@@ -214,5 +237,7 @@ def test_each_rule_finds_what_breaks_it() -> None:
         "planted.py: HoldsCallable has 9 fields",
     ]
     assert repeated_names(planted) == ["Wide: planted.py, again.py"]
+    past = {"bot/turns.py": ast.parse("from services.teams.teams import Teams")}
+    assert imports_past_a_face(past) == ["bot/turns.py: services.teams.teams"]
     body = "def long() -> None:\n" + "    pass\n" * 60
     assert long_functions({"long.py": ast.parse(body)}, 60) == ["long.py: long has 61 lines"]
