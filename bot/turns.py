@@ -146,7 +146,7 @@ class CostBot(TeamsActivityHandler):  # type: ignore[misc] # the SDK ships no ty
     async def _turn(
         self, turn_context: TurnContext, activity: dict[str, Any], *, is_press: bool
     ) -> Turn | None:
-        """The turn; None if it is refused, which the sender has then been told."""
+        """Return the turn; None if it was refused, after telling the sender why."""
         services = self._services
         try:
             person = await services.people.sender(activity)

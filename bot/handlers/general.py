@@ -27,7 +27,7 @@ class StatusPayload(Payload):
 
 
 class HistoryPayload(Payload):
-    """A page of the history, of a team or of all."""
+    """A page of the audit trail, of one team or of all teams."""
 
     team: Text = ""
     page: Number = 1

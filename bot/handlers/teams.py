@@ -240,7 +240,6 @@ async def press_remove(chat: Chat, turn: Turn, payload: TeamPayload) -> Reply:
 
 
 async def remove_team(chat: Chat, turn: Turn, payload: TeamPayload) -> Reply:
-    """Remove a team."""
     entry = new_entry_id()
     team = await chat.app.teams.remove(payload.team, turn.actor, turn.now, entry_id=entry)
     return Reply(team_removed(team, turn.actor.name, entry))
