@@ -30,7 +30,14 @@ from tests.cards.markdown import seen, texts_of_blocks
 from tests.cards.reading import read
 from tests.makers import NOW
 from tests.unit.basis import basis_of
-from tests.unit.test_mails import SPAN, Texts, figures, grown, team_report, threshold_anomaly
+from tests.unit.mailing.test_emails import (
+    SPAN,
+    Texts,
+    figures,
+    grown,
+    team_report,
+    threshold_anomaly,
+)
 
 IN_ITS_OWN_TIME = settings(
     deadline=None,

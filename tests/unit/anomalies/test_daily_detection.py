@@ -27,7 +27,7 @@ from services.domain import (
 from services.ports import UsageStore
 from tests.fakes.store import MemoryStore
 from tests.makers import team
-from tests.unit.test_alert_ledger import World
+from tests.unit.alerts.test_rounds import World
 
 ACCOUNT = "1" * 12
 FIRST = date(2026, 6, 1)

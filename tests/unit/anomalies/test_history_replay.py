@@ -13,7 +13,7 @@ from services.anomalies.history_replay import ACCOUNTS_PER_BATCH, HISTORY, Repla
 from services.domain import Category, CostChange, DaySpan, SourceName, UsageHistory
 from services.ports import UsageStore
 from tests.makers import NOW
-from tests.unit.test_detections import ACCOUNT, JUMP, Days, jump
+from tests.unit.analysis.test_detections import ACCOUNT, JUMP, Days, jump
 
 DAY = timedelta(days=1)
 REPLAY_DAY = ReplayDay(date(2026, 11, 21), 3 * DAY, Rules())

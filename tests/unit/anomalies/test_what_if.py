@@ -16,7 +16,7 @@ from services.settings import SmtpSettings
 from services.teams.teams import Teams
 from tests.fakes.store import MemoryStore
 from tests.makers import NOW, team
-from tests.unit.test_backtests import ACCOUNT, DAYS, NOBODY, backtests, stored
+from tests.unit.anomalies.test_backtest import ACCOUNT, DAYS, NOBODY, backtests, stored
 from tests.unit.usage import FIRST, Usage, add, usage
 
 RAISED = date(2026, 10, 5)

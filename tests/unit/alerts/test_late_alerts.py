@@ -9,10 +9,10 @@ import pytest
 from services.domain import AlertMinimum, Anomaly, AnomalyContent, Resolution
 from services.domain.errors import AgentError
 from tests.makers import NOW
-from tests.unit.test_alert_ledger import World
-from tests.unit.test_detections import ACCOUNT, JUMP, Days, channel, days_from, now_of
-from tests.unit.test_once_listed import event, stored
-from tests.unit.test_previews import THROUGH, reports
+from tests.unit.alerts.test_rounds import World
+from tests.unit.analysis.test_detections import ACCOUNT, JUMP, Days, channel, days_from, now_of
+from tests.unit.anomalies.test_deduplication import event, stored
+from tests.unit.reports.test_previews import THROUGH, reports
 
 HOUR = timedelta(hours=1)
 
