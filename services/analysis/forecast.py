@@ -1,7 +1,7 @@
 """Month-end forecast: the cost so far, plus what each remaining day usually costs.
 
 A remaining day costs its weekday's usual share of the present level of usage, and the charges that
-came on the same day of the last months. The 80 % range comes from the past: how far off the same
+came on the same day of the last months. The 80% range comes from the past: how far off the same
 arithmetic was on earlier days, over as many days. Nothing later than the day of the forecast is
 used, so that past forecasts can be checked (``track_record``). docs/how-costs-are-compared.md
 explains it to readers.
@@ -43,7 +43,7 @@ Amount = Callable[[date], float | None]
 
 
 def month_end(span: DaySpan, series: Sequence[CostSeries], data_through: date) -> Forecast | None:
-    """Forecast the net cost of the month of ``data_through``, with its 80 % range.
+    """Forecast the net cost of the month of ``data_through``, with its 80% range.
 
     None with fewer than 14 days of usage in the last four weeks, and when the month is complete.
     """

@@ -69,7 +69,7 @@ def resolved_by_similarity(
 
 def _is_similar(anomaly: Anomaly, earlier: Anomaly, today: date) -> bool:
     answer = earlier.answer
-    # Only a person's own answer counts: one that was adopted would extend itself for ever.
+    # Only a person's own answer counts: one that was adopted would extend itself forever.
     if answer is None or answer.by_id in AUTOMATIC or answer.until is None:
         return False
     is_suppressing = earlier.status in SUPPRESSION_DAYS or (

@@ -58,7 +58,7 @@ class Backoff:
         self._rng = rng
 
     def after(self, attempts: int) -> timedelta:
-        """The wait after ``attempts`` tries, ± 20 % so that retries spread."""
+        """The wait after ``attempts`` tries, ± 20% so that retries spread."""
         return timedelta(seconds=self._timing.retry(attempts) * self._rng.uniform(0.8, 1.2))
 
 

@@ -53,7 +53,7 @@ class Restatements:
 def restatement_of(
     reported: Decimal, now: Decimal, span: DaySpan, reported_on: date
 ) -> Restatement | None:
-    """What to say about a total that has moved; None when it moved by 1 % or less."""
+    """What to say about a total that has moved; None when it moved by 1% or less."""
     if reported == 0:
         return None
     percent = (now - reported) / abs(reported) * 100

@@ -1,4 +1,4 @@
-"""The deliveries of a run: one for each report and recipient, with an id that is always the same."""
+"""The deliveries of a run: one for each report and recipient."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -13,8 +13,9 @@ def deliveries_of(
 ) -> list[Delivery]:
     """Make the deliveries of a report, one for each address.
 
-    Ids, Message-IDs and dates do not depend on who plans the run or how often: planning twice
-    stores nothing twice, and whoever gets two copies after all can tell that they are one email.
+    Message-IDs and dates do not depend on who plans the run or how often, so whoever gets two
+    copies after all can tell that they are one email. IDs belong to one planning, and only the
+    planning that the run names is ever sent.
     """
     # Not the report's id: that names the planning under which it was frozen.
     about = f"{run.id}|{report.team_id or report.kind}"

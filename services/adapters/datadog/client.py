@@ -59,7 +59,7 @@ class DatadogClient:
         self._settings = settings
         self._max_wait_seconds = max_wait_seconds
         self.rate_remaining: float | None = None
-        """Share of the rate limit that was left at the last answer, 0 to 1; None: not told."""
+        """Fraction of the rate limit left as of the last response, 0 to 1; None if unknown."""
         self.rate_resets_in_seconds: float = 0.0
         """Until that limit is full again."""
         self.server_time: datetime | None = None

@@ -35,7 +35,7 @@ SMOOTH = 0.3
 IDLE_SHARE = 0.15
 """Share of the level added to a day's expectation for its spread, because idle weekends vary too."""
 MAX_GROWTH = 0.015
-"""Growth a week that counts as normal at most: about 6 % a month."""
+"""Growth a week that counts as normal at most: about 6% a month."""
 GROWTH_WEEKS = 10
 """Weeks of history from which growth is estimated."""
 MIN_WEEKS = 3
