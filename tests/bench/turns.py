@@ -67,7 +67,9 @@ class Sim(TeamsSim):
         self._transports: WeakSet[Any] = WeakSet()
         self.replies = 0
 
-    def _take(self, request: web.Request, conversation: str, body: dict[str, Any]) -> web.Response:
+    def _apply(
+        self, request: web.Request, conversation: str, body: dict[str, Any]
+    ) -> web.Response:
         self.replies += 1
         if request.transport not in self._transports:
             self._transports.add(request.transport)

@@ -23,7 +23,7 @@ STATUS = {
     NORMAL: "accepted",
 }
 MEMBERS_MAY = {EXPECTED, NOT_ONE, WEEK}
-ELSEWHERE = "Members of the conversation that the alert went to"
+ELSEWHERE = "Members of the conversation that got the alert can answer it there"
 READ_ONLY = "Members of a conversation that received this alert can answer it there"
 RESERVED = "Only admins can give this answer"
 

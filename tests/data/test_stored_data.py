@@ -301,7 +301,7 @@ async def test_with_another_secret_key_only_the_mail_password_is_to_be_given_aga
         ill = await mail_finding(today)
         assert not ill.ok
         assert "SECRET_KEY" in ill.text
-        assert "mail password" in ill.text
+        assert "stored password cannot be decrypted" in ill.text
         for path in ("/api/teams", "/api/config", "/api/runs", "/api/anomalies"):
             assert await today.get(path)
 
@@ -377,7 +377,7 @@ async def test_data_of_a_newer_agent_is_refused_with_the_cure_and_left_as_it_is(
             result = await agent.run(command)
             assert result.returncode == 1
             assert f"data version {NEWEST + 1}" in result.stderr
-            assert "Start the newer one, or restore a backup." in result.stderr
+            assert "Start the newer agent, or restore a backup." in result.stderr
             assert result.stderr.count("\n") == 1
         assert all_documents(db) == before
         client.drop_database(database)

@@ -84,7 +84,7 @@ async def test_after_it_no_document_names_the_person(
 
     shown = capsys.readouterr().out
     assert result == 0, shown
-    for line in ("report of Team 0", "consolidated report", "role of an admin", "deliveries"):
+    for line in ("report of Team 0", "consolidated report", "admin roles", "deliveries"):
         assert line in shown
     after = everything(database)
     assert "bob@example.org" not in after.replace("jo.bob@example.org", "")
@@ -167,7 +167,7 @@ async def test_what_hinders_is_named_before_anything_is_changed(
             "datadog:weekly:2026-W48 is still open",
         ):
             assert part in str(hindered.value)
-        with pytest.raises(ConflictError, match="give --yes"):
+        with pytest.raises(ConflictError, match="use --yes"):
             await today.finish_the_killed_run()
             await today.world.agent.tick()
             await today.world.quiet()
@@ -229,5 +229,5 @@ def test_whole_addresses_are_taken_out_and_no_parts_of_others(text: str, left: s
 
 @pytest.mark.parametrize("word", ["", "Ana", "a b@x.org", "1234567", "x" * 7])
 def test_what_is_no_address_and_no_id_is_refused(word: str) -> None:
-    with pytest.raises(InvalidError, match="no mail address and no id"):
+    with pytest.raises(InvalidError, match="neither an email address nor an ID"):
         identity_of([word])

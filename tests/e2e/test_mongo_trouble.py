@@ -272,7 +272,7 @@ def test_a_half_written_outbox_file_never_counts_as_sent(tmp_path: Path) -> None
         cwd=ROOT,
     )
     refused, left, written, whole = done.stdout.splitlines()
-    assert refused.startswith("refused: The outbox")
+    assert refused.startswith("refused: The agent cannot write to the outbox")
     assert "Free some space" in refused
     assert left == "[]"
     assert written.startswith("written to")

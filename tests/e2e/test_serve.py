@@ -65,7 +65,7 @@ async def test_a_fresh_start_makes_the_sample_report_once_and_a_second_one_repea
             async with session.get(f"{url}/api/health") as health:
                 assert health.status == 200
             async with session.get(f"{url}/outbox") as page:
-                assert f"{len(first)} mails" in await page.text()
+                assert f"{len(first)} emails" in await page.text()
     assert process.returncode == 0
     assert len(first) > 84
 
@@ -175,7 +175,7 @@ async def test_check_says_that_mongodb_is_away_as_it_says_all_else(agent: AgentP
     assert result.returncode == 1
     (line,) = result.stdout.splitlines()
     assert line.startswith("ERROR  MongoDB  MongoDB is not responding (")
-    assert line.endswith("The others are tried once it answers.")
+    assert line.endswith("The other systems are checked once MongoDB responds.")
 
 
 async def test_check_says_whether_the_bot_can_sign_in(agent: AgentProcess) -> None:

@@ -10,7 +10,14 @@ from services.domain import AlertMinimum, Anomaly, AnomalyContent, Resolution
 from services.domain.errors import AgentError
 from tests.makers import NOW
 from tests.unit.alerts.test_rounds import World
-from tests.unit.analysis.test_detections import ACCOUNT, JUMP, Days, channel, days_from, now_of
+from tests.unit.anomalies.test_daily_detection import (
+    ACCOUNT,
+    JUMP,
+    Days,
+    channel,
+    days_from,
+    now_of,
+)
 from tests.unit.anomalies.test_deduplication import event, stored
 from tests.unit.reports.test_previews import THROUGH, reports
 

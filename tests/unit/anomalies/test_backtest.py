@@ -236,7 +236,7 @@ def closed_source(closed: Sequence[str], max_days: int | None = None) -> FakeCos
     return FakeCosts(lines, max_days=max_days)
 
 
-@pytest.mark.parametrize("most_days", [None, 10])
+@pytest.mark.parametrize("max_days", [None, 10])
 async def test_an_account_that_was_closed_since_is_replayed_and_read_once(
     max_days: int | None,
 ) -> None:

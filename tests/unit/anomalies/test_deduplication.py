@@ -16,7 +16,7 @@ from tests.fakes.costs import FakeCosts
 from tests.fakes.store import MemoryStore
 from tests.makers import NOW
 from tests.servers.datadog import Cost
-from tests.unit.analysis.test_detections import JUMP, channel, jump, now_of
+from tests.unit.anomalies.test_daily_detection import JUMP, channel, jump, now_of
 from tests.unit.reports.test_other_periods import SPAN, admin_text, november, worked
 from tests.unit.reports.test_previews import ACCOUNT, THROUGH, reports
 from tests.workers import ACCOUNTS, Workers

@@ -13,7 +13,7 @@ from services.anomalies.history_replay import ACCOUNTS_PER_BATCH, HISTORY, Repla
 from services.domain import Category, CostChange, DaySpan, SourceName, UsageHistory
 from services.ports import UsageStore
 from tests.makers import NOW
-from tests.unit.analysis.test_detections import ACCOUNT, JUMP, Days, jump
+from tests.unit.anomalies.test_daily_detection import ACCOUNT, JUMP, Days, jump
 
 DAY = timedelta(days=1)
 REPLAY_DAY = ReplayDay(date(2026, 11, 21), 3 * DAY, Rules())
@@ -34,7 +34,7 @@ class CountingCosts:
         gc.collect()
         seen = {account for batch in self.batches for account in batch}
         self.in_memory.append(
-            sum(isinstance(o, UsageHistory) and o.account_id in seen for o in gc.get_objects())
+            sum(type(o) is UsageHistory and o.account_id in seen for o in gc.get_objects())
         )
         self.batches.append(accounts)
         self.spans.add(span)

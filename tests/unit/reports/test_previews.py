@@ -160,5 +160,5 @@ async def test_the_present_month_is_the_present_report_and_a_later_one_has_not_b
     assert (await made.team_report(team, NOW, "2026-11")).figures == now.figures
     with pytest.raises(InvalidError, match=r"2026-12 has not begun\. .*is 2026-11"):
         await made.team_report(team, NOW, "2026-12")
-    with pytest.raises(InvalidError, match="is no period"):
+    with pytest.raises(InvalidError, match="is not a period"):
         await made.team_report(team, NOW, "2026-13")
