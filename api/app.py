@@ -12,7 +12,8 @@ from api.guard import Guard, guarding, require_local
 from api.outbox import pages
 from api.problems import MESSAGES, responding
 from api.routes import ENDPOINTS
-from api.state import OUTBOX, REST_INTERFACE, SERVICES, ApiServices, Outbox
+from api.state import OUTBOX, REST_INTERFACE, SERVICES, Outbox, RestContext
+from services.domain import SAMPLE
 from services.ports import UNMEASURED, Meter
 
 MAX_BODY_BYTES = max(endpoint.accepts.max_body_bytes for endpoint in ENDPOINTS)
@@ -31,10 +32,10 @@ class GuardedEndpoints:
 
 
 def build_api(
-    services: ApiServices, guard: Guard, messages: Handler, meter: Meter
+    services: RestContext, guard: Guard, messages: Handler, meter: Meter
 ) -> web.Application:
     """All endpoints and pages behind the guard; ``messages`` handles the Bot Framework's."""
-    sample = services.about.source == "sample"
+    sample = services.about.source == SAMPLE
     app = web.Application(
         middlewares=[responding(meter, sample=sample), guarding(guard)],
         client_max_size=MAX_BODY_BYTES,

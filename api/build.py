@@ -10,7 +10,7 @@ from aiohttp.typedefs import Handler
 from api.app import build_api
 from api.entra import EntraTokens
 from api.guard import Guard
-from api.state import About, ApiServices, Exposition, Outbox
+from api.state import About, Exposition, Outbox, RestContext
 from services.application import Application
 from services.domain import Anomaly
 from services.ports import Meter, Start
@@ -55,5 +55,5 @@ def build_rest(
         start(f"cards {anomaly.id}", app.alerts.refresh(anomaly, app.context.clock()))
 
     about = About(version=pages.version, source=app.context.source.name)
-    services = ApiServices(app, show, pages.metrics, pages.outbox, about)
+    services = RestContext(app, show, pages.metrics, pages.outbox, about)
     return build_api(services, guard, messages, pages.metrics)

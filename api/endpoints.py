@@ -16,7 +16,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from api.callers import CALLER, Caller
 from api.requests.body import JSON_TYPE, MAX_BODY_BYTES, parse_json, read_body, require_media_type
 from api.requests.queries import Query
-from api.state import SERVICES, ApiServices
+from api.state import SERVICES, RestContext
 from services.domain.errors import InvalidError, NotFoundError
 from services.domain.validation import problems_of
 
@@ -34,7 +34,7 @@ MAX_NAMED_FIELDS = 20
 class Call:
     """A validated request."""
 
-    services: ApiServices
+    services: RestContext
     caller: Caller
     now: datetime
     request: web.Request

@@ -39,7 +39,7 @@ class About:
 
 
 @dataclass(frozen=True, slots=True)
-class ApiServices:
+class RestContext:
     """The application behind the routes, and what only REST has."""
 
     app: Application
@@ -61,6 +61,6 @@ class RestInterface(Protocol):
         ...
 
 
-SERVICES = web.AppKey("services", ApiServices)
+SERVICES = web.AppKey("services", RestContext)
 REST_INTERFACE = web.AppKey("rest_interface", RestInterface)
 OUTBOX = web.AppKey("outbox", Outbox)

@@ -18,7 +18,7 @@ from cards.elements import (
 )
 from cards.notices import sample_notice
 from cards.previews import address_list
-from services.domain import Delivery, DeliveryState, Run, RunContent, RunKind, RunState
+from services.domain import SAMPLE, Delivery, DeliveryState, Run, RunContent, RunKind, RunState
 from services.domain.formatting import clock_time, day, plural
 
 MAX_FAILURES = 5
@@ -87,7 +87,7 @@ def run_progress(run: Run, counts: Mapping[DeliveryState, int], requested_by: st
     """A run that is not finished."""
     last_error = f" · {plain(run.last_error, 200)}" if run.last_error else ""
     by = note(f"by {plain(requested_by, 60)}, {clock_time(run.created_at)}{last_error}")
-    sample = sample_notice(run.source == "sample")
+    sample = sample_notice(run.source == SAMPLE)
     if not run.planned:
         words = text(bold(run.period), " Reading costs and preparing reports…")
         return card([sample, words, progress_bar(0, 0), by])
@@ -107,7 +107,7 @@ def run_result(
     """The outcome of a run, with a retry of what failed."""
     sent = counts.get(DeliveryState.SENT, 0)
     by = note(f"by {plain(requested_by, 60)}, {clock_time(run.finished_at or run.created_at)}")
-    sample = sample_notice(run.source == "sample")
+    sample = sample_notice(run.source == SAMPLE)
     words = f" {sent:,} of {sum(counts.values()):,} sent." if sent else " No email was sent."
     if run.state is RunState.FAILED:
         again = execute("Try again", "send", {"team": run.team_id or "weekly"})
@@ -146,7 +146,7 @@ def run_details(
         pairs.append(("Data through", f"{day(run.summary.data_through)} (UTC)"))
     if run.last_error:
         pairs.append(("Last error", plain(run.last_error, 300)))
-    head = [sample_notice(run.source == "sample"), heading("Run"), facts(pairs)]
+    head = [sample_notice(run.source == SAMPLE), heading("Run"), facts(pairs)]
     failures = [_failure(delivery) for delivery in failed]
     return card([*head, *_failures(failures, MAX_DETAILED_FAILURES)])
 

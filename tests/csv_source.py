@@ -61,7 +61,7 @@ class CsvSource:
     async def check(self, now: datetime) -> str:
         return f"{len(self._lines()):,} lines of costs"
 
-    async def wait_for_rate_budget(self) -> None:
+    async def wait_for_rate_limit(self) -> None:
         pass
 
     async def choose_metric(self, span: DaySpan, stored: str | None) -> str:

@@ -6,7 +6,7 @@ from api.paging import page
 from api.requests.anomalies import AnomaliesQuery, ResolveRequest, SnoozeRequest
 from api.responses.anomalies import AnomalyResponse, ResolutionResponse
 from services.anomalies import SHORT_SNOOZE_DAYS
-from services.domain import Anomaly, Team
+from services.domain import SAMPLE, Anomaly, Team
 
 endpoints = Endpoints("Costs")
 CURSOR = "anomalies"
@@ -90,5 +90,5 @@ def _response(anomaly: Anomaly, team: Team | None) -> AnomalyResponse:
         ),
         raised_at=anomaly.raised_at,
         updated_at=anomaly.updated_at,
-        sample=anomaly.source == "sample",
+        sample=anomaly.source == SAMPLE,
     )

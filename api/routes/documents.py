@@ -33,8 +33,8 @@ async def docs(call: Call) -> web.StreamResponse:
 @endpoints("get", "/metrics", None, query=None, other_media_types={METRICS_TYPE: TEXT_SCHEMA})
 async def metrics(call: Call) -> web.StreamResponse:
     """Metrics for Prometheus. No label names a team, an account or a person."""
-    facts = await call.services.app.operations.metrics.facts(call.now)
+    snapshot = await call.services.app.operations.metrics.read_snapshot(call.now)
     return web.Response(
-        body=call.services.metrics.exposition(facts),
+        body=call.services.metrics.exposition(snapshot),
         headers={"Content-Type": f"{METRICS_TYPE}; version=1.0.0; charset=utf-8"},
     )

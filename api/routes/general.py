@@ -4,6 +4,7 @@ from api.callers import LOCAL
 from api.endpoints import Call, EndpointResponse, Endpoints
 from api.local_mode import BANNER
 from api.responses.general import AboutResponse, HealthResponse, JobResponse, SchedulerResponse
+from services.domain import SAMPLE
 
 endpoints = Endpoints("Health")
 UNHEALTHY = 503
@@ -14,13 +15,13 @@ SAMPLE_BANNER = "SAMPLE DATA. These are not your costs."
 async def about(call: Call) -> AboutResponse:
     """Name, version and cost source of the agent."""
     source = call.services.about.source
-    banners = [SAMPLE_BANNER] if source == "sample" else []
+    banners = [SAMPLE_BANNER] if source == SAMPLE else []
     banners += [BANNER] if call.caller is LOCAL else []
     return AboutResponse(
         name="AWS Cost Agent",
         version=call.services.about.version,
         source=source,
-        sample=source == "sample",
+        sample=source == SAMPLE,
         banner=" ".join(banners),
     )
 

@@ -42,14 +42,14 @@ class AnswerPayload(Payload):
     days: Number = SHORT_SNOOZE_DAYS
 
 
-class RaiseFloorPayload(Payload):
+class RaiseMinimumPayload(Payload):
     """The new minimum for alerts of an anomaly's account."""
 
     anomaly: Text
     value: Amount
 
 
-class UndoFloorPayload(Payload):
+class UndoMinimumPayload(Payload):
     """The audit entry of the change to take back."""
 
     anomaly: Text
@@ -123,14 +123,14 @@ async def _refreshed_everywhere(chat: Chat, turn: Turn, anomaly: Anomaly) -> Rep
     return Reply(await _card(chat, turn, anomaly))
 
 
-async def raise_minimum(chat: Chat, turn: Turn, payload: RaiseFloorPayload) -> Reply:
+async def raise_minimum(chat: Chat, turn: Turn, payload: RaiseMinimumPayload) -> Reply:
     """Raise the alert minimum of the anomaly's account to the amount that was offered."""
     anomaly = await chat.app.anomalies.resolutions.get(payload.anomaly)
     await chat.app.anomalies.alert_minimums.raise_to(anomaly, payload.value, turn.actor, turn.now)
     return await _refreshed_everywhere(chat, turn, anomaly)
 
 
-async def undo_minimum(chat: Chat, turn: Turn, payload: UndoFloorPayload) -> Reply:
+async def undo_minimum(chat: Chat, turn: Turn, payload: UndoMinimumPayload) -> Reply:
     """Undo the raised minimum; the card then offers it again."""
     anomaly = await chat.app.anomalies.resolutions.get(payload.anomaly)
     await chat.app.operations.undo.undo(payload.entry, turn.actor, turn.now)

@@ -25,7 +25,7 @@ SPANS: dict[str, Span] = {
     "month": "month",
 }
 SPAN_USAGE = "month or last 30 days"
-MAX_PLAN = 600
+MAX_ANNOUNCEMENT_LENGTH = 600
 """Characters. The pattern below backtracks on text that nearly matches: 0.03 s for 600 characters,
 10 s for 4,000 (measured).
 """
@@ -50,7 +50,7 @@ class ExplainPayload(Payload):
     period: Text = ""
 
 
-class CancelPlanPayload(Payload):
+class CancelPlannedChangePayload(Payload):
     """A planned change that is taken back."""
 
     entry: Text
@@ -102,7 +102,7 @@ async def press_explain(chat: Chat, turn: Turn, payload: ExplainPayload) -> Repl
 
 async def expect(chat: Chat, turn: Turn, argument: str) -> Reply:
     """Announce a change, so that it raises no alert."""
-    typed = EXPECTED.fullmatch(argument) if len(argument) <= MAX_PLAN else None
+    typed = EXPECTED.fullmatch(argument) if len(argument) <= MAX_ANNOUNCEMENT_LENGTH else None
     if typed is None:
         raise InvalidError(
             "Write expect <team> +30% from 3 Nov to 20 Nov because <reason>, "
@@ -126,11 +126,13 @@ async def expect(chat: Chat, turn: Turn, argument: str) -> Reply:
     return Reply(planned_change_added(plan, team))
 
 
-async def cancel_plan(chat: Chat, turn: Turn, payload: CancelPlanPayload) -> Reply:
+async def cancel_planned_change(
+    chat: Chat, turn: Turn, payload: CancelPlannedChangePayload
+) -> Reply:
     """Cancel a planned change."""
     plan = await chat.app.anomalies.planned_changes.cancel(payload.entry, turn.actor, turn.now)
     names = {team.aws_account_id: team.team_name for team in await chat.app.teams.list()}
     owner = names.get(plan.account_id, plan.account_id)
     at = clock_time(turn.now)
-    text = f"The planned change of {owner} was cancelled by {turn.actor.name}, {at}."
+    text = f"The planned change of {owner} was canceled by {turn.actor.name}, {at}."
     return Reply(general.closed(text))

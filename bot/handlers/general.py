@@ -41,7 +41,7 @@ class UndoPayload(Payload):
 
 async def cancel(chat: Chat, turn: Turn, payload: Payload) -> Reply:
     """Close a form or a question."""
-    return Reply(general.closed(f"Cancelled by {turn.actor.name}. Nothing was changed."))
+    return Reply(general.closed(f"Canceled by {turn.actor.name}. Nothing was changed."))
 
 
 # Status
@@ -191,7 +191,7 @@ async def undo(chat: Chat, turn: Turn, payload: UndoPayload) -> Reply:
         "team.remove": f"{name} is back",
         "team.change": f"{name} is as it was before",
         "config.change": "The settings are as they were before",
-        "floor.change": "The floor is as it was before",
+        "floor.change": "The alert minimum is as it was before",
     }[entry.action]
     at = turn.now.astimezone(UTC)
     return Reply(general.closed(f"{result}. Undone by {turn.actor.name}, {clock_time(at)}."))

@@ -19,7 +19,7 @@ function port(name, usual) {
   const given = process.env[name] || String(usual);
   const number = Number(given);
   if (!/^\d{1,5}$/.test(given) || number < 1 || number > 65_535) {
-    throw new Refused(`${name}=${given} is no port. Give a number from 1 to 65535.`);
+    throw new Refused(`${name}=${given} is not a port. Give a number from 1 to 65535.`);
   }
   return number;
 }

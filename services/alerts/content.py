@@ -8,6 +8,7 @@ from decimal import Decimal
 from services.administration import Config
 from services.anomalies import AlertMinimums
 from services.domain import (
+    SAMPLE,
     AccountFigures,
     Alert,
     AlertContent,
@@ -56,11 +57,11 @@ class ContentBuilder:
         reports: ReportBuilder,
         teams: Teams,
         config: Config,
-        floors: AlertMinimums,
+        alert_minimums: AlertMinimums,
         source: SourceName,
     ) -> None:
         self._reports = reports
-        self._floors = floors
+        self._alert_minimums = alert_minimums
         self._teams = teams
         self._config = config
         self._source = source
@@ -68,7 +69,7 @@ class ContentBuilder:
     async def minimums_of(self, anomalies: Iterable[Anomaly]) -> dict[str, AlertMinimum]:
         """The alert minimums that cards of too small anomalies show, by account."""
         accounts = {anomaly.account_id for anomaly in anomalies if anomaly.status == "too_small"}
-        return await self._floors.of_accounts(sorted(accounts)) if accounts else {}
+        return await self._alert_minimums.of_accounts(sorted(accounts)) if accounts else {}
 
     async def context(self, anomalies: Sequence[Anomaly], now: datetime) -> AlertContext:
         """Read teams, figures and minimums of all accounts concerned, together."""
@@ -86,7 +87,7 @@ class ContentBuilder:
         offers = {}
         for anomaly in anomalies:
             if anomaly.status == "too_small":
-                offer = await self._floors.offer(anomaly, now)
+                offer = await self._alert_minimums.offer(anomaly, now)
                 if offer is not None:
                     offers[anomaly.id] = offer
         return offers
@@ -120,7 +121,7 @@ class ContentBuilder:
             figures=context.figures.get(anomaly.account_id),
             floor=context.minimums.get(anomaly.account_id) if is_too_small else None,
             offer=context.offers.get(anomaly.id),
-            sample=self._source == "sample",
+            sample=self._source == SAMPLE,
         )
 
     def digest_content(
@@ -140,9 +141,7 @@ class ContentBuilder:
             )
             for anomaly in sorted(anomalies, key=lambda anomaly: -anomaly.excess)
         ]
-        return DigestContent(
-            lines=tuple(lines), together=together, sample=self._source == "sample"
-        )
+        return DigestContent(lines=tuple(lines), together=together, sample=self._source == SAMPLE)
 
 
 def groups_of(anomalies: Sequence[Anomaly]) -> dict[str, list[Anomaly]]:

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from services.domain import DeliveryState, Run, RunContent, RunKind, RunState, SourceName
+from services.domain import SAMPLE, DeliveryState, Run, RunContent, RunKind, RunState, SourceName
 from services.domain.run_states import KEEP_TRYING, RETRYABLE, UNSETTLED
 from services.ports import DeliveryLedger, RunStore
 
@@ -51,7 +51,7 @@ class RunTrouble:
             sent=counts.get(DeliveryState.SENT, 0),
             waiting=sum(counts.get(state, 0) for state in UNSETTLED),
             failed=failed,
-            sample=self._source == "sample",
+            sample=self._source == SAMPLE,
         )
 
     async def _is_stuck(self, content: RunContent, now: datetime) -> bool:

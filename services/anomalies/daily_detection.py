@@ -48,16 +48,16 @@ class DailyDetector:
         costs: UsageStore,
         store: AnomalyStore,
         anomalies: AnomalyLifecycle,
-        plans: PlannedChanges,
-        floors: AlertMinimumStore,
+        planned_changes: PlannedChanges,
+        alert_minimums: AlertMinimumStore,
         source: SourceName,
         complete_after_hours: int,
     ) -> None:
         self._costs = costs
         self._store = store
         self._anomalies = anomalies
-        self._plans = plans
-        self._floors = floors
+        self._planned_changes = planned_changes
+        self._alert_minimums = alert_minimums
         self._source = source
         self._complete_after_hours = complete_after_hours
 
@@ -129,10 +129,10 @@ class DailyDetector:
         accounts = list(replayed)
         span = run.day.span
         recorded = await self._recorded(accounts)
-        planned_changes = await self._plans.of_accounts(
+        planned_changes = await self._planned_changes.of_accounts(
             accounts, SpanDays(first=span.first, last=span.last)
         )
-        minimums = await self._floors.of(self._source, accounts)
+        minimums = await self._alert_minimums.of(self._source, accounts)
         open_count = 0
         for account_id, events in replayed.items():
             account = _Account(

@@ -73,7 +73,7 @@ class Backfill:
                 return await self._read_whole_month(metric, month, known | others, stored, now)
         missing = sorted((known | others) - stored)
         if missing:
-            await source.wait_for_rate_budget()
+            await source.wait_for_rate_limit()
             await self._reader.read_accounts(now, missing, month.span)
             log.info("costs_backfilled", month=str(month), accounts=len(missing))
         return others
@@ -83,7 +83,7 @@ class Backfill:
     ) -> set[str]:
         """Read a month of every account that is not stored; returns the accounts with costs."""
         reader = self._reader
-        await reader.source.wait_for_rate_budget()
+        await reader.source.wait_for_rate_limit()
         total = await reader.source.total(metric, month.span)
         by_account = await reader.by_account(metric, total, sorted(known))
         accounts = known | (spending(by_account) - {UNATTRIBUTED})

@@ -21,7 +21,7 @@ from services.domain import (
     SourceDescription,
     SourceState,
 )
-from services.domain.errors import AnswerTooLargeError, IncompleteCostsError
+from services.domain.errors import IncompleteCostsError, ResponseTooLargeError
 from services.ports import CostSource, CostStore
 
 
@@ -72,7 +72,7 @@ class CostReader:
         for _ in range(2):
             try:
                 table = await self._all_accounts(metric, span)
-            except AnswerTooLargeError:
+            except ResponseTooLargeError:
                 break
             if await asyncio.to_thread(off_by, table, total) is None:
                 return table
@@ -87,7 +87,7 @@ class CostReader:
         """All accounts in one answer, or over fewer days at a time where that is too large."""
         try:
             return await self.source.by_account(metric, span)
-        except AnswerTooLargeError:
+        except ResponseTooLargeError:
             if len(span) == 1:
                 raise
         middle = span.first + timedelta(days=len(span) // 2)
@@ -104,7 +104,7 @@ class CostReader:
             try:
                 table = await self.source.by_account(metric, span, batch)
                 total = await self.source.total(metric, span, batch)
-            except AnswerTooLargeError as error:
+            except ResponseTooLargeError as error:
                 batches.halve(batch, error)
                 continue
             if (mismatch := await asyncio.to_thread(off_by, table, total)) is not None:
@@ -129,7 +129,7 @@ class CostReader:
         while batch := batches.next():
             try:
                 table = await self.source.by_service(metric, by_account.span, batch)
-            except AnswerTooLargeError as error:
+            except ResponseTooLargeError as error:
                 batches.halve(batch, error)
                 continue
             mismatch = await asyncio.to_thread(details_off_by, table, totals, batch)

@@ -46,7 +46,7 @@ class CostSourceError(AgentError):
         self.permanent = permanent
 
 
-class AnswerTooLargeError(CostSourceError):
+class ResponseTooLargeError(CostSourceError):
     """The response was too large or was truncated; request fewer accounts at a time."""
 
     def __init__(self, message: str) -> None:

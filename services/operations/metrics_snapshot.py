@@ -36,7 +36,7 @@ class MetricsReader:
         self._teams = teams
         self._source = source
 
-    async def facts(self, now: datetime) -> MetricsSnapshot:
+    async def read_snapshot(self, now: datetime) -> MetricsSnapshot:
         """Read the current values; a failing component is named and raises nothing."""
         failing = (await self._health.check(now)).parts
         if "mongodb" in failing:

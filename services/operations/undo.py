@@ -30,12 +30,12 @@ class Undo:
     """Undoes changes."""
 
     def __init__(
-        self, audit: AuditTrail, teams: Teams, config: Config, floors: AlertMinimums
+        self, audit: AuditTrail, teams: Teams, config: Config, alert_minimums: AlertMinimums
     ) -> None:
         self._audit = audit
         self._teams = teams
         self._config = config
-        self._floors = floors
+        self._alert_minimums = alert_minimums
 
     async def undo(self, entry_id: str, actor: Actor, now: datetime) -> AuditEntry:
         """Undo a change and return its entry.
@@ -57,7 +57,7 @@ class Undo:
         if entry.action == "team.remove":
             await self._teams.restore(entry.subject, entry.before or {}, actor, now)
         elif entry.action == CHANGE_MINIMUM:
-            await self._floors.restore(entry, actor, now)
+            await self._alert_minimums.restore(entry, actor, now)
         elif entry.action == "config.change":
             view = await self._config.view(now)
             current = {name: view.get(name) for name in entry.after or {}}

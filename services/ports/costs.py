@@ -36,7 +36,7 @@ class CostSource(Protocol):
         """Try to read recent costs; return what works, in full sentences."""
         ...
 
-    async def wait_for_rate_budget(self) -> None:
+    async def wait_for_rate_limit(self) -> None:
         """Wait until background reads leave others enough of a shared rate limit."""
         ...
 
@@ -64,7 +64,7 @@ class CostSource(Protocol):
     ) -> CostTable:
         """Read daily totals by account (service ``""``, category None).
 
-        Costs without an account tag belong to UNATTRIBUTED. Raises AnswerTooLargeError if fewer
+        Costs without an account tag belong to UNATTRIBUTED. Raises ResponseTooLargeError if fewer
         accounts should be requested at a time.
         """
         ...
@@ -72,7 +72,7 @@ class CostSource(Protocol):
     async def by_service(self, metric: str, span: DaySpan, accounts: Sequence[str]) -> CostTable:
         """Read daily amounts by account, service and charge category, one series for each.
 
-        Costs without a service belong to ``"Other"``. Raises AnswerTooLargeError if fewer accounts
+        Costs without a service belong to ``"Other"``. Raises ResponseTooLargeError if fewer accounts
         should be requested at a time.
         """
         ...

@@ -57,8 +57,8 @@ def build(
     builder = ReportBuilder(
         costs=store.costs,
         anomalies=store.anomalies,
-        plans=anomalies.planned_changes,
-        floors=store.alert_minimums,
+        planned_changes=anomalies.planned_changes,
+        alert_minimums=store.alert_minimums,
         source=context.source,
         complete_after_hours=complete_after_hours,
         teams_app=teams_app,

@@ -46,16 +46,16 @@ class ReportBuilder:
         *,
         costs: CostStore,
         anomalies: AnomalyStore,
-        plans: PlannedChanges,
-        floors: AlertMinimumStore,
+        planned_changes: PlannedChanges,
+        alert_minimums: AlertMinimumStore,
         source: SourceDescription,
         complete_after_hours: int,
         teams_app: bool,
     ) -> None:
         self._costs = costs
         self._anomalies = anomalies
-        self._plans = plans
-        self._floors = floors
+        self._planned_changes = planned_changes
+        self._alert_minimums = alert_minimums
         self._source = source.name
         self._source_title = source.title
         self._is_sample = source.is_sample
@@ -106,7 +106,7 @@ class ReportBuilder:
         smallest increase that counts. ``record``: with the accuracy of its forecasts, from as much
         history as is stored.
         """
-        minimums = await self._floors.of(self._source, accounts)
+        minimums = await self._alert_minimums.of(self._source, accounts)
         span = basis.history if record else basis.span
         table = await self._costs.load(self._source, accounts, span)
         by_account: dict[str, list[CostSeries]] = {account: [] for account in accounts}
@@ -151,7 +151,7 @@ class ReportBuilder:
         figures = await self.figures(basis, accounts, thresholds, record=record)
         anomalies = await self.open_anomalies(basis, accounts)
         ended = await self._ended_anomalies(basis, accounts)
-        planned_changes = await self._plans.of_accounts(accounts, basis.window.current)
+        planned_changes = await self._planned_changes.of_accounts(accounts, basis.window.current)
         reports = []
         for team in teams:
             account = team.aws_account_id

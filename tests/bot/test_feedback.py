@@ -136,7 +136,7 @@ async def test_too_small_offers_a_floor_that_hides_what_it_said_and_undo_tells_i
         assert "Checkout: alert minimum none → 150" in history.text
         entry = here.here.database["audit"].find_one({"action": "floor.change"})
         undone = await here.here.press(history, "Undo", ANA, {"entry": entry["_id"]})
-        assert "The floor is as it was before" in undone
+        assert "The alert minimum is as it was before" in undone
         assert here.here.database["floors"].count_documents({}) == 0
         (told,) = await here.passed()
         assert "NEW ANOMALY" in told.text

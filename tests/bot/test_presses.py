@@ -175,7 +175,7 @@ CASES: dict[str, Case] = {
         Case(
             "floor.undo", raised_floor, "Raise the alert minimum from", "was undone already", True
         ),
-        Case("cancel", typed("add team", "Cancel"), "Cancelled by Ana", "Cancelled by Ana"),
+        Case("cancel", typed("add team", "Cancel"), "Canceled by Ana", "Canceled by Ana"),
         Case("undo", new_team, "was removed again. Undone by Ana", "was undone already", True),
         Case("history", typed("history", "Older"), "Changes", "Changes"),
         Case("team.form", typed("team search", "Edit"), "Edit team", "Edit", fresh=True),
@@ -196,7 +196,7 @@ CASES: dict[str, Case] = {
         Case(
             "plan.cancel",
             typed("expect search +{n}% from 1 Dec to 3 Dec", "Undo"),
-            "was cancelled by Ana",
+            "was canceled by Ana",
             "already been canceled",
             True,
         ),

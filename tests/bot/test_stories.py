@@ -667,7 +667,7 @@ async def test_a_change_is_announced_once_and_cancelled(here: World) -> None:
     assert "we move" in shown.text
     await here.sim.post(activity)  # Teams sends it again
     assert here.database["plans"].count_documents({"reason": "we move"}) == 1
-    assert "was cancelled by Ana" in await press(here, shown, "Undo")
+    assert "was canceled by Ana" in await press(here, shown, "Undo")
     assert here.database["plans"].count_documents({"reason": "we move"}) == 0
     history = (await here.says("history search")).text
     assert "planned change" in history

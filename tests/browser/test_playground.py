@@ -130,4 +130,4 @@ async def test_a_taken_port_is_said_and_no_other_is_taken_instead() -> None:
 
 async def test_a_port_that_is_none_is_said() -> None:
     code, said = await refused("eighty", 1)
-    assert (code, said) == (1, "PORT=eighty is no port. Give a number from 1 to 65535.\n")
+    assert (code, said) == (1, "PORT=eighty is not a port. Give a number from 1 to 65535.\n")

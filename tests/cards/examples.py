@@ -531,7 +531,7 @@ def _general(texts: Texts) -> Named:
     )
     yield "error", general.error(texts.says(REFUSED), "7f3a")
     yield "working", general.working("Reading costs…")
-    yield "closed", general.closed(f"Cancelled by {texts.person}. Nothing was changed.")
+    yield "closed", general.closed(f"Canceled by {texts.person}. Nothing was changed.")
     some = [
         (f"{one.team_name}, {one.aws_account_id}", "explain", {"team": one.id, "period": "x"})
         for one in (team(texts, i) for i in range(84 * texts.scale))

@@ -120,4 +120,4 @@ async def test_a_source_describes_itself_and_keeps_to_what_is_stored(source: Cos
 
 async def test_a_source_that_works_says_so(source: CostSource) -> None:
     assert await source.check(datetime(2026, 11, 6, tzinfo=UTC))
-    await source.wait_for_rate_budget()
+    await source.wait_for_rate_limit()

@@ -125,8 +125,10 @@ class Story:
             costs=self.store.costs,
             store=self.store.anomalies,
             anomalies=Mortal(self.store, steps, after=after),
-            plans=PlannedChanges(self.store.planned_changes, AuditTrail(self.store.audit_entries)),
-            floors=self.store.alert_minimums,
+            planned_changes=PlannedChanges(
+                self.store.planned_changes, AuditTrail(self.store.audit_entries)
+            ),
+            alert_minimums=self.store.alert_minimums,
             source="datadog",
             complete_after_hours=COMPLETE_AFTER_HOURS,
         )

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from services.adapters.datadog import DatadogSource
 from services.domain import UNATTRIBUTED, Category, DaySpan
-from services.domain.errors import AnswerTooLargeError, CostHistoryEndsError, CostSourceError
+from services.domain.errors import CostHistoryEndsError, CostSourceError, ResponseTooLargeError
 from tests.makers import cells
 from tests.servers.datadog import (
     Cost,
@@ -145,7 +145,7 @@ async def test_the_rate_budget_is_noted(server: FakeDatadog, source: DatadogSour
     server.faults.append(once(429, headers=headers))
     client._note_rate(_answer(headers))
     assert client.rate_remaining == pytest.approx(0.07)
-    await source.wait_for_rate_budget()
+    await source.wait_for_rate_limit()
 
 
 def _answer(headers: dict[str, str]) -> Any:
@@ -212,10 +212,10 @@ async def test_too_large_and_twice_cut_off_ask_for_fewer_accounts(
     server: FakeDatadog, source: DatadogSource
 ) -> None:
     server.faults.append(once(400, {"errors": ["result set too large"]}))
-    with pytest.raises(AnswerTooLargeError):
+    with pytest.raises(ResponseTooLargeError):
         await source.by_service(METRIC, SPAN, ACCOUNTS)
     server.faults += [cut_off, cut_off]
-    with pytest.raises(AnswerTooLargeError):
+    with pytest.raises(ResponseTooLargeError):
         await source.by_service(METRIC, SPAN, ACCOUNTS)
     server.faults += [cut_off, cut_off]
     assert (await source.by_service(METRIC, SPAN, ACCOUNTS[:1])).series

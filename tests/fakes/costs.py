@@ -14,7 +14,7 @@ from services.domain import (
     DaySpan,
     SourceDescription,
 )
-from services.domain.errors import AnswerTooLargeError, CostHistoryEndsError
+from services.domain.errors import CostHistoryEndsError, ResponseTooLargeError
 from tests.servers.datadog import Cost
 
 CATEGORIES = {"purchase": Category.FEE, "adjustment": Category.REFUND}
@@ -57,7 +57,7 @@ class FakeCosts:
     async def check(self, now: datetime) -> str:
         return "works"
 
-    async def wait_for_rate_budget(self) -> None:
+    async def wait_for_rate_limit(self) -> None:
         self.asked.append(("rest", DaySpan(self.costs[0].day, self.costs[0].day), None))
 
     async def choose_metric(self, span: DaySpan, stored: str | None) -> str:
@@ -74,9 +74,9 @@ class FakeCosts:
         if kind != "total" and many and self.max_accounts is not None:
             number = len(accounts) if accounts is not None else 10**6
             if number > self.max_accounts:
-                raise AnswerTooLargeError("too many series")
+                raise ResponseTooLargeError("too many series")
         if kind == "by_account" and accounts is None and len(span) > (self.max_days or 10**6):
-            raise AnswerTooLargeError("too many series")
+            raise ResponseTooLargeError("too many series")
         return [
             cost
             for cost in self.costs

@@ -15,7 +15,7 @@ from services.adapters.datadog.errors import explain, too_large
 from services.adapters.datadog.guidance import ADDRESS
 from services.adapters.datadog.wire import DatadogResponse, request_body
 from services.domain import DaySpan
-from services.domain.errors import AnswerTooLargeError, CostSourceError
+from services.domain.errors import CostSourceError, ResponseTooLargeError
 from services.ports import Meter
 from services.settings import DatadogSettings
 
@@ -77,7 +77,7 @@ class DatadogClient:
     async def aclose(self) -> None:
         await self._http.aclose()
 
-    async def wait_for_rate_budget(self) -> None:
+    async def wait_for_rate_limit(self) -> None:
         """Wait for the next rate period when less than a tenth of this one is left."""
         if self.rate_remaining is not None and self.rate_remaining < LOW_BUDGET:
             log.info("datadog_rate_limited", seconds=self.rate_resets_in_seconds)
@@ -86,7 +86,7 @@ class DatadogClient:
     async def ask(self, query: str, span: DaySpan, *, divisible: bool) -> DatadogResponse:
         """The answer to a query.
 
-        ``divisible``: it can be asked for fewer accounts, so that AnswerTooLargeError may be
+        ``divisible``: it can be asked for fewer accounts, so that ResponseTooLargeError may be
         raised; otherwise CostSourceError.
         """
         tries = _Tries(divisible)
@@ -168,7 +168,7 @@ class _Tries:
         """An answer that ended early: once is chance, twice is too much asked for."""
         self.cut_offs += 1
         if self.divisible and self.cut_offs >= MAX_CUT_OFFS:
-            return AnswerTooLargeError(text)
+            return ResponseTooLargeError(text)
         return _TryAgainError(CostSourceError(text, permanent=False))
 
     def unreachable(self, error: httpx.TransportError, settings: DatadogSettings) -> Exception:

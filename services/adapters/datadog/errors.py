@@ -8,7 +8,7 @@ import httpx
 
 from services.adapters.datadog.guidance import ADDRESS, SCOPES
 from services.adapters.datadog.wire import error_texts
-from services.domain.errors import AnswerTooLargeError, CostHistoryEndsError, CostSourceError
+from services.domain.errors import CostHistoryEndsError, CostSourceError, ResponseTooLargeError
 from services.domain.formatting import plural
 from services.settings import DatadogSettings
 
@@ -39,14 +39,14 @@ def explain(
     )
 
 
-def too_large(response: httpx.Response, problem: CostSourceError) -> AnswerTooLargeError | None:
+def too_large(response: httpx.Response, problem: CostSourceError) -> ResponseTooLargeError | None:
     """The error that asks for fewer accounts, where that may help."""
     words = " ".join(_words(response)).lower()
     if response.status_code == httpx.codes.REQUEST_ENTITY_TOO_LARGE or (
         response.status_code in {*BAD_QUERY, httpx.codes.REQUEST_URI_TOO_LONG}
         and any(word in words for word in TOO_LARGE_WORDS)
     ):
-        return AnswerTooLargeError(str(problem))
+        return ResponseTooLargeError(str(problem))
     return None
 
 

@@ -81,8 +81,8 @@ class DatadogSource:
     async def aclose(self) -> None:
         await self._client.aclose()
 
-    async def wait_for_rate_budget(self) -> None:
-        await self._client.wait_for_rate_budget()
+    async def wait_for_rate_limit(self) -> None:
+        await self._client.wait_for_rate_limit()
 
     async def check(self, now: datetime) -> str:
         """Try keys, scopes and metric."""

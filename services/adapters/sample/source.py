@@ -75,7 +75,7 @@ class SampleSource:
         """Nothing can fail; says how to get real costs."""
         return f"made up, these are not your costs. {self._how_to_connect}".rstrip()
 
-    async def wait_for_rate_budget(self) -> None:
+    async def wait_for_rate_limit(self) -> None:
         """There is no rate limit."""
 
     async def choose_metric(self, span: DaySpan, stored: str | None) -> str:

@@ -136,8 +136,8 @@ async def daily_detection(url: str, accounts: int) -> None:
         costs=store.costs,
         store=store.anomalies,
         anomalies=AnomalyLifecycle(store.anomalies),
-        plans=PlannedChanges(store.planned_changes, AuditTrail(store.audit_entries)),
-        floors=store.alert_minimums,
+        planned_changes=PlannedChanges(store.planned_changes, AuditTrail(store.audit_entries)),
+        alert_minimums=store.alert_minimums,
         source="datadog",
         complete_after_hours=48,
     )

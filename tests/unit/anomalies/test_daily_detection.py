@@ -69,8 +69,10 @@ class Days:
             costs=self.costs,
             store=self.store.anomalies,
             anomalies=AnomalyLifecycle(self.store.anomalies),
-            plans=PlannedChanges(self.store.planned_changes, AuditTrail(self.store.audit_entries)),
-            floors=self.store.alert_minimums,
+            planned_changes=PlannedChanges(
+                self.store.planned_changes, AuditTrail(self.store.audit_entries)
+            ),
+            alert_minimums=self.store.alert_minimums,
             source="datadog",
             complete_after_hours=self.hours,
         )

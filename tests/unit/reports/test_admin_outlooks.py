@@ -62,8 +62,8 @@ def reports(store: MemoryStore) -> ReportBuilder:
     return ReportBuilder(
         costs=store.costs,
         anomalies=store.anomalies,
-        plans=PlannedChanges(store.planned_changes, AuditTrail(store.audit_entries)),
-        floors=store.alert_minimums,
+        planned_changes=PlannedChanges(store.planned_changes, AuditTrail(store.audit_entries)),
+        alert_minimums=store.alert_minimums,
         source=FakeCosts([]).description,
         complete_after_hours=48,
         teams_app=True,
