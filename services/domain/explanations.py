@@ -81,6 +81,19 @@ class Explanation:
         is_large = cancelled >= MASKED_SHARE * (self.up + self.down)
         return cancelled if is_large else Decimal(0)
 
+    def top(self, max_lines: int) -> tuple[tuple[ChangeLine, Decimal], ...]:
+        """Return the largest lines, each with the running total after it."""
+        total, lines = self.previous, []
+        for line in self.lines[:max_lines]:
+            total += line.change
+            lines.append((line, total))
+        return tuple(lines)
+
+    def others(self, max_lines: int) -> tuple[int, Decimal]:
+        """Count the lines that ``top`` leaves out, and sum up their changes."""
+        rest = self.lines[max_lines:]
+        return len(rest), sum((line.change for line in rest), Decimal(0))
+
     def explains(self, lines: int = 1) -> int | None:
         """The share of the largest lines in the movement in the direction of the change.
 
