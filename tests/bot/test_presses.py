@@ -207,7 +207,7 @@ CASES: dict[str, Case] = {
         Case("schedule.save", typed("schedule", "Change"), "Saved by Ana", "Saved by Ana", True),
         Case("recipients.save", typed("recipients", "Save"), "Saved by Ana", "Saved", True),
         Case("alerts.here", alerts_off, "Alerts are sent here", "Alerts are sent here", True),
-        Case("alerts.off", alerts_on, "Turned off by Ana", "No alerts are sent", True),
+        Case("alerts.off", alerts_on, "Turned off by Ana", "Alerts are already off", True),
         Case("alerts.test", alerts_on, "alerts reach this", "test message was posted"),
         Case("roles.revoke", granted, "Revoked by Ana", "not an admin who was granted", True),
     )
