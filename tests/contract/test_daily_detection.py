@@ -242,7 +242,9 @@ def figures_of(one: Anomaly | Detected) -> Figures:
     return (one.service if isinstance(one, Anomaly) else one.driver, one.last, one.excess)
 
 
-@pytest.mark.parametrize("seed", range(1, 4))
+@pytest.mark.parametrize(
+    "seed", [1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (2, 3))]
+)
 async def test_anomalies_are_what_a_replay_finds(any_store: Store, seed: int) -> None:
     story = Story(any_store, seed)
     begin = story.span.last - DETECTED_DAYS * DAY
