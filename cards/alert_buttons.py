@@ -61,9 +61,9 @@ def _alert_minimum_buttons(content: AnomalyContent, audience: Audience) -> list[
         title = f"Raise the minimum to {set_amount(offer.amount, anomaly.currency)}{admins_only}"
         data = {"anomaly": anomaly.id, "value": f"{offer.amount:f}"}
         return [execute(title, "floor.raise", data)]
-    if content.floor is None:
+    if content.minimum is None:
         return []
-    data = {"anomaly": anomaly.id, "entry": content.floor.entry}
+    data = {"anomaly": anomaly.id, "entry": content.minimum.entry}
     return [execute(f"Undo the minimum{admins_only}", "floor.undo", data)]
 
 

@@ -119,7 +119,7 @@ def _alert_minimum_words(content: AnomalyContent) -> str:
             f"Raise the alert minimum from {set_amount(offer.current, currency)} to "
             f"{set_amount(offer.amount, currency)}? It would have hidden {alerts} for this account."
         )
-    if (minimum := content.floor) is not None:
+    if (minimum := content.minimum) is not None:
         return (
             f"Alert minimum for this account: {set_amount(minimum.amount, currency)}, set by "
             f"{plain(minimum.by, 60)}, {clock_time(minimum.at)}. Anomalies below it are listed "

@@ -94,9 +94,9 @@ def what_if_card(what_if: WhatIf, team: Team | None, role: Role, sample: bool) -
             heading(f"Threshold{whom}: {', '.join(changes) or f'unchanged at {before}'}"),
             text(
                 f"Last {plural(days, 'day')}: ",
-                bold(plural(what_if.marked, "alert")),
+                bold(plural(what_if.flagged, "alert")),
                 "; with this change, ",
-                bold(f"{what_if.candidate_marked:,}"),
+                bold(f"{what_if.candidate_flagged:,}"),
                 ".",
             ),
             note("At most one per account and month."),

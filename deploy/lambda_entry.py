@@ -85,7 +85,8 @@ async def _report(agent: Agent, event: Mapping[str, Any], seconds: float) -> dic
     outcome: dict[str, object] = {
         "run": view.run.id,
         "state": view.run.state.value,
-        "mails": counts,
+        "emails": counts,
+        "mails": counts,  # the name until 0.1, for one more version
     }
     if not all_sent(view):
         raise NotAllSentError(

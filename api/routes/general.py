@@ -5,17 +5,17 @@ from api.endpoints import Call, EndpointResponse, Endpoints
 from api.local_mode import BANNER
 from api.responses.general import AboutResponse, HealthResponse, JobResponse, SchedulerResponse
 from services.domain import SAMPLE
+from services.presentation import SAMPLE_NOTICE
 
 endpoints = Endpoints("Health")
 UNHEALTHY = 503
-SAMPLE_BANNER = "SAMPLE DATA. These are not your costs."
 
 
 @endpoints("get", "/api/", AboutResponse)
 async def about(call: Call) -> AboutResponse:
     """Name, version and cost source of the agent."""
     source = call.services.about.source
-    banners = [SAMPLE_BANNER] if source == SAMPLE else []
+    banners = [SAMPLE_NOTICE] if source == SAMPLE else []
     banners += [BANNER] if call.caller is LOCAL else []
     return AboutResponse(
         name="AWS Cost Agent",

@@ -114,25 +114,27 @@ async def expect(chat: Chat, turn: Turn, argument: str) -> Reply:
     sign = -1 if typed["sign"] in {"-", "−"} else 1
     change = Decimal(repr(parse_number(typed["percent"], "a percentage"))) * sign
     team = await pick_team(chat, typed["team"], "team")
-    plan = await chat.app.anomalies.planned_changes.announce(
+    planned_change = await chat.app.anomalies.planned_changes.announce(
         team,
         change,
         DaySpan(first, last),
         typed["reason"] or "",
         turn.actor,
         turn.now,
-        plan_id=turn.id,
+        change_id=turn.id,
     )
-    return Reply(planned_change_added(plan, team))
+    return Reply(planned_change_added(planned_change, team))
 
 
 async def cancel_planned_change(
     chat: Chat, turn: Turn, payload: CancelPlannedChangePayload
 ) -> Reply:
     """Cancel a planned change."""
-    plan = await chat.app.anomalies.planned_changes.cancel(payload.entry, turn.actor, turn.now)
+    planned_change = await chat.app.anomalies.planned_changes.cancel(
+        payload.entry, turn.actor, turn.now
+    )
     names = {team.aws_account_id: team.team_name for team in await chat.app.teams.list()}
-    owner = names.get(plan.account_id, plan.account_id)
+    owner = names.get(planned_change.account_id, planned_change.account_id)
     at = clock_time(turn.now)
     text = f"The planned change of {owner} was canceled by {turn.actor.name}, {at}."
     return Reply(general.closed(text))

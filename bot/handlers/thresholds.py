@@ -1,4 +1,4 @@
-"""Thresholds: the current ones, what another would have marked, and storing it."""
+"""Thresholds: the current ones, what another would have flagged, and storing it."""
 
 import re
 
@@ -24,7 +24,7 @@ MAX_AMOUNT = 1_000_000_000
 
 
 class ThresholdPayload(Payload):
-    """A threshold in percent and a smallest increase, as typed or as they were looked at."""
+    """A threshold in percent and a minimum increase, as typed or as they were looked at."""
 
     value: Text = ""
     min: Text = ""
@@ -32,7 +32,7 @@ class ThresholdPayload(Payload):
 
 
 async def show_threshold(chat: Chat, turn: Turn, argument: str) -> Reply:
-    """The thresholds, or what the typed one would have marked."""
+    """The thresholds, or what the typed one would have flagged."""
     if not argument:
         config = await chat.app.administration.config.stored(turn.now)
         own = [team for team in await chat.app.teams.list() if team.anomaly_threshold is not None]
@@ -59,11 +59,11 @@ async def press_what_if(chat: Chat, turn: Turn, payload: ThresholdPayload) -> Re
 
 async def _what_if(chat: Chat, turn: Turn, value: str, minimum: str, team: Team | None) -> Reply:
     if not value and not minimum:
-        raise InvalidError("Give a threshold in percent, or a smallest increase.")
+        raise InvalidError("Give a threshold in percent, or a minimum increase.")
     percent = _percent(value) if value else None
     min_increase = _min_increase(minimum) if minimum else None
     if team is not None and min_increase is not None:
-        raise InvalidError("The smallest increase is the same for all teams. Leave out the team.")
+        raise InvalidError("The minimum increase is the same for all teams. Leave out the team.")
     result = await chat.app.anomalies.what_if.ask(
         turn.now, percent=percent, min_increase=min_increase, team=team
     )
@@ -80,7 +80,7 @@ def _percent(text: str) -> float:
 def _min_increase(text: str) -> float:
     amount = parse_number(text, "an amount")
     if not 0 <= amount <= MAX_AMOUNT:
-        raise InvalidError("The smallest increase must not be negative.")
+        raise InvalidError("The minimum increase must not be negative.")
     return amount
 
 
@@ -103,7 +103,7 @@ async def save_threshold(chat: Chat, turn: Turn, payload: ThresholdPayload) -> R
         currency = (await chat.app.costs.ingest.state()).currency
         text = (
             f"Threshold: {threshold_text(config.anomaly_threshold)}, "
-            f"smallest increase {set_money(config.min_increase, currency)}."
+            f"minimum increase {set_money(config.min_increase, currency)}."
         )
     is_changed = await chat.app.administration.audit_trail.get(entry) is not None
     return Reply(general.setting_saved(text, turn.actor.name, entry if is_changed else None))

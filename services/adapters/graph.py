@@ -23,7 +23,7 @@ MAX_CONCURRENT_REQUESTS = 4
 """Graph's limit for an app and a mailbox (Outlook service limits in "Microsoft Graph
 service-specific throttling limits"); more are answered with 429."""
 MAX_REASON_LENGTH = 200
-ANSWER_WITHIN_SECONDS = 90.0
+REPLY_TIMEOUT_SECONDS = 90.0
 """For sending an email, with one renewal of the token."""
 
 
@@ -41,7 +41,7 @@ class GraphTransport:
         self.sender = sender
         self.lanes = min(settings.max_connections, MAX_CONCURRENT_REQUESTS)
         self.per_minute = settings.rate_per_minute
-        self.answer_within = ANSWER_WITHIN_SECONDS
+        self.reply_timeout_seconds = REPLY_TIMEOUT_SECONDS
 
     async def connect(self) -> "GraphConnection":
         """Get a token; MailConnectError says why there is none."""

@@ -51,7 +51,7 @@ class OutboxTransport:
     name = "outbox"
     lanes = 4
     per_minute = 0
-    answer_within = 30.0
+    reply_timeout_seconds = 30.0
 
     def __init__(self, folder: Path, sender: str = "aws-cost-agent@localhost") -> None:
         self._folder = folder

@@ -119,7 +119,7 @@ class ContentBuilder:
             anomaly=anomaly,
             team=context.teams.get(anomaly.account_id),
             figures=context.figures.get(anomaly.account_id),
-            floor=context.minimums.get(anomaly.account_id) if is_too_small else None,
+            minimum=context.minimums.get(anomaly.account_id) if is_too_small else None,
             offer=context.offers.get(anomaly.id),
             sample=self._source == SAMPLE,
         )
@@ -181,7 +181,7 @@ def needs_update(
 def content_fingerprint(content: AlertContent) -> str:
     """A short form of what a new card shows; empty for digests, which are not updated."""
     if isinstance(content, AnomalyContent):
-        return fingerprint_of(content.anomaly, content.floor)
+        return fingerprint_of(content.anomaly, content.minimum)
     if isinstance(content, RunContent):
         run = content.run
         return f"{run.state.value}|{content.waiting}|{len(content.failed)}|{run.last_error}"

@@ -53,7 +53,7 @@ class CardUpdates:
         Replies once when the anomaly has grown, or was suppressed and has reopened.
         """
         anomaly, message = content.anomaly, alert.message
-        fingerprint = fingerprint_of(anomaly, content.floor)
+        fingerprint = fingerprint_of(anomaly, content.minimum)
         if alert.shown == fingerprint or message is None:
             return
         has_reopened = _has_reopened(alert, anomaly)

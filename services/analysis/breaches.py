@@ -20,7 +20,7 @@ class ThresholdRule:
 
 
 def crosses(now: float, before: float, rule: ThresholdRule) -> bool:
-    """Whether usage has grown by more than the percentage, and by at least the smallest increase."""
+    """Whether usage has grown by more than the percentage, and by at least the minimum increase."""
     excess = now - before
     if excess <= 0 or round(excess, 6) < rule.min_increase:
         return False

@@ -20,9 +20,7 @@ MIN_HISTORY_DAYS = 28
 """With fewer days before it, a past month would be forecast from less than this month is."""
 
 
-def track_record(
-    span: DaySpan, series: Sequence[CostSeries], data_through: date, months: int = MONTHS
-) -> TrackRecord:
+def track_record(span: DaySpan, series: Sequence[CostSeries], data_through: date) -> TrackRecord:
     """The record of an account's forecasts, from its daily amounts over the longest span available.
 
     Each month is forecast as of the day of the month of ``data_through``. Months that begin
@@ -31,13 +29,13 @@ def track_record(
     begin = _first_day(span, series)
     forecasts: list[MonthForecast] = []
     month = Month.of(data_through).before
-    while begin is not None and len(forecasts) < months and month.span.first >= span.first:
+    while begin is not None and len(forecasts) < MONTHS and month.span.first >= span.first:
         as_of = month.span.first.replace(day=min(data_through.day, month.span.last.day))
         if as_of - timedelta(days=MIN_HISTORY_DAYS) < begin:
             break
         forecast = _forecast(span, series, as_of)
         if forecast is not None:
-            forecasts.append(MonthForecast(as_of, forecast, _net(span, series, month.span)))
+            forecasts.append(MonthForecast(forecast, _net(span, series, month.span)))
         month = month.before
     return TrackRecord(tuple(forecasts))
 

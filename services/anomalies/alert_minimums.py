@@ -1,6 +1,6 @@
 """Alert minimums: the excess that an anomaly of an account must reach before anybody is alerted.
 
-An account's own minimum can only be higher than the smallest increase that applies to all accounts.
+An account's own minimum can only be higher than the minimum increase that applies to all accounts.
 It is offered after somebody has answered "too small", together with how many of the account's last
 alerts it would have suppressed, and can be undone from the card or the history.
 """
@@ -105,7 +105,7 @@ class AlertMinimums:
     def _already_as_high(current: AlertMinimum | None, currency: str) -> str:
         if current is None:
             return (
-                "The smallest increase for all accounts is already as high. Nothing was changed. "
+                "The minimum increase for all accounts is already as high. Nothing was changed. "
                 "See `threshold`."
             )
         return (

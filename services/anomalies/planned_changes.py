@@ -31,11 +31,11 @@ class PlannedChanges:
         actor: Actor,
         now: datetime,
         *,
-        plan_id: str | None = None,
+        change_id: str | None = None,
     ) -> PlannedChange:
         """Store a planned change of usage, in percent above the month before.
 
-        Announcing twice with the same ``plan_id`` stores one change. Raises InvalidError.
+        Announcing twice with the same ``change_id`` stores one change. Raises InvalidError.
         """
         if not -100 < change <= MAX_PERCENT or change == 0:  # noqa: PLR2004 - percent
             raise InvalidError("The change must be a percentage above −100 and other than 0.")
@@ -44,7 +44,7 @@ class PlannedChanges:
                 "A planned change can last at most a year. Choose an earlier last day."
             )
         planned_change = PlannedChange(
-            id=plan_id or new_entry_id(),
+            id=change_id or new_entry_id(),
             account_id=team.aws_account_id,
             percent=change,
             first=span.first,
@@ -64,9 +64,9 @@ class PlannedChanges:
         )
         return planned_change
 
-    async def cancel(self, plan_id: str, actor: Actor, now: datetime) -> PlannedChange:
+    async def cancel(self, change_id: str, actor: Actor, now: datetime) -> PlannedChange:
         """Cancel a planned change and return it. Raises NotFoundError when that was done before."""
-        planned_change = await self._store.remove(plan_id)
+        planned_change = await self._store.remove(change_id)
         if planned_change is None:
             raise NotFoundError("This planned change has already been canceled. See `history`.")
         await self._audit.record(

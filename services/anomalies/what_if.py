@@ -1,4 +1,4 @@
-"""What-if for thresholds: what another threshold would have marked in the last 90 days.
+"""What-if for thresholds: what another threshold would have flagged in the last 90 days.
 
 Replays as ``backtest`` does, with every amount as it was known then.
 """
@@ -59,7 +59,7 @@ class WhatIfCalculator:
         min_increase: float | None = None,
         team: Team | None = None,
     ) -> WhatIf:
-        """Replay with another threshold, in percent, or another smallest increase, in money.
+        """Replay with another threshold, in percent, or another minimum increase, in money.
 
         None keeps the stored value. With a team only its account is replayed, else those of all
         teams; teams with their own threshold keep it. Raises CostSourceError before costs are read.
@@ -75,7 +75,7 @@ class WhatIfCalculator:
             min_increase if min_increase is not None else config.min_increase,
         )
         await self._read_missing(now, teams, as_of)
-        marked, candidate_marked, first = await self._replay(
+        flagged, candidate_flagged, first = await self._replay(
             teams, as_of, config, candidate, own=team
         )
         return WhatIf(
@@ -85,10 +85,10 @@ class WhatIfCalculator:
             candidate=candidate.percent,
             min_increase=config.min_increase,
             candidate_min_increase=candidate.min_increase,
-            marked=len(marked),
-            candidate_marked=len(candidate_marked),
-            missed=_events_only_in(marked, candidate_marked),
-            added=_events_only_in(candidate_marked, marked),
+            flagged=len(flagged),
+            candidate_flagged=len(candidate_flagged),
+            missed=_events_only_in(flagged, candidate_flagged),
+            added=_events_only_in(candidate_flagged, flagged),
         )
 
     async def _read_missing(self, now: datetime, teams: Sequence[Team], as_of: DaySpan) -> None:
@@ -107,9 +107,9 @@ class WhatIfCalculator:
         candidate: ThresholdRule,
         own: Team | None,
     ) -> tuple[list[tuple[Team, MonthBreach]], list[tuple[Team, MonthBreach]], date]:
-        """What is marked now, what the candidate would mark, and the first day that was evaluated."""
-        marked: list[tuple[Team, MonthBreach]] = []
-        candidate_marked: list[tuple[Team, MonthBreach]] = []
+        """What is flagged now, what the candidate would mark, and the first day that was evaluated."""
+        flagged: list[tuple[Team, MonthBreach]] = []
+        candidate_flagged: list[tuple[Team, MonthBreach]] = []
         first = as_of.last
         for batch in chunked(teams):
             table, changes = await self._store.load_history(
@@ -135,11 +135,11 @@ class WhatIfCalculator:
                 )
                 if evaluation is None:
                     continue
-                first_day, now_marked, then_marked = evaluation
+                first_day, now_flagged, then_flagged = evaluation
                 first = min(first, first_day)
-                marked += [(team, breach) for breach in now_marked]
-                candidate_marked += [(team, breach) for breach in then_marked]
-        return marked, candidate_marked, first
+                flagged += [(team, breach) for breach in now_flagged]
+                candidate_flagged += [(team, breach) for breach in then_flagged]
+        return flagged, candidate_flagged, first
 
 
 def _evaluate(
@@ -162,7 +162,7 @@ def _threshold(config: StoredConfig, team: Team | None) -> float:
 
 
 def _events_only_in(
-    marked: Sequence[tuple[Team, MonthBreach]], other: Sequence[tuple[Team, MonthBreach]]
+    flagged: Sequence[tuple[Team, MonthBreach]], other: Sequence[tuple[Team, MonthBreach]]
 ) -> tuple[WhatIfEvent, ...]:
     """The events that only the first of two rules marks, largest first."""
     in_other = {(team.id, breach.start) for team, breach in other}
@@ -174,7 +174,7 @@ def _events_only_in(
             day=breach.raised_on,
             excess=breach.excess,
         )
-        for team, breach in marked
+        for team, breach in flagged
         if (team.id, breach.start) not in in_other
     ]
     return tuple(sorted(events, key=lambda event: -event.excess))

@@ -15,7 +15,7 @@ from services.ports import CostStore
 from services.runtime.batches import chunked
 from services.teams import Teams
 
-ACCOUNTS_AT_ONCE = 200
+ACCOUNTS_PER_QUERY = 200
 """Accounts whose month is held in memory together."""
 
 Position = tuple[date, str]
@@ -85,7 +85,7 @@ class CostRowReader:
     ) -> list[CostRow]:
         rows: list[CostRow] = []
         for stretch in _stretches(days, len(teams), limit):
-            for accounts in chunked(sorted(teams), ACCOUNTS_AT_ONCE):
+            for accounts in chunked(sorted(teams), ACCOUNTS_PER_QUERY):
                 if after is not None and stretch.first == after[0] and accounts[-1] <= after[1]:
                     continue
                 table = await self._store.load(self._source, accounts, stretch)
@@ -105,7 +105,7 @@ def _within(month: Month, first: date | None, last: date) -> DaySpan | None:
 
 def _stretches(days: DaySpan, accounts: int, limit: int) -> Iterator[DaySpan]:
     """The days in stretches that hold about a page, newest first; single days of many accounts."""
-    length = 1 if accounts > ACCOUNTS_AT_ONCE else limit // accounts + 1
+    length = 1 if accounts > ACCOUNTS_PER_QUERY else limit // accounts + 1
     end = days.last
     while end >= days.first:
         begin = max(days.first, end - timedelta(days=length - 1))

@@ -22,7 +22,7 @@ class AnomalyContent(Value):
     """The excess at the last alert, if it has doubled since."""
     has_reopened: bool = False
     """It was suppressed for a while, and has become open again automatically."""
-    floor: AlertMinimum | None = None
+    minimum: AlertMinimum | None = None
     """The account's own alert minimum, if the anomaly was resolved as too small."""
     offer: AlertMinimumOffer | None = None
     """A higher alert minimum that would have suppressed it."""

@@ -6,7 +6,7 @@ from decimal import Decimal
 from services.domain.base import Value
 from services.domain.costs import Category
 from services.domain.explanations import Explanation
-from services.domain.forecasts import Forecast, TrackRecord
+from services.domain.forecasts import Forecast
 
 SILENT_DAYS = 7
 
@@ -95,7 +95,6 @@ class AccountFigures(Value):
     explanation: Explanation | None = None
     """The change of the net total line by line: usage by service, other charges by category."""
     forecast: Forecast | None = None
-    forecast_record: TrackRecord | None = None
     """How accurate earlier forecasts as of this day were; None if it was not calculated."""
     threshold: float
     breach: Breach | None = None

@@ -1,7 +1,6 @@
 """Forecasts of a month's cost, and the accuracy of earlier ones."""
 
 from dataclasses import dataclass
-from datetime import date
 from decimal import Decimal
 
 from services.domain.base import Value
@@ -20,12 +19,11 @@ class Forecast(Value):
 class MonthForecast:
     """The forecast for a month that has ended, and its actual net cost."""
 
-    as_of: date
     forecast: Forecast
     actual: Decimal
 
     @property
-    def inside(self) -> bool:
+    def is_inside(self) -> bool:
         """Whether the actual cost was within the 80% interval."""
         return self.forecast.low <= self.actual <= self.forecast.high
 
@@ -46,7 +44,7 @@ class TrackRecord:
     @property
     def inside(self) -> int:
         """How many months were within their interval."""
-        return sum(1 for month in self.months if month.inside)
+        return sum(1 for month in self.months if month.is_inside)
 
     @property
     def typical_error_percent(self) -> Decimal | None:

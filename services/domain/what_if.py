@@ -28,8 +28,8 @@ class WhatIf(Value):
     candidate: float
     min_increase: float
     candidate_min_increase: float
-    marked: int
-    candidate_marked: int
+    flagged: int
+    candidate_flagged: int
     missed: tuple[WhatIfEvent, ...] = ()
     """Flagged by the current threshold only, largest excess first."""
     added: tuple[WhatIfEvent, ...] = ()

@@ -159,11 +159,11 @@ class Deliverer:
             await connection.offer(lane.transport.sender, attempt.delivery.recipient)
         except MailError as error:
             return await self._not_offered(attempt, lane, error)
-        if not await self._enter_data(attempt, raw, lane.transport.answer_within):
+        if not await self._enter_data(attempt, raw, lane.transport.reply_timeout_seconds):
             return False
         attempt.body_handed_over = True
         try:
-            async with asyncio.timeout(lane.transport.answer_within):
+            async with asyncio.timeout(lane.transport.reply_timeout_seconds):
                 reply = await connection.hand_over(raw)
         except (MailFateUnknownError, TimeoutError) as error:
             reason = str(error) or "the server did not reply in time"
@@ -190,7 +190,7 @@ class Deliverer:
         return await self._refused(attempt, DeliveryPhase.CLAIM, error)
 
     async def _enter_data(
-        self, attempt: DeliveryAttempt, raw: bytes, answer_within: float
+        self, attempt: DeliveryAttempt, raw: bytes, reply_timeout_seconds: float
     ) -> bool:
         """Store that the body goes out; False when the process was suspended meanwhile."""
         # The lease counts from before it is written, so that it is never assumed to last longer.
@@ -199,7 +199,7 @@ class Deliverer:
             attempt.delivery, _digest(raw), self._clock(), self._timing.delivery_ttl
         ):
             raise LostLeaseError(attempt.delivery.id)
-        if self._timer() + answer_within <= lease_ends:
+        if self._timer() + reply_timeout_seconds <= lease_ends:
             return True
         # Suspended for a while, as by SIGSTOP or a sleeping laptop: the reply might come when
         # another worker has the lease and sends the email, too.

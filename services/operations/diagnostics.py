@@ -94,17 +94,17 @@ class Diagnostics:
             name = await self._transports.configured(now)
             if name == "outbox":
                 return Finding(
-                    "Mail",
+                    "Email",
                     ok=True,
                     text="not set, emails go to the outbox. Set SMTP_HOST to send them.",
                 )
             transport = await self._transports.named(name, now)
             await preflight(transport)
         except AgentError as error:
-            return Finding("Mail", ok=False, text=str(error))
+            return Finding("Email", ok=False, text=str(error))
         text = f"signed in; emails are sent from {transport.sender}"
         warning = await self._transports.warning(now)
-        return Finding("Mail", ok=True, text=f"{text}. {warning}" if warning else text)
+        return Finding("Email", ok=True, text=f"{text}. {warning}" if warning else text)
 
     async def _teams(self) -> Finding:
         if self._bot_tokens is None:

@@ -47,7 +47,7 @@ class MailTransport(Protocol):
         ...
 
     @property
-    def answer_within(self) -> float:
+    def reply_timeout_seconds(self) -> float:
         """Seconds that ``hand_over`` may take; after that, the fate of the email is unknown."""
         ...
 

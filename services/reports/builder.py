@@ -10,7 +10,6 @@ from datetime import date, datetime
 from services.analysis.figures import account_figures
 from services.analysis.suppression import RAISED_AFTER_END_WINDOW, deduplicated, raised_after_end
 from services.analysis.threshold import evaluate_threshold
-from services.analysis.track_record import track_record
 from services.analysis.windows import complete_at, expected_data_through
 from services.anomalies import PlannedChanges, resolved_by_planned_change
 from services.domain import (
@@ -98,16 +97,16 @@ class ReportBuilder:
         accounts: Sequence[str],
         thresholds: Mapping[str, float],
         *,
-        record: bool = False,
+        forecasts: bool = False,
     ) -> dict[str, AccountFigures]:
         """The figures of each account.
 
         ``thresholds`` by account override the global one; an account's alert minimum raises the
-        smallest increase that counts. ``record``: with the accuracy of its forecasts, from as much
-        history as is stored.
+        minimum increase. ``forecasts``: from as much history as is stored; without it, a forecast
+        has the days of the window only and is not for showing.
         """
         minimums = await self._alert_minimums.of(self._source, accounts)
-        span = basis.history if record else basis.span
+        span = basis.history if forecasts else basis.span
         table = await self._costs.load(self._source, accounts, span)
         by_account: dict[str, list[CostSeries]] = {account: [] for account in accounts}
         for series in table.series:
@@ -115,7 +114,7 @@ class ReportBuilder:
         figures = {}
         for account, account_series in by_account.items():
             own_minimum = float(minimums[account].amount) if account in minimums else 0.0
-            of_account = account_figures(
+            figures[account] = account_figures(
                 table.span,
                 account_series,
                 basis.state.currency,
@@ -123,10 +122,6 @@ class ReportBuilder:
                 thresholds.get(account, basis.config.anomaly_threshold),
                 max(basis.config.min_increase, own_minimum),
             )
-            if record and of_account.forecast is not None:
-                accuracy = track_record(table.span, account_series, basis.data_through)
-                of_account = of_account.model_copy(update={"forecast_record": accuracy})
-            figures[account] = of_account
             await asyncio.sleep(0)  # let other requests run between accounts
         return figures
 
@@ -136,11 +131,11 @@ class ReportBuilder:
         teams: Sequence[Team],
         restatements: Mapping[str, Restatement] | None = None,
         *,
-        record: bool = True,
+        forecasts: bool = True,
     ) -> list[TeamReport]:
         """The reports of some teams, which are held in memory together.
 
-        ``restatements`` by team id; ``record``: with the accuracy of their forecasts.
+        ``restatements`` by team id; ``forecasts``: for showing, see ``figures``.
         """
         accounts = [team.aws_account_id for team in teams]
         thresholds = {
@@ -148,7 +143,7 @@ class ReportBuilder:
             for team in teams
             if team.anomaly_threshold is not None
         }
-        figures = await self.figures(basis, accounts, thresholds, record=record)
+        figures = await self.figures(basis, accounts, thresholds, forecasts=forecasts)
         anomalies = await self.open_anomalies(basis, accounts)
         ended = await self._ended_anomalies(basis, accounts)
         planned_changes = await self._planned_changes.of_accounts(accounts, basis.window.current)

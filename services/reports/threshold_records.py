@@ -30,9 +30,9 @@ class ThresholdRecorder:
         """The reports of some teams.
 
         ``record``: store what crossed a threshold, unless the period is over, as nobody needs an
-        alert of it then. ``forecasts``: with the accuracy of their forecasts.
+        alert of it then. ``forecasts``: for showing.
         """
-        reports = await self._reports.team_reports(basis, teams, restatements, record=forecasts)
+        reports = await self._reports.team_reports(basis, teams, restatements, forecasts=forecasts)
         if basis.past or not record:
             return reports
         accounts = [team.aws_account_id for team in teams]

@@ -27,8 +27,8 @@ LARGER_INCREASE = WhatIf(
     candidate=20.0,
     min_increase=25.0,
     candidate_min_increase=50.0,
-    marked=17,
-    candidate_marked=11,
+    flagged=17,
+    candidate_flagged=11,
 )
 
 

@@ -332,7 +332,6 @@ def record() -> TrackRecord:
     """How six forecasts came out."""
     months = [
         MonthForecast(
-            date(2026, n, 20),
             Forecast(
                 month=f"2026-{n:02}",
                 amount=Decimal(9800 + 40 * n),
@@ -756,7 +755,7 @@ def _quiet(texts: Texts) -> Named:
         entry="e1",
     )
     yield "alert too small, with an offer", alert_card(news(texts, small, offer=offer))
-    yield "alert too small, minimum raised", alert_card(news(texts, small, floor=floor))
+    yield "alert too small, minimum raised", alert_card(news(texts, small, minimum=floor))
     by_itself: list[tuple[str, str, dict[str, Any]]] = [
         ("below the minimum", "too_small", {"by_id": "floor", "floor": Decimal(60)}),
         (
@@ -770,7 +769,7 @@ def _quiet(texts: Texts) -> Named:
         kept = floor if status == "too_small" else None
         about = anomaly(texts, status=status, answer=answer)
         about = small.model_copy(update={"answer": answer}) if kept else about
-        yield f"alert {name}", alert_card(news(texts, about, floor=kept))
+        yield f"alert {name}", alert_card(news(texts, about, minimum=kept))
     level = answered(texts, "accepted").model_copy(
         update={"usage": Decimal("5560.00"), "last": date(2026, 11, 20)}
     )
@@ -996,8 +995,8 @@ def _thresholds(texts: Texts) -> Named:
         candidate=25.0,
         min_increase=25.0,
         candidate_min_increase=25.0,
-        marked=17,
-        candidate_marked=11,
+        flagged=17,
+        candidate_flagged=11,
         missed=events,
     )
     yield "what if, higher", what_if_card(found, None, "admin", sample=True)

@@ -164,8 +164,8 @@ def test_a_button_saves_the_very_threshold_that_was_looked_at() -> None:
         candidate=12.345678,
         min_increase=25.0,
         candidate_min_increase=1234567.5,
-        marked=1,
-        candidate_marked=2,
+        flagged=1,
+        candidate_flagged=2,
     )
     made = what_if_card(what_if, None, "admin", sample=False)
     assert made["actions"][0]["data"] == {

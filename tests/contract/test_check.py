@@ -130,7 +130,7 @@ def test_each_trouble_is_one_sentence_and_its_cure() -> None:
 
 
 def test_a_trouble_is_split_where_its_cure_begins() -> None:
-    assert Trouble("Mail", "It is away (a.b). Wait. Or not.").parts == (
+    assert Trouble("Email", "It is away (a.b). Wait. Or not.").parts == (
         "It is away (a.b)",
         "Wait. Or not.",
     )

@@ -206,7 +206,7 @@ class Story:
             await self.known.read(self.store.costs, DaySpan(first, day), today, account)
         elif what in {1, 2, 6, 7, 8}:
             await self.accept_or_take_back(newest)
-        elif what == 3:  # another smallest increase
+        elif what == 3:  # another minimum increase
             self.rules = Rules(alert_minimum=chance.choice((25.0, 60.0)))
         elif what == 4:  # restated after today's detection, on the same day
             day = newest - chance.randrange(3) * DAY

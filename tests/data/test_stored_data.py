@@ -290,7 +290,7 @@ def last_period(old: Recording) -> str:
 
 async def mail_finding(today: Upgraded) -> Finding:
     findings = await today.world.agent.app.operations.diagnostics.all(today.clock())
-    return next(one for one in findings if one.system == "Mail")
+    return next(one for one in findings if one.system == "Email")
 
 
 async def test_with_another_secret_key_only_the_mail_password_is_to_be_given_again(

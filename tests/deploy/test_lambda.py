@@ -119,7 +119,7 @@ async def test_an_event_is_one_run_and_a_second_one_mails_nobody_twice(
             kind, answer = await api.invoke(SCHEDULED)
             assert kind == "ok", answer
             assert answer["state"] == "done"
-            assert answer["mails"] == {"sent": 3}
+            assert answer["emails"] == answer["mails"] == {"sent": 3}
             assert (await api.invoke(SCHEDULED))[1] == answer
             assert len(smtp.mails) == 3
             assert await api.invoke({"job": "tick"}) == ("ok", {"job": "tick"})

@@ -14,7 +14,7 @@ DECISIONS = sorted((ROOT / "docs" / "decisions").glob("*.md"))
 OTHERS = [path for path in ROOT.glob("*.md") if path.name != "CHANGELOG.md"]
 FOLDERS = "api|bot|cards|cli|deploy|docs|manifest|services|tests"
 CODE_PATH = re.compile(rf"`((?:{FOLDERS})/[\w./*-]*|app\.py|pyproject\.toml|Makefile)`")
-NAMED_CODE = re.compile(r"`([A-Za-z_.]+)`\s\(`([\w/]+\.py)`\)")
+NAMED_CODE = re.compile(r"`([A-Za-z_.]+)`\s+\(`([\w/]+\.py)`\)")
 """A name with the file that defines it, as the walks of the architecture page write it."""
 HISTORY = {"0012-stored-detector-state.md"}
 """Decisions that describe code which is no longer there."""

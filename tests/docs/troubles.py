@@ -129,7 +129,7 @@ async def _troubles() -> list[Trouble]:
             _datadog(429, "", is_key_valid=None),
             _datadog(503, "", is_key_valid=None),
         ],
-        "Mail": await _mail(),
+        "Email": await _mail(),
         "Teams": await _bot(),
         "Disk": [
             await _of(Disk(Path("/proc/aws-cost-agent")).free),

@@ -162,7 +162,7 @@ async def test_check_says_what_works_and_what_to_do(agent: AgentProcess) -> None
         )
     assert well.returncode == 0, well.stdout + well.stderr
     systems = [line.split()[1] for line in well.stdout.splitlines()]
-    assert systems == ["MongoDB", "Datadog", "Mail", "Teams", "Disk", "Clock"]
+    assert systems == ["MongoDB", "Datadog", "Email", "Teams", "Disk", "Clock"]
     assert "answers, version 6.0" in well.stdout
     assert "agrees with MongoDB and Datadog" in well.stdout
     assert ill.returncode == 1

@@ -17,7 +17,7 @@ class MemoryTransport:
     sender: str = "costs@example.org"
     lanes: int = 2
     per_minute: int = 0
-    answer_within: float = 90.0
+    reply_timeout_seconds: float = 90.0
     on_connect: list[Exception] = field(default_factory=list)
     on_offer: dict[str, list[Exception]] = field(default_factory=dict)
     on_hand_over: dict[str, list[Exception]] = field(default_factory=dict)

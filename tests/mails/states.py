@@ -30,7 +30,6 @@ from tests.cards.examples import (
     fresh,
     outlook,
     quiet,
-    record,
     report,
     silent,
     team,
@@ -54,7 +53,7 @@ def restated(label: str = "September") -> Restatement:
 
 def whole(texts: Texts) -> TeamReport:
     """A team's report with everything that one can have."""
-    figures = up(texts).model_copy(update={"forecast_record": record()})
+    figures = up(texts)
     first = anomaly(
         texts,
         usage=Decimal("3812.904"),

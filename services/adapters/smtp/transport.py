@@ -58,7 +58,9 @@ class SmtpTransport:
         self.sender = _sender(settings)
         self.lanes = settings.max_connections
         self.per_minute = settings.rate_per_minute
-        self.answer_within = self._timeouts.command + self._timeouts.final_answer + MARGIN_SECONDS
+        self.reply_timeout_seconds = (
+            self._timeouts.command + self._timeouts.final_answer + MARGIN_SECONDS
+        )
 
     async def connect(self) -> SmtpConnection:
         """Connect, start TLS and sign in; MailConnectError says how to fix what fails.

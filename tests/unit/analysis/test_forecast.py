@@ -124,8 +124,8 @@ def test_four_of_five_months_come_out_within_the_range(day: int) -> None:
 
 def test_the_record_tells_how_closed_months_came_out_as_forecast_then() -> None:
     record = track_record(SPAN, [usage()], THROUGH)
-    assert [month.as_of for month in record.months] == [
-        date(2026, n, 20) for n in (10, 9, 8, 7, 6)
+    assert [month.forecast.month for month in record.months] == [
+        f"2026-{number:02}" for number in (10, 9, 8, 7, 6)
     ]
     assert record.inside == 5
     assert record.typical_error_percent is not None
@@ -138,7 +138,7 @@ def test_a_month_that_came_out_otherwise_is_told_as_that() -> None:
         odd.amounts[i] *= 4
     record = track_record(SPAN, [odd], THROUGH)
     september = record.months[1]
-    assert not september.inside
+    assert not september.is_inside
     assert september.error_percent is not None
     assert september.error_percent < -30
     assert september.forecast == track_record(SPAN, [usage()], THROUGH).months[1].forecast

@@ -1,4 +1,4 @@
-"""What another threshold would have marked: the replay of ``backtest --threshold``, 90 days back."""
+"""What another threshold would have flagged: the replay of ``backtest --threshold``, 90 days back."""
 
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -51,7 +51,7 @@ async def test_the_chat_and_the_command_line_say_the_same_of_a_threshold() -> No
 
     found = await ask(store, 60.0)
 
-    assert (found.marked, found.candidate_marked) == (1, 0)
+    assert (found.flagged, found.candidate_flagged) == (1, 0)
     (missed,) = found.missed
     (line,) = [x for x in (await replayed(store, 20.0)).lines if x.kind == "threshold"]
     assert (missed.service, missed.aws_account_id) == (line.service, ACCOUNT)
@@ -65,4 +65,4 @@ async def test_what_was_taken_back_later_had_been_marked_then() -> None:
     await stored({ACCOUNT: rising(0.0)}, at=datetime(2026, 11, 10, 1, tzinfo=UTC), store=store)
     await store.teams.add(team(1, aws_account_id=ACCOUNT))
     found = await ask(store, 60.0)
-    assert found.marked == 1
+    assert found.flagged == 1

@@ -420,7 +420,7 @@ async def test_a_claim_whose_answer_is_lost_is_found_again_without_waiting_for_i
 
 
 async def test_a_body_that_is_not_answered_in_time_is_unsure(world: World) -> None:
-    world.transport.answer_within = 0.05
+    world.transport.reply_timeout_seconds = 0.05
 
     hung: list[int] = []
 
