@@ -101,6 +101,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if not item.get_closest_marker("slow")]
 
 
+@pytest.fixture(scope="session")
+def is_long(pytestconfig: pytest.Config) -> bool:
+    """Whether tests that have a short and a long form run in the long one."""
+    return bool(pytestconfig.getoption("--all"))
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Remove what the test processes shared."""
     if not hasattr(config, "workerinput") and SHARED_FOLDER in config.stash:
