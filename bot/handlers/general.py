@@ -14,7 +14,6 @@ from cards.status import StatusFacts, status_card
 from services.domain import AuditEntry, DeliveryState, Run, RunKind, RunState, Team
 from services.domain.formatting import clock_time, day, exact_time, plural, weekday
 from services.domain.run_states import RETRYABLE
-from services.operations import can_undo
 
 MAX_HISTORY = 500
 """Entries of the audit trail that the history goes back."""
@@ -156,6 +155,7 @@ async def _history(chat: Chat, team: Team | None, page: int) -> dict[str, object
     names |= {one.aws_account_id: one.team_name for one in teams}
     entries = await _entries(chat, team)
     shown = entries[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]
+    can_undo = chat.app.operations.undo.can_undo
     lines = [AuditLine(entry, _subject(entry, names), can_undo(entry)) for entry in shown]
     return audit_trail(
         lines,

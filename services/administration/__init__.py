@@ -30,6 +30,7 @@ from services.administration.config import (
 )
 from services.administration.conversations import Conversations
 from services.administration.roles import Roles
+from services.administration.undo import UndoChange, check_unchanged
 from services.ports import SecretBox, Store
 from services.settings import SmtpSettings
 
@@ -56,9 +57,11 @@ __all__ = [
     "SigningKeys",
     "Text",
     "TokenRefusedError",
+    "UndoChange",
     "Weekday",
     "Zone",
     "build",
+    "check_unchanged",
     "new_entry_id",
     "verify_token",
 ]

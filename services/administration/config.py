@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BeforeValidator, SecretStr, ValidationError
 
 from services.administration.audit_trail import AuditTrail
-from services.domain import Actor, StoredConfig
+from services.administration.undo import check_unchanged
+from services.domain import Actor, AuditEntry, StoredConfig
 from services.domain.addresses import is_loopback
 from services.domain.errors import ConflictError, InvalidError
 from services.domain.schedule import WEEKDAYS, rescheduled
@@ -187,6 +188,11 @@ class Config:
         return await compare_and_set(
             attempt, ConflictError("The settings are being changed by somebody else. Try again.")
         )
+
+    async def undo(self, entry: AuditEntry, actor: Actor, now: datetime) -> None:
+        """Undo a change of the settings. Raises ConflictError when they have changed since."""
+        check_unchanged(await self.view(now), entry)
+        await self.change(entry.before or {}, actor, now)
 
     def _changed(
         self, before: StoredConfig, given: Mapping[str, Any], now: datetime

@@ -113,7 +113,7 @@ class AlertMinimums:
             f"({day(current.at.date())}). Nothing was changed."
         )
 
-    async def restore(self, entry: AuditEntry, actor: Actor, now: datetime) -> None:
+    async def undo(self, entry: AuditEntry, actor: Actor, now: datetime) -> None:
         """Undo a change of an alert minimum. Raises ConflictError when it has changed since."""
         account = entry.subject
         current = (await self.of_accounts([account])).get(account)

@@ -3,17 +3,18 @@
 from dataclasses import dataclass
 
 from services.administration import Administration
-from services.anomalies import Anomalies
+from services.anomalies import CHANGE_MINIMUM, Anomalies
 from services.mailing import Mailing
 from services.operations.after_restore import AfterRestore
 from services.operations.diagnostics import Diagnostics, Finding
 from services.operations.erasure import Erasure, PersonalData
 from services.operations.health import Health
 from services.operations.metrics_snapshot import MetricsReader
-from services.operations.undo import Undo, can_undo
+from services.operations.undo import Undo
 from services.ports import AccessTokens, CapturedMails, CostSource, Folder, Store, Ticking
 from services.runtime.context import Context
 from services.teams import Teams
+from services.teams import undos as team_undos
 
 __all__ = [
     "Finding",
@@ -21,7 +22,6 @@ __all__ = [
     "PersonalData",
     "Surroundings",
     "build",
-    "can_undo",
 ]
 
 
@@ -77,7 +77,14 @@ def build(
             audit=audit_trail,
         ),
         after_restore=AfterRestore(store.restored, store.config, audit_trail),
-        undo=Undo(audit_trail, teams, config, anomalies.alert_minimums),
+        undo=Undo(
+            audit_trail,
+            {
+                **team_undos(teams),
+                "config.change": config.undo,
+                CHANGE_MINIMUM: anomalies.alert_minimums.undo,
+            },
+        ),
     )
 
 

@@ -16,6 +16,7 @@ from services.teams.csv_import import (
     rows_of_list,
 )
 from services.teams.teams import TeamInput, Teams, facts_of
+from services.teams.undo import undos
 
 __all__ = [
     "MAX_BYTES",
@@ -32,6 +33,7 @@ __all__ = [
     "file_text",
     "parse_csv",
     "rows_of_list",
+    "undos",
 ]
 
 
