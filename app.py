@@ -4,7 +4,6 @@ import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 
 from aiohttp import web
@@ -13,12 +12,9 @@ from api.app import build_outbox
 from api.build import Pages, build_guard, build_rest
 from api.guard import Guard
 from api.serving import Site, listen
-from bot.build import Bot, TeamsClient
-from bot.build import build as build_bot
-from bot.client import open_client
+from bot.build import Bot, TeamsClient, build_bot, open_teams_client
 from bot.pacing import TEAMS_PACE, Pace
-from cli.main import Program
-from cli.main import run as run_cli
+from cli.main import Program, run_cli
 from cli.outbox import outbox
 from cli.serve import DRAIN_SECONDS, Server
 from cli.serve import serve as serve_agent
@@ -38,12 +34,14 @@ from services.adapters.store import MongoStore
 from services.adapters.ticker import Ticker
 from services.adapters.worker_identity import is_worker_dead, worker_name
 from services.application import Adapters, Application, Mail, Options, Probes, build
-from services.ports import Clock, CostSource, MailTransport, Meter
-from services.runtime.context import Context
+from services.ports import CostSource, MailTransport, Meter
+from services.runtime.context import Context, Pacing
+from services.runtime.server_clock import ClockOf, ServerClock
 from services.runtime.timeouts import PRODUCTION, Timing
 from services.settings import Settings, SmtpSettings
 
 VERSION = "0.1.0"
+SourceOf = Callable[[Settings, Meter], CostSource]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +72,7 @@ class Connections:
     """What is open towards the outside, and lives as long as the agent."""
 
     store: MongoStore
+    clock: ServerClock
     source: CostSource
     teams: TeamsClient
     sign_in: EntraSignIn
@@ -91,8 +90,8 @@ def make_source(settings: Settings, meter: Meter) -> CostSource:
 async def open_agent(
     settings: Settings,
     *,
-    clock: Clock = partial(datetime.now, UTC),  # noqa: B008 - immutable
-    source_of: Callable[[Settings, Meter], CostSource] = make_source,
+    clock_of: ClockOf = ServerClock,
+    source_of: SourceOf = make_source,
     mail_sample_data: bool = False,
     pace: Pace = TEAMS_PACE,
     timing: Timing = PRODUCTION,
@@ -100,43 +99,44 @@ async def open_agent(
 ) -> AsyncIterator[Agent]:
     """Connect to everything and build the agent; close it in the reverse order."""
     async with AsyncExitStack() as stack:
-        outside = await _connect(settings, stack, clock, source_of, pace)
-        source = outside.source.description
+        outside = await _connect(settings, stack, clock_of, source_of, pace)
+        source, clock = outside.source.description, outside.clock
         context = Context(
-            source, clock, worker_name(), is_worker_dead, timing=timing, metrics=outside.metrics
+            source,
+            clock.now,
+            worker_name(),
+            is_worker_dead,
+            timing=timing,
+            metrics=outside.metrics,
+            pacing=Pacing(skew=clock.skew),
         )
         options = Options.of(settings, source, sample_mail_confirmed=mail_sample_data)
         agent = _build(settings, outside, options, context, smtp_timeouts)
         stack.push_async_callback(agent.app.mailing.sender.settle)
         if source.is_sample:
-            await outside.store.teams.seed_samples(sample_teams(clock()))
+            await outside.store.teams.seed_samples(sample_teams(clock.now()))
         yield agent
 
 
 async def _connect(
-    settings: Settings,
-    stack: AsyncExitStack,
-    clock: Clock,
-    source_of: Callable[[Settings, Meter], CostSource],
-    pace: Pace,
+    settings: Settings, stack: AsyncExitStack, clock_of: ClockOf, source_of: SourceOf, pace: Pace
 ) -> Connections:
-    if settings.mongo.url is None:
-        embedded = start_embedded(settings.server.data_dir)
-        url = (await stack.enter_async_context(embedded)).url
-    else:
-        url = settings.mongo.url.get_secret_value()
+    url = settings.mongo.url and settings.mongo.url.get_secret_value()
+    if url is None:
+        url = (await stack.enter_async_context(start_embedded(settings.server.data_dir))).url
     store = MongoStore(url, settings.mongo.database)
     stack.push_async_callback(store.aclose)
     await store.prepare()
+    clock = await stack.enter_async_context(clock_of(store.server_time).running())
     metrics = Metrics()
     source = source_of(settings, metrics)
     stack.push_async_callback(source.aclose)
     metrics.identify(VERSION, source.description.name)
-    http = await stack.enter_async_context(open_client(metrics))
-    sign_in = EntraSignIn(clock, metrics)
+    sign_in = EntraSignIn(clock.now, metrics)
     stack.push_async_callback(sign_in.aclose)
-    client = TeamsClient(http, sign_in.for_bot(settings.teams_app), pace)
-    return Connections(store, source, client, sign_in, metrics)
+    tokens = sign_in.for_bot(settings.teams_app)
+    client = await stack.enter_async_context(open_teams_client(metrics, tokens, pace))
+    return Connections(store, clock, source, client, sign_in, metrics)
 
 
 def _build(

@@ -1,6 +1,7 @@
 """Builds the Teams interface over an application."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import aiohttp
@@ -11,6 +12,7 @@ from bot.alerts import TeamsNotifier
 from bot.authenticator import Authenticator
 from bot.cards_in_progress import CardsInProgress
 from bot.chat import Chat
+from bot.client import open_client
 from bot.commands import COMMANDS
 from bot.connector import Connector
 from bot.endpoint import MessagesEndpoint
@@ -20,7 +22,7 @@ from bot.people import People
 from bot.replies import Replies
 from bot.turns import CostBot, TurnServices
 from services.application import Application
-from services.ports import AccessTokens, Start, Store
+from services.ports import AccessTokens, Meter, Start, Store
 from services.settings import TeamsAppSettings
 
 
@@ -37,6 +39,15 @@ class TeamsClient:
         self.notifier = TeamsNotifier(self.connector)
 
 
+@asynccontextmanager
+async def open_teams_client(
+    meter: Meter, tokens: AccessTokens | None, pace: Pace
+) -> AsyncIterator[TeamsClient]:
+    """Open a client whose connections live as long as the block."""
+    async with open_client(meter) as http:
+        yield TeamsClient(http, tokens, pace)
+
+
 @dataclass(frozen=True, slots=True)
 class Bot:
     """The Teams interface."""
@@ -46,7 +57,7 @@ class Bot:
     cards_in_progress: CardsInProgress
 
 
-def build(
+def build_bot(
     app: Application, client: TeamsClient, store: Store, settings: TeamsAppSettings, start: Start
 ) -> Bot:
     """Build the bot; ``start`` starts owned background work."""

@@ -55,7 +55,7 @@ class Program:
     configure_logging: ConfigureLogging
 
 
-def run(program: Program, arguments: Sequence[str] | None = None) -> int:
+def run_cli(program: Program, arguments: Sequence[str] | None = None) -> int:
     """Run one command; an error with a sentence for people is one line and exit code 1."""
     args = build_parser().parse_args(arguments)
     try:

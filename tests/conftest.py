@@ -75,12 +75,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest itself decides where temporary folders are
 def pytest_configure(config: pytest.Config) -> None:
-    """Choose the long or the short forms; make the shared folder, or learn it from who made it."""
+    """Choose the long or the short forms; make the shared folder, or learn it from who made it.
+
+    Temporary folders are in it too: the tests start some 80 MongoDBs there, each of which waits for
+    the disk at every write.
+    """
     hypothesis_settings.load_profile("all" if config.getoption("--all") else "test")
     of_worker: dict[str, str] = getattr(config, "workerinput", {})
     folder = Path(of_worker["shared_folder"]) if of_worker else make_shared_folder()
     config.stash[SHARED_FOLDER] = folder
+    if not of_worker and config.option.basetemp is None:
+        config.option.basetemp = folder / "tmp"
     trust_nobody_else(folder)
 
 

@@ -5,7 +5,7 @@ Each worker has a name, may die at any write, and shares store and clock with th
 
 import asyncio
 import random
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -92,8 +92,8 @@ class Workers:
     async def send_alerts(self, now: datetime) -> None:
         self.alert_rounds.append(now)
 
-    def services(self, name: str = "w") -> Services:
-        """A worker of this name."""
+    def services(self, name: str = "w", skew: Callable[[], float] = float) -> Services:
+        """A worker of this name, whose machine's clock is so many seconds ahead."""
         asyncio.get_running_loop().set_default_executor(AtOnce())
         background, shutdown = Background(), Shutdown(self.sleep)
         context = Context(
@@ -103,7 +103,9 @@ class Workers:
             is_worker_dead=self.gone.__contains__,
             shutdown=shutdown,
             timing=self.timing,
-            pacing=Pacing(self.timer, self.sleep, random.Random(name)),
+            pacing=Pacing(
+                self.timer, self.sleep, random.Random(name), lambda: timedelta(seconds=skew())
+            ),
         )
         fakes = Fakes(self.store, self.costs, self.transport, start=background.start)
         app = fakes.application(context)

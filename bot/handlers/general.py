@@ -14,6 +14,7 @@ from cards.status import StatusFacts, status_card
 from services.domain import AuditEntry, DeliveryState, Run, RunKind, RunState, Team
 from services.domain.formatting import clock_time, day, exact_time, plural, weekday
 from services.domain.run_states import RETRYABLE
+from services.runtime.server_clock import skew_problem
 
 MAX_HISTORY = 500
 """Entries of the audit trail that the history goes back."""
@@ -61,6 +62,8 @@ async def _status(chat: Chat, now: datetime) -> StatusFacts:
     state = await chat.app.costs.ingest.state()
     config = await chat.app.administration.config.stored(now)
     problems = list((await chat.app.operations.health.check(now)).failing)
+    skew = skew_problem(chat.app.context.pacing.skew())
+    problems += [skew] if skew else []
     weekly = [
         run
         for run in await chat.app.runs.requests.newest(50)

@@ -113,7 +113,7 @@ class Metrics:
 
 
 def _registry_of(snapshot: MetricsSnapshot) -> CollectorRegistry:
-    """Gauges of what is stored, which are the same in every process."""
+    """Gauges of what is stored, which are the same in every process, and of its clock."""
     registry = CollectorRegistry()
     for name, text, label, values in _families(snapshot):
         gauge = Gauge(name, text, [label] if label else [], registry=registry, namespace=NAMESPACE)
@@ -131,6 +131,12 @@ def _families(snapshot: MetricsSnapshot) -> Iterator[Family]:
         component: float(component not in snapshot.failing) for component in ("mongodb", "ticker")
     }
     yield "healthy", "1 while the component is healthy.", "part", healthy
+    yield (
+        "clock_skew_seconds",
+        "How far this machine's clock is ahead of MongoDB's; beyond 30 the agent takes no work.",
+        "",
+        {"": snapshot.clock_skew_seconds},
+    )
     yield (
         "run_last_success_timestamp_seconds",
         "When the last run of a kind ended, with each email sent or given up.",

@@ -38,6 +38,12 @@ class SettingsError(AgentError):
     """A setting is missing or wrong; the message names the setting and the fix."""
 
 
+class ClockSkewError(AgentError):
+    """The clock of this machine is too far from MongoDB's for its worker to take work."""
+
+    permanent = False
+
+
 class CostSourceError(AgentError):
     """The cost source refused the request or sent an unusable response."""
 

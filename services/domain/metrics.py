@@ -12,6 +12,8 @@ class MetricsSnapshot:
 
     failing: tuple[str, ...] = ()
     """Names of the failing components."""
+    clock_skew_seconds: float = 0.0
+    """How far this machine's clock is ahead of MongoDB's."""
     last_success: dict[RunKind, datetime] = field(default_factory=dict)
     data_through: datetime | None = None
     """The end of the last complete day."""

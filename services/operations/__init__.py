@@ -99,7 +99,7 @@ def _diagnostics(
         bot_tokens=around.bot_tokens,
         folder=around.folder,
         embedded=around.embedded_mongodb,
-        timer=context.pacing.timer,
+        pacing=context.pacing,
     )
 
 
@@ -111,5 +111,5 @@ def _metrics(store: Store, health: Health, teams: Teams, context: Context) -> Me
         costs=store.costs,
         anomalies=store.anomalies,
         teams=teams,
-        source=context.source.name,
+        context=context,
     )

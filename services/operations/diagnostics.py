@@ -1,13 +1,14 @@
 """Diagnostics: checks that every external system works, and says what to do if not."""
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from services.domain.errors import AgentError
 from services.mailing import Transports, preflight
-from services.ports import AccessTokens, Clock, CostSource, Folder, ServerInfo, Store
+from services.ports import AccessTokens, Clock, CostSource, Folder, Store
+from services.runtime.context import Pacing
+from services.runtime.server_clock import skew_problem
 
 MAX_CLOCK_DIFFERENCE = timedelta(seconds=60)
 MIN_FREE_BYTES = 50 << 20
@@ -37,7 +38,7 @@ class Diagnostics:
         bot_tokens: AccessTokens | None,
         folder: Folder,
         embedded: bool,
-        timer: Callable[[], float] = time.monotonic,
+        pacing: Pacing,
     ) -> None:
         """``bot_tokens``: None in local mode; ``embedded``: MongoDB is the embedded one."""
         self._store = store
@@ -47,7 +48,8 @@ class Diagnostics:
         self._bot_tokens = bot_tokens
         self._folder = folder
         self._embedded = embedded
-        self._timer = timer
+        self._timer = pacing.timer
+        self._skew = pacing.skew
         self._clocks: dict[str, timedelta] = {}
         """How far each system's clock is ahead of this machine's."""
 
@@ -59,24 +61,25 @@ class Diagnostics:
         self._clocks, began = {}, self._timer()
 
         def clock() -> datetime:
-            return now + timedelta(seconds=self._timer() - began)
+            # ``now`` is MongoDB's time, and this is the time of this machine.
+            return now + self._skew() + timedelta(seconds=self._timer() - began)
 
         return [
-            await self._mongodb(clock),
+            await self._mongodb(),
             await self._cost_source(now, clock),
             await self._mail(now),
             await self._teams(),
             await self._disk(),
-            clock_finding(self._clocks),
+            clock_finding(self._clocks, self._skew()),
         ]
 
-    async def _mongodb(self, clock: Clock) -> Finding:
+    async def _mongodb(self) -> Finding:
         try:
-            server = await self._store.about()
+            version = await self._store.server_version()
         except AgentError as error:
             return Finding("MongoDB", ok=False, text=str(error))
-        self._clocks["MongoDB"] = server.time - clock()
-        return mongodb_finding(server, embedded=self._embedded)
+        self._clocks["MongoDB"] = -self._skew()
+        return mongodb_finding(version, embedded=self._embedded)
 
     async def _cost_source(self, now: datetime, clock: Clock) -> Finding:
         title = self._costs.description.title
@@ -125,10 +128,10 @@ class Diagnostics:
             return Finding("Disk", ok=False, text=str(error))
 
 
-def mongodb_finding(server: ServerInfo, *, embedded: bool) -> Finding:
+def mongodb_finding(version: str, *, embedded: bool) -> Finding:
     """Always OK: a server that is too old is refused before this."""
     trial = "; it is the embedded one, for trials: set MONGO_URL for production"
-    text = f"answers, version {server.version}{trial if embedded else ''}"
+    text = f"answers, version {version}{trial if embedded else ''}"
     return Finding("MongoDB", ok=True, text=text)
 
 
@@ -152,8 +155,11 @@ def disk_finding(free_bytes: int, *, embedded: bool) -> Finding:
     return Finding("Disk", ok=True, text=text)
 
 
-def clock_finding(ahead: Mapping[str, timedelta]) -> Finding:
-    """``ahead``: how far each system's clock is ahead of this machine's."""
+def clock_finding(ahead: Mapping[str, timedelta], skew: timedelta) -> Finding:
+    """``ahead``: how far each system's clock is ahead of this machine's; ``skew``: see Pacing."""
+    problem = skew_problem(skew)
+    if problem is not None:
+        return Finding("Clock", ok=False, text=problem)
     for system, difference in ahead.items():
         if abs(difference) > MAX_CLOCK_DIFFERENCE:
             ours = "slow" if difference > timedelta() else "fast"
@@ -162,7 +168,7 @@ def clock_finding(ahead: Mapping[str, timedelta]) -> Finding:
                 "Clock",
                 ok=False,
                 text=f"This machine's clock is {seconds:,} s {ours} against {system}'s. Let NTP "
-                "set it (timedatectl set-ntp true): tokens are refused and schedules slip.",
+                "set it (timedatectl set-ntp true): tokens may be refused.",
             )
     systems = " and ".join(ahead)
     text = f"agrees with {systems}" if systems else "could not be compared with any other"

@@ -1,12 +1,14 @@
 """Reads the gauges that monitoring shows."""
 
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 
-from services.domain import MetricsSnapshot, RunKind, RunState, SourceName
+from services.domain import MetricsSnapshot, RunKind, RunState
 from services.domain.errors import StoreUnavailableError
 from services.operations.health import Health
 from services.ports import AnomalyStore, CostStore, DeliveryLedger, RunStore
+from services.runtime.context import Context
 from services.teams import Teams
 
 MAX_RUNS = 30
@@ -26,7 +28,7 @@ class MetricsReader:
         costs: CostStore,
         anomalies: AnomalyStore,
         teams: Teams,
-        source: SourceName,
+        context: Context,
     ) -> None:
         self._health = health
         self._runs = runs
@@ -34,17 +36,20 @@ class MetricsReader:
         self._costs = costs
         self._anomalies = anomalies
         self._teams = teams
-        self._source = source
+        self._source = context.source.name
+        self._skew = context.pacing.skew
 
     async def read_snapshot(self, now: datetime) -> MetricsSnapshot:
         """Read the current values; a failing component is named and raises nothing."""
         failing = (await self._health.check(now)).parts
+        skew = self._skew().total_seconds()
         if "mongodb" in failing:
-            return MetricsSnapshot(failing=failing)
+            return MetricsSnapshot(failing=failing, clock_skew_seconds=skew)
         try:
-            return await self._read(failing)
+            snapshot = await self._read(failing)
         except StoreUnavailableError:
-            return MetricsSnapshot(failing=(*failing, "mongodb"))
+            snapshot = MetricsSnapshot(failing=(*failing, "mongodb"))
+        return replace(snapshot, clock_skew_seconds=skew)
 
     async def _read(self, failing: tuple[str, ...]) -> MetricsSnapshot:
         state = await self._costs.state(self._source)

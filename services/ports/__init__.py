@@ -26,7 +26,7 @@ from services.ports.rate_budget import RateBudgetStore
 from services.ports.restored import RestoredStore
 from services.ports.runs import RunStore
 from services.ports.secrets import SecretBox
-from services.ports.store import ServerInfo, Store
+from services.ports.store import Store
 from services.ports.teams import TeamStore
 from services.ports.time import Clock, IsWorkerDead
 from services.ports.tokens import AccessTokens
@@ -61,7 +61,6 @@ __all__ = [
     "RestoredStore",
     "RunStore",
     "SecretBox",
-    "ServerInfo",
     "Start",
     "Store",
     "TeamStore",

@@ -1,6 +1,5 @@
 """The whole database."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -22,14 +21,6 @@ from services.ports.rate_budget import RateBudgetStore
 from services.ports.restored import RestoredStore
 from services.ports.runs import RunStore
 from services.ports.teams import TeamStore
-
-
-@dataclass(frozen=True, slots=True)
-class ServerInfo:
-    """Version and time of a MongoDB server."""
-
-    version: str
-    time: datetime
 
 
 class Store(Protocol):
@@ -97,8 +88,12 @@ class Store(Protocol):
         """Raises StoreUnavailableError with the reason if MongoDB does not respond."""
         ...
 
-    async def about(self) -> ServerInfo:
-        """Raises StoreUnavailableError with the reason."""
+    async def server_time(self) -> datetime:
+        """MongoDB's time. Raises StoreUnavailableError."""
+        ...
+
+    async def server_version(self) -> str:
+        """MongoDB's version. Raises StoreUnavailableError with the reason."""
         ...
 
     async def aclose(self) -> None: ...

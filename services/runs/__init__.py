@@ -15,7 +15,7 @@ from services.runs.daily_run import DailyRun
 from services.runs.planner import Planner
 from services.runs.progress import Progress, no_progress
 from services.runs.requests import RunRequests
-from services.runs.scheduler import Scheduler
+from services.runs.scheduler import Scheduler, SchedulerUses
 from services.runs.worker import Worker
 from services.runtime.context import Context
 from services.teams import Teams
@@ -78,14 +78,14 @@ def build(
         context=context,
     )
     scheduler = Scheduler(
-        config=use.administration.config,
+        use=SchedulerUses(
+            use.administration.config, use.costs.ingest, use.teams, use.mailing.notices
+        ),
         runs=requests,
         worker=worker,
-        costs=use.costs.ingest,
-        teams=use.teams,
-        clock=context.clock,
         start=start,
         send_alerts=send_alerts,
+        context=context,
     )
     return Runs(requests=requests, planner=planner, worker=worker, scheduler=scheduler)
 

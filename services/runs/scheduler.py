@@ -7,6 +7,7 @@ forgets what was due during downtime, and its Mongo store fires on every replica
 """
 
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -16,14 +17,27 @@ from services.administration import Config
 from services.costs import CostIngest
 from services.domain import Actor, Run, RunKind, RunState, StoredConfig
 from services.domain.schedule import due_periods, missed_slot, period_of
-from services.ports import Clock, Start
+from services.mailing import Notices
+from services.ports import Start
 from services.runs.requests import RunRequests
 from services.runs.worker import Worker, is_due
+from services.runtime.context import Context
+from services.runtime.server_clock import skew_problem
 from services.teams import Teams
 
 log = structlog.get_logger()
 
 SCHEDULER = Actor(interface="scheduler")
+
+
+@dataclass(frozen=True, slots=True)
+class SchedulerUses:
+    """What the scheduler uses of other capabilities."""
+
+    config: Config
+    costs: CostIngest
+    teams: Teams
+    notices: Notices
 
 
 class Scheduler:
@@ -32,23 +46,24 @@ class Scheduler:
     def __init__(
         self,
         *,
-        config: Config,
+        use: SchedulerUses,
         runs: RunRequests,
         worker: Worker,
-        costs: CostIngest,
-        teams: Teams,
-        clock: Clock,
         start: Start,
         send_alerts: Callable[[datetime], Coroutine[Any, Any, None]],
+        context: Context,
     ) -> None:
-        self._config = config
+        self._config = use.config
+        self._costs = use.costs
+        self._teams = use.teams
+        self._notices = use.notices
         self._runs = runs
         self._worker = worker
-        self._costs = costs
-        self._teams = teams
-        self._clock = clock
         self._start = start
         self._send_alerts = send_alerts
+        self._clock = context.clock
+        self._skew = context.pacing.skew
+        self._name = context.worker
         self._backfilled: frozenset[str] | None = None
         """Accounts whose history is known to be stored; None: check again."""
         self._missed_checked: datetime | None = None
@@ -57,6 +72,9 @@ class Scheduler:
     async def tick(self) -> None:
         """Start what is due; quick, as the work goes to background tasks."""
         now = self._clock()
+        if (problem := skew_problem(self._skew())) is not None:
+            await self._report_skew(problem, now)
+            return
         config = await self._config.stored(now)
         teams = await self._teams.list()
         if teams:
@@ -73,6 +91,23 @@ class Scheduler:
             accounts = frozenset(team.aws_account_id for team in teams)
             if accounts != self._backfilled:
                 self._start("backfill", self._backfill(now, accounts), droppable=True)
+
+    async def _report_skew(self, problem: str, now: datetime) -> None:
+        """Take no work, but tell the admins once a day, by the only email that goes out then.
+
+        This may be the only worker: without this email nobody would hear of it.
+        """
+        log.error("clock_skewed", problem=problem)
+        host = self._name.partition("|")[0]
+        await self._notices.notify(
+            f"skew:{host}",
+            "the agent is not working: a clock is wrong",
+            [f"{host}: {problem}"],
+            now,
+        )
+        for run in await self._runs.open_runs():
+            if run.kind is RunKind.NOTICE and is_due(run, now):
+                self._start(f"run {run.id}", self._worker.work(run.id))
 
     async def _note_missed(self, config: StoredConfig, now: datetime) -> None:
         """Store a slot that passed while no agent was running as a failed run, which is alerted."""
@@ -91,11 +126,16 @@ class Scheduler:
 
     def send_alerts(self) -> None:
         """Start a round of alerts in the background."""
-        self._start("alerts", self._send_alerts(self._clock()))
+        if skew_problem(self._skew()) is None:
+            self._start("alerts", self._send_alerts(self._clock()))
 
     def work(self, run_id: str) -> None:
-        """Work on a run in the background, then send the alerts that it gave reason for."""
-        self._start(f"run {run_id}", self._work(run_id))
+        """Work on a run in the background, then send the alerts that it gave reason for.
+
+        A worker whose clock is wrong leaves it to the others.
+        """
+        if skew_problem(self._skew()) is None:
+            self._start(f"run {run_id}", self._work(run_id))
 
     async def _work(self, run_id: str) -> None:
         await self._worker.work(run_id)

@@ -12,6 +12,7 @@ import structlog
 from services.domain import DeliveryState, Run, RunKind, RunState
 from services.domain.errors import (
     AgentError,
+    ClockSkewError,
     LostLeaseError,
     MailConnectError,
     StoreUnavailableError,
@@ -27,6 +28,7 @@ from services.runs.leases import hold_lease
 from services.runs.planner import Planner
 from services.runs.progress import EmailProgress, Progress, no_progress
 from services.runtime.context import Context
+from services.runtime.server_clock import check_skew
 
 log = structlog.get_logger()
 
@@ -62,6 +64,7 @@ class Worker:
         self._shutdown = context.shutdown
         self._timing = context.timing
         self._timer = context.pacing.timer
+        self._skew = context.pacing.skew
 
     async def work(
         self, run_id: str, *, patience: timedelta | None = None, progress: Progress = no_progress
@@ -69,7 +72,8 @@ class Worker:
         """Work on a run until it is closed, nothing is due within ``patience``, or a shutdown.
 
         MongoDB and the mail server may be unavailable for as long. Errors that concern the whole
-        run are stored on it and raised; each delivery's own outcome is in the ledger.
+        run are stored on it and raised; each delivery's own outcome is in the ledger. Raises
+        ClockSkewError, and stores nothing, when this machine's clock is wrong.
         """
         patience = patience or timedelta(seconds=self._timing.run_patience)
         until, settled = self._clock() + patience, -1
@@ -80,6 +84,7 @@ class Worker:
                 run = await self._runs.get(run_id)
                 if run is None or run.state is not RunState.OPEN:
                     return
+                self._check_clock(run)
                 trouble = await self._advance(run, progress)
                 run = await self._close_if_finished(run_id)
                 if run is None:
@@ -97,6 +102,10 @@ class Worker:
                 await self._give_up_for_now(run_id, trouble)
                 return
             await self._shutdown.pause(wait)
+
+    def _check_clock(self, run: Run) -> None:
+        if run.kind is not RunKind.NOTICE:  # which may be about this very clock
+            check_skew(self._skew())
 
     async def _give_up_for_now(self, run_id: str, trouble: AgentError | None) -> None:
         """Raise a trouble that has lasted, and store it on the run."""
@@ -129,7 +138,7 @@ class Worker:
                 raise await self._stored_if_planned(run, error) from error
             log.warning("smtp_unavailable", run=run.id, error=str(error))
             return error
-        except StoreUnavailableError:
+        except (ClockSkewError, StoreUnavailableError):
             raise
         except AgentError as error:
             raise await self._stored_if_planned(run, error) from error
@@ -212,7 +221,12 @@ class Worker:
         if not counts.get(DeliveryState.PENDING):
             return
         transport = await self._transports.named(run.transport, self._clock())
-        await self._sender.send_due(run.ledger_id, transport, emails.update)
+
+        async def after_each() -> None:
+            await emails.update()
+            self._check_clock(run)
+
+        await self._sender.send_due(run.ledger_id, transport, after_each)
         await emails.finish()
 
     async def _close_if_finished(self, run_id: str) -> Run | None:

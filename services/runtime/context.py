@@ -2,12 +2,13 @@
 
 import asyncio
 import random
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from services.domain import SourceDescription
 from services.ports import UNMEASURED, Clock, IsWorkerDead, Meter
+from services.runtime.server_clock import seconds_since_boot
 from services.runtime.shutdown import Shutdown
 from services.runtime.timeouts import PRODUCTION, Timing
 
@@ -20,10 +21,12 @@ def _random() -> random.Random:
 class Pacing:
     """How a process measures and waits; tests hand in a time of their own."""
 
-    timer: Callable[[], float] = time.monotonic
+    timer: Callable[[], float] = seconds_since_boot
     """Seconds since an arbitrary moment; never set back, unlike the clock."""
     sleep: Callable[[float], Awaitable[object]] = asyncio.sleep
     rng: random.Random = field(default_factory=_random)
+    skew: Callable[[], timedelta] = timedelta
+    """How far this machine's clock is ahead of MongoDB's; none unless it is measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,7 @@ class Context:
 
     source: SourceDescription
     clock: Clock
+    """MongoDB's time: see ``services.runtime.server_clock``."""
     worker: str
     """The name of this process, different from every other that ever ran."""
     is_worker_dead: IsWorkerDead

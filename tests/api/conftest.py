@@ -20,6 +20,7 @@ from services.adapters.store import MongoStore
 from services.domain import Actor, DaySpan
 from services.settings import Settings, load_settings
 from tests.makers import NOW
+from tests.moved_time import moved_by
 from tests.servers.datadog import FakeDatadog, account_ids, random_costs
 from tests.servers.smtp import FakeSmtp
 
@@ -110,7 +111,7 @@ async def opened(
     environment: dict[str, str], clock: MovingClock
 ) -> AsyncIterator[tuple[Agent, "TestClient[Any, Any]"]]:
     settings: Settings = load_settings(environment, None)
-    async with open_agent(settings, clock=clock) as agent:
+    async with open_agent(settings, clock_of=moved_by(clock)) as agent:
         seen = record(agent.rest)
         async with TestClient(await served(agent.rest)) as client:
             yield agent, client

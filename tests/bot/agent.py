@@ -19,6 +19,7 @@ from services.domain import Actor, Anomaly, Team
 from services.ports import CostSource, Meter
 from services.settings import Settings, load_settings
 from tests.makers import NOW
+from tests.moved_time import moved_by
 from tests.servers.teams import ANA, Message, TeamsSim, Turn, Where, texts_of, where_of
 
 WORKING = "Working on it…"
@@ -201,7 +202,7 @@ async def serving(
     settings = load_settings(environment)
     async with open_agent(
         settings,
-        clock=clock,
+        clock_of=moved_by(clock),
         source_of=source_of,
         mail_sample_data=mail_sample_data,
         pace=pace,

@@ -6,13 +6,14 @@ in production, all in proportion: a lease is still longer than the longest answe
 
 import asyncio
 import os
-import random
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from app import open_agent
 from bot.pacing import Pace
 from services.adapters.logs import log_as_set
 from services.adapters.smtp import SmtpTimeouts
+from services.runtime.server_clock import ServerClock
 from services.runtime.timeouts import Timing
 from services.settings import load_settings
 
@@ -32,23 +33,26 @@ TIMING = Timing(
 TIMEOUTS = SmtpTimeouts(connect=2.0, command=1.5, final_answer=2.0)
 TICK_SECONDS = 0.5
 SKEW = "CHAOS_SKEW"
-"""Names the setting of how many seconds a worker's clock may be off, either way."""
+"""Names the setting of how many seconds this worker's clock is ahead."""
 PAST_LEASES = 10.5
 """Seconds after which the leases of a frozen worker have ended."""
 
 
 async def main() -> None:
     """Ticks for ever."""
-    most = float(os.environ[SKEW])
-    off = timedelta(seconds=random.uniform(-most, most))
+    ahead = timedelta(seconds=float(os.environ[SKEW]))
 
-    def clock() -> datetime:
-        return datetime.now(UTC) + off
+    def local_clock() -> datetime:
+        return datetime.now(UTC) + ahead
 
     settings = load_settings(env_file=None)
     log_as_set(settings)
     async with open_agent(
-        settings, clock=clock, timing=TIMING, smtp_timeouts=TIMEOUTS, pace=Pace((), ())
+        settings,
+        clock_of=partial(ServerClock, local=local_clock),
+        timing=TIMING,
+        smtp_timeouts=TIMEOUTS,
+        pace=Pace((), ()),
     ) as agent:
         print("ready", flush=True)
         while True:

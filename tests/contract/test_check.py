@@ -21,7 +21,7 @@ from services.operations.diagnostics import (
     mongodb_finding,
     teams_text,
 )
-from services.ports import ServerInfo
+from services.runtime.context import Pacing
 from services.settings import SmtpSettings
 from tests.docs.troubles import Trouble, troubles
 from tests.fakes.mail import MemoryTransport
@@ -40,47 +40,69 @@ from tests.makers import NOW
     ],
 )
 def test_a_clock_may_differ_by_a_minute(seconds: int, ok: bool, said: str) -> None:
-    finding = clock_finding({"Datadog": timedelta(seconds=seconds)})
+    finding = clock_finding({"Datadog": timedelta(seconds=seconds)}, timedelta())
     assert finding.ok is ok
     assert said in finding.text
 
 
 def test_the_first_clock_that_differs_is_named() -> None:
     ahead = {"MongoDB": timedelta(), "Datadog": timedelta(minutes=5)}
-    assert "Datadog" in clock_finding(ahead).text
-    assert clock_finding({"MongoDB": timedelta(), "Datadog": timedelta()}).text == (
+    assert "Datadog" in clock_finding(ahead, timedelta()).text
+    assert clock_finding({"MongoDB": timedelta(), "Datadog": timedelta()}, timedelta()).text == (
         "agrees with MongoDB and Datadog"
     )
 
 
+def test_a_worker_that_takes_no_work_because_of_its_clock_says_so_first() -> None:
+    ahead = {"MongoDB": timedelta(seconds=-31), "Datadog": timedelta(minutes=5)}
+    finding = clock_finding(ahead, timedelta(seconds=31))
+    assert not finding.ok
+    assert finding.text == (
+        "This machine's clock is 31 s ahead of MongoDB's, so this worker sends nothing until they "
+        "agree within 30 s. Let NTP set both (timedatectl set-ntp true)."
+    )
+
+
 class SlowStore(MemoryStore):
-    """A MongoDB that answers after minutes, by a clock that is ``ahead`` of ours."""
+    """A MongoDB that answers after minutes."""
 
     elapsed = 0.0
-    ahead = 0.0
 
-    async def about(self) -> ServerInfo:
+    async def server_version(self) -> str:
         self.elapsed += 300
-        return ServerInfo("7", NOW + timedelta(seconds=self.elapsed + self.ahead))
+        return "7"
 
 
+class TimedCosts(SampleSource):
+    """A source whose answers say what its time is: ``ahead`` of this machine's."""
+
+    def __init__(self, store: SlowStore, ahead: float, skew: float) -> None:
+        super().__init__()
+        self._store = store
+        self._ahead = ahead + skew
+
+    async def check(self, now: datetime) -> str:
+        self.server_time = NOW + timedelta(seconds=self._store.elapsed + self._ahead)
+        return await super().check(now)
+
+
+@pytest.mark.parametrize("skew", [0, 20, -20])
 @pytest.mark.parametrize(("ahead", "ok"), [(0, True), (59, True), (61, False), (-61, False)])
 async def test_a_clock_is_not_wrong_because_an_answer_took_long(
-    tmp_path: Path, ahead: float, ok: bool
+    tmp_path: Path, ahead: float, ok: bool, skew: float
 ) -> None:
     store = SlowStore()
-    store.ahead = ahead
     box = FernetBox(None, tmp_path, key_file_allowed=True)
     config = Config(store.config, AuditTrail(store.audit_entries), box, SmtpSettings())
     check = Diagnostics(
         store=store,
-        costs=SampleSource(),
+        costs=TimedCosts(store, ahead, skew),
         transports=Transports(config, "sample", MemoryTransport(name="outbox"), {}),
         app_id=None,
         bot_tokens=None,
         folder=Disk(tmp_path),
         embedded=False,
-        timer=lambda: store.elapsed,
+        pacing=Pacing(lambda: store.elapsed, skew=lambda: timedelta(seconds=skew)),
     )
 
     (clock,) = [one for one in await check.all(NOW) if one.system == "Clock"]
@@ -111,9 +133,8 @@ async def test_a_folder_that_cannot_be_written_says_which_setting(tmp_path: Path
 
 
 def test_the_embedded_mongodb_is_called_one_for_trials() -> None:
-    server = ServerInfo("6.0.24", datetime(2026, 11, 24, tzinfo=UTC))
-    assert "MONGO_URL" in mongodb_finding(server, embedded=True).text
-    assert mongodb_finding(server, embedded=False).text == "answers, version 6.0.24"
+    assert "MONGO_URL" in mongodb_finding("6.0.24", embedded=True).text
+    assert mongodb_finding("6.0.24", embedded=False).text == "answers, version 6.0.24"
 
 
 def test_what_came_from_teams_last_is_told() -> None:

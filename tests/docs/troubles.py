@@ -135,7 +135,10 @@ async def _troubles() -> list[Trouble]:
             await _of(Disk(Path("/proc/aws-cost-agent")).free),
             disk_finding(MIN_FREE_BYTES_EMBEDDED // 2, embedded=True).text,
         ],
-        "Clock": [clock_finding({"Datadog": timedelta(seconds=-412)}).text],
+        "Clock": [
+            clock_finding({}, timedelta(seconds=150)).text,
+            clock_finding({"Datadog": timedelta(seconds=-412)}, timedelta()).text,
+        ],
     }
     return [Trouble(system, _example(text)) for system, texts in found.items() for text in texts]
 

@@ -34,6 +34,10 @@ class Mail:
     raw: bytes
     at: float
     connection: int
+    port: int = 0
+    """The server's: where several take the place of one, it tells who sent."""
+    answered: bool = False
+    """Whether the server confirmed it: without a fault it always does."""
 
     @property
     def message_id(self) -> str:
@@ -291,7 +295,9 @@ class _Session:
         if faults.final_reply.get(self._recipient):
             await self._say(faults.final_reply[self._recipient].pop(0))
             return None
-        mail = Mail(self._sender, self._recipient, raw, time.time(), self._number)
+        mail = Mail(
+            self._sender, self._recipient, raw, time.time(), self._number, self._server.port
+        )
         self._server.mails.append(mail)
         self._mails += 1
         if self._server.on_accept is not None:
@@ -299,6 +305,7 @@ class _Session:
         if await self._inject("accepted"):
             return False
         await self._say("250 2.0.0 queued")
+        mail.answered = True
         return None
 
     async def _body(self) -> bytes:

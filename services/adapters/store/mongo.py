@@ -1,6 +1,6 @@
 """``MongoStore``: the collections of one database and their indexes."""
 
-from datetime import UTC
+from datetime import UTC, datetime
 
 from pymongo import ASCENDING, DESCENDING
 
@@ -24,7 +24,6 @@ from services.adapters.store.rate_budget import MongoRateBudget
 from services.adapters.store.restored import MongoRestored
 from services.adapters.store.runs import MongoRuns
 from services.adapters.store.teams import MongoTeams
-from services.ports import ServerInfo
 
 MIN_MAJOR_VERSION = 6
 """The oldest that the agent is tested on."""
@@ -109,9 +108,9 @@ class MongoStore:
         await db.audit.create_index([("subject", ASCENDING), ("at", DESCENDING)])
 
     async def _check_version(self) -> None:
-        info = await self._client.admin.command("buildInfo")
-        if int(str(info["version"]).partition(".")[0]) < MIN_MAJOR_VERSION:
-            raise too_old(str(info["version"]))
+        version = await self.server_version()
+        if int(version.partition(".")[0]) < MIN_MAJOR_VERSION:
+            raise too_old(version)
 
     @guarded
     async def ping(self) -> None:
@@ -119,10 +118,15 @@ class MongoStore:
         await self._client.admin.command("ping")
 
     @guarded
-    async def about(self) -> ServerInfo:
+    async def server_version(self) -> str:
         info = await self._client.admin.command("buildInfo")
+        return str(info["version"])
+
+    @guarded
+    async def server_time(self) -> datetime:
         hello = await self._client.admin.command("hello")
-        return ServerInfo(str(info["version"]), hello["localTime"].replace(tzinfo=UTC))
+        at: datetime = hello["localTime"]
+        return at.replace(tzinfo=UTC)
 
     async def aclose(self) -> None:
         self._client.close()

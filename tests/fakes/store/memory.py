@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from services.ports import ServerInfo
 from tests.fakes.store.admins import MemoryAdmins
 from tests.fakes.store.alert_minimums import MemoryAlertMinimums
 from tests.fakes.store.alerts import MemoryAlerts
@@ -75,9 +74,13 @@ class MemoryStore:
     async def ping(self) -> None:
         """It always answers."""
 
-    async def about(self) -> ServerInfo:
-        """No server, and no clock of its own."""
-        return ServerInfo("0", datetime.now(UTC))
+    async def server_version(self) -> str:
+        """No server."""
+        return "0"
+
+    async def server_time(self) -> datetime:
+        """No clock of its own."""
+        return datetime.now(UTC)
 
     async def aclose(self) -> None:
         """Nothing is open."""

@@ -339,7 +339,7 @@ async def test_a_team_that_was_mailed_before_a_hundred_others_is_known_to_have_b
 
 
 async def test_two_replicas_tick_and_the_week_is_mailed_once(world: Workers) -> None:
-    await _slot_an_hour_ago(world)
+    await slot_an_hour_ago(world)
     replicas = [world.services(f"w{i}") for i in range(2)]
     await asyncio.gather(*(world.tick(one) for one in replicas))
     world.now += timedelta(minutes=1)
@@ -349,7 +349,7 @@ async def test_two_replicas_tick_and_the_week_is_mailed_once(world: Workers) -> 
     assert sorted(kinds) == [RunKind.DAILY, RunKind.WEEKLY]
 
 
-async def _slot_an_hour_ago(world: Workers) -> None:
+async def slot_an_hour_ago(world: Workers) -> None:
     """NOW is a Tuesday, 9:00 UTC; the schedule is of last week."""
     made = world.services()
     await made.config.change({"schedule_day": "tuesday", "schedule_hour": 8}, ACTOR, world.now)
@@ -361,7 +361,7 @@ async def _slot_an_hour_ago(world: Workers) -> None:
 async def test_a_slot_that_was_missed_by_more_than_three_days_is_told_and_never_mailed(
     world: Workers,
 ) -> None:
-    await _slot_an_hour_ago(world)
+    await slot_an_hour_ago(world)
     made = world.services()
     await world.tick(made)
     mails = len(world.transport.mails)
@@ -394,7 +394,7 @@ async def test_a_slot_that_came_before_a_change_of_the_zone_is_begun_where_its_w
 
 async def test_mail_that_is_wrongly_set_up_is_on_the_run_for_all_to_see(world: Workers) -> None:
     """Not only in the log: who is to be told of a run that did not go out needs the run."""
-    await _slot_an_hour_ago(world)
+    await slot_an_hour_ago(world)
     config = await memory(world).config.get(world.now)
     unreadable = {"smtp_host": "mail.example.org", "smtp_password_encrypted": "of another key"}
     changed = config.model_copy(update={**unreadable, "version": config.version + 1})
@@ -411,7 +411,7 @@ async def test_mail_that_is_wrongly_set_up_is_on_the_run_for_all_to_see(world: W
 
 
 async def test_a_source_that_was_not_at_work_yet_has_missed_nothing(world: Workers) -> None:
-    await _slot_an_hour_ago(world)
+    await slot_an_hour_ago(world)
     world.now += timedelta(days=4)
     await world.tick(world.services())
     assert await memory(world).runs.list_runs("datadog", kind=RunKind.WEEKLY) == []
