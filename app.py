@@ -121,7 +121,7 @@ async def open_agent(
 async def _connect(
     settings: Settings, stack: AsyncExitStack, clock_of: ClockOf, source_of: SourceOf, pace: Pace
 ) -> Connections:
-    url = settings.mongo.url and settings.mongo.url.get_secret_value()
+    url = settings.mongo.url.get_secret_value() if settings.mongo.url else None
     if url is None:
         url = (await stack.enter_async_context(start_embedded(settings.server.data_dir))).url
     store = MongoStore(url, settings.mongo.database)
