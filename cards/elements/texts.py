@@ -17,22 +17,26 @@ Words = str | Element
 Style = Literal["default", "emphasis", "good", "attention", "warning", "accent"]
 
 MARKUP = re.compile(
-    r"[\\`*_\[\]<>&~|#{}^\n\r\t]|==|://|www\.|^\s|\s$"
+    r"[\\`*\[\]<>&~|#{}^\n\r\t]|==|://|www\.|^\s|\s$"
+    # An underscore inside a word emphasizes nothing: CommonMark 0.31, 6.2, rules 2 and 4, and the
+    # parser of phones (EmphasisParser in Microsoft's AdaptiveCards), for ASCII letters and digits.
+    r"|(?<![0-9A-Za-z])_|_(?![0-9A-Za-z])"
     # Starts of lists, of headings and of rules; phones look for them after a parenthesis, too.
     r"|(?:^|\))(?:[-+]|\d+[.)])(?:\s|$)|^[-=]"
 )
 """What at least one client would not show as it is."""
 MACRO_PART = re.compile(r"(?<=\{)(?=\{)|(?<=<)(?=/?at\b)", re.IGNORECASE)
 """Inside ``{{DATE(…)}}`` and ``<at>``, which clients replace even in runs."""
-MAX_WHOLE_WORD = 30
+MAX_WHOLE_WORD = 36
 """Characters of a word that fit the line of a phone."""
-LINE_BREAK = "\u200b"
-"""A place where a line may end; it has no width, but is copied with the text around it."""
+LONG_WORD = re.compile(rf"\S{{{MAX_WHOLE_WORD + 1},}}")
+LINE_BREAK = "\n"
+"""Visible, unlike a zero-width space, which people copied into files without knowing it."""
 WORD_PART = re.compile(r"[^@./_-]{1,12}[@./_-]?|.")
 """A broken word ends its lines behind these characters, or after twelve others."""
 CURRENCY = re.compile(r"\b([A-Z]{3}) (?=\d)")
 SPACES = re.compile(r"^ +| {2,}", re.MULTILINE)
-INVISIBLE = str.maketrans("", "", LINE_BREAK + LRM)
+INVISIBLE = str.maketrans("", "", LRM)
 BLOCK_KEYS = ("spacing", "horizontalAlignment", "separator", "targetWidth", "id", "isVisible")
 
 
@@ -68,8 +72,10 @@ def display_text(words: str) -> str:
 
 def text(*words: Words, **look: Any) -> Element:
     """A paragraph that shows its words literally."""
-    joined = "".join(part for part in words if isinstance(part, str))
-    if all(isinstance(part, str) for part in words) and not has_markup(joined):
+    joined = "".join(part if isinstance(part, str) else part["text"] for part in words)
+    is_plain = all(isinstance(part, str) for part in words)
+    # Runs break no word, as blocks do: a long address that is whole is worth more than bold words.
+    if not has_markup(joined) and (is_plain or LONG_WORD.search(joined)):
         return {"type": "TextBlock", "text": display_text(joined), "wrap": True, **look}
     block_look = {key: value for key, value in look.items() if key in BLOCK_KEYS}
     run_look = {k: v for k, v in look.items() if k not in BLOCK_KEYS and k != "style"}
@@ -90,7 +96,7 @@ def _runs(words: Words, look: Mapping[str, Any]) -> Iterator[Element]:
 
 
 def break_long_words(element: Element, max_length: int) -> Element:
-    """The element, with places to end a line inside words that are longer than this.
+    """The element, with words that are longer than this on several lines.
 
     Text blocks break words by themselves. Runs do not: Microsoft's renderer for browsers draws such
     a word beyond the edge of the card, where it is cut off. Everywhere else words stay as they are,
@@ -98,7 +104,7 @@ def break_long_words(element: Element, max_length: int) -> Element:
     """
     if "inlines" not in element:
         return element
-    long_word = re.compile(rf"[^\s{LINE_BREAK}]{{{max_length + 1},}}")
+    long_word = re.compile(rf"\S{{{max_length + 1},}}")
     inlines = [
         {**run, "text": long_word.sub(_with_line_breaks, run["text"])}
         for run in element["inlines"]
@@ -147,7 +153,12 @@ def monospace(words: str) -> Element:
 def words_of(element: Element) -> str:
     """The words of an element as people see them, without its look."""
     if "inlines" in element:
-        return "".join(run["text"] for run in element["inlines"]).translate(INVISIBLE)
+        return "".join(map(_unbroken, element["inlines"])).translate(INVISIBLE)
     if "items" in element:
         return " ".join(words_of(item) for item in element["items"])
     return str(element.get("text", "")).translate(INVISIBLE)
+
+
+def _unbroken(run: Element) -> str:
+    text = str(run["text"])
+    return text if run.get("fontType") == "Monospace" else text.replace(LINE_BREAK, "")

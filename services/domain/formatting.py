@@ -19,12 +19,15 @@ MIN_WHOLE = 100
 SPARK_LEVELS = "▁▂▃▄▅▆▇█"
 LRM = "\u200e"
 """LEFT-TO-RIGHT MARK, without width."""
-_RTL = "\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff"
+RIGHT_TO_LEFT = "\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff"
 """Letters of Hebrew, Arabic and other scripts that are written from right to left."""
-RTL_RUN = re.compile(f"([{_RTL}](?:[^{_RTL}0-9A-Za-z<>&;\n]*[{_RTL}])*){LRM}?")
+RTL_RUN = re.compile(
+    f"([{RIGHT_TO_LEFT}](?:[^{RIGHT_TO_LEFT}0-9A-Za-z<>&;\n]*[{RIGHT_TO_LEFT}])*){LRM}?"
+)
 """Words written from right to left, with what is between them."""
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 """What spreadsheets treat as the start of a formula (OWASP, CSV injection), also in full width."""
+THREE_DECIMALS = re.compile(r"\.\d{3}$")
 NEW_SPEND = "new spend"
 NO_CHANGE = "no change"
 UNDER_ONE_TENTH = "under 0.1%"
@@ -130,8 +133,12 @@ def set_amount(amount: Decimal, currency: str) -> str:
 
 
 def exact_number(value: float) -> str:
-    """Format a number with all its digits, for forms and files: ``20``, ``12.345678``."""
-    return f"{Decimal(repr(value)).normalize():f}"
+    """Format a number with all its digits, for forms and files: ``20``, ``12.5``, ``12.3450``.
+
+    Three decimals get a zero, as they would be read back as thousands (``parse_percent``).
+    """
+    text = f"{Decimal(repr(value)).normalize():f}"
+    return f"{text}0" if THREE_DECIMALS.search(text) else text
 
 
 def plain_number(value: float) -> str:

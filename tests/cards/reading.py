@@ -1,13 +1,26 @@
 """A card as somebody would read it aloud: for golden texts and for what tests look for."""
 
+import re
+import unicodedata
 from collections.abc import Iterator
 from typing import Any
 
 from cards.elements import INVISIBLE
+from services.domain.formatting import LRM, RIGHT_TO_LEFT
 
 Json = dict[str, Any]
 UNSEEN = {**INVISIBLE, ord("\u00a0"): " "}
 """What says only where lines end and in which order words are drawn."""
+
+
+AFTER_RIGHT_TO_LEFT = re.compile(f"(?<=[{RIGHT_TO_LEFT}]){LRM}")
+"""Without this mark, an amount behind a name that is written from right to left changes its place."""
+
+
+def invisible_in(text: str) -> set[str]:
+    """Characters that people would copy without seeing them."""
+    shown = AFTER_RIGHT_TO_LEFT.sub("", text)
+    return {c for c in shown if unicodedata.category(c) == "Cf"}
 
 
 def read(card: Json) -> str:
@@ -18,8 +31,14 @@ def read(card: Json) -> str:
 def words(element: Json) -> str:
     """The words of a text."""
     if element["type"] == "RichTextBlock":
-        return "".join(run["text"] for run in element["inlines"]).translate(UNSEEN)
+        return "".join(map(_unbroken, element["inlines"])).translate(UNSEEN)
     return str(element["text"]).translate(UNSEEN)
+
+
+def _unbroken(run: Json) -> str:
+    """A long word of a run stands on several lines; only monospace text has line ends of its own."""
+    text = str(run["text"])
+    return text if run.get("fontType") == "Monospace" else text.replace("\n", "")
 
 
 def _lines(element: Json) -> Iterator[str]:

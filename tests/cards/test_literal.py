@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -28,11 +29,12 @@ from cards.elements import (
     table,
     text,
 )
+from cards.elements.texts import MAX_WHOLE_WORD
 from cards.teams import team_stored
 from services.domain.formatting import neutral
 from tests.cards.examples import HOSTILE, LARGEST, ORDINARY, anomaly, entry, every, news, team
 from tests.cards.markdown import seen, texts_of_blocks
-from tests.cards.reading import read, words
+from tests.cards.reading import invisible_in, read, words
 from tests.cards.strict import walk
 
 MACRO = re.compile(r"\{\{|</?at\b", re.IGNORECASE)
@@ -131,7 +133,10 @@ def test_facts_tables_and_boxes_show_what_they_were_given(typed: str) -> None:
 @given(typed=st.lists(st.sampled_from(PIECES), max_size=20).map("".join))
 def test_a_mail_keeps_its_own_line_ends(typed: str) -> None:
     body = "\n".join(neutral(line) for line in typed.split("\n"))
-    assert words(monospace(body)) == body
+    # A word that is too long for a line has further ones.
+    assert words(monospace(body)).replace("\n", "") == body.replace("\n", "")
+    if max(map(len, body.split()), default=0) <= MAX_WHOLE_WORD:
+        assert words(monospace(body)) == body
     assert not any(MACRO.search(run["text"]) for run in monospace(body)["inlines"])
 
 
@@ -180,7 +185,9 @@ def test_no_card_has_words_that_a_client_reads_as_markup(texts: Any) -> None:
     ("words_of_phones", "why"),
     [
         ("a*b*c", "phones see emphasis, and show the backslashes that computers need"),
-        ("a_b_c", "the same"),
+        ("_a_ b", "the same"),
+        ("é_b_é", "phones know no letters but those of English"),
+        ("a__b__c", "the same"),
         ("[x](y)", "a link"),
         ("f(x)- y", "phones look for lists after a parenthesis"),
         ("f(x)1. y", "the same"),
@@ -198,14 +205,41 @@ def test_what_phones_and_computers_read_differently_is_no_text_block(
 
 
 @pytest.mark.parametrize(
-    "words_of_ours", ["+$1.00", "−1.0%", "12.5%", "1–20 Nov", "$1,234.56", "UTC"]
+    "words_of_ours",
+    [
+        *("+$1.00", "−1.0%", "12.5%", "1–20 Nov", "$1,234.56", "UTC"),
+        *("anomaly_threshold", "DATADOG_SITE", "Row 2: a_b_c has 4 digits"),
+    ],
 )
 def test_ordinary_words_are_ordinary_text_blocks(words_of_ours: str) -> None:
     assert text(words_of_ours) == {"type": "TextBlock", "text": words_of_ours, "wrap": True}
 
 
 def test_a_long_word_can_break_where_runs_would_not() -> None:
-    name = "_".join(["abc"] * 20)
+    name = "*".join(["abc"] * 20)
     (run,) = text(name)["inlines"]
-    assert max(len(part) for part in re.split("[\u200b -]", run["text"])) <= 16
+    assert max(len(part) for part in run["text"].split("\n")) <= 16
     assert words(text(name)) == name
+
+
+def test_a_long_word_without_markup_is_whole_and_breaks_by_itself() -> None:
+    name = "_".join(["abc"] * 20)
+    assert text(name) == {"type": "TextBlock", "text": name, "wrap": True}
+
+
+@pytest.mark.parametrize(
+    "texts", [ORDINARY, HOSTILE, LARGEST], ids=["ordinary", "hostile", "largest"]
+)
+def test_nothing_invisible_is_copied_out_of_a_card(texts: Any) -> None:
+    for name, made in every(texts).items():
+        for shown in texts_to_copy(made):
+            assert not invisible_in(shown), (name, shown)
+
+
+def texts_to_copy(card: dict[str, Any]) -> Iterator[str]:
+    """All that a card says; not what stands in a form or a file, which is as it is stored."""
+    keys = ("text", "title", "label", "placeholder", "errorMessage", "fallbackText", "legend")
+    for element in (card, *walk(card)):
+        yield from (str(element[key]) for key in keys if key in element)
+        for pair in (*element.get("facts", ()), *element.get("choices", ())):
+            yield from (str(pair["title"]), str(pair["value"] if "facts" in element else ""))

@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 import pytest
 
 from services.domain import RenderedReport
+from tests.cards.reading import invisible_in
 from tests.mails.looking import DESKTOP, PHONE, lacks, looked_at
 from tests.mails.states import every
 
@@ -38,6 +39,12 @@ def _needs_a_browser() -> None:
         pytest.fail(f"The mails were not looked at: there is no {', no '.join(lacking)}.")
     if lacking:
         pytest.skip(f"The mails were NOT looked at: there is no {', no '.join(lacking)}.")
+
+
+def test_nothing_invisible_is_copied_out_of_a_mail() -> None:
+    for name, mail in mails().items():
+        for text in (mail.subject, mail.text, *Elements(mail.html).texts):
+            assert not invisible_in(text), name
 
 
 class Elements(HTMLParser):
