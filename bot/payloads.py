@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from services.domain.formatting import exact_number
+
 MAX_TEXT = 20_000
 """Of the longest input, the pasted teams of an import."""
 
@@ -21,7 +23,7 @@ def to_text(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, int | float):
-        return f"{value:g}" if isinstance(value, float) else str(value)
+        return exact_number(value) if isinstance(value, float) else str(value)
     if not isinstance(value, str) or len(value) > MAX_TEXT or "\0" in value:
         raise ValueError("must be text")
     return value.strip()

@@ -1,8 +1,9 @@
 """Types of arguments that argparse parses and validates."""
 
 import argparse
-import math
 from datetime import date
+
+from services.domain.typed_numbers import parse_percent
 
 MAX_DAYS = 3660
 
@@ -18,12 +19,12 @@ def day(text: str) -> date:
 def percent(text: str) -> float:
     """Parse a percentage above 0, with or without a percent sign."""
     try:
-        value = float(text.removesuffix("%"))
-    except ValueError:
-        value = 0.0
-    if not 0 < value < math.inf:
+        value = parse_percent(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    if value <= 0:
         raise argparse.ArgumentTypeError(f"{text!r} is not a percentage above 0")
-    return value
+    return float(value)
 
 
 def number_of_days(text: str) -> int:

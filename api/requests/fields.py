@@ -5,11 +5,11 @@ or an account ID unchanged or not at all, so that it reads back as it was sent; 
 removing hyphens is for forms and spreadsheets.
 """
 
-import re
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, ConfigDict, WithJsonSchema
 
+from services.domain.pasted import account_id_text
 from services.domain.validation import (
     MAX_ADDRESSES,
     MAX_NAME_LENGTH,
@@ -67,7 +67,7 @@ def _no_outer_spaces(value: Any) -> Any:
 
 
 def _digits_only(value: Any) -> Any:
-    if isinstance(value, str) and re.search(r"[\s-]", value):
+    if isinstance(value, str) and account_id_text(value) != value:
         raise ValueError("must be 12 digits, without spaces or hyphens")
     return value
 

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Val
 
 from services.domain.addresses import email_address
 from services.domain.formatting import neutral
+from services.domain.pasted import account_id_text
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -54,20 +55,19 @@ def _account(value: Any) -> str:
         raise ValueError('must be text such as "012345678901", as leading zeros matter')
     if not isinstance(value, str) or not value.strip():
         raise ValueError("is missing")
-    text = value.strip()
+    text = account_id_text(value)
     # Excel shows numbers of 12 and more digits as 1.23457E+11, and saves a CSV as shown.
     if re.fullmatch(r"\d(\.\d+)?[eE]\+?\d+", text, re.ASCII):
         raise ValueError(
             f"{text} was rounded by a spreadsheet; format the column as text and enter the "
             "account ID again"
         )
-    plain = text.replace("-", "").replace(" ", "")
-    if not re.fullmatch(r"\d+", plain, re.ASCII):
+    if not re.fullmatch(r"\d+", text, re.ASCII):
         raise ValueError("must be 12 digits")
-    if len(plain) == ACCOUNT_DIGITS:
-        return plain
-    reason = f"has {len(plain)} digit{'s' if len(plain) > 1 else ''}, needs {ACCOUNT_DIGITS}"
-    if len(plain) < ACCOUNT_DIGITS:
+    if len(text) == ACCOUNT_DIGITS:
+        return text
+    reason = f"has {len(text)} digit{'s' if len(text) > 1 else ''}, needs {ACCOUNT_DIGITS}"
+    if len(text) < ACCOUNT_DIGITS:
         reason += "; a spreadsheet may have dropped leading zeros"
     raise ValueError(reason)
 

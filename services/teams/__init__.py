@@ -14,6 +14,8 @@ from services.teams.csv_import import (
     file_text,
     parse_csv,
     rows_of_list,
+    rows_of_pasted_list,
+    without_mark,
 )
 from services.teams.teams import TeamInput, Teams, facts_of
 from services.teams.undo import undos
@@ -33,7 +35,9 @@ __all__ = [
     "file_text",
     "parse_csv",
     "rows_of_list",
+    "rows_of_pasted_list",
     "undos",
+    "without_mark",
 ]
 
 

@@ -2,18 +2,21 @@
 
 Accepts what spreadsheets write: byte order marks, UTF-16, semicolons or tabs, Windows line endings,
 blank lines, spaces and capitals in the header, Excel's line ``sep=;`` above it, and account IDs as
-``="012345678901"``, which keeps Excel from dropping leading zeros.
+``="012345678901"``, which keeps Excel from dropping leading zeros. Cells hold numbers and addresses
+as people type and paste them.
 """
 
 import csv
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from services.domain.errors import InvalidError
-from services.domain.formatting import from_safe_cell
+from services.domain.formatting import from_safe_cell, threshold
+from services.domain.pasted import keyboard_text, single_address, split_addresses
+from services.domain.typed_numbers import parse_percent
 
 REQUIRED = ("team_name", "aws_account_id", "team_email")
 OPTIONAL = ("admin_emails", "anomaly_threshold")
@@ -22,6 +25,7 @@ MAX_ROWS = 20_000
 EXAMPLE = "team_name,aws_account_id,team_email"
 # Excel understands this line above the header and removes it; every other program keeps it as a row.
 SEPARATOR_LINE = re.compile(r"\s*\"?sep=([,;\t|])\"?[ \t]*(?=[\r\n]|$)", re.IGNORECASE)
+MARKS = "\ufeff\u200b\u2060\u200e"
 AS_FORMULA = re.compile(r"=\"([^\"]*)\"")
 
 
@@ -58,17 +62,23 @@ class ImportChange:
     def summary(self) -> str:
         """The change as one line of text."""
         if self.before is None:
-            return f"New: {self.team_name}, {self.aws_account_id}"
+            own = self.after.get("anomaly_threshold")
+            suffix = "" if own is None else f", threshold {threshold(own)}"
+            return f"New: {self.team_name}, {self.aws_account_id}{suffix}"
+        # The threshold first: a long list of addresses is cut off at its end.
+        names = sorted(self.after, key=lambda name: name != "anomaly_threshold")
         differences = ", ".join(
-            f"{name} {_value_text(self.before[name])} > {_value_text(value)}"
-            for name, value in self.after.items()
+            f"{name} {_value_text(name, self.before[name])} > {_value_text(name, self.after[name])}"
+            for name in names
         )
         return f"{self.team_name}: {differences}"
 
 
-def _value_text(value: Any) -> str:
+def _value_text(name: str, value: Any) -> str:
     if value is None or value == ():
         return "none"
+    if name == "anomaly_threshold":
+        return threshold(value)
     return ", ".join(value) if isinstance(value, tuple) else str(value)
 
 
@@ -105,6 +115,19 @@ def rows_of_list(items: list[Any]) -> tuple[list[ImportRow], list[RowProblem]]:
         else:
             problems.append(RowProblem(index, index + 1, "body", "must be an object"))
     return rows, problems
+
+
+def rows_of_pasted_list(items: list[Any]) -> tuple[list[ImportRow], list[RowProblem]]:
+    """The same of a list that a person pasted: texts in it are read as the cells of a CSV are."""
+    rows, problems = rows_of_list(items)
+    parsed: list[ImportRow] = []
+    for row in rows:
+        values, problem = _values(row.values.items(), row.index, row.line)
+        if problem is None:
+            parsed.append(ImportRow(row.index, row.line, values))
+        else:
+            problems.append(problem)
+    return parsed, problems
 
 
 def parse_csv(data: bytes) -> tuple[list[ImportRow], list[RowProblem]]:
@@ -154,37 +177,58 @@ def _add_row(
         reason = f"has {len(cells)} cells for {len(columns)} columns; put quotes around commas"
         problems.append(RowProblem(index, line, "row", reason))
         return
+    texts = (
+        (column, from_safe_cell(cell.strip()))
+        for column, cell in zip(columns, cells, strict=False)
+    )
+    values, problem = _values(texts, index, line)
+    if problem is None:
+        rows.append(ImportRow(index, line, values))
+    else:
+        problems.append(problem)
+
+
+def _values(
+    fields: Iterable[tuple[str, Any]], index: int, line: int
+) -> tuple[dict[str, Any], RowProblem | None]:
+    """The fields of a row, with texts parsed, or the first problem.
+
+    Without the optional fields whose text is empty, so that the stored values stay.
+    """
     values: dict[str, Any] = {}
-    try:
-        for column, cell in zip(columns, cells, strict=False):
-            if (value := _value(column, cell)) is not None:
-                values[column] = value
-    except ValueError as error:
-        problems.append(RowProblem(index, line, "anomaly_threshold", str(error)))
-        return
-    rows.append(ImportRow(index, line, values))
-
-
-def _value(column: str, cell: str) -> Any:
-    """Parse a cell; None if an optional cell is empty, so that the stored value stays."""
-    text = from_safe_cell(cell.strip())
-    if column == "aws_account_id" and (formula := AS_FORMULA.fullmatch(text)):
-        return formula[1]
-    if column == "admin_emails":
-        return [part.strip() for part in text.split(";") if part.strip()] if text else None
-    if column == "anomaly_threshold":
-        if not text:
-            return None
+    for name, value in fields:
         try:
-            # Spreadsheets in many European locales write a decimal comma.
-            return float(text.rstrip("%").replace(",", "."))
-        except ValueError:
-            raise ValueError(f"{text[:40]!r} is not a percentage") from None
-    return text
+            parsed = _value(name, value)
+        except ValueError as error:
+            return {}, RowProblem(index, line, name, str(error))
+        if parsed is not None or not isinstance(value, str):
+            values[name] = parsed
+    return values, None
+
+
+def _value(column: str, value: Any) -> Any:
+    """Parse a text or a list of them; None if the text of an optional field is empty."""
+    if column == "admin_emails" and isinstance(value, list):
+        return [single_address(item) if isinstance(item, str) else item for item in value]
+    parse = PARSERS.get(column)
+    return parse(value) if parse and isinstance(value, str) else value
+
+
+def _account_id(text: str) -> str:
+    formula = AS_FORMULA.fullmatch(text)
+    return formula[1] if formula else text
+
+
+PARSERS: Mapping[str, Callable[[str], Any]] = {
+    "aws_account_id": _account_id,
+    "team_email": single_address,
+    "admin_emails": lambda text: split_addresses(text) or None,
+    "anomaly_threshold": lambda text: float(parse_percent(text)) if text.strip() else None,
+}
 
 
 def _columns(cells: list[str]) -> list[str]:
-    columns = [cell.strip().lower().replace(" ", "_") for cell in cells]
+    columns = [keyboard_text(cell).lower().replace(" ", "_") for cell in cells]
     # Spreadsheets write a separator for each empty column that was ever used.
     while columns and not columns[-1]:
         columns.pop()
@@ -206,9 +250,8 @@ def _columns(cells: list[str]) -> list[str]:
 
 def file_text(data: bytes) -> str:
     """Decode a file in UTF-8 or UTF-16. Raises InvalidError."""
-    # Excel's "CSV UTF-8" starts with a byte order mark, which "utf-8" would leave in the first
-    # column's name; its "Unicode text" is UTF-16 with one.
-    encoding = "utf-8-sig"
+    # Excel's "Unicode text" is UTF-16 with a byte order mark.
+    encoding = "utf-8"
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         encoding = "utf-16"
     try:
@@ -219,7 +262,16 @@ def file_text(data: bytes) -> str:
         ) from None
     if "\0" in text:
         raise InvalidError("The file is not text. Save it as “CSV UTF-8” and try again.")
-    return text
+    return without_mark(text)
+
+
+def without_mark(text: str) -> str:
+    """Remove what is invisible at the start of a file, where it would hide a quotation mark.
+
+    Excel's "CSV UTF-8" begins with a byte order mark; a file that was joined or saved again by a
+    script has two, and text copied from a web page a zero-width space.
+    """
+    return text.lstrip(MARKS)
 
 
 def _delimited(text: str) -> tuple[str, str]:

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from services.administration import AuditTrail
 from services.domain import SAMPLE, Actor, SourceName, Team
 from services.domain.errors import ConflictError, InvalidError, NotFoundError
+from services.domain.pasted import account_id_text, match_key
 from services.domain.validation import (
     AccountId,
     Address,
@@ -81,18 +82,21 @@ class Teams:
         return self._source == SAMPLE and not await self._store.any_real()
 
     async def find(self, text: str) -> Sequence[Team]:
-        """Find teams by name or account ID, or else by a prefix of either, ignoring case."""
-        wanted = text.strip().casefold()
+        """Find teams by name or account ID, or else by a prefix of either.
+
+        Names match that look the same (``match_key``).
+        """
+        wanted = match_key(text)
         if DASHED_ACCOUNT_ID.fullmatch(wanted):
             wanted = wanted.replace("-", "")
         teams = await self.list()
-        exact = [t for t in teams if wanted in {t.team_name.casefold(), t.aws_account_id, t.id}]
+        exact = [t for t in teams if wanted in {match_key(t.team_name), t.aws_account_id, t.id}]
         if exact or not wanted:
             return exact
         return [
             team
             for team in teams
-            if team.team_name.casefold().startswith(wanted)
+            if match_key(team.team_name).startswith(wanted)
             or team.aws_account_id.startswith(wanted)
         ]
 
@@ -300,4 +304,4 @@ def _input_of(team: Team) -> dict[str, object]:
 
 def _account_of(values: Mapping[str, Any]) -> str:
     account = values.get("aws_account_id")
-    return account.strip().replace("-", "").replace(" ", "") if isinstance(account, str) else ""
+    return account_id_text(account) if isinstance(account, str) else ""

@@ -8,14 +8,17 @@ from hypothesis import strategies as st
 
 from services.administration.audit_trail import AuditTrail
 from services.domain import Actor, Team
+from services.domain import formatting as wording
 from services.domain.errors import AgentError, InvalidError, StoreUnavailableError
-from services.teams.csv_import import ImportResult, parse_csv, rows_of_list
+from services.teams.csv_import import ImportResult, parse_csv, rows_of_list, rows_of_pasted_list
 from services.teams.teams import Teams
 from tests.fakes.store import MemoryStore
 from tests.fakes.store.teams import MemoryTeams
 from tests.makers import NOW
 
 HEADER = "team_name,aws_account_id,team_email"
+ZERO_WIDTH_HEADER = HEADER.replace("_", "_\u200b")
+"""As it was once copied from a card."""
 ACTOR = Actor(interface="cli")
 
 
@@ -43,10 +46,17 @@ async def imported(
         f'"sep=|"\n{HEADER}\nA,012345678901,a@x.org\n'.replace(",", "|").encode("utf-8-sig"),
         f'{HEADER}\nA,"=""012345678901""",a@x.org\n'.encode(),
         f'{HEADER}\nA,="012345678901",a@x.org\n'.encode(),
+        f"\ufeff\ufeff{HEADER}\nA,012345678901,a@x.org\n".encode(),
+        '\ufeff\ufeff"team_name",aws_account_id,team_email\nA,012345678901,a@x.org\n'.encode(),
+        f"\u200b{HEADER}\nA,012345678901,a@x.org\n".encode(),
+        f"{ZERO_WIDTH_HEADER}\nA,0123\u20114567\u20118901,a@x.org\n".encode(),
+        f"{HEADER}\nA,012345678901.0,Given Family <a@x.org>\n".encode(),
+        f"{HEADER}\nA,'012345678901,\u200ba@x.org;\n".encode(),
     ],
     ids=[
         *("plain", "windows", "utf-16", "semicolons", "tabs", "untidy", "other order"),
-        *("told", "told otherwise", "formula", "bare formula"),
+        *("told", "told otherwise", "formula", "bare formula", "two marks", "marks and quotes"),
+        *("zero-width header", "zero-width names", "pandas", "excel"),
     ],
 )
 async def test_what_spreadsheets_write_is_read(data: bytes) -> None:
@@ -95,6 +105,85 @@ async def test_every_bad_row_is_named_with_its_line_and_the_good_ones_are_kept()
         (14, "row"),
     ]
     assert all(problem.reason for problem in problems)
+
+
+@pytest.mark.parametrize(
+    ("cell", "threshold"),
+    [("20%", 20.0), ('"12,5"', 12.5), ('"1,000"', 1000.0), ("33.3330", 33.333)],
+)
+async def test_a_threshold_is_read(cell: str, threshold: float) -> None:
+    data = f"{HEADER},anomaly_threshold\nA,012345678901,a@x.org,{cell}\n"
+    result, (team,), problems = await imported(data)
+    assert (team.anomaly_threshold, problems) == (threshold, [])
+    shown = wording.threshold(threshold)
+    assert result.changes == [f"New: A, 012345678901, threshold {shown}"]
+
+
+@pytest.mark.parametrize("cell", ["2_5", '"33,333"', "33.333", "nan", "1e3"])
+async def test_a_threshold_that_is_none_or_two_is_refused(cell: str) -> None:
+    data = f"{HEADER},anomaly_threshold\nA,012345678901,a@x.org,{cell}\n"
+    _, teams, (problem,) = await imported(data)
+    assert (teams, problem.field) == ([], "anomaly_threshold")
+
+
+async def test_a_changed_threshold_is_shown_as_it_will_be() -> None:
+    store = MemoryStore()
+    head = f"{HEADER},anomaly_threshold\nA,012345678901,a@x.org,"
+    await imported(f"{head}20\n", store)
+    result, *_ = await imported(f'{head}"1,000"\n', store, dry_run=True)
+    assert result.changes == ["A: anomaly_threshold 20% > 1,000%"]
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "b@x.org; c@x.org",
+        '"b@x.org, c@x.org"',
+        '"b@x.org\nc@x.org"',
+        '"Family, B <b@x.org>; c@x.org"',
+    ],
+)
+async def test_admin_emails_are_read_however_they_are_separated(cell: str) -> None:
+    data = f"{HEADER},admin_emails\nA,012345678901,a@x.org,{cell}\n"
+    _, (team,), problems = await imported(data)
+    assert (team.admin_emails, problems) == (("b@x.org", "c@x.org"), [])
+
+
+async def test_a_team_has_one_address() -> None:
+    _, teams, (problem,) = await imported(f"{HEADER}\nA,012345678901,a@x.org; b@x.org\n")
+    assert (teams, problem.field, problem.reason) == (
+        [],
+        "team_email",
+        "has 2 addresses; give one",
+    )
+
+
+async def test_a_pasted_list_is_read_as_the_csv_is() -> None:
+    fields = {"team_name": "A", "aws_account_id": "'0123-4567-8901", "team_email": "A <a@x.org>"}
+    items: list[Any] = [
+        {**fields, "anomaly_threshold": "1,000", "admin_emails": "b@x.org, C <c@x.org>"},
+        {**fields, "anomaly_threshold": "33,333"},
+        {**fields, "admin_emails": ["B <b@x.org>", 5]},
+        {**fields, "anomaly_threshold": 12.5, "admin_emails": None},
+    ]
+    rows, (problem,) = rows_of_pasted_list(items)
+    assert (problem.index, problem.field) == (1, "anomaly_threshold")
+    assert rows[0].values["anomaly_threshold"] == 1000.0
+    assert rows[0].values["admin_emails"] == ["b@x.org", "c@x.org"]
+    assert rows[1].values["admin_emails"] == ["b@x.org", 5]
+    assert rows[2].values == {
+        **fields,
+        "team_email": "a@x.org",
+        **dict(list(items[3].items())[3:]),
+    }
+
+
+async def test_an_account_written_otherwise_is_the_stored_one() -> None:
+    store = MemoryStore()
+    await imported(f"{HEADER}\nA,012345678901,a@x.org\n", store)
+    result, *_ = await imported(f"{HEADER}\nA,0123\u20114567\u20118901,a@x.org\n", store)
+    again, *_ = await imported(f"{HEADER}\nA,012345678901.0,a@x.org\n", store)
+    assert (result.unchanged, again.unchanged) == (1, 1)
 
 
 async def test_importing_again_changes_nothing_and_a_change_is_one_update() -> None:
