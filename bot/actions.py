@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from bot.chat import Chat
 from bot.commands import COMMANDS, show_help
+from bot.files import FileConsent
 from bot.handlers import (
     anomalies,
     costs,
@@ -108,6 +109,7 @@ BUTTONS: Mapping[str, Button] = {
     "import.check": _button("admin", TextPayload, team_files.check_import),
     "import.apply": _button("admin", team_files.ImportPayload, team_files.apply_import),
     "export": _button("admin", team_files.ExportPayload, team_files.page_export),
+    "export.file": _button("admin", Payload, team_files.offer_file),
     "threshold.what_if": _button("viewer", thresholds.ThresholdPayload, thresholds.press_what_if),
     "threshold.save": _button("admin", thresholds.ThresholdPayload, thresholds.save_threshold),
     "plan.cancel": _button("admin", costs.CancelPlannedChangePayload, costs.cancel_planned_change),
@@ -121,6 +123,14 @@ BUTTONS: Mapping[str, Button] = {
     "alerts.test": _button("admin", Payload, settings.test_alerts),
     "roles.revoke": _button("admin", people.RevokePayload, people.press_revoke),
 }
+
+
+def read_consent(data: Any) -> FileConsent:
+    """The answer to a file that ``export.file`` offered. Raises InvalidError for anything else."""
+    try:
+        return FileConsent.model_validate(data)
+    except ValidationError as error:
+        raise _older_card() from error
 
 
 def read_press(data: Any) -> Press:

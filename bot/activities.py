@@ -11,9 +11,15 @@ from datetime import datetime
 from typing import Any, Literal
 
 from bot.authenticator import tenant_of
+from bot.words import quoted_message_ids
 from services.domain import Conversation
 
 FILE = "application/vnd.microsoft.teams.file.download.info"
+MESSAGE, EDITED_MESSAGE = "message", "messageUpdate"
+DELETED = {"channelDeleted": "channel", "teamDeleted": "team", "teamHardDeleted": "team"}
+"""Event of Teams: the part of ``channelData`` that names what is gone. A team's General channel has
+the ID of the team.
+"""
 MAX_TITLE = 100
 MAX_FILE_NAME = 200
 Activity = Mapping[str, Any]
@@ -34,13 +40,53 @@ def is_bot_among(members: Any, activity: Activity) -> bool:
     )
 
 
-def turn_id_of(activity: Activity) -> str:
-    """The same for every copy of an activity, and different for every other activity."""
+def activity_id_of(activity: Activity) -> str:
+    """The same for every copy of an activity, and different for every other; empty without an ID.
+
+    A message keeps its ID when its author edits it: what tells the two apart is the text.
+    """
     activity_id = activity.get("id")
     if not isinstance(activity_id, str) or not activity_id:
+        return ""
+    if activity.get("type") not in {MESSAGE, EDITED_MESSAGE}:
+        return activity_id
+    return f"{activity_id}|{hashlib.sha256(repr(activity.get('text')).encode()).hexdigest()[:16]}"
+
+
+def turn_id_of(activity: Activity) -> str:
+    """As ``activity_id_of``, and different in every conversation."""
+    activity_id = activity_id_of(activity)
+    if not activity_id:
         return secrets.token_hex(12)
     key = f"{activity['conversation']['id']}|{activity_id}"
     return hashlib.sha256(key.encode()).hexdigest()[:24]
+
+
+def messages_before(activity: Activity) -> list[str]:
+    """The messages that a message is about: those it quotes, then the one whose thread it is in."""
+    quoted = quoted_message_ids(activity.get("text"), activity.get("entities"))
+    _, _, thread = activity["conversation"]["id"].partition(";messageid=")
+    return [*quoted, thread] if thread else quoted
+
+
+def is_edited(activity: Activity) -> bool:
+    """Whether somebody edited a message, and did not only restore it."""
+    return _event_of(activity) == "editMessage"
+
+
+def deleted_conversation(activity: Activity) -> str:
+    """The ID of the channel that was deleted, or of the General channel of a deleted team; or empty."""
+    noun = DELETED.get(_event_of(activity))
+    data = activity.get("channelData")
+    deleted = data.get(noun) if noun and isinstance(data, dict) else None
+    deleted_id = deleted.get("id") if isinstance(deleted, dict) else None
+    return deleted_id if isinstance(deleted_id, str) else ""
+
+
+def _event_of(activity: Activity) -> str:
+    data = activity.get("channelData")
+    event = data.get("eventType") if isinstance(data, dict) else None
+    return event if isinstance(event, str) else ""
 
 
 def press_of(activity: Activity) -> Any:

@@ -72,7 +72,14 @@ def build_bot(
         is_worker_dead=context.is_worker_dead,
     )
     people = People(client.connector, context.clock, local=settings.app_id is None)
-    chat = Chat(app, people, Files(client.http), store.pending_imports, client.notifier, start)
+    chat = Chat(
+        app,
+        people,
+        Files(client.http, client.connector),
+        store.pending_imports,
+        client.notifier,
+        start,
+    )
     services = TurnServices(
         roles=administration.roles,
         people=people,

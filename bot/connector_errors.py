@@ -6,10 +6,10 @@ from typing import Any, Literal
 
 import aiohttp
 
+from services.domain import LostState
 from services.domain.errors import AgentError
 
 Method = Literal["GET", "POST", "PUT", "DELETE"]
-LostState = Literal["uninstalled", "blocked"]
 
 RETRIED_STATUSES = frozenset({412, 429, 502, 503, 504})
 """The statuses that Microsoft's table for Teams bots says to retry; it says to retry no others."""

@@ -15,6 +15,7 @@ import structlog
 from aiohttp import web
 from aiohttp.http import HttpProcessingError
 
+from bot.activities import activity_id_of
 from bot.adapter import Callback, TeamsAdapter
 from bot.authenticator import Authenticator, ForbiddenError, UnauthenticatedError
 from services.domain.errors import AgentError
@@ -90,8 +91,7 @@ class MessagesEndpoint:
 
     def _once(self, body: dict[str, Any]) -> asyncio.Future[TurnResponse]:
         """Start the turn; another copy of an activity gets the response of the first."""
-        activity_id = body.get("id")
-        key = (body["conversation"]["id"], activity_id if isinstance(activity_id, str) else "")
+        key = (body["conversation"]["id"], activity_id_of(body))
         first = self._seen.get(key) if key[1] else None
         if first is not None:
             log.info("bot_duplicate_dropped", activity=key[1][:100])

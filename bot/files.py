@@ -1,9 +1,14 @@
-"""Files that people attach in a personal chat, fetched only from where Teams stores them."""
+"""Files in a personal chat, the only place where Teams lets a bot have any: those that people attach,
+and those that the agent stores for them. They come from and go to where Teams keeps files, only.
+"""
 
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import aiohttp
+from pydantic import BaseModel
 
+from bot.connector import Connector
 from services.domain.addresses import is_loopback
 from services.domain.errors import AgentError, InvalidError
 from services.teams import MAX_BYTES
@@ -17,13 +22,90 @@ TEAMS_FILE_HOSTS = (
 )
 TIMEOUT = aiohttp.ClientTimeout(total=20, connect=5)
 OK = 200
+STORED = {200, 201}
+CONSENT_CARD = "application/vnd.microsoft.teams.card.file.consent"
+INFO_CARD = "application/vnd.microsoft.teams.card.file.info"
+
+
+class UploadInfo(BaseModel):
+    """Where Teams wants a file, after its reader allowed it."""
+
+    name: str
+    uploadUrl: str  # noqa: N815 - as Teams spells it
+    contentUrl: str  # noqa: N815
+    uniqueId: str  # noqa: N815
+    fileType: str = ""  # noqa: N815
+
+
+class FileConsent(BaseModel):
+    """The answer to an offered file (``fileConsent/invoke``)."""
+
+    action: Literal["accept", "decline"]
+    uploadInfo: UploadInfo | None = None  # noqa: N815
 
 
 class Files:
-    """Fetches attachments."""
+    """Fetches attachments, and stores files in the OneDrive of whoever asked for them."""
 
-    def __init__(self, http: aiohttp.ClientSession) -> None:
+    def __init__(self, http: aiohttp.ClientSession, connector: Connector) -> None:
         self._http = http
+        self._connector = connector
+
+    async def offer(
+        self, service_url: str, conversation_id: str, name: str, description: str, size: int
+    ) -> None:
+        """Ask for the permission to store a file; Teams answers with a ``FileConsent``."""
+        content = {
+            "description": description,
+            "sizeInBytes": size,
+            "acceptContext": {},
+            "declineContext": {},
+        }
+        await self._send(service_url, conversation_id, CONSENT_CARD, name, content)
+
+    async def store(
+        self, service_url: str, conversation_id: str, upload: UploadInfo, data: bytes
+    ) -> None:
+        """Store a file and show it. Raises InvalidError, AgentError."""
+        if not _is_allowed(upload.uploadUrl, service_url):
+            raise InvalidError("Teams did not name a place for the file. Ask for it again.")
+        headers = {
+            "Content-Type": "application/octet-stream",
+            "Content-Range": f"bytes 0-{len(data) - 1}/{len(data)}",
+        }
+        try:
+            async with self._http.put(
+                upload.uploadUrl,
+                data=data,
+                headers=headers,
+                timeout=TIMEOUT,
+                allow_redirects=False,
+            ) as response:
+                if response.status not in STORED:
+                    raise AgentError(
+                        f"Teams did not take the file. Ask for it again ({response.status})."
+                    )
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise AgentError("The file could not be stored. Ask for it again.") from error
+        content = {"uniqueId": upload.uniqueId, "fileType": upload.fileType}
+        await self._send(
+            service_url, conversation_id, INFO_CARD, upload.name, content, upload.contentUrl
+        )
+
+    async def _send(
+        self,
+        service_url: str,
+        conversation_id: str,
+        kind: str,
+        name: str,
+        content: dict[str, Any],
+        content_url: str | None = None,
+    ) -> None:
+        attachment = {"contentType": kind, "name": name, "content": content}
+        if content_url is not None:
+            attachment["contentUrl"] = content_url
+        body = {"type": "message", "attachments": [attachment]}
+        await self._connector.send(service_url, conversation_id, body, at_once=True)
 
     async def fetch(self, url: str, service_url: str) -> bytes:
         """The bytes of an attachment.

@@ -29,6 +29,8 @@ class Turn:
     """The text after the command with its line breaks, for pasted tables."""
     mentions: Sequence[tuple[str, str]] = ()
     """(user ID, name) of people who were mentioned."""
+    about: Sequence[str] = ()
+    """IDs of the messages that this one quotes, and of the one whose thread it is in."""
     files: Sequence[tuple[str, str]] = ()
     """(name, download URL) of attached files."""
     is_press: bool = False

@@ -10,32 +10,38 @@ from botbuilder.core import TurnContext
 from botbuilder.core.teams import TeamsActivityHandler
 from botbuilder.schema import Activity, Attachment, InvokeResponse
 
-from bot.actions import read_press, refusal
+from bot.actions import read_consent, read_press, refusal
 from bot.activities import (
     bot_id_of,
     conversation_of,
+    deleted_conversation,
     files_of,
     is_bot_among,
+    is_edited,
+    messages_before,
     press_of,
     turn_id_of,
 )
 from bot.adapter import CARD
 from bot.cards_in_progress import WORKING
 from bot.chat import Chat
-from bot.parser import parse
+from bot.handlers.team_files import store_file
+from bot.parser import Parsed, parse
 from bot.people import People
 from bot.replies import Replies
 from bot.turn import Card, ChooseError, Command, Reply, Turn
+from bot.ways_on import unknown_text, ways_on_after
 from bot.words import mentioned_people, raw_text_to_bot, skip_words, text_to_bot
 from cards import general
 from services.administration import Conversations, Roles
-from services.domain import SourceDescription
+from services.domain import Actor, SourceDescription
 from services.domain.errors import AgentError
 from services.ports import Clock
 
 log = structlog.get_logger()
 
 PRESS = "adaptiveCard/action"
+FILE_CONSENT = "fileConsent/invoke"
 MESSAGE = "application/vnd.microsoft.activity.message"
 
 
@@ -72,14 +78,17 @@ class CostBot(TeamsActivityHandler):  # type: ignore[misc] # the SDK ships no ty
         if turn is None:
             return
         if is_press:
-            work = self._press(turn, activity["value"])
+            work = self._guarded(turn, self._press(turn, activity["value"]))
         else:
-            message = (activity.get("text"), activity.get("entities"), activity["recipient"])
-            turn = replace(turn, raw_argument=raw_text_to_bot(*message))
-            work = self._command(turn, text_to_bot(*message))
-        reply = await self._services.replies.in_time(turn, self._guarded(turn, work))
+            work = self._typed(turn, activity)
+        reply = await self._services.replies.in_time(turn, work)
         if reply is not None:
             await self._services.replies.show(turn, reply)
+
+    async def on_message_update_activity(self, turn_context: TurnContext) -> None:
+        """Somebody corrected a message: it is answered as the one that was meant."""
+        if is_edited(_raw(turn_context)):
+            await self.on_message_activity(turn_context)
 
     async def on_invoke_activity(self, turn_context: TurnContext) -> None:
         """A button. The response is for the person who pressed; ``Replies`` shows it to all.
@@ -88,6 +97,9 @@ class CostBot(TeamsActivityHandler):  # type: ignore[misc] # the SDK ships no ty
         value is a string, and fails on a malformed action.
         """
         activity = _raw(turn_context)
+        if activity.get("name") == FILE_CONSENT:
+            await self._file_consent(turn_context, activity)
+            return
         if activity.get("name") != PRESS:
             await _respond(turn_context, MESSAGE, "The agent does not support this.", status=400)
             return
@@ -104,6 +116,21 @@ class CostBot(TeamsActivityHandler):  # type: ignore[misc] # the SDK ships no ty
         else:
             await _respond(turn_context, MESSAGE, reply.text or "Done.")
         if reply.card is not None:
+            await self._services.replies.show(turn, reply)
+
+    async def _file_consent(self, turn_context: TurnContext, activity: dict[str, Any]) -> None:
+        """Somebody allowed the agent to store a file, or did not. Teams shows no response to this
+        invoke; the answer takes the place of the question.
+        """
+        turn = await self._turn(turn_context, activity, is_press=True)
+        if turn is None:
+            return
+        await turn_context.send_activity(
+            Activity(type="invokeResponse", value=InvokeResponse(status=200))
+        )
+        work = self._guarded(turn, self._store_file(turn, activity.get("value")))
+        reply = await self._services.replies.in_time(turn, work)
+        if reply is not None:
             await self._services.replies.show(turn, reply)
 
     async def on_installation_update(self, turn_context: TurnContext) -> None:
@@ -125,6 +152,8 @@ class CostBot(TeamsActivityHandler):  # type: ignore[misc] # the SDK ships no ty
             await self._welcome(turn_context, activity)
         elif is_bot_among(activity.get("membersRemoved"), activity):
             await self._removed(activity)
+        elif deleted := deleted_conversation(activity):
+            await self._deleted(deleted)
 
     async def _welcome(self, turn_context: TurnContext, activity: dict[str, Any]) -> None:
         conversation = await self._services.conversations.seen(
@@ -140,6 +169,16 @@ class CostBot(TeamsActivityHandler):  # type: ignore[misc] # the SDK ships no ty
         now = self._services.clock()
         conversation = conversation_of(activity, now)
         await self._services.chat.app.alerts.handle_lost(conversation.id, "uninstalled", now)
+
+    async def _deleted(self, conversation_id: str) -> None:
+        """The channel is gone, and cannot be told so any more: its alerts end here."""
+        services, now = self._services, self._services.clock()
+        conversation = await services.conversations.get(conversation_id)
+        if conversation is None:
+            return
+        await services.chat.app.alerts.handle_lost(conversation_id, "deleted", now)
+        if conversation.alerts_since is not None:
+            await services.conversations.stop(conversation, Actor(interface="chat"), now)
 
     # Who, and what
 
@@ -170,25 +209,29 @@ class CostBot(TeamsActivityHandler):  # type: ignore[misc] # the SDK ships no ty
             id=turn_id_of(activity),
             thread=activity["conversation"]["id"],
             mentions=mentioned_people(activity.get("entities"), bot_id_of(activity)),
+            about=() if is_press else messages_before(activity),
             files=files_of(activity),
             is_press=is_press,
             pressed_message_id=message_id if has_message else None,
         )
 
-    async def _command(self, turn: Turn, text: str) -> Reply:
-        parsed = parse(text, self._commands)
+    async def _typed(self, turn: Turn, activity: dict[str, Any]) -> Reply:
+        message = (activity.get("text"), activity.get("entities"), activity["recipient"])
+        text = text_to_bot(*message)
+        # A file without a word is meant to be imported.
+        parsed = parse(text or ("import teams" if turn.files else ""), self._commands)
         if parsed.command is None:
-            if not turn.files or text:
-                return Reply(general.unknown_command(text, parsed.closest))
-            # A file without a word is meant to be imported.
-            parsed = parse("import teams", self._commands)
-        if parsed.command is None:
-            raise AssertionError("import teams is a command")
-        if not parsed.command.is_for(turn.role, parsed.argument):
-            return Reply(await self._denied(parsed.command))
+            return await self._guarded(turn, unknown_text(self._services.chat, text, parsed))
         words_of_command = len(text.split()) - len(parsed.argument.split())
-        turn = replace(turn, raw_argument=skip_words(turn.raw_argument, words_of_command))
-        return await parsed.command.handler(self._services.chat, turn, parsed.argument)
+        raw_argument = skip_words(raw_text_to_bot(*message), words_of_command)
+        turn = replace(turn, raw_argument=raw_argument)
+        work = self._command(turn, parsed.command, parsed.argument)
+        return await self._guarded(turn, work, parsed)
+
+    async def _command(self, turn: Turn, command: Command, argument: str) -> Reply:
+        if not command.is_for(turn.role, argument):
+            return Reply(await self._denied(command))
+        return await command.handler(self._services.chat, turn, argument)
 
     async def _press(self, turn: Turn, data: Any) -> Reply:
         """Do what a button does. The role is checked on every press: everybody in a channel sees
@@ -199,18 +242,30 @@ class CostBot(TeamsActivityHandler):  # type: ignore[misc] # the SDK ships no ty
             return Reply(text=refusal(await self._services.roles.names()))
         return await press.button.handler(self._services.chat, turn, press.payload)
 
+    async def _store_file(self, turn: Turn, data: Any) -> Reply:
+        consent = read_consent(data)
+        if not turn.is_admin:
+            return Reply(text=refusal(await self._services.roles.names()))
+        return await store_file(self._services.chat, turn, consent)
+
     async def _denied(self, command: Command) -> Card:
         action = command.name if command.role == "admin" else f"change the {command.name}"
         return general.permission_denied(action, await self._services.roles.names())
 
-    async def _guarded(self, turn: Turn, work: Awaitable[Reply]) -> Reply:
-        """The one place of this interface where errors become sentences."""
+    async def _guarded(
+        self, turn: Turn, work: Awaitable[Reply], parsed: Parsed | None = None
+    ) -> Reply:
+        """The one place of this interface where errors become sentences.
+
+        ``parsed``: the typed command that the work is for.
+        """
+        ways_on: Sequence[str] = ("status", "history") if turn.is_admin else ("status",)
         try:
             return await work
         except ChooseError as error:
             return Reply(error.card, is_new_message=turn.is_press)
         except AgentError as error:
-            text = str(error)
+            text, ways_on = str(error), ways_on_after(error, parsed)
         except Exception:
             reference = secrets.token_hex(2)
             log.exception("command_failed", reference=reference)
@@ -218,7 +273,7 @@ class CostBot(TeamsActivityHandler):  # type: ignore[misc] # the SDK ships no ty
                 f"Something went wrong (ref {reference}). Details are in the log. "
                 "Write `status` or `history` to see what was completed."
             )
-        return Reply(text=text) if turn.is_press else Reply(general.error(text))
+        return Reply(text=text) if turn.is_press else Reply(general.error(text, ways_on))
 
 
 def _raw(turn_context: TurnContext) -> dict[str, Any]:

@@ -1,15 +1,23 @@
-"""Typed text as commands see it: without mentions of the bot, odd spaces and typographic quotes."""
+"""Typed text as commands see it: without mentions of the bot, quotes of messages, odd spaces and
+typographic quotation marks.
+"""
 
 import re
 from collections.abc import Mapping
 from typing import Any
 
-BLANK = r"\s\u00a0\u200b\u200c\u200d\u202f\u2060\ufeff"
-SPACES = re.compile(f"[{BLANK}]+")
-WORD = re.compile(f"[^{BLANK}]+")
+SPACES = re.compile(r"\s+")
+WORD = re.compile(r"\S+")
 QUOTES = str.maketrans({"“": '"', "”": '"', "„": '"', "«": '"', "»": '"'})
-DIRECTION_MARKS = str.maketrans("", "", "\u200e\u200f")
-"""LRM and RLM: cards and emails put them around names, and they are copied with the name."""
+INVISIBLE = str.maketrans("", "", "\u00ad\u200b\u200e\u200f\u2060\ufeff")
+"""Copied with a text, and not typed: soft hyphens, zero-width spaces, byte order marks, and the LRM
+and RLM that cards and emails put around names. Joiners (U+200C, U+200D) are letters of some scripts.
+"""
+QUOTED_MESSAGE = re.compile(r"<quoted\b([^<>]*)>(?:\s*</quoted>)?", re.IGNORECASE)
+"""Where a reply quotes a message, in a chat: ``<quoted messageId="1770000000001"/>``. The activity has an
+entity ``quotedReply`` for each (Teams SDK, quoted replies).
+"""
+QUOTED_ID = re.compile(r"""messageId\s*=\s*["']([^"']+)["']""", re.IGNORECASE)
 QUOTED = re.compile(r'"([^"]*)"|([^\s"]+)')
 TAG = re.compile(r"<at(?:\s[^<>]*)?>([^<>]*)</at>", re.IGNORECASE)
 ENTITIES = {"&nbsp;": " ", "&lt;": "<", "&gt;": ">", "&quot;": '"', "&#39;": "'", "&amp;": "&"}
@@ -38,7 +46,7 @@ def _without_bot(text: Any, entities: Any, bot: Mapping[str, Any]) -> str:
     words = text if isinstance(text, str) else ""
     # A lone surrogate, which JSON can carry, can be neither stored nor sent.
     words = words.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    words = words.translate(DIRECTION_MARKS)
+    words = QUOTED_MESSAGE.sub(" ", words.translate(INVISIBLE))
     for mentioned, mention in _mentions(entities):
         if mentioned.get("id") != bot.get("id") or not mention:
             continue
@@ -63,6 +71,21 @@ def _mentions(entities: Any) -> list[tuple[Mapping[str, Any], str]]:
         if isinstance(mentioned, Mapping):
             mentions.append((mentioned, mention if isinstance(mention, str) else ""))
     return mentions
+
+
+def quoted_message_ids(text: Any, entities: Any) -> list[str]:
+    """The IDs of the messages that a reply quotes, each once."""
+    ids: dict[str, None] = {}
+    for entity in entities if isinstance(entities, list | tuple) else ():
+        if isinstance(entity, Mapping) and entity.get("type") == "quotedReply":
+            quoted = entity.get("quotedReply")
+            message_id = quoted.get("messageId") if isinstance(quoted, Mapping) else None
+            if isinstance(message_id, str) and message_id:
+                ids[message_id] = None
+    for marker in QUOTED_MESSAGE.finditer(text) if isinstance(text, str) else ():
+        if match := QUOTED_ID.search(marker[1]):
+            ids[match[1]] = None
+    return list(ids)
 
 
 def mentioned_people(entities: Any, bot_id: str) -> list[tuple[str, str]]:

@@ -50,6 +50,11 @@ def alert_card(content: AnomalyContent, audience: Audience = "everybody") -> Ele
     )
 
 
+def anomaly_summary(content: AnomalyContent) -> list[Element]:
+    """What happened, for a card about more than the anomaly."""
+    return [text(bold(_title(content))), *_amounts(content, alert_excess(content))]
+
+
 def alert_excess(content: AnomalyContent) -> Decimal:
     """The excess as printed: the difference of the amounts beside it, where there are any."""
     figures = content.figures

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from decimal import Decimal
 
+from cards.alerts import anomaly_summary
 from cards.daily_costs import cost_chart, daily_amounts
 from cards.elements import (
     Cell,
@@ -18,7 +19,15 @@ from cards.elements import (
     text,
 )
 from cards.notices import late_data_notice, sample_notice
-from services.domain import ChangeLine, CostHistory, DayAmount, Explanation, TeamReport, WeekCost
+from services.domain import (
+    AnomalyContent,
+    ChangeLine,
+    CostHistory,
+    DayAmount,
+    Explanation,
+    TeamReport,
+    WeekCost,
+)
 from services.domain.formatting import (
     cents,
     change,
@@ -117,8 +126,11 @@ def _has_data(history: CostHistory, week: WeekCost) -> bool:
     return any(d.amount is not None for d in days)
 
 
-def cost_explanation(report: TeamReport) -> Element:
-    """From the total before to the total now, service by service, adding up exactly."""
+def cost_explanation(report: TeamReport, about: AnomalyContent | None = None) -> Element:
+    """From the total before to the total now, service by service, adding up exactly.
+
+    ``about``: the anomaly that was asked about.
+    """
     figures, currency, team = report.figures, report.figures.currency, report.team
     actions = [
         execute("Costs", "costs", {"team": team.id, "span": "month"}),
@@ -127,6 +139,7 @@ def cost_explanation(report: TeamReport) -> Element:
     head: list[Element | None] = [
         sample_notice(report.sample),
         late_data_notice(figures.data_through, report.expected_through),
+        *(anomaly_summary(about) if about else []),
         note(f"{plain(team.team_name, 80)} · AWS account {team.aws_account_id}"),
     ]
     if figures.silent:

@@ -17,7 +17,7 @@ from cards.elements import (
     text,
 )
 from cards.notices import sample_notice
-from services.domain import Role
+from services.domain import Role, Team
 
 MAX_CHOICE_BUTTONS = 5
 MAX_BUTTON_TITLE = 38
@@ -91,14 +91,21 @@ def _help_line(usage: str, description: str) -> Element:
     return text(bold(forms[0]), *(f", {form}" for form in forms[1:]), run, spacing="Small")
 
 
-def unknown_command(typed: str, closest: str | None) -> Element:
-    """No command matches; the closest one is offered."""
-    words = f"I don't recognize “{plain(typed, 60)}”." if typed else "How can I help?"
+def unknown_command(typed: str, meant: str | None, team: Team | None = None) -> Element:
+    """No command matches; the command that was ``meant`` is offered, or to explain a ``team``."""
+    shown = plain(typed, 60)
+    words = f"I don't recognize “{shown}”." if shown else "How can I help?"
     body = [text(words, weight="Bolder")]
     actions = [execute("Help", "help"), execute("See teams", "teams")]
-    if closest:
-        body.append(text("Did you mean ", bold(closest), "?"))
-        actions.insert(0, execute(f"Run {closest}", "command", {"text": closest}))
+    if meant:
+        body.append(text("Did you mean ", bold(plain(meant, 80)), "?"))
+        title = plain(f"Run {meant}", MAX_BUTTON_TITLE)
+        actions.insert(0, execute(title, "command", {"text": meant}))
+    elif team:
+        name = plain(team.team_name, 60)
+        body.append(text("Did you mean ", bold(f"explain {name}"), "?"))
+        title = plain(f"Explain {name}", MAX_BUTTON_TITLE)
+        actions.insert(0, execute(title, "explain", {"team": team.id}))
     return card(body, actions)
 
 
@@ -111,10 +118,10 @@ def permission_denied(action: str, admins: Sequence[str]) -> Element:
     return card([text(f"Only admins can do this: {action}.{who}")])
 
 
-def error(words: str, reference: str = "") -> Element:
-    """What happened, what was not done, and the next step."""
-    ref = note(f"Ref {reference}") if reference else None
-    return card([text(plain(words, 600)), ref], [execute("Status", "status")])
+def error(words: str, ways_on: Sequence[str] = ("status",)) -> Element:
+    """What happened, what was not done, and the commands that help: the next steps."""
+    actions = [execute(name.capitalize(), "command", {"text": name}) for name in ways_on]
+    return card([text(plain(words, 600))], actions)
 
 
 def working(words: str) -> Element:

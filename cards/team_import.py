@@ -8,6 +8,7 @@ from cards.elements import (
     execute,
     heading,
     note,
+    notice,
     plain,
     problem,
     size_of,
@@ -21,6 +22,8 @@ MAX_TYPED_BYTES = 12_000
 """Of pasted text that a form shows again; more would make the card too large to send."""
 MAX_PASTED = 20_000
 MAX_CHANGES = 8
+MAX_LINE = 260
+"""Of a change: the longest name of a team, its account and its threshold."""
 
 
 def import_form(typed: str, wrong: str) -> Element:
@@ -35,7 +38,7 @@ def import_form(typed: str, wrong: str) -> Element:
             problem(problems) if problems else None,
             text(
                 "CSV with the columns team_name, aws_account_id and team_email, and optionally "
-                "admin_emails (separated by ;) and anomaly_threshold. Or a JSON list of objects "
+                "admin_emails and anomaly_threshold (a percentage). Or a JSON list of objects "
                 "with these fields. Nothing is saved until you confirm."
             ),
             text_input(
@@ -63,12 +66,18 @@ def import_question(
     problems: Sequence[tuple[int, str, str]],
     changes: Sequence[str],
     pending: str,
+    unread: str = "",
 ) -> Element:
-    """What an import would do: counts, errors by row, and the changes."""
+    """What an import would do: counts, errors by row, and the changes.
+
+    ``unread`` says what was not read.
+    """
     counts = [f"{new:,} new", f"{changed:,} changed", f"{same:,} unchanged"]
     if problems:
         counts.append(plural(len(problems), "error"))
     body = [heading(listed(counts))]
+    if unread:
+        body.append(notice(plain(unread, 300)))
     if problems:
         lines = [
             f"Row {line:,}: {TEAM_FIELDS.get(field, field)} {plain(reason, 160)}"
@@ -77,7 +86,7 @@ def import_question(
         more = len(problems) - len(lines)
         body.append(problem([*lines, f"and {more:,} more"] if more else lines))
         body.append(note("Rows with errors will be skipped."))
-    body += [text(plain(line, 200), spacing="Small") for line in changes[:MAX_CHANGES]]
+    body += [text(plain(line, MAX_LINE), spacing="Small") for line in changes[:MAX_CHANGES]]
     if len(changes) > MAX_CHANGES:
         body.append(note(f"and {len(changes) - MAX_CHANGES:,} more"))
     number = new + changed
@@ -100,10 +109,17 @@ def import_done(created: int, updated: int, unchanged: int, failed: int, by: str
     )
 
 
-def team_export(csv_text: str, total: int, page: int, pages: int) -> Element:
-    """Teams as the CSV that the import accepts, in parts if there are many."""
+def team_export(
+    csv_text: str, total: int, page: int, pages: int, *, as_file: bool = False
+) -> Element:
+    """Teams as the CSV that the import accepts, in parts if there are many.
+
+    ``as_file``: Teams lets bots store files here.
+    """
     part = f", part {page} of {pages}" if pages > 1 else ""
     actions = [execute("Next part", "export", {"page": str(page + 1)})] if page < pages else []
+    if as_file:
+        actions.insert(0, execute("Save as a file", "export.file"))
     csv = text_input(
         "text", "CSV", value=csv_text, max_length=MAX_PASTED, multiline=True, error="Copy it."
     )

@@ -79,10 +79,10 @@ async def _page(chat: Chat, team: Team | None, page: int) -> Card:
 async def open_anomaly(chat: Chat, turn: Turn, payload: AnomalyPayload) -> Reply:
     """The alert card of an anomaly."""
     anomaly = await chat.app.anomalies.resolutions.get(payload.anomaly)
-    return Reply(await _card(chat, turn, anomaly), is_new_message=True)
+    return Reply(await anomaly_card(chat, turn, anomaly), is_new_message=True)
 
 
-async def _card(chat: Chat, turn: Turn, anomaly: Anomaly) -> Card:
+async def anomaly_card(chat: Chat, turn: Turn, anomaly: Anomaly) -> Card:
     """The card of an anomaly as this conversation sees it.
 
     In a channel that got the alert it has all buttons, since everybody sees the same card; in
@@ -120,7 +120,7 @@ async def _refreshed_everywhere(chat: Chat, turn: Turn, anomaly: Anomaly) -> Rep
     # The pressed card is redrawn with the reply, as any other; the cards of the alert in other
     # conversations by the alerts, which record what each one shows.
     chat.start(f"refresh {turn.id}", chat.app.alerts.refresh(anomaly, turn.now))
-    return Reply(await _card(chat, turn, anomaly))
+    return Reply(await anomaly_card(chat, turn, anomaly))
 
 
 async def raise_minimum(chat: Chat, turn: Turn, payload: RaiseMinimumPayload) -> Reply:

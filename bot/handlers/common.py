@@ -1,8 +1,7 @@
-"""Parsing that several handlers share: teams, numbers, days, pages."""
+"""Parsing that several handlers share: teams, numbers, pages."""
 
-import re
 from collections.abc import Callable
-from datetime import date, datetime, timedelta
+from decimal import Decimal
 
 from bot.chat import Chat
 from bot.turn import ChooseError, Turn
@@ -10,14 +9,14 @@ from bot.words import unquote
 from cards import general
 from services.domain import Role, Team
 from services.domain.errors import InvalidError
+from services.domain.pasted import match_key
+from services.domain.typed_numbers import parse_amount, parse_percent
 
 PAGE_SIZE = 10
 MAX_TRAILING_WORDS = 4
 """At most so many words at the end of a text are read as what follows the team."""
 MAX_QUOTED = 40
 """Of what people typed, in an error."""
-DAY_FORMATS = ("%d %b", "%d %B", "%b %d", "%B %d")
-HALF_A_YEAR = timedelta(days=183)
 
 
 def role_in(turn: Turn) -> Role:
@@ -72,53 +71,23 @@ async def split_team(
 
 
 def _is_exactly(team: Team, wanted: str) -> bool:
-    return wanted.casefold() in {team.team_name.casefold(), team.aws_account_id, team.id}
+    return match_key(wanted) in {match_key(team.team_name), team.aws_account_id, team.id}
 
 
-def parse_number(text: str, noun: str) -> float:
-    """A typed number: ``25``, ``25%``, ``12,5``. Raises InvalidError.
-
-    ``noun`` says with its article what it should be, such as "a threshold".
-    """
-    plain = text.strip().rstrip("%").strip().replace(",", ".")
-    if not re.fullmatch(r"[+-]?\d{1,9}(\.\d{1,6})?", plain, re.ASCII):
-        raise InvalidError(
-            f"“{text.strip()[:MAX_QUOTED]}” is not {noun}. Give a number such as 25."
-        )
-    return float(plain)
-
-
-def parse_day(text: str, now: datetime) -> date:
-    """``2026-11-03``, ``3 Nov 2026``, or the ``3 Nov`` that is nearest to now. Raises InvalidError."""
-    words = " ".join(text.replace(",", " ").split())
-    for day_format in DAY_FORMATS:
-        for dated in (words, f"{words} {now.year}"):
-            try:
-                day = datetime.strptime(dated, f"{day_format} %Y").date()  # noqa: DTZ007 - a day
-            except ValueError:
-                continue
-            return day if dated == words else _nearest(day, now.date())
+def typed_percent(text: str) -> Decimal:
+    """A typed percentage. Raises InvalidError."""
     try:
-        return date.fromisoformat(words)
-    except ValueError:
-        raise InvalidError(
-            f"“{text.strip()[:MAX_QUOTED]}” is not a day. Give one such as 2026-11-03 or 3 Nov."
-        ) from None
+        return parse_percent(text)
+    except ValueError as error:
+        raise InvalidError(f"{error}.") from error
 
 
-def _nearest(day: date, today: date) -> date:
-    if day - today > HALF_A_YEAR:
-        return _in_year(day, day.year - 1)
-    if today - day > HALF_A_YEAR:
-        return _in_year(day, day.year + 1)
-    return day
-
-
-def _in_year(day: date, year: int) -> date:
+def typed_amount(text: str, currency: str) -> Decimal:
+    """A typed amount in the currency of the costs. Raises InvalidError."""
     try:
-        return day.replace(year=year)
-    except ValueError:  # 29 February
-        return day.replace(year=year, day=28)
+        return parse_amount(text, currency)
+    except ValueError as error:
+        raise InvalidError(f"{error}.") from error
 
 
 def page_of(total: int, page: int, size: int = PAGE_SIZE) -> tuple[int, int, slice]:

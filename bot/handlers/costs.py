@@ -1,20 +1,21 @@
 """Costs: the daily history, why costs changed, and planned changes."""
 
 import re
-from decimal import Decimal
+from collections.abc import Sequence
 from typing import Literal
 from zoneinfo import ZoneInfo
 
 from bot.chat import Chat
-from bot.handlers.common import parse_day, parse_number, pick_team, split_team
+from bot.handlers.anomalies import anomaly_card
+from bot.handlers.common import pick_team, split_team, typed_percent
 from bot.payloads import Payload, Text
-from bot.periods import USAGE, parse_period
-from bot.turn import Reply, Turn
+from bot.periods import USAGE, parse_day, parse_period, split_days
+from bot.turn import ChooseError, Reply, Turn
 from cards import general
 from cards.costs import cost_explanation, cost_history
 from cards.planned_changes import planned_change_added
 from services.costs import Span
-from services.domain import DaySpan, Team
+from services.domain import Anomaly, DaySpan, Month, Team
 from services.domain.errors import InvalidError
 from services.domain.formatting import clock_time
 
@@ -25,14 +26,9 @@ SPANS: dict[str, Span] = {
     "month": "month",
 }
 SPAN_USAGE = "month or last 30 days"
-MAX_ANNOUNCEMENT_LENGTH = 600
-"""Characters. The pattern below backtracks on text that nearly matches: 0.03 s for 600 characters,
-10 s for 4,000 (measured).
-"""
-EXPECTED = re.compile(
-    r"(?P<team>.+?)\s+(?P<sign>[+\-−])?\s*(?P<percent>\d+(?:[.,]\d+)?)\s*%\s+from\s+(?P<first>.+?)"
-    r"\s+to\s+(?P<last>.+?)(?:\s+because\s+(?P<reason>.+))?",
-    re.IGNORECASE,
+BECAUSE = re.compile(r"\s+because\s+", re.IGNORECASE)
+CHANGE = re.compile(
+    r"\s(?P<sign>[+\-−])? ?(?P<percent>\d[\d.,'’]*) ?%\s+(?:from\s+)?", re.IGNORECASE
 )
 
 
@@ -82,7 +78,12 @@ async def _costs(chat: Chat, turn: Turn, team: Team, span: Span) -> Reply:
 
 
 async def explain(chat: Chat, turn: Turn, argument: str) -> Reply:
-    """Why a team's costs changed, now or in an earlier period."""
+    """Why a team's costs changed, now or in an earlier period.
+
+    Without a team, in a reply to an alert, that of the alert.
+    """
+    if not argument and (anomalies := await _anomalies_before(chat, turn)):
+        return await _explain_anomalies(chat, turn, anomalies)
     zone = (await chat.app.administration.config.stored(turn.now)).schedule_timezone
     today = turn.now.astimezone(ZoneInfo(zone)).date()
     name, period = await split_team(
@@ -91,6 +92,35 @@ async def explain(chat: Chat, turn: Turn, argument: str) -> Reply:
     team = await pick_team(chat, name, "explain", **({"period": period} if period else {}))
     report = await chat.app.reports.previews.team_report(team, turn.now, period)
     return Reply(cost_explanation(report))
+
+
+async def _anomalies_before(chat: Chat, turn: Turn) -> Sequence[Anomaly]:
+    """The anomalies of the alert that a message quotes, or that began its thread."""
+    for message_id in turn.about:
+        found = await chat.app.alerts.anomalies_of_message(turn.conversation.id, message_id)
+        if found:
+            return found
+    return []
+
+
+async def _explain_anomalies(chat: Chat, turn: Turn, anomalies: Sequence[Anomaly]) -> Reply:
+    teams = {team.aws_account_id: team for team in await chat.app.teams.list()}
+    owners = {a.account_id: teams[a.account_id] for a in anomalies if a.account_id in teams}
+    if len(owners) > 1:
+        choices = [
+            (f"{team.team_name}, {account}", "explain", {"team": team.id})
+            for account, team in owners.items()
+        ]
+        raise ChooseError(general.team_choice("", choices))
+    anomaly = anomalies[0]
+    if not owners:
+        return Reply(await anomaly_card(chat, turn, anomaly))
+    (team,) = owners.values()
+    about = await chat.app.alerts.content_of(anomaly, turn.now) if len(anomalies) == 1 else None
+    month = Month.of(anomaly.end or anomaly.last or anomaly.start)
+    period = str(month) if month.span.last < turn.now.date() else None
+    report = await chat.app.reports.previews.team_report(team, turn.now, period)
+    return Reply(cost_explanation(report, about))
 
 
 async def press_explain(chat: Chat, turn: Turn, payload: ExplainPayload) -> Reply:
@@ -102,23 +132,26 @@ async def press_explain(chat: Chat, turn: Turn, payload: ExplainPayload) -> Repl
 
 async def expect(chat: Chat, turn: Turn, argument: str) -> Reply:
     """Announce a change, so that it raises no alert."""
-    typed = EXPECTED.fullmatch(argument) if len(argument) <= MAX_ANNOUNCEMENT_LENGTH else None
-    if typed is None:
+    announced, *reason = BECAUSE.split(argument, maxsplit=1)
+    # The last percentage: a name may contain one, and days do not.
+    typed = next(reversed(list(CHANGE.finditer(announced))), None)
+    days = split_days(announced[typed.end() :]) if typed else None
+    if typed is None or days is None:
         raise InvalidError(
             "Write expect <team> +30% from 3 Nov to 20 Nov because <reason>, "
             "with days such as 3 Nov or 2026-11-03."
         )
-    first, last = parse_day(typed["first"], turn.now), parse_day(typed["last"], turn.now)
+    first, last = (parse_day(text, turn.now) for text in days)
     if last < first:
         raise InvalidError(f"{last} is before {first}. Give the earlier day first.")
     sign = -1 if typed["sign"] in {"-", "−"} else 1
-    change = Decimal(repr(parse_number(typed["percent"], "a percentage"))) * sign
-    team = await pick_team(chat, typed["team"], "team")
+    change = typed_percent(typed["percent"]) * sign
+    team = await pick_team(chat, announced[: typed.start()], "team")
     planned_change = await chat.app.anomalies.planned_changes.announce(
         team,
         change,
         DaySpan(first, last),
-        typed["reason"] or "",
+        "".join(reason),
         turn.actor,
         turn.now,
         change_id=turn.id,

@@ -8,6 +8,7 @@ from cards import general
 from cards.roles import admin_list, whoami_card
 from services.domain import Person
 from services.domain.errors import InvalidError
+from services.domain.pasted import match_key
 
 
 class RevokePayload(Payload):
@@ -74,11 +75,11 @@ async def _mentioned(chat: Chat, turn: Turn) -> Person:
 
 
 async def _granted(chat: Chat, turn: Turn, wanted: str) -> Person:
-    folded = wanted.casefold()
+    key = match_key(wanted)
     admins = [
         admin
         for admin in await chat.app.administration.roles.admins()
-        if folded and folded in {admin.name.casefold(), admin.object_id.casefold()}
+        if key and key in {match_key(admin.name), admin.object_id.casefold()}
     ]
     if len(admins) != 1:
         raise InvalidError(

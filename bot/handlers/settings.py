@@ -1,7 +1,10 @@
 """Schedule, recipients, and the conversations that get alerts."""
 
+import asyncio
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from zoneinfo import available_timezones
 
 from bot.chat import Chat
 from bot.handlers.common import role_in
@@ -16,9 +19,16 @@ from cards.schedule import schedule_card, schedule_saved
 from services.administration import new_entry_id
 from services.domain import StoredConfig
 from services.domain.errors import InvalidError
+from services.domain.pasted import split_addresses
 from services.domain.schedule import WEEKDAYS
 
-HOUR = re.compile(r"(\d{1,2})(?::00)?(?:h)?", re.ASCII)
+HOUR = re.compile(
+    r"(?P<hour>\d{1,2})(?:[:.]00)? ?(?:h|(?P<half>[ap])\.?m\.?)?", re.ASCII | re.IGNORECASE
+)
+HALF_WORD = re.compile(r"(?<=\d) (?=[ap]\.?m\b)", re.IGNORECASE)
+"""The space in ``9 am``."""
+FILLERS = {"at", "on", "every", "in"}
+NOON = 12
 MIN_DAY = 3
 """Letters of a weekday: ``mon``."""
 
@@ -51,11 +61,10 @@ async def show_schedule(chat: Chat, turn: Turn, argument: str) -> Reply:
 
 
 def _typed(argument: str) -> tuple[str, str, str]:
-    match split_words(argument):
-        case [day, hour]:
-            return day, hour, ""
-        case [day, hour, zone]:
-            return day, hour, zone
+    words = split_words(HALF_WORD.sub("", argument))
+    match [word for word in words if word.casefold() not in FILLERS]:
+        case [day, hour, *zone]:
+            return day, hour, " ".join(zone)
     raise InvalidError("Write the day, the hour and the zone: schedule monday 9 Europe/Berlin")
 
 
@@ -71,18 +80,38 @@ async def save_schedule(chat: Chat, turn: Turn, payload: SchedulePayload) -> Rep
 
 
 async def _save_schedule(chat: Chat, turn: Turn, day: str, hour: str, zone: str) -> Reply:
-    matched = HOUR.fullmatch(hour.strip())
-    if matched is None:
-        raise InvalidError(f"“{hour[:20]}” is not an hour. Give one from 0 to 23.")
-    body: dict[str, object] = {"schedule_day": _weekday(day), "schedule_hour": int(matched[1])}
+    body: dict[str, object] = {"schedule_day": _weekday(day), "schedule_hour": _hour(hour)}
     if zone:
-        body["schedule_timezone"] = zone
+        body["schedule_timezone"] = await asyncio.to_thread(_zone, zone)
     entry = new_entry_id()
     await _change(chat, turn, body, entry)
     config = await chat.app.administration.config.stored(turn.now)
     slots = await chat.app.runs.requests.upcoming(turn.now)
     is_changed = await chat.app.administration.audit_trail.get(entry) is not None
     return Reply(schedule_saved(config, slots, turn.actor.name, entry if is_changed else None))
+
+
+def _hour(text: str) -> int:
+    """``9``, ``09:00``, ``9am``, ``9 pm``."""
+    match = HOUR.fullmatch(text.strip())
+    hour = int(match["hour"]) if match else -1
+    if match and match["half"]:
+        hour = hour % NOON + NOON * (match["half"].casefold() == "p") if 1 <= hour <= NOON else -1
+    if hour < 0:
+        raise InvalidError(f"“{text[:20]}” is not an hour. Give one from 0 to 23.")
+    return hour
+
+
+def _zone(text: str) -> str:
+    """The time zone as its database writes it: ``Europe/Berlin`` for ``europe/berlin``."""
+    key = "_".join(text.split())
+    return _zones().get(key.casefold(), key)
+
+
+@cache
+def _zones() -> Mapping[str, str]:
+    """Time zones by their name in lower case; the first call reads some 600 files."""
+    return {zone.casefold(): zone for zone in available_timezones()}
 
 
 def _weekday(text: str) -> str:
@@ -115,25 +144,27 @@ async def show_recipients(chat: Chat, turn: Turn, argument: str) -> Reply:
     config = await chat.app.administration.config.stored(turn.now)
     if not argument:
         return Reply(recipients_card(config, role_in(turn)))
-    verb, _, address = argument.partition(" ")
-    address = address.strip().strip("<>").removeprefix("mailto:")
-    if verb.casefold() == "add" and address:
-        return await _save_recipients(chat, turn, lambda stored: [*stored, address])
-    if verb.casefold() in {"remove", "delete"} and address:
-        return await _save_recipients(chat, turn, lambda stored: _without(stored, address))
+    verb, _, typed = argument.partition(" ")
+    addresses = split_addresses(typed)
+    if verb.casefold() == "add" and addresses:
+        return await _save_recipients(chat, turn, lambda stored: [*stored, *addresses])
+    if verb.casefold() in {"remove", "delete"} and addresses:
+        return await _save_recipients(chat, turn, lambda stored: _without(stored, addresses))
     raise InvalidError("Write recipients, recipients add mail@x or recipients remove mail@x.")
 
 
-def _without(stored: Sequence[str], address: str) -> list[str]:
-    remaining = [one for one in stored if one.casefold() != address.casefold()]
-    if len(remaining) == len(stored):
-        raise InvalidError(f"{address} is not one of the addresses. Write recipients.")
-    return remaining
+def _without(stored: Sequence[str], addresses: Sequence[str]) -> list[str]:
+    known = {address.casefold() for address in stored}
+    for address in addresses:
+        if address.casefold() not in known:
+            raise InvalidError(f"{address} is not one of the addresses. Write recipients.")
+    removed = {address.casefold() for address in addresses}
+    return [address for address in stored if address.casefold() not in removed]
 
 
 async def save_recipients(chat: Chat, turn: Turn, payload: RecipientsPayload) -> Reply:
     """Store the form; if it is invalid, show it again with the text that was typed."""
-    addresses = [address for address in re.split(r"[,;\s]+", payload.mails) if address]
+    addresses = split_addresses(payload.mails)
     try:
         return await _save_recipients(chat, turn, lambda _: addresses)
     except InvalidError as error:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 
 from bot.chat import Chat
+from bot.files import FileConsent
 from bot.handlers.common import page_of
 from bot.payloads import Number, Payload, Text, TextPayload
 from bot.turn import Card, Reply, Turn
@@ -14,7 +15,7 @@ from cards import general
 from cards.team_import import import_done, import_form, import_question, team_export
 from services.domain import PendingImport, Team
 from services.domain.errors import AgentError, InvalidError, NotFoundError
-from services.domain.formatting import exact_number, safe_cell
+from services.domain.formatting import exact_number, listed, plural, safe_cell
 from services.teams import (
     OPTIONAL,
     REQUIRED,
@@ -23,9 +24,11 @@ from services.teams import (
     RowProblem,
     file_text,
     parse_csv,
-    rows_of_list,
+    rows_of_pasted_list,
+    without_mark,
 )
 
+FILE_NAME = "teams.csv"
 MAX_EXPORT_BYTES = 15_000
 """Of one part of the export, so that its card stays below what Teams takes: 28 KB for any client."""
 
@@ -45,10 +48,11 @@ class ExportPayload(Payload):
 async def import_teams(chat: Chat, turn: Turn, argument: str) -> Reply:
     """A form to paste into, or the check of an attached file or of the text after the command."""
     if turn.files:
-        _, url = turn.files[0]
+        name, url = turn.files[0]
         data = await chat.files.fetch(url, turn.conversation.service_url)
         text = await asyncio.to_thread(file_text, data)
-        return await _check(chat, turn, text)
+        others = [other for other, _ in turn.files[1:]]
+        return await _check(chat, turn, text, unread_words(name, others) if others else "")
     if argument:
         return await _check(chat, turn, turn.raw_argument or argument)
     return Reply(import_form("", ""))
@@ -67,7 +71,16 @@ async def check_import(chat: Chat, turn: Turn, payload: TextPayload) -> Reply:
         return Reply(import_form(payload.text, str(error)))
 
 
-async def _check(chat: Chat, turn: Turn, text: str) -> Reply:
+def unread_words(name: str, others: Sequence[str]) -> str:
+    """Says which of several attached files were left out."""
+    one = len(others) == 1
+    return (
+        f"Only {name} was read. Attach {listed(others)} in {'a message' if one else 'messages'} of "
+        f"{'its' if one else 'their'} own."
+    )
+
+
+async def _check(chat: Chat, turn: Turn, text: str, unread: str = "") -> Reply:
     rows, problems = await asyncio.to_thread(_rows, text)
     result = await chat.app.teams.import_rows(rows, turn.actor, turn.now, dry_run=True)
     pending = PendingImport(id=turn.id, text=text, by_id=turn.person.object_id, at=turn.now)
@@ -82,6 +95,7 @@ async def _check(chat: Chat, turn: Turn, text: str) -> Reply:
             [(problem.line, problem.field, problem.reason) for problem in failed],
             result.changes,
             pending.id,
+            unread,
         ),
     )
 
@@ -91,14 +105,14 @@ def _problems(unreadable: list[RowProblem], result: ImportResult) -> list[RowPro
 
 
 def _rows(text: str) -> tuple[list[ImportRow], list[RowProblem]]:
-    stripped = text.strip()
+    stripped = without_mark(text.strip()).strip()
     if not stripped.startswith(("[", "{")):
         return parse_csv(stripped.encode())
     try:
         value = json.loads(stripped)
     except (ValueError, RecursionError) as error:
         raise InvalidError(f"This is not valid JSON. Give a list of teams ({error}).") from error
-    return rows_of_list(value if isinstance(value, list) else [value])
+    return rows_of_pasted_list(value if isinstance(value, list) else [value])
 
 
 async def apply_import(chat: Chat, turn: Turn, payload: ImportPayload) -> Reply:
@@ -124,21 +138,50 @@ async def apply_import(chat: Chat, turn: Turn, payload: ImportPayload) -> Reply:
 
 async def export_teams(chat: Chat, turn: Turn, argument: str) -> Reply:
     """The CSV that ``import teams`` takes."""
-    return Reply(await _export(chat, 1))
+    return Reply(await _export(chat, turn, 1))
 
 
 async def page_export(chat: Chat, turn: Turn, payload: ExportPayload) -> Reply:
     """The next part, as a new message."""
-    return Reply(await _export(chat, payload.page), is_new_message=True)
+    return Reply(await _export(chat, turn, payload.page), is_new_message=True)
 
 
-async def _export(chat: Chat, page: int) -> Card:
+async def offer_file(chat: Chat, turn: Turn, payload: Payload) -> Reply:
+    """Offer the export as a file, for Teams to ask where it may be stored."""
+    teams = await chat.app.teams.list()
+    size = len(await asyncio.to_thread(csv_file, teams))
+    description = f"{plural(len(teams), 'team')} as CSV"
+    place = (turn.conversation.service_url, turn.conversation.id)
+    await chat.files.offer(*place, FILE_NAME, description, size)
+    return Reply(text="Allow the file below. It is stored in your OneDrive.")
+
+
+async def store_file(chat: Chat, turn: Turn, consent: FileConsent) -> Reply:
+    """Store the export where Teams says, if that was allowed."""
+    if consent.action == "decline" or consent.uploadInfo is None:
+        return Reply(general.closed("No file was stored."))
+    teams = await chat.app.teams.list()
+    data = await asyncio.to_thread(csv_file, teams)
+    place = (turn.conversation.service_url, turn.conversation.id)
+    await chat.files.store(*place, consent.uploadInfo, data)
+    return Reply(general.closed(f"{plural(len(teams), 'team')} as CSV, stored in your OneDrive."))
+
+
+def csv_file(teams: Sequence[Team]) -> bytes:
+    """The whole CSV. The byte order mark tells Excel that it is UTF-8."""
+    first, *others = csv_parts(teams)
+    header = _csv_line((*REQUIRED, *OPTIONAL))
+    return "".join([first, *(part.removeprefix(header) for part in others)]).encode("utf-8-sig")
+
+
+async def _export(chat: Chat, turn: Turn, page: int) -> Card:
     teams = await chat.app.teams.list()
     if not teams:
         return general.closed("No teams yet.")
     parts = csv_parts(teams)
     page, pages, _ = page_of(len(parts), page, 1)
-    return team_export(parts[page - 1], len(teams), page, pages)
+    as_file = turn.conversation.kind == "personal" and page == 1
+    return team_export(parts[page - 1], len(teams), page, pages, as_file=as_file)
 
 
 def csv_parts(teams: Sequence[Team]) -> list[str]:

@@ -15,8 +15,10 @@ from services.administration import new_entry_id
 from services.domain import Team
 from services.domain.errors import ConflictError, InvalidError
 from services.domain.formatting import exact_number
+from services.domain.pasted import account_id_text, match_key, single_address, split_addresses
+from services.domain.typed_numbers import parse_percent
 
-ACCOUNT = re.compile(r"[\d-]{10,16}", re.ASCII)
+ACCOUNT = re.compile(r"\d{10,16}", re.ASCII)
 FORM_FIELDS = {
     "name": "team_name",
     "account": "aws_account_id",
@@ -61,7 +63,7 @@ async def page_teams(chat: Chat, turn: Turn, payload: TeamsPayload) -> Reply:
 
 
 async def _page(chat: Chat, turn: Turn, text: str, page: int) -> Card:
-    wanted = text.strip().casefold()
+    wanted = match_key(text)
     teams = [team for team in await chat.app.teams.list() if _fits(team, wanted)]
     page, pages, shown = page_of(len(teams), page, PAGE_SIZE)
     return team_list(
@@ -72,7 +74,7 @@ async def _page(chat: Chat, turn: Turn, text: str, page: int) -> Card:
 def _fits(team: Team, wanted: str) -> bool:
     return (
         not wanted
-        or wanted in team.team_name.casefold()
+        or wanted in match_key(team.team_name)
         or wanted in team.aws_account_id
         or wanted in team.team_email.casefold()
     )
@@ -110,11 +112,12 @@ async def add_team(chat: Chat, turn: Turn, argument: str) -> Reply:
             'Give the name, account ID and email address: add team "Checkout" 012345678901 '
             "checkout@example.com. Or write only add team for a form."
         )
+    team_email, *admin_emails = split_addresses(" ".join(words[account_index + 1 :])) or [""]
     body = {
         "team_name": " ".join(words[:account_index]),
         "aws_account_id": words[account_index],
-        "team_email": _plain_address(words[account_index + 1]),
-        "admin_emails": [_plain_address(word) for word in words[account_index + 2 :]],
+        "team_email": team_email,
+        "admin_emails": admin_emails,
     }
     try:
         return await _stored(chat, turn, body, None)
@@ -130,16 +133,12 @@ def _account_index(words: Sequence[str]) -> int | None:
     email address, so that the answer can say what is wrong with it.
     """
     last = len(words) - 1
-    account = next((i for i, word in enumerate(words) if ACCOUNT.fullmatch(word)), None)
+    ids = (i for i, word in enumerate(words) if ACCOUNT.fullmatch(account_id_text(word)))
+    account = next(ids, None)
     if account is not None:
         return account if 0 < account < last else None
     address = next((i for i, word in enumerate(words) if "@" in word), 0)
     return address - 1 if address > 1 else None
-
-
-def _plain_address(word: str) -> str:
-    """An address without the link that some clients make of it."""
-    return word.strip("<>,;").removeprefix("mailto:")
 
 
 async def edit_team(chat: Chat, turn: Turn, argument: str) -> Reply:
@@ -194,22 +193,21 @@ async def save_form(chat: Chat, turn: Turn, payload: TeamFormPayload) -> Reply:
 
 def _body(typed: dict[str, str]) -> dict[str, Any]:
     body: dict[str, Any] = {FORM_FIELDS[name]: value for name, value in typed.items()}
-    body["admin_emails"] = [
-        address for address in re.split(r"[,;\s]+", typed["admins"]) if address
-    ]
-    body["anomaly_threshold"] = _percent(typed["threshold"])
+    body["admin_emails"] = split_addresses(typed["admins"])
+    problems = []
+    parsers = {"team_email": single_address, "anomaly_threshold": _percent}
+    for field, parse in parsers.items():
+        try:
+            body[field] = parse(body[field])
+        except ValueError as error:
+            problems.append((field, str(error)))
+    if problems:
+        raise InvalidError("The team was not stored.", problems)
     return body
 
 
 def _percent(typed: str) -> float | None:
-    plain = typed.strip().rstrip("%").strip().replace(",", ".")
-    if not plain:
-        return None
-    try:
-        return float(plain)
-    except ValueError:
-        reason = "must be a number above 0, or empty"
-        raise InvalidError("The team was not stored.", [("anomaly_threshold", reason)]) from None
+    return float(parse_percent(typed)) if typed.strip() else None
 
 
 async def _stored(chat: Chat, turn: Turn, body: dict[str, Any], team_id: str | None) -> Reply:

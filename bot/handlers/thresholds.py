@@ -3,7 +3,7 @@
 import re
 
 from bot.chat import Chat
-from bot.handlers.common import parse_number, pick_team, role_in
+from bot.handlers.common import pick_team, role_in, typed_amount, typed_percent
 from bot.payloads import Payload, Text
 from bot.turn import Reply, Turn
 from cards import general
@@ -14,11 +14,9 @@ from services.domain.errors import InvalidError
 from services.domain.formatting import set_money
 from services.domain.formatting import threshold as threshold_text
 
-TYPED = re.compile(
-    r"(?:(?P<percent>[+-]?[\d.,]+)\s*%?)?\s*(?:min(?:imum)?\s+(?P<min>[+-]?[\d.,]+))?\s*"
-    r"(?:for\s+(?P<team>.+))?",
-    re.IGNORECASE,
-)
+FOR = re.compile(r"(?:^|\s+)for\s+", re.IGNORECASE)
+MIN = re.compile(r"(?:^|\s+)min(?:imum)?\s+", re.IGNORECASE)
+DIGIT = re.compile(r"\d")
 MAX_PERCENT = 1_000_000
 MAX_AMOUNT = 1_000_000_000
 
@@ -38,17 +36,24 @@ async def show_threshold(chat: Chat, turn: Turn, argument: str) -> Reply:
         own = [team for team in await chat.app.teams.list() if team.anomaly_threshold is not None]
         currency = (await chat.app.costs.ingest.state()).currency
         return Reply(thresholds_card(config, own, currency, role_in(turn)))
-    typed = TYPED.fullmatch(argument.strip())
-    if typed is None or not any(typed.groups()):
+    value, minimum, name = _split(argument.strip())
+    team = None
+    if name:
+        data = {"value": value, "min": minimum}
+        team = await pick_team(chat, name, "threshold.what_if", **data)
+    return await _what_if(chat, turn, value, minimum, team)
+
+
+def _split(argument: str) -> tuple[str, str, str]:
+    """Return (percentage, minimum increase, team); raise InvalidError if it is none of them."""
+    amounts, *names = FOR.split(argument, maxsplit=1)
+    value, *minimum = MIN.split(amounts, maxsplit=1)
+    if any(typed and not DIGIT.search(typed) for typed in (value, *minimum)):
         raise InvalidError(
             "Write threshold 25, threshold 35 for <team>, or threshold min 50. "
             "Or only threshold to see what is set."
         )
-    team = None
-    if typed["team"]:
-        data = {"value": typed["percent"] or "", "min": typed["min"] or ""}
-        team = await pick_team(chat, typed["team"], "threshold.what_if", **data)
-    return await _what_if(chat, turn, typed["percent"] or "", typed["min"] or "", team)
+    return value, "".join(minimum), "".join(names)
 
 
 async def press_what_if(chat: Chat, turn: Turn, payload: ThresholdPayload) -> Reply:
@@ -61,7 +66,7 @@ async def _what_if(chat: Chat, turn: Turn, value: str, minimum: str, team: Team 
     if not value and not minimum:
         raise InvalidError("Give a threshold in percent, or a minimum increase.")
     percent = _percent(value) if value else None
-    min_increase = _min_increase(minimum) if minimum else None
+    min_increase = await _min_increase(chat, minimum) if minimum else None
     if team is not None and min_increase is not None:
         raise InvalidError("The minimum increase is the same for all teams. Leave out the team.")
     result = await chat.app.anomalies.what_if.ask(
@@ -71,14 +76,14 @@ async def _what_if(chat: Chat, turn: Turn, value: str, minimum: str, team: Team 
 
 
 def _percent(text: str) -> float:
-    percent = parse_number(text, "a threshold")
+    percent = float(typed_percent(text))
     if not 0 < percent <= MAX_PERCENT:
         raise InvalidError("A threshold must be above 0 percent.")
     return percent
 
 
-def _min_increase(text: str) -> float:
-    amount = parse_number(text, "an amount")
+async def _min_increase(chat: Chat, text: str) -> float:
+    amount = float(typed_amount(text, (await chat.app.costs.ingest.state()).currency))
     if not 0 <= amount <= MAX_AMOUNT:
         raise InvalidError("The minimum increase must not be negative.")
     return amount
@@ -97,7 +102,7 @@ async def save_threshold(chat: Chat, turn: Turn, payload: ThresholdPayload) -> R
         if payload.value:
             change["anomaly_threshold"] = _percent(payload.value)
         if payload.min:
-            change["min_increase"] = _min_increase(payload.min)
+            change["min_increase"] = await _min_increase(chat, payload.min)
         await chat.app.administration.config.change(change, turn.actor, turn.now, entry_id=entry)
         config = await chat.app.administration.config.stored(turn.now)
         currency = (await chat.app.costs.ingest.state()).currency

@@ -72,6 +72,14 @@ class Digests:
         listed = await self._anomalies.get_many(members)
         await self._post(conversation, taken, listed, context)
 
+    async def members(self, digest: Alert) -> list[Anomaly]:
+        """The anomalies that a digest shows."""
+        alerts = await self._alerts.newest_of(
+            self._source, digest.conversation_id, digest.created_at
+        )
+        members = [alert.subject for alert in alerts if alert.shown == digest.subject]
+        return await self._anomalies.get_many(members)
+
     async def _add_members(
         self,
         conversation: Conversation,

@@ -10,7 +10,6 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Literal
 
 import structlog
 
@@ -28,7 +27,15 @@ from services.alerts.posting import CardPoster
 from services.alerts.run_cards import RUN, RunCards
 from services.alerts.run_trouble import RunTrouble
 from services.alerts.updates import CardUpdates
-from services.domain import Alert, Anomaly, AnomalyContent, Conversation, RunContent, SourceName
+from services.domain import (
+    Alert,
+    Anomaly,
+    AnomalyContent,
+    Conversation,
+    LostState,
+    RunContent,
+    SourceName,
+)
 from services.domain.errors import (
     AgentError,
     ConversationGoneError,
@@ -134,6 +141,17 @@ class AlertRounds:
         context = await self._content.context([anomaly], now)
         return self._content.anomaly_content(anomaly, context)
 
+    async def anomalies_of_message(
+        self, conversation_id: str, message_id: str
+    ) -> Sequence[Anomaly]:
+        """The anomalies that a posted message is about; none if it is not an alert."""
+        alert = await self._alerts.of_message(conversation_id, message_id)
+        if alert is None:
+            return []
+        if alert.subject.startswith(DIGEST):
+            return await self._digests.members(alert)
+        return await self._anomalies.get_many([alert.subject])
+
     async def refresh(self, anomaly: Anomaly, now: datetime) -> None:
         """Bring every card of an anomaly up to date at once, as somebody has answered."""
         content = await self.content_of(anomaly, now)
@@ -146,26 +164,22 @@ class AlertRounds:
             except AgentError as error:
                 log.warning("alert_update_failed", alert=alert.id, error=str(error))
 
-    async def handle_lost(
-        self, conversation_id: str, state: Literal["uninstalled", "blocked"], now: datetime
-    ) -> None:
+    async def handle_lost(self, conversation_id: str, state: LostState, now: datetime) -> None:
         """Mark a conversation that no longer accepts messages, and email the admins."""
         conversation = await self._conversations.get(conversation_id)
         if conversation is None or conversation.state == state:
             return
         if conversation.alerts_since is not None:
             name = conversation_name(conversation)
+            name = f"{name[0].upper()}{name[1:]}"
+            if state == "deleted":
+                words = f"{name} was deleted. No alerts are sent there."
+                way_on = "Write alerts here in another channel."
+            else:
+                words = f"{name} no longer accepts messages ({state}). No alerts are sent there."
+                way_on = "Add the app there again, or write alerts here in another channel."
             await self._poster.email_admins(
-                f"gone:{conversation.id}",
-                "a channel cannot be reached",
-                [
-                    (
-                        f"{name[0].upper()}{name[1:]} no longer accepts messages ({state}). No "
-                        "alerts are sent there."
-                    ),
-                    "Add the app there again, or write alerts here in another channel.",
-                ],
-                now,
+                f"gone:{conversation.id}", "a channel cannot be reached", [words, way_on], now
             )
         await self._conversations.lost(conversation_id, state, now)
 

@@ -20,7 +20,7 @@ from services.domain.audit import Actor, AuditEntry
 from services.domain.base import Value
 from services.domain.cards_in_progress import CardInProgress
 from services.domain.config import StoredConfig
-from services.domain.conversations import Conversation
+from services.domain.conversations import Conversation, LostState
 from services.domain.cost_history import CostHistory, CostRow, WeekCost
 from services.domain.costs import (
     SAMPLE,
@@ -123,6 +123,7 @@ __all__ = [
     "Forecast",
     "FrozenReport",
     "Identity",
+    "LostState",
     "MetricsSnapshot",
     "Month",
     "MonthForecast",

@@ -5,6 +5,9 @@ from typing import Literal
 
 from services.domain.base import Value
 
+LostState = Literal["uninstalled", "blocked", "deleted"]
+"""Why a conversation no longer accepts messages."""
+
 
 class Conversation(Value):
     """A Teams conversation that the app is installed in and can post to proactively."""
@@ -18,7 +21,7 @@ class Conversation(Value):
     title: str = ""
     with_id: str = ""
     """In a personal chat: the person's Entra object ID."""
-    state: Literal["active", "uninstalled", "blocked"] = "active"
+    state: Literal["active"] | LostState = "active"
     welcomed: bool = False
     alerts_since: datetime | None = None
     """When alerts were turned on here; None if they are off."""

@@ -5,7 +5,7 @@ Every message is written for the person who reads it: what happened, what it mea
 place: the command line as one line, REST as problem+json (RFC 9457).
 """
 
-from typing import Literal
+from services.domain.conversations import LostState
 
 
 class AgentError(Exception):
@@ -86,7 +86,7 @@ class LostLeaseError(AgentError):
 class ConversationGoneError(AgentError):
     """Teams no longer accepts messages for this conversation; ``state`` says why."""
 
-    def __init__(self, message: str, state: Literal["uninstalled", "blocked"]) -> None:
+    def __init__(self, message: str, state: LostState) -> None:
         super().__init__(message)
         self.state = state
 

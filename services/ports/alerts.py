@@ -27,6 +27,10 @@ class AlertStore(Protocol):
         """All alerts about these subjects, oldest first."""
         ...
 
+    async def of_message(self, conversation_id: str, activity_id: str) -> Alert | None:
+        """The alert that a message in a conversation shows."""
+        ...
+
     async def newest_of(
         self, source: SourceName, conversation_id: str, since: datetime
     ) -> list[Alert]:

@@ -1,10 +1,11 @@
 """Storage of Teams conversations."""
 
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Protocol
 
 from services.domain import (
     Conversation,
+    LostState,
 )
 
 
@@ -20,9 +21,7 @@ class ConversationStore(Protocol):
 
     async def get(self, conversation_id: str) -> Conversation | None: ...
 
-    async def lost(
-        self, conversation_id: str, state: Literal["uninstalled", "blocked"], now: datetime
-    ) -> bool:
+    async def lost(self, conversation_id: str, state: LostState, now: datetime) -> bool:
         """Mark a conversation that no longer accepts messages. True for the first caller only.
 
         After an uninstallation, the next installation gets a welcome card again.

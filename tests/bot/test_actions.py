@@ -140,6 +140,7 @@ OLD_CARDS: tuple[Data, ...] = (
     {"verb": "import.check", "text": "team_name,aws_account_id,team_email"},
     {"verb": "import.apply", "pending": "p1"},
     {"verb": "export", "page": "2"},
+    {"verb": "export.file"},
     {"verb": "threshold.what_if", "value": "30", "min": "50", "team": "t1"},
     {"verb": "threshold.save", "value": "30"},
     {"verb": "threshold.save", "min": "50"},

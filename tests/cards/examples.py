@@ -521,6 +521,7 @@ def _general(texts: Texts) -> Named:
     yield "help of an admin", general.help_card(help_lines("admin"), "admin", sample=False)
     yield "unknown command", general.unknown_command(texts.typed, "teams")
     yield "unknown, nothing close", general.unknown_command(texts.typed, None)
+    yield "unknown, names a team", general.unknown_command(texts.typed, None, team(texts))
     yield "nothing said", general.unknown_command("", None)
     yield "denied", general.permission_denied("change thresholds", [texts.person, "Kim Ito"])
     yield "denied, nobody is an admin", general.permission_denied("change thresholds", [])
@@ -528,7 +529,8 @@ def _general(texts: Texts) -> Named:
         "denied, many admins",
         general.permission_denied("change thresholds", [texts.person] * 40),
     )
-    yield "error", general.error(texts.says(REFUSED), "7f3a")
+    yield "error", general.error(texts.says(REFUSED))
+    yield "error in a command", general.error(texts.says(REFUSED), ("recipients", "help"))
     yield "working", general.working("Reading costs…")
     yield "closed", general.closed(f"Canceled by {texts.person}. Nothing was changed.")
     some = [
@@ -606,9 +608,15 @@ def _teams(texts: Texts) -> Named:
         "import with many errors",
         import_question(0, 0, 79, problems, [], "pending"),
     )
+    unread = f"Only {texts.name()} was read."
+    yield "import of two files", import_question(3, 0, 0, [], changes, "pending", unread)
     yield "import done", import_done(3, 2, 79, 1, texts.person)
     parts = csv_parts([team(texts, i) for i in range(20 * texts.scale)])
     yield "export", team_export(parts[0], 20 * texts.scale, 1, len(parts))
+    yield (
+        "export, personal chat",
+        team_export(parts[0], 20 * texts.scale, 1, len(parts), as_file=True),
+    )
 
 
 def _costs(texts: Texts) -> Named:

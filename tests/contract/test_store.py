@@ -381,6 +381,9 @@ async def test_an_alert_is_created_once_for_a_conversation(any_store: Store) -> 
     assert await alerts.newest_of("datadog", "c", NOW) == [other, posted]
     assert await alerts.newest_of("datadog", "c", later(minutes=1)) == [other]
     assert await alerts.newest_of("sample", "c", NOW) == []
+    assert await alerts.of_message("c", "m1") == posted
+    assert await alerts.of_message("c", "m2") is None
+    assert await alerts.of_message("other", "m1") is None
 
 
 async def test_an_alert_is_changed_by_one_of_two_and_never_by_a_stale_one(

@@ -149,6 +149,7 @@ class TeamsSim:
         app.router.add_get("/msi", self._msi)
         app.router.add_post("/v3/conversations", self._create)
         app.router.add_get("/files/{name}", self._file)
+        app.router.add_put("/files/{name}", self._stored_file)
         app.router.add_get("/v3/conversations/{cid}/members/{uid}", self._member)
         app.router.add_route("*", "/v3/conversations/{cid}/activities", self._activities)
         app.router.add_route("*", "/v3/conversations/{cid}/activities/{aid}", self._activities)
@@ -487,6 +488,14 @@ class TeamsSim:
         content = self.files.get(request.match_info["name"])
         return web.Response(status=404) if content is None else web.Response(body=content)
 
+    async def _stored_file(self, request: web.Request) -> web.Response:
+        data = await request.read()
+        whole = f"bytes 0-{len(data) - 1}/{len(data)}"
+        if request.headers.get("Content-Range") != whole:
+            return web.Response(status=416)
+        self.files[request.match_info["name"]] = data
+        return web.Response(status=201)
+
     async def _member(self, request: web.Request) -> web.Response:
         return await self._faulty(
             request, lambda: self._known(request.match_info["cid"], request.match_info["uid"])
@@ -526,8 +535,8 @@ def where_of(conversation: str) -> Where:
     return "channel" if "tacv2" in conversation else "group"
 
 
-INVISIBLE = str.maketrans({"\u200b": None, "\u200e": None, "\u00a0": " "})
-"""Characters for line breaks and text direction."""
+INVISIBLE = str.maketrans({"\u200e": None, "\u00a0": " "})
+"""Characters for text direction, and against line breaks."""
 
 
 def texts_of(card: Any) -> list[str]:

@@ -48,6 +48,13 @@ class MongoAlerts:
         return [_alert(doc) async for doc in cursor.sort(order)]
 
     @guarded
+    async def of_message(self, conversation_id: str, activity_id: str) -> Alert | None:
+        doc = await self._alerts.find_one(
+            {"conversation_id": conversation_id, "activity_id": activity_id}
+        )
+        return _alert(doc) if doc else None
+
+    @guarded
     async def newest_of(
         self, source: SourceName, conversation_id: str, since: datetime
     ) -> list[Alert]:

@@ -1,12 +1,12 @@
 """Teams conversations in MongoDB."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 from pymongo import ASCENDING, ReturnDocument
 
 from services.adapters.store.client import Database, guarded, plain
-from services.domain import Conversation
+from services.domain import Conversation, LostState
 
 INSERT_ONLY_FIELDS = {"welcomed", "alerts_since", "alerts_by"}
 
@@ -40,9 +40,7 @@ class MongoConversations:
         return _conversation(doc) if doc else None
 
     @guarded
-    async def lost(
-        self, conversation_id: str, state: Literal["uninstalled", "blocked"], now: datetime
-    ) -> bool:
+    async def lost(self, conversation_id: str, state: LostState, now: datetime) -> bool:
         change: dict[str, Any] = {"state": state, "updated_at": now}
         if state == "uninstalled":
             change["welcomed"] = False

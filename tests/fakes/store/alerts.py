@@ -37,6 +37,11 @@ class MemoryAlerts:
     async def of_subjects(self, subjects: Sequence[str]) -> list[Alert]:
         return self._sorted([alert for alert in self.alerts.values() if alert.subject in subjects])
 
+    async def of_message(self, conversation_id: str, activity_id: str) -> Alert | None:
+        message = (conversation_id, activity_id)
+        found = (a for a in self.alerts.values() if (a.conversation_id, a.activity_id) == message)
+        return next(found, None)
+
     async def newest_of(
         self, source: SourceName, conversation_id: str, since: datetime
     ) -> list[Alert]:

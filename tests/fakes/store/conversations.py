@@ -1,10 +1,10 @@
 """Conversations, in memory."""
 
 from datetime import datetime
-from typing import Literal
 
 from services.domain import (
     Conversation,
+    LostState,
 )
 
 
@@ -34,9 +34,7 @@ class MemoryConversations:
         self.conversations[conversation_id] = known.model_copy(update=changes)
         return True
 
-    async def lost(
-        self, conversation_id: str, state: Literal["uninstalled", "blocked"], now: datetime
-    ) -> bool:
+    async def lost(self, conversation_id: str, state: LostState, now: datetime) -> bool:
         known = self.conversations.get(conversation_id)
         if known is None or known.state == state:
             return False
