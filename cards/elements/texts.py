@@ -106,14 +106,19 @@ def break_long_words(element: Element, max_length: int) -> Element:
         return element
     long_word = re.compile(rf"\S{{{max_length + 1},}}")
     inlines = [
-        {**run, "text": long_word.sub(_with_line_breaks, run["text"])}
+        {**run, "text": long_word.sub(lambda word: _in_lines(word[0], max_length), run["text"])}
         for run in element["inlines"]
     ]
     return {**element, "inlines": inlines}
 
 
-def _with_line_breaks(word: re.Match[str]) -> str:
-    return LINE_BREAK.join(WORD_PART.findall(word[0]))
+def _in_lines(word: str, max_length: int) -> str:
+    lines = [""]
+    for part in WORD_PART.findall(word):
+        if lines[-1] and len(lines[-1]) + len(part) > max_length:
+            lines.append("")
+        lines[-1] += part
+    return LINE_BREAK.join(lines)
 
 
 def heading(*words: Words) -> Element:

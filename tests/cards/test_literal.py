@@ -218,7 +218,9 @@ def test_ordinary_words_are_ordinary_text_blocks(words_of_ours: str) -> None:
 def test_a_long_word_can_break_where_runs_would_not() -> None:
     name = "*".join(["abc"] * 20)
     (run,) = text(name)["inlines"]
-    assert max(len(part) for part in run["text"].split("\n")) <= 16
+    lines = run["text"].split("\n")
+    assert len(lines) == 3
+    assert max(map(len, lines)) <= MAX_WHOLE_WORD
     assert words(text(name)) == name
 
 
