@@ -122,6 +122,8 @@ class Workers:
     started: int = 0
     interrupted: list[tuple[int, float]] = field(default_factory=list)
     """The port of its mail server and the time, for each process that was killed or frozen."""
+    frozen: list[tuple[int, float]] = field(default_factory=list)
+    """Those that were frozen, likewise."""
 
     def start(self, number: int) -> None:
         """Start the process of a place; its log is kept beside the others'."""
@@ -153,6 +155,7 @@ class Workers:
         number = self.chance.choice([*self.processes])
         victim = self.processes[number]
         self._interrupt(number)
+        self.frozen.append(self.interrupted[-1])
         victim.send_signal(signal.SIGSTOP)
         self.found.stops += 1
         await asyncio.sleep(PAST_LEASES)
@@ -354,7 +357,8 @@ def _compare_with_faults(db: Any, mails: list[Mail], workers: Workers) -> None:
     """What the mail servers took, against the faults that were injected; the ledger has no say.
 
     A mail may follow another copy of itself only when a fault had swallowed the answer to that
-    one: the server's own, or a process that was killed or frozen before it could store it.
+    one: the server's own, or a process that was killed or frozen before it could store it. Or when
+    it comes late: its process was frozen in the middle of handing it over, and woke up.
     """
     found = workers.found
     notices = {one["message_id"] for one in db.deliveries.find({"_id": {"$regex": r"\|notice\|"}})}
@@ -368,9 +372,15 @@ def _compare_with_faults(db: Any, mails: list[Mail], workers: Workers) -> None:
     for mail in sorted(mails, key=lambda mail: mail.at):
         by_id.setdefault(mail.message_id, []).append(mail)
     for copies in by_id.values():
-        heard = [mail for mail in copies[:-1] if mail.answered and not _swallowed(mail, workers)]
+        in_time = [mail for mail in copies if not _came_late(mail, workers)]
+        heard = [mail for mail in in_time[:-1] if mail.answered and not _swallowed(mail, workers)]
         found.repeated += len(heard)
-        found.wrong += [f"{mail.recipient} got a copy that no fault explains" for mail in heard]
+        times = [(mail.port, round(mail.at, 2), mail.answered) for mail in copies]
+        found.wrong += [
+            f"{mail.recipient} got a copy that no fault explains: accepted {times}, processes "
+            f"interrupted {workers.interrupted}"
+            for mail in heard
+        ]
 
 
 def _swallowed(mail: Mail, workers: Workers) -> bool:
@@ -378,6 +388,14 @@ def _swallowed(mail: Mail, workers: Workers) -> bool:
     return any(
         port == mail.port and abs(at - mail.at) <= STORE_SECONDS
         for port, at in workers.interrupted
+    )
+
+
+def _came_late(mail: Mail, workers: Workers) -> bool:
+    """Whether the process that sent a mail had been frozen and woken up by then."""
+    return any(
+        port == mail.port and at + PAST_LEASES <= mail.at <= at + PAST_LEASES + STORE_SECONDS
+        for port, at in workers.frozen
     )
 
 
