@@ -25,6 +25,14 @@ PRODUCT = "AWS Cost Agent"
 MAX_SUBJECT = 200
 RAW_HEADER = re.compile(r"[\x21-\x7e ]{1,900}")
 """Printable ASCII well below the 998 characters that a line may have (RFC 5322, 2.1.1)."""
+MAX_LINE = 76
+"""Characters of a header line that contains encoded words (RFC 2047, section 2)."""
+ENCODED_BYTES = 39
+"""Bytes of UTF-8 in one encoded word: 52 characters of base64, so that also the first line, after
+``Subject: =?utf-8?b?``, stays within ``MAX_LINE``."""
+NO_REPLIES = "DR, RN, NRN, OOF, AutoReply"
+"""Everything that X-Auto-Response-Suppress can name (MS-OXCMAIL, 2.1.3.2.20) but non-delivery
+reports: ``All`` would suppress those too, and nobody would hear of an address that is gone."""
 CRLF = b"\r\n"
 HEADER_POLICY = SMTP.clone(cte_type="7bit")
 PARSER = BytesParser(policy=default)
@@ -55,6 +63,7 @@ def build_message(
 
     Raises AgentError when the result, parsed again, is not what was intended.
     """
+    subject = header_text(rendered.subject)
     raw_headers = {
         "Message-ID": message_id,
         "List-Id": f"<aws-cost-reports.{sender.rpartition('@')[2]}>",
@@ -63,16 +72,16 @@ def build_message(
     message = EmailMessage(policy=HEADER_POLICY)
     message["From"] = _address(sender, PRODUCT)
     message["To"] = _address(recipient)
-    message["Subject"] = header_text(rendered.subject)
     message["Date"] = format_datetime(date)
     # No out-of-office replies: RFC 3834 for most servers, the other header for Exchange.
     message["Auto-Submitted"] = "auto-generated"
-    message["X-Auto-Response-Suppress"] = "All"
+    message["X-Auto-Response-Suppress"] = NO_REPLIES
     message["MIME-Version"] = "1.0"
-    headers = _header_block(message) + _raw_block(raw_headers)
+    headers = _header_block(message) + _subject_lines(subject) + _raw_block(raw_headers)
     content_type, body = _body(rendered, message_id)
     raw = headers + content_type + CRLF + body
-    _verify(raw, {*message.keys(), *raw_headers, "Content-Type"}, message_id, recipient)
+    names = {*message.keys(), "Subject", *raw_headers, "Content-Type"}
+    verify(raw, names, {"Message-ID": message_id, "Subject": subject}, recipient)
     return raw
 
 
@@ -83,6 +92,43 @@ def _address(address: str, name: str = "") -> Address:
 
 def _header_block(message: EmailMessage) -> bytes:
     return message.as_bytes().split(CRLF + CRLF)[0].rstrip(CRLF) + CRLF
+
+
+def _subject_lines(subject: str) -> bytes:
+    """The Subject header, folded.
+
+    Not by the library: it drops the spaces between words that are not ASCII, or glues encoded words
+    to each other, which readers show undecoded (Python 3.11 to 3.13; python/cpython#92081, #144156).
+    Here one sequence of encoded words holds the text with its spaces, as readers drop the white
+    space between encoded words (RFC 2047, section 6.2).
+    """
+    if subject.isascii():
+        first, *others = subject.split(" ")
+        return _folded(f"Subject: {first}", others).encode() + CRLF
+    words = [b"=?utf-8?b?" + base64.b64encode(chunk) + b"?=" for chunk in _utf8_chunks(subject)]
+    return b"Subject: " + (CRLF + b" ").join(words) + CRLF
+
+
+def _folded(line: str, words: list[str]) -> str:
+    """A line and the words after it, with a break before each word that no longer fits."""
+    lines = [line]
+    for word in words:
+        if len(lines[-1]) + 1 + len(word) <= MAX_LINE:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(f" {word}")
+    return "\r\n".join(lines)
+
+
+def _utf8_chunks(text: str) -> list[bytes]:
+    """UTF-8 in chunks that end between characters (RFC 2047, section 5, as each is decoded alone)."""
+    chunks = [b""]
+    for character in text:
+        encoded = character.encode()
+        if len(chunks[-1]) + len(encoded) > ENCODED_BYTES:
+            chunks.append(b"")
+        chunks[-1] += encoded
+    return chunks
 
 
 def _raw_block(headers: dict[str, str]) -> bytes:
@@ -153,8 +199,8 @@ def _attachment(attachment: Attachment) -> bytes:
     )
 
 
-def _verify(raw: bytes, names: set[str], message_id: str, recipient: str) -> None:
-    """Raise AgentError unless the bytes have exactly the intended headers and recipient.
+def verify(raw: bytes, names: set[str], texts: dict[str, str], recipient: str) -> None:
+    """Raise AgentError unless the bytes have exactly the intended headers, texts, and recipient.
 
     Closes header injection in whatever form it is found next, as CVE-2026-0672 and CVE-2026-1299
     were found after CVE-2024-6923.
@@ -163,7 +209,7 @@ def _verify(raw: bytes, names: set[str], message_id: str, recipient: str) -> Non
     to = headers["To"].addresses if headers["To"] is not None else ()
     if (
         sorted(name.lower() for name in headers) != sorted(name.lower() for name in names)
-        or str(headers["Message-ID"]) != message_id
+        or any(str(headers[name]) != text for name, text in texts.items())
         or [address.addr_spec for address in to] != [recipient]
     ):
         raise AgentError(

@@ -1,5 +1,7 @@
 """A mail's bytes: the same every time, and no text from outside becomes a header."""
 
+import base64
+import itertools
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 
 from services.domain import Attachment, RenderedReport
 from services.domain.errors import AgentError
-from services.mailing.mime import build_message, message_id_for
+from services.mailing.mime import build_message, header_text, message_id_for, verify
 from tests.makers import NOW
 
 NASTY = st.one_of(
@@ -86,6 +88,73 @@ def test_what_people_read_comes_back_as_it_was() -> None:
     assert html.get_content().strip() == "<p>ü</p>"
     assert str(message["Subject"]) == "Kosten: −€12 für Team „Suche“"
     assert message["Auto-Submitted"] == "auto-generated"
+
+
+TEAM_NAMES = (
+    "Öffentlichkeitsarbeit und Qualität für Süd",
+    "Équipe Données Région Île-de-France Été",
+    "Команда платежей и данных Москва Центр",
+    "支付 平台 数据 团队 东京 区域 生产 环境",
+    "Prüfung Wärme Größe Übung Süd – IT Größe",
+    "Kundenservice Straße Übung Zürich Öffentlich",
+    "📈 Growth 👩‍👩‍👧 family",
+    "Checkout" * 8,
+    "Plain old team of the platform group",
+    "Ünbrechbar" * 12,
+)
+SUBJECTS = (
+    "{}: AWS costs up 23.8% to $12,345, 1–27 Nov",
+    "AWS costs {}: up 23.8%, 2 anomalies",
+    "{}: $3,336 more than expected (ec2) since 5 Nov",
+    "{}",
+)
+
+
+def subject_lines(raw: bytes) -> list[bytes]:
+    """The lines of the Subject header."""
+    lines = raw.split(b"\r\n\r\n")[0].split(b"\r\n")
+    first = next(i for i, line in enumerate(lines) if line.startswith(b"Subject:"))
+    others = itertools.takewhile(lambda line: line.startswith(b" "), lines[first + 1 :])
+    return [lines[first], *others]
+
+
+@pytest.mark.parametrize("form", SUBJECTS)
+@pytest.mark.parametrize("name", TEAM_NAMES)
+def test_a_subject_is_read_as_it_was_meant(name: str, form: str) -> None:
+    meant = header_text(form.format(name))
+    raw = built(form.format(name))
+    lines = subject_lines(raw)
+    assert str(read(raw)["Subject"]) == meant
+    assert b"?==?" not in raw
+    if not meant.isascii():
+        assert all(len(line) <= 76 for line in lines)
+        assert all(line.count(b"=?") == 1 for line in lines)
+        assert decoded(lines) == meant
+
+
+def decoded(lines: list[bytes]) -> str:
+    """As a reader does that decodes each encoded word alone and drops the space between them."""
+    words = [line.removeprefix(b"Subject:").strip() for line in lines]
+    contents = [word.removeprefix(b"=?utf-8?b?").removesuffix(b"?=") for word in words]
+    return "".join(base64.b64decode(content, validate=True).decode() for content in contents)
+
+
+@given(st.text(max_size=250))
+def test_any_subject_is_read_as_it_was_meant(subject: str) -> None:
+    assert str(read(built(subject))["Subject"]) == header_text(subject)
+
+
+def test_a_subject_that_would_be_read_differently_is_not_sent() -> None:
+    raw = built("Costs of Checkout").replace(b"Subject: Costs of", b"Subject: Costsof")
+    texts = {"Subject": "Costs of Checkout"}
+    names = {name.lower() for name in read(raw)}
+    with pytest.raises(AgentError, match="read as intended"):
+        verify(raw, names, texts, "r@example.org")
+
+
+def test_exchange_is_not_asked_to_suppress_non_delivery_reports() -> None:
+    kinds = str(read(built())["X-Auto-Response-Suppress"]).split(", ")
+    assert kinds == ["DR", "RN", "NRN", "OOF", "AutoReply"]
 
 
 def test_a_csv_is_attached_whole() -> None:
