@@ -19,6 +19,16 @@ UNAUTHORIZED, FORBIDDEN, NOT_FOUND, TOO_LARGE, THROTTLED = 401, 403, 404, 413, 4
 SERVER_SIDE = 500
 NEVER_SENT = {THROTTLED, 503}
 """Statuses that say that nothing was done; other server errors may come after the work."""
+SENDER_ERRORS = {
+    "ErrorSendAsDenied",
+    "ErrorAccountSuspend",
+    "ErrorAccountSuspendShowTierUpgrade",
+    "ErrorExceededMessageLimit",
+    "ErrorMessageSubmissionBlocked",
+    "ErrorSubmissionQuotaExceeded",
+    "MailboxNotEnabledForRESTAPI",
+}
+"""Error codes that concern the sender, whatever the status: every other email would meet them."""
 MAX_CONCURRENT_REQUESTS = 4
 """Graph's limit for an app and a mailbox (Outlook service limits in "Microsoft Graph
 service-specific throttling limits"); more are answered with 429."""
@@ -104,7 +114,7 @@ class GraphConnection:
 
 
 def _refusal(response: httpx.Response, sender: str) -> Exception:
-    status, reason = response.status_code, _reason(response)
+    status, code, reason = response.status_code, *_reason(response)
     details = f"{status} {reason}".rstrip()
     text = f"Microsoft Graph did not accept the email ({details})."
     if status in NEVER_SENT:
@@ -126,17 +136,24 @@ def _refusal(response: httpx.Response, sender: str) -> Exception:
             permanent=True,
             code=status,
         )
+    if code in SENDER_ERRORS:
+        return MailConnectError(
+            f"{text} Exchange blocks or limits the mailbox {sender}. Ask its administrator to "
+            "change that, or set SENDER_EMAIL to another mailbox.",
+            permanent=True,
+            code=status,
+        )
     return MailError(text, permanent=True, code=status)
 
 
-def _reason(response: httpx.Response) -> str:
+def _reason(response: httpx.Response) -> tuple[str, str]:
+    """Graph's error code, and the code with its message; both empty when there is none."""
     try:
         error = response.json().get("error")
     except (ValueError, AttributeError):
-        return ""
+        return "", ""
     if not isinstance(error, dict):
-        return ""
+        return "", ""
     text = f"{error.get('code', '')} {error.get('message', '')}"
-    return " ".join("".join(char if char.isprintable() else " " for char in text).split())[
-        :MAX_REASON_LENGTH
-    ]
+    printable = "".join(char if char.isprintable() else " " for char in text)
+    return str(error.get("code", "")), " ".join(printable.split())[:MAX_REASON_LENGTH]

@@ -211,12 +211,19 @@ class Deliverer:
     async def _refused(
         self, attempt: DeliveryAttempt, phase: DeliveryPhase, error: MailError
     ) -> bool:
-        """Store a refusal; whether the connection can be used for another email."""
+        """Store a refusal; whether the connection can be used for another email.
+
+        Raises a permanent MailConnectError, which concerns every email.
+        """
         is_connection_error = isinstance(error, MailConnectError)
         if error.permanent and not is_connection_error:
             await self._outcomes.fail(attempt, phase, str(error))
-        else:
-            await self._outcomes.retry_later(attempt, phase, str(error))
+            return True
+        await self._outcomes.retry_later(attempt, phase, str(error))
+        if error.permanent:
+            # Such as a sender that Exchange refuses after the body: no other email would fare
+            # better, and each would use up its attempts.
+            raise error
         return not is_connection_error
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from services.domain import RunKind
 from services.domain.errors import AgentError
 from services.mailing import Transports, preflight
 from services.ports import AccessTokens, Clock, CostSource, Folder, Store
@@ -103,11 +104,25 @@ class Diagnostics:
                 )
             transport = await self._transports.named(name, now)
             await preflight(transport)
+            waiting = await self._waiting_emails()
         except AgentError as error:
             return Finding("Email", ok=False, text=str(error))
+        if waiting:
+            return Finding("Email", ok=False, text=f"signed in, but {waiting}")
         text = f"signed in; emails are sent from {transport.sender}"
         warning = await self._transports.warning(now)
         return Finding("Email", ok=True, text=f"{text}. {warning}" if warning else text)
+
+    async def _waiting_emails(self) -> str:
+        """Why the emails of an open run wait; empty when none do.
+
+        Signing in does not show everything: Exchange refuses a sender only after the body.
+        """
+        source = self._costs.description.name
+        for run in await self._store.runs.list_runs(source, open_only=True):
+            if run.planned and run.last_error and run.kind is not RunKind.DAILY:
+                return f"the emails of {run.period} are waiting. {run.last_error}"
+        return ""
 
     async def _teams(self) -> Finding:
         if self._bot_tokens is None:

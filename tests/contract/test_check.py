@@ -10,12 +10,14 @@ from services.adapters.sample import SampleSource
 from services.adapters.secrets import FernetBox
 from services.administration.audit_trail import AuditTrail
 from services.administration.config import Config
+from services.domain import RunState
 from services.domain.errors import SettingsError
 from services.mailing.transports import Transports
 from services.operations.diagnostics import (
     MIN_FREE_BYTES,
     MIN_FREE_BYTES_EMBEDDED,
     Diagnostics,
+    Finding,
     clock_finding,
     disk_finding,
     mongodb_finding,
@@ -26,7 +28,7 @@ from services.settings import SmtpSettings
 from tests.docs.troubles import Trouble, troubles
 from tests.fakes.mail import MemoryTransport
 from tests.fakes.store import MemoryStore
-from tests.makers import NOW
+from tests.makers import NOW, run
 
 
 @pytest.mark.parametrize(
@@ -108,6 +110,41 @@ async def test_a_clock_is_not_wrong_because_an_answer_took_long(
     (clock,) = [one for one in await check.all(NOW) if one.system == "Clock"]
 
     assert clock.ok is ok, clock.text
+
+
+async def test_emails_that_wait_after_a_refusal_are_named_though_the_sign_in_works(
+    tmp_path: Path,
+) -> None:
+    store = MemoryStore()
+    settings = SmtpSettings(host="mail.example.org", user="a@x.org", password="p")
+    box = FernetBox(None, tmp_path, key_file_allowed=True)
+    config = Config(store.config, AuditTrail(store.audit_entries), box, settings)
+    refused = "The mail server does not accept email from a@x.org. Set SENDER_EMAIL."
+    waiting = run(source="sample", planned=True, last_error=refused)
+    check = Diagnostics(
+        store=store,
+        costs=SampleSource(),
+        transports=Transports(
+            config, "sample", MemoryTransport(name="outbox"), {"smtp": lambda _: MemoryTransport()}
+        ),
+        app_id=None,
+        bot_tokens=None,
+        folder=Disk(tmp_path),
+        embedded=False,
+    )
+
+    async def found() -> Finding:
+        return next(one for one in await check.all(NOW) if one.system == "Email")
+
+    assert (await found()).ok
+    await store.runs.begin(waiting)
+    assert await found() == Finding(
+        "Email",
+        ok=False,
+        text=f"signed in, but the emails of 2026-W48 are waiting. {refused}",
+    )
+    store.runs.runs[waiting.id] = waiting.model_copy(update={"state": RunState.DONE})
+    assert (await found()).ok
 
 
 @pytest.mark.parametrize(

@@ -193,6 +193,16 @@ async def test_what_graph_refuses_is_not_delivered_and_says_what_to_do(
     assert entra.mails == []
 
 
+async def test_graph_names_a_sender_that_exchange_blocks(
+    entra: FakeEntra, sign_in: EntraSignIn
+) -> None:
+    blocked = {"error": {"code": "ErrorSubmissionQuotaExceeded", "message": "too many"}}
+    entra.graph_answers = [(400, blocked)]
+    with pytest.raises(MailConnectError, match="SENDER_EMAIL") as caught:
+        await sent(over_graph(entra, sign_in))
+    assert caught.value.permanent
+
+
 @pytest.mark.parametrize("status", [0, 500, 504])
 async def test_a_lost_answer_of_graph_is_an_unknown_fate(
     entra: FakeEntra, sign_in: EntraSignIn, status: int

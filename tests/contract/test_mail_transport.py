@@ -149,6 +149,68 @@ async def test_whatever_happens_before_an_accepted_body_is_no_delivery(
     assert server.mails == []
 
 
+SEND_AS = "554 5.2.252 SendAsDenied; agent@x.org not allowed to send as costs@example.org"
+
+
+@pytest.mark.parametrize(
+    ("reply", "fix"),
+    [
+        (SEND_AS, "Send As"),
+        ("550 5.7.60 SMTP; Client does not have permissions to send as this sender", "Send As"),
+        ("554 5.2.0 STOREDRV.Submission.Exception:SendAsDeniedException.Mapi", "Send As"),
+        ("530 5.7.57 Client not authenticated to send mail", "SMTP_USER"),
+        ("535 5.7.139 Authentication unsuccessful", "SMTP_USER"),
+        ("550 5.1.8 Access denied, bad outbound sender", "blocks or limits"),
+        ("550 5.7.708 Access denied, traffic not accepted from this IP", "blocks or limits"),
+        ("550 5.7.750 Client blocked from unregistered domains", "blocks or limits"),
+        ("550 5.4.5 Daily user sending limit exceeded", "blocks or limits"),
+        ("553 5.7.1 <costs@example.org>: Sender address rejected: not owned by user", "Send As"),
+        ("550 The from address does not match a verified Sender Identity", "Verify"),
+        ("554 Message rejected: Email address is not verified: costs@example.org", "Verify"),
+    ],
+)
+@pytest.mark.parametrize("step", ["rcpt", "data", "body"])
+async def test_a_refusal_of_the_sender_says_so_at_any_step(
+    reply: str, fix: str, step: str
+) -> None:
+    faults = {
+        "rcpt": Faults(refuse={"r@x.org": reply}),
+        "data": Faults(data_reply={"r@x.org": [reply]}),
+        "body": Faults(final_reply={"r@x.org": [reply]}),
+    }[step]
+    async with FakeSmtp(faults) as server:
+        connection = await SmtpTransport(server.settings(), QUICK).connect()
+        with pytest.raises(MailConnectError, match=fix) as caught:
+            await connection.offer(SENDER, "r@x.org")
+            await connection.hand_over(mail_to("r@x.org"))
+        await connection.aclose()
+    assert caught.value.permanent
+    assert reply[:20] in str(caught.value)
+    assert SENDER in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "550 5.1.1 no such mailbox",
+        "552 5.2.2 mailbox full",
+        "550 5.7.1 relaying denied",
+        "550 5.7.133 sender not authenticated for group",
+        "554 5.7.1 spam",
+        "554 Message rejected: Email address is not verified: r@x.org",
+    ],
+)
+async def test_a_refusal_of_a_recipient_or_a_message_does_not_stop_the_others(reply: str) -> None:
+    async with FakeSmtp(Faults(final_reply={"r@x.org": [reply]})) as server:
+        connection = await SmtpTransport(server.settings(), QUICK).connect()
+        await connection.offer(SENDER, "r@x.org")
+        with pytest.raises(MailError) as caught:
+            await connection.hand_over(mail_to("r@x.org"))
+        await connection.aclose()
+    assert type(caught.value) is MailError
+    assert caught.value.permanent
+
+
 @pytest.mark.parametrize("place", ["body", "accepted", "unaccepted"])
 @pytest.mark.parametrize("how", ["drop_at", "hang_at"])
 async def test_silence_after_the_body_is_an_unknown_fate(place: str, how: str) -> None:

@@ -14,6 +14,7 @@ from services.adapters.smtp.explanations import (
     reason,
     reply_text,
 )
+from services.adapters.smtp.sender_refusals import ADDRESS_FIX, sender_fix
 from services.domain.errors import MailConnectError, MailError, MailFateUnknownError
 
 START_INPUT = 354
@@ -32,20 +33,17 @@ class SmtpConnection:
     def __init__(self, client: aiosmtplib.SMTP, final_answer: float) -> None:
         self._client = client
         self._final_answer = final_answer
+        self._sender = ""
 
     async def offer(self, sender: str, recipient: str) -> None:
         """Send MAIL and RCPT; a refusal leaves the connection ready for the next message."""
+        self._sender = sender
         try:
             await self._client.mail(sender)
             await self._client.rcpt(recipient)
         except aiosmtplib.SMTPSenderRefused as error:
-            # Affects every recipient, so that it must not fail this delivery for good.
-            raise MailConnectError(
-                f"The mail server does not accept email from {sender} "
-                f"({reply_text(error.code, error.message)}). Check SENDER_EMAIL and SMTP_USER.",
-                permanent=error.code in PERMANENT,
-                code=error.code,
-            ) from error
+            fix = sender_fix(error.code, error.message, sender) or ADDRESS_FIX
+            raise self._sender_refusal(error.code, error.message, fix) from error
         except SMTPResponseException as error:
             refusal = self._refusal(error.code, error.message)
             await self._reset()
@@ -107,7 +105,19 @@ class SmtpConnection:
             self._client.close()
         if code == SERVICE_CLOSING or not self._client.is_connected:
             return MailConnectError(text, permanent=False, code=code)
+        fix = sender_fix(code, message, self._sender) if code in PERMANENT else None
+        if fix is not None:
+            return self._sender_refusal(code, message, fix)
         return MailError(text, permanent=code in PERMANENT, code=code)
+
+    def _sender_refusal(self, code: int, message: str, fix: str) -> MailConnectError:
+        """Affects every recipient, so that it must not fail this delivery for good."""
+        return MailConnectError(
+            f"The mail server does not accept email from {self._sender}. {fix} "
+            f"({reply_text(code, message)})",
+            permanent=code in PERMANENT,
+            code=code,
+        )
 
     async def _reset(self) -> None:
         """Get ready for the next message, or close a connection that cannot."""

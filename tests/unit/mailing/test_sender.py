@@ -143,6 +143,23 @@ async def test_a_sender_that_is_not_accepted_ends_the_sending_and_fails_no_deliv
     assert await world.ledger.counts("r") == {DeliveryState.SENT: 4}
 
 
+async def test_a_sender_that_is_refused_after_the_body_keeps_everything_pending() -> None:
+    world = World()
+    await world.planned(20)
+    denied = MailConnectError("554 5.2.252 SendAsDenied", permanent=True, code=554)
+    world.transport.on_hand_over = {f"d{i}@example.org": [denied] for i in range(20)}
+    with pytest.raises(MailConnectError, match="SendAsDenied"):
+        await world.work(world.sender())
+    assert await world.ledger.counts("r") == {DeliveryState.PENDING: 20}
+    assert world.transport.mails == []
+    assert sum(one.attempts for one in world.ledger.deliveries.values()) <= world.transport.lanes
+
+    world.transport.on_hand_over.clear()
+    await world.work(world.sender())
+    assert await world.ledger.counts("r") == {DeliveryState.SENT: 20}
+    assert set(world.transport.by_recipient.values()) == {1}
+
+
 async def test_a_greylisted_mail_comes_within_half_a_minute_and_backs_off(world: World) -> None:
     world.transport.on_offer["d1@example.org"] = [greylisted() for _ in range(3)]
     times: list[datetime] = []
