@@ -4,7 +4,7 @@ from typing import Any
 
 from bot.adapter import card_message
 from bot.connector import Connector
-from bot.connector_errors import ConnectorError
+from bot.connector_errors import UNAUTHORIZED, ConnectorError
 from bot.turn import Card
 from cards import general
 from cards.alerts import alert_card
@@ -25,11 +25,10 @@ from services.domain.errors import (
     NotFoundError,
 )
 from services.domain.formatting import neutral
+from services.ports import Departure
 
 DELETED = {"ActivityNotFoundInConversation", "ConversationNotFound"}
 """Error codes for a message, or the thread that it began, that somebody has deleted."""
-UNAUTHORIZED = 401
-"""About the bot's registration, not about the message; an admin can fix it."""
 
 
 class TeamsNotifier:
@@ -38,9 +37,11 @@ class TeamsNotifier:
     def __init__(self, connector: Connector) -> None:
         self._connector = connector
 
-    async def post(self, conversation: Conversation, content: AlertContent) -> PostedMessage:
+    async def post(
+        self, conversation: Conversation, content: AlertContent, departure: Departure
+    ) -> PostedMessage:
         """Send a new message; in a channel it begins a thread of its own."""
-        return await self._post(conversation, card_message(card_of(content)))
+        return await self._post(conversation, card_message(card_of(content)), departure)
 
     async def update(
         self, conversation: Conversation, message: PostedMessage, content: AlertContent
@@ -69,16 +70,25 @@ class TeamsNotifier:
         body = card_message(general.closed("Test: alerts reach this conversation."))
         await self._post(conversation, body)
 
-    async def _post(self, conversation: Conversation, body: dict[str, Any]) -> PostedMessage:
+    async def _post(
+        self,
+        conversation: Conversation,
+        body: dict[str, Any],
+        departure: Departure | None = None,
+    ) -> PostedMessage:
         try:
             if conversation.kind == "channel":
-                return await self._new_thread(conversation, body)
-            sent = await self._connector.send(conversation.service_url, conversation.id, body)
+                return await self._new_thread(conversation, body, departure)
+            sent = await self._connector.send(
+                conversation.service_url, conversation.id, body, departure=departure
+            )
         except ConnectorError as error:
             raise _translated(error) from error
         return PostedMessage(sent, conversation.id)
 
-    async def _new_thread(self, conversation: Conversation, body: dict[str, Any]) -> PostedMessage:
+    async def _new_thread(
+        self, conversation: Conversation, body: dict[str, Any], departure: Departure | None
+    ) -> PostedMessage:
         """Begin a thread in a channel: each is a conversation of its own, which later updates of the
         message must name (Bot Connector, create conversation).
         """
@@ -95,6 +105,7 @@ class TeamsNotifier:
                 "activity": body,
             },
             within=conversation.id,
+            departure=departure,
         )
         activity_id = str(created.get("activityId") or "")
         thread = str(created.get("id") or "")

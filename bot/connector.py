@@ -8,6 +8,7 @@ automatically; updates and reads are safe to repeat.
 import json
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
@@ -16,13 +17,15 @@ import stamina
 
 from bot.connector_errors import (
     MAX_WAIT_SECONDS,
+    UNAUTHORIZED,
+    ConnectorError,
     Method,
     refused_error,
     retry_delay,
     unreachable_error,
 )
 from bot.pacing import TEAMS_PACE, MessageQueue, Pace
-from services.ports import AccessTokens
+from services.ports import AccessTokens, Departure
 
 MAX_ATTEMPTS = 5
 MAX_ATTEMPTS_TO_READ = 2
@@ -54,16 +57,24 @@ class Connector:
         reply_to: str | None = None,
         *,
         at_once: bool = False,
+        departure: Departure | None = None,
     ) -> str:
         """Send a message and return its ID.
 
-        ``at_once``: a reply to somebody who waits; it does not wait for the pace.
+        ``at_once``: a reply to somebody who waits; it does not wait for the pace. ``departure``
+        is notified of each attempt.
         """
         path = f"/v3/conversations/{quote(conversation, safe='')}/activities"
         if reply_to:
             path += f"/{quote(reply_to, safe='')}"
         body = await self._in_turn(
-            "POST", service_url, conversation, path, activity, at_once=at_once
+            "POST",
+            service_url,
+            conversation,
+            path,
+            activity,
+            at_once=at_once,
+            departure=departure,
         )
         return str(body.get("id", ""))
 
@@ -92,10 +103,16 @@ class Connector:
         await self._in_turn("DELETE", service_url, conversation, path, None)
 
     async def create(
-        self, service_url: str, parameters: Mapping[str, Any], within: str
+        self,
+        service_url: str,
+        parameters: Mapping[str, Any],
+        within: str,
+        departure: Departure | None = None,
     ) -> dict[str, Any]:
         """Start a conversation or a channel post, paced as part of ``within``; return the response."""
-        return await self._in_turn("POST", service_url, within, "/v3/conversations", parameters)
+        return await self._in_turn(
+            "POST", service_url, within, "/v3/conversations", parameters, departure=departure
+        )
 
     async def member(self, service_url: str, conversation: str, user_id: str) -> dict[str, Any]:
         """Return what Teams knows about a member of a conversation."""
@@ -104,7 +121,14 @@ class Connector:
             f"/members/{quote(user_id, safe='')}"
         )
         timeout = aiohttp.ClientTimeout(total=self._pace.read_seconds)
-        return await self._request("GET", service_url, path, None, MAX_ATTEMPTS_TO_READ, timeout)
+        return await self._request(
+            "GET",
+            service_url,
+            path,
+            None,
+            attempts=MAX_ATTEMPTS_TO_READ,
+            client_timeout=timeout,
+        )
 
     async def _in_turn(
         self,
@@ -115,9 +139,10 @@ class Connector:
         body: Mapping[str, Any] | None,
         *,
         at_once: bool = False,
+        departure: Departure | None = None,
     ) -> dict[str, Any]:
         async with self._queue.turn(conversation, at_once=at_once):
-            return await self._request(method, service_url, path, body)
+            return await self._request(method, service_url, path, body, departure=departure)
 
     async def _request(
         self,
@@ -125,12 +150,15 @@ class Connector:
         service_url: str,
         path: str,
         body: Mapping[str, Any] | None,
+        *,
         attempts: int = MAX_ATTEMPTS,
         client_timeout: aiohttp.ClientTimeout = TIMEOUT,
+        departure: Departure | None = None,
     ) -> dict[str, Any]:
         """Return Teams' response; retry while that is safe and can help, else raise ConnectorError."""
         url = service_url.rstrip("/") + path
         data = None if body is None else json.dumps(body, separators=(",", ":")).encode()
+        request = _Request(method, url, data, client_timeout, departure)
         async for attempt in stamina.retry_context(
             on=retry_delay,
             attempts=attempts,
@@ -140,30 +168,66 @@ class Connector:
             wait_jitter=self._pace.retry_seconds * 0.4,
         ):
             with attempt:
-                return await self._request_once(method, url, data, client_timeout)
+                return await self._request_signed_in(request)
         raise AssertionError("the last attempt returns or raises")
 
-    async def _request_once(
-        self, method: Method, url: str, data: bytes | None, client_timeout: aiohttp.ClientTimeout
-    ) -> dict[str, Any]:
+    async def _request_signed_in(self, request: "_Request") -> dict[str, Any]:
+        """Make a request; a token that Teams refuses is renewed once.
+
+        Nothing was done with it, so that this is safe for messages as well: a token may have been
+        revoked, or an instance of Teams may not know the new signing key yet.
+        """
+        if self._tokens is None:  # local mode has none
+            return await self._request_once(request, None)
+        token = await self._tokens.get()
+        try:
+            return await self._request_once(request, token)
+        except ConnectorError as error:
+            if error.status != UNAUTHORIZED:
+                raise
+            return await self._request_once(request, await self._tokens.get(stale=token))
+
+    async def _request_once(self, request: "_Request", token: str | None) -> dict[str, Any]:
+        departure = request.departure
+        if departure is None:
+            return await self._exchange(request, token)
+        # After every wait, for a turn, a token, or the next attempt.
+        await departure.leave()
+        try:
+            return await self._exchange(request, token)
+        except ConnectorError as error:
+            if not error.fate_unknown:
+                await departure.come_back()
+            raise
+
+    async def _exchange(self, request: "_Request", token: str | None) -> dict[str, Any]:
         headers = {"Content-Type": "application/json; charset=utf-8"}
-        if self._tokens is not None:  # local mode has none
-            headers["Authorization"] = f"Bearer {await self._tokens.get()}"
+        if token is not None:
+            headers["Authorization"] = f"Bearer {token}"
         try:
             async with self._http.request(
-                method,
-                url,
-                data=data,
+                request.method,
+                request.url,
+                data=request.data,
                 headers=headers,
-                timeout=client_timeout,
+                timeout=request.timeout,
                 allow_redirects=False,
             ) as response:
                 answer = _object(await response.read())
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise unreachable_error(method, error) from error
+            raise unreachable_error(request.method, error) from error
         if response.status >= 300:  # noqa: PLR2004 - not a success
-            raise refused_error(response.status, answer, response.headers.get("Retry-After"))
+            raise refused_error(response.status, answer, response.headers)
         return answer
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    method: Method
+    url: str
+    data: bytes | None
+    timeout: aiohttp.ClientTimeout
+    departure: Departure | None
 
 
 def _object(raw: bytes) -> dict[str, Any]:

@@ -1,7 +1,10 @@
 """Errors of the Bot Connector REST API, and which of them may be retried."""
 
+import math
 import random
 from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, Literal
 
 import aiohttp
@@ -11,6 +14,8 @@ from services.domain.errors import AgentError
 
 Method = Literal["GET", "POST", "PUT", "DELETE"]
 
+UNAUTHORIZED = 401
+"""About the bot's token or registration, not about the message; an admin can fix it."""
 RETRIED_STATUSES = frozenset({412, 429, 502, 503, 504})
 """The statuses that Microsoft's table for Teams bots says to retry; it says to retry no others."""
 MAX_WAIT_SECONDS = 30.0
@@ -67,7 +72,7 @@ def retry_delay(error: Exception) -> bool | float:
 
 
 def refused_error(
-    status: int, answer: Mapping[str, Any], retry_after: str | None
+    status: int, answer: Mapping[str, Any], headers: Mapping[str, str]
 ) -> ConnectorError:
     """The error for a response that is not a success."""
     error = answer.get("error")
@@ -78,7 +83,7 @@ def refused_error(
         f"Teams did not accept the message ({detail}).",
         status=status,
         code=code,
-        retry_after=_seconds(retry_after),
+        retry_after=_seconds(headers.get("Retry-After", ""), headers.get("Date", "")),
     )
 
 
@@ -96,8 +101,23 @@ def unreachable_error(method: Method, error: Exception) -> ConnectorError:
     )
 
 
-def _seconds(text: str | None) -> float | None:
+def _seconds(retry_after: str, date: str) -> float | None:
+    """Seconds to wait; None when the header is missing or unreadable.
+
+    It may be a date as well (RFC 9110, section 10.2.3), which counts from the response's own
+    ``Date``: the clock of this machine may differ.
+    """
     try:
-        return max(float(text), 0.0) if text else None
+        seconds = float(retry_after)
     except ValueError:
+        until, since = _http_date(retry_after), _http_date(date)
+        return max((until - since).total_seconds(), 0.0) if until and since else None
+    return max(seconds, 0.0) if math.isfinite(seconds) else None
+
+
+def _http_date(text: str) -> datetime | None:
+    try:
+        found = parsedate_to_datetime(text)
+    except (ValueError, OverflowError):
         return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)

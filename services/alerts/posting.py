@@ -1,12 +1,14 @@
 """Posting cards: each goes through stages that are stored, so that none is posted twice."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 
 import structlog
 
+from services.alerts.admin_notices import LATE, REFUSED, UNKNOWN, AdminNotices
 from services.alerts.content import content_fingerprint, conversation_name
 from services.domain import Alert, AlertContent, AnomalyContent, Conversation
 from services.domain.errors import (
@@ -19,8 +21,9 @@ from services.domain.errors import (
 )
 from services.domain.formatting import neutral, plural
 from services.mailing import Notices
-from services.ports import AlertStore, Notifier
+from services.ports import AlertStore, Clock, Notifier
 from services.runtime.context import Context
+from services.runtime.timeouts import Timing
 
 log = structlog.get_logger()
 
@@ -28,6 +31,48 @@ UNREACHABLE_AFTER = timedelta(minutes=30)
 """A card that could not be posted for so long is reported to the admins by email."""
 GIVE_UP_AFTER = timedelta(days=1)
 MAX_ERROR = 300
+
+
+class SuspendedError(AgentError):
+    """The process was suspended for a while, as by SIGSTOP or a sleeping laptop."""
+
+    permanent = False
+
+
+class CardDeparture:
+    """Implements ``services.ports.Departure``: a card is ``posting`` only while a request is out.
+
+    Cards wait for their turn, for a token, and between attempts for much longer than for Teams'
+    reply: a worker that dies meanwhile leaves them ``pending``, for another one to post.
+    """
+
+    def __init__(
+        self,
+        poster: "CardPoster",
+        alert: Alert,
+        clock: Clock,
+        timer: Callable[[], float],
+        timing: Timing,
+    ) -> None:
+        self._poster = poster
+        self._clock = clock
+        self._timer = timer
+        self._timing = timing
+        self.alert = alert
+        """As stored."""
+        self.is_out = False
+
+    async def leave(self) -> None:
+        started = self._timer()
+        self.alert = await self._poster.save(self.alert, self._clock(), state="posting")
+        if self._timer() - started > self._timing.alert_lease - self._timing.alert_answer:
+            # Another worker may take it over before Teams replies.
+            raise SuspendedError("the worker was suspended before the post")
+        self.is_out = True
+
+    async def come_back(self) -> None:
+        self.alert = await self._poster.save(self.alert, self._clock(), state="pending")
+        self.is_out = False
 
 
 class CardPoster:
@@ -43,7 +88,10 @@ class CardPoster:
         self._alerts = alerts
         self._notifier = notifier
         self._notices = notices
+        self.notices = AdminNotices(notices)
+        """Emails about cards that do not arrive; flushed after each round."""
         self._source = context.source.name
+        self._clock = context.clock
         self._timing = context.timing
         self._timer = context.pacing.timer
         self._sleep = context.pacing.sleep
@@ -66,77 +114,67 @@ class CardPoster:
 
         Raises LostLeaseError when another worker has taken it over.
         """
-        started = self._timer()
-        alert = await self.save(alert, now, state="posting")
-        if self._timer() - started > self._timing.alert_lease - self._timing.alert_answer:
-            # Suspended for a while: another worker may take it over before Teams replies.
-            await self.save(
-                alert, now, state="pending", error="the worker was suspended before the post"
-            )
-            return
+        departure = CardDeparture(self, alert, self._clock, self._timer, self._timing)
         try:
             async with asyncio.timeout(self._timing.alert_answer):
-                message = await self._notifier.post(conversation, content)
-        except (MessageFateUnknownError, TimeoutError) as error:
-            await self._mark_unknown(
-                conversation, alert, str(error) or "Teams did not reply in time", now
-            )
-            return
-        except MessageRefusedError as error:
-            await self._mark_refused(conversation, alert, error, now)
-            return
-        except AgentError as error:
-            await self.save(alert, now, state="pending", error=str(error))
+                message = await self._notifier.post(conversation, content, departure)
+        except SuspendedError as error:
+            await self.save(departure.alert, now, state="pending", error=str(error))
+        except (LostLeaseError, StoreUnavailableError):
             raise
-        await self.save(
-            alert,
-            now,
-            state="posted",
-            activity_id=message.activity_id or None,
-            thread=message.conversation_id,
-            shown=content_fingerprint(content),
-            excess_told=_notified_excess(content),
-            error=None,
-        )
+        except (MessageFateUnknownError, TimeoutError) as error:
+            reason = str(error) or "Teams did not reply in time"
+            if departure.is_out:
+                self._mark_unknown(conversation, departure.alert, reason, now)
+            else:
+                await self.save(departure.alert, now, state="pending", error=reason)
+        except MessageRefusedError as error:
+            self._mark_refused(conversation, departure.alert, error, now)
+        except AgentError as error:
+            await self.save(departure.alert, now, state="pending", error=str(error))
+            raise
+        else:
+            await self.save(
+                departure.alert,
+                now,
+                state="posted",
+                activity_id=message.activity_id or None,
+                thread=message.conversation_id,
+                shown=content_fingerprint(content),
+                excess_told=_notified_excess(content),
+                error=None,
+            )
 
-    async def _mark_unknown(
+    def _mark_unknown(
         self, conversation: Conversation, alert: Alert, reason: str, now: datetime
     ) -> None:
         """Give up a card that people may have seen: Teams would show a copy twice."""
-        # The email first: it is sent once however often this is repeated, so that a worker that
-        # dies in between leaves a card that is settled again, with the admins notified.
-        await self.email_admins(
+        # Stored after the email: a worker that dies in between leaves a card that is settled again,
+        # with the admins notified.
+        self.notices.add(
+            UNKNOWN,
             f"alert:{alert.id}",
-            "an alert may not have reached its channel",
-            [
-                (
-                    f"Teams did not confirm an alert in {conversation_name(conversation)}. It will "
-                    "not be sent again, so that no one gets it twice. To see all anomalies, write "
-                    "anomalies to the bot."
-                ),
-            ],
-            now,
-            once=True,
+            f"Teams did not confirm an alert in {conversation_name(conversation)}.",
+            partial(self._give_up, alert, now, "unknown", reason),
         )
-        await self.save(alert, now, state="unknown", error=reason)
 
-    async def _mark_refused(
+    def _mark_refused(
         self, conversation: Conversation, alert: Alert, error: AgentError, now: datetime
     ) -> None:
         """Give up a card that Teams will never accept; the others may go well."""
-        await self.email_admins(
+        self.notices.add(
+            REFUSED,
             f"refused:{conversation.id}",
-            "alerts are not reaching a channel",
-            [
-                (
-                    f"Teams refused an alert in {conversation_name(conversation)}: "
-                    f"{neutral(str(error), MAX_ERROR)}"
-                ),
-                "To see all anomalies, write anomalies to the bot.",
-            ],
-            now,
+            f"Teams refused an alert in {conversation_name(conversation)}: "
+            f"{neutral(str(error), MAX_ERROR)}",
+            partial(self._give_up, alert, now, "failed", str(error)),
         )
-        await self.save(alert, now, state="failed", error=str(error))
+
+    async def _give_up(self, alert: Alert, now: datetime, state: str, reason: str) -> None:
+        try:
+            await self.save(alert, now, state=state, error=reason)
+        except LostLeaseError as error:
+            log.warning("alerts_delayed", conversation=alert.conversation_id, error=str(error))
 
     async def taken_over(
         self, conversation: Conversation, alert: Alert, now: datetime
@@ -147,7 +185,7 @@ class CardPoster:
         """
         idle = (now - alert.updated_at).total_seconds()
         if alert.state == "posting" and idle >= self._timing.alert_lease:
-            await self._mark_unknown(conversation, alert, "the posting process has ended", now)
+            self._mark_unknown(conversation, alert, "the posting process has ended", now)
         if alert.state != "pending" or idle < self._timing.alert_claim:
             return None
         if now - alert.created_at > GIVE_UP_AFTER:
@@ -185,17 +223,11 @@ class CardPoster:
         waiting = [alert for alert in alerts if alert.state == "pending"]
         if not any(now - alert.created_at > UNREACHABLE_AFTER for alert in waiting):
             return False
-        await self.email_admins(
+        self.notices.add(
+            LATE,
             f"late:{conversation.id}",
-            "alerts are not reaching a channel",
-            [
-                (
-                    "For half an hour no alert could be posted in "
-                    f"{conversation_name(conversation)}: {error}"
-                ),
-                f"Waiting: {plural(len(waiting), 'alert')}. The agent keeps trying for a day.",
-            ],
-            now,
+            f"For half an hour no alert could be posted in {conversation_name(conversation)}: "
+            f"{neutral(str(error), MAX_ERROR)} Waiting: {plural(len(waiting), 'alert')}.",
         )
         return True
 

@@ -10,9 +10,11 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 
+from services.alerts.admin_notices import DELETED, GONE
 from services.alerts.content import (
     UNPOSTED_STATES,
     AlertContext,
@@ -100,7 +102,9 @@ class AlertRounds:
             self._guarded_round(conversation, candidates, stuck_runs, now)
             for conversation in conversations
         )
-        for error in await asyncio.gather(*rounds, return_exceptions=True):
+        errors = await asyncio.gather(*rounds, return_exceptions=True)
+        await self._poster.notices.flush(now)
+        for error in errors:
             if error is not None:
                 raise error
 
@@ -127,7 +131,7 @@ class AlertRounds:
         try:
             await self._round(conversation, candidates, stuck_runs, now)
         except ConversationGoneError as error:
-            await self.handle_lost(conversation.id, error.state, now)
+            await self._lose(conversation.id, error.state, now)
             await self._run_cards.email(stuck_runs, now)
         except (LostLeaseError, StoreUnavailableError):
             raise
@@ -166,22 +170,25 @@ class AlertRounds:
 
     async def handle_lost(self, conversation_id: str, state: LostState, now: datetime) -> None:
         """Mark a conversation that no longer accepts messages, and email the admins."""
+        await self._lose(conversation_id, state, now)
+        await self._poster.notices.flush(now)
+
+    async def _lose(self, conversation_id: str, state: LostState, now: datetime) -> None:
         conversation = await self._conversations.get(conversation_id)
         if conversation is None or conversation.state == state:
             return
-        if conversation.alerts_since is not None:
-            name = conversation_name(conversation)
-            name = f"{name[0].upper()}{name[1:]}"
-            if state == "deleted":
-                words = f"{name} was deleted. No alerts are sent there."
-                way_on = "Write alerts here in another channel."
-            else:
-                words = f"{name} no longer accepts messages ({state}). No alerts are sent there."
-                way_on = "Add the app there again, or write alerts here in another channel."
-            await self._poster.email_admins(
-                f"gone:{conversation.id}", "a channel cannot be reached", [words, way_on], now
-            )
-        await self._conversations.lost(conversation_id, state, now)
+        lost = partial(self._conversations.lost, conversation_id, state, now)
+        if conversation.alerts_since is None:
+            await lost()
+            return
+        name = conversation_name(conversation)
+        name = f"{name[0].upper()}{name[1:]}"
+        if state == "deleted":
+            kind, line = DELETED, f"{name} was deleted. No alerts are sent there."
+        else:
+            kind = GONE
+            line = f"{name} no longer accepts messages ({state}). No alerts are sent there."
+        self._poster.notices.add(kind, f"gone:{conversation.id}", line, lost)
 
     async def _round(
         self,

@@ -7,7 +7,7 @@ from services.administration import Administration
 from services.mailing.delivery_attempts import IsStillRecipient
 from services.mailing.delivery_outcomes import SenderSettings
 from services.mailing.mime import message_id_for
-from services.mailing.notices import Notices
+from services.mailing.notices import NoticeKind, Notices
 from services.mailing.preflight import preflight
 from services.mailing.rendering import render_admin, render_team
 from services.mailing.sender import Sender
@@ -19,6 +19,7 @@ from services.settings import SmtpSettings
 __all__ = [
     "MailRoutes",
     "Mailing",
+    "NoticeKind",
     "Notices",
     "Sender",
     "SenderSettings",

@@ -4,13 +4,14 @@ The key of a notice makes it unique: requested twice, it is sent once.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
 
 from services.administration import Config
-from services.domain import Actor, Delivery, FrozenReport, Run, RunKind, SourceName
+from services.domain import Actor, Delivery, FrozenReport, Run, RunKind, RunState, SourceName
 from services.domain.addresses import address_key
 from services.domain.run_states import KEEP_TRYING, run_id
 from services.mailing.mime import message_id_for
@@ -22,6 +23,22 @@ log = structlog.get_logger()
 SCHEDULER = Actor(interface="scheduler", name="notice")
 """Requests notices."""
 KEY_LENGTH = 12
+MAX_LINES = 20
+"""Lines of one email about many things of a kind."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeKind:
+    """What notices of a kind have in common, so that many of them can be one email."""
+
+    title: str
+    """The title of one."""
+    title_of_many: str
+    """With ``{count}``."""
+    advice: tuple[str, ...]
+    """Lines below those of the single notices."""
+    once: bool = False
+    """Once for a key; otherwise once for a key and day."""
 
 
 class Notices:
@@ -50,20 +67,39 @@ class Notices:
 
         Without admin addresses it is only logged.
         """
-        name = hashlib.sha256(key.encode()).hexdigest()[:KEY_LENGTH]
-        period = f"once-{name}" if once else f"{now.date().isoformat()}-{name}"
-        notice_id = run_id(self._source, RunKind.NOTICE, period)
-        if await self._runs.get(notice_id) is not None:
+        await self._send({key}, title, lines, now, once=once)
+
+    async def notify_together(
+        self, kind: NoticeKind, lines: Mapping[str, str], now: datetime
+    ) -> None:
+        """Email notices of a kind as one, without those that were emailed; ``lines``: by key."""
+        new = {
+            key: line
+            for key, line in lines.items()
+            if await self._runs.get(self._id(key, now, once=kind.once)) is None
+        }
+        shown = list(new.values())[:MAX_LINES]
+        if more := len(new) - len(shown):
+            shown.append(f"And {more:,} more.")
+        title = kind.title if len(new) == 1 else kind.title_of_many.format(count=len(new))
+        await self._send(set(new), title, [*shown, *kind.advice], now, once=kind.once)
+
+    async def _send(
+        self, keys: set[str], title: str, lines: Sequence[str], now: datetime, *, once: bool
+    ) -> None:
+        """Email a notice that stands for all keys; nothing when it was emailed before."""
+        first, *others = sorted(self._id(key, now, once=once) for key in keys) or [""]
+        if not first or await self._runs.get(first) is not None:
             return
-        if key not in self._logged:
-            log.warning("admins_notified", title=title, key=key)
-            self._logged.add(key)
+        if first not in self._logged:
+            log.warning("admins_notified", title=title, keys=sorted(keys)[:MAX_LINES])
+            self._logged.add(first)
         addresses = (await self._config.stored(now)).global_admin_emails
         if not addresses:
             return
         transport = await self._transports.choose(now)
         sender = (await self._transports.named(transport, now)).sender
-        run = self._run(notice_id, period, transport, now)
+        run = self._run(first, transport, now)
         report = FrozenReport(
             id=f"{run.id}|notice",
             run_id=run.id,
@@ -77,13 +113,22 @@ class Notices:
         await self._runs.freeze([report])
         await self._ledger.plan([_delivery(run, report, address, sender) for address in addresses])
         await self._runs.begin(run)
+        # After it: a worker that dies in between has them emailed again, not never.
+        for notice_id in others:
+            settled = {"state": RunState.DONE, "finished_at": now}
+            await self._runs.begin(self._run(notice_id, transport, now).model_copy(update=settled))
 
-    def _run(self, notice_id: str, period: str, transport: str, now: datetime) -> Run:
+    def _id(self, key: str, now: datetime, *, once: bool) -> str:
+        name = hashlib.sha256(key.encode()).hexdigest()[:KEY_LENGTH]
+        period = f"once-{name}" if once else f"{now.date().isoformat()}-{name}"
+        return run_id(self._source, RunKind.NOTICE, period)
+
+    def _run(self, notice_id: str, transport: str, now: datetime) -> Run:
         return Run(
             id=notice_id,
             kind=RunKind.NOTICE,
             source=self._source,
-            period=period,
+            period=notice_id.rpartition(":")[2],
             planned=True,
             transport=transport,
             requested_by=SCHEDULER,

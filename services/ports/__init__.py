@@ -19,7 +19,7 @@ from services.ports.deliveries import DeliveryLedger
 from services.ports.erasure import ErasureStore
 from services.ports.mail import CapturedMails, MailConnection, MailTransport
 from services.ports.metrics import UNMEASURED, Meter, Unmeasured
-from services.ports.notifier import Notifier
+from services.ports.notifier import Departure, Notifier
 from services.ports.pending_imports import PendingImportStore
 from services.ports.planned_changes import PlannedChangeStore
 from services.ports.rate_budget import RateBudgetStore
@@ -48,6 +48,7 @@ __all__ = [
     "CostSource",
     "CostStore",
     "DeliveryLedger",
+    "Departure",
     "ErasureStore",
     "Folder",
     "IsWorkerDead",

@@ -5,6 +5,24 @@ from typing import Protocol
 from services.domain import AlertContent, Conversation, PostedMessage
 
 
+class Departure(Protocol):
+    """What is to be stored of a message while it is on its way.
+
+    Whoever dies in between leaves a message that may have been shown.
+    """
+
+    async def leave(self) -> None:
+        """Store that it leaves; called right before each request, after every wait.
+
+        Raises LostLeaseError, or another AgentError, when it must not leave any more.
+        """
+        ...
+
+    async def come_back(self) -> None:
+        """Store that it was certainly not shown; called before another request is waited for."""
+        ...
+
+
 class Notifier(Protocol):
     """Posts cards that can be updated.
 
@@ -13,7 +31,9 @@ class Notifier(Protocol):
     AgentError for what may succeed another time.
     """
 
-    async def post(self, conversation: Conversation, content: AlertContent) -> PostedMessage:
+    async def post(
+        self, conversation: Conversation, content: AlertContent, departure: Departure
+    ) -> PostedMessage:
         """Post a new message; in a channel it starts a thread."""
         ...
 

@@ -1,6 +1,7 @@
 """Sending under faults: what is retried, what is not, and in which order."""
 
 import asyncio
+from dataclasses import dataclass, field
 
 import pytest
 
@@ -41,6 +42,87 @@ async def test_a_longer_wait_than_a_message_is_worth_is_an_error_at_once() -> No
             await sent(harness)
         assert len(harness.sim.calls) == 1
         assert not caught.value.permanent
+
+
+@pytest.mark.parametrize(
+    ("until", "waits"),
+    [
+        ("Mon, 30 Nov 2026 09:00:01 GMT", True),
+        ("Mon, 30 Nov 2026 09:00:31 GMT", False),
+    ],
+)
+async def test_a_wait_may_be_named_as_a_date(until: str, waits: bool) -> None:
+    date = "Mon, 30 Nov 2026 09:00:00 GMT"  # by the clock of Teams
+    async with opened(echo) as harness:
+        harness.sim.faults.append(Fault(headers={"Date": date, "Retry-After": until}))
+        if waits:
+            await sent(harness)
+            assert [1 <= wait <= 2 for wait in harness.waits] == [True]
+        else:
+            with pytest.raises(ConnectorError, match="429"):
+                await sent(harness)
+            assert len(harness.sim.calls) == 1
+
+
+@pytest.mark.parametrize(
+    "named", ["soon", "nan", "inf", "", "-5", "Mon, 99 Nov 2026 09:00:00 GMT"]
+)
+async def test_a_wait_that_cannot_be_read_is_our_own(named: str) -> None:
+    async with opened(echo) as harness:
+        harness.sim.faults.append(Fault(headers={"Retry-After": named}))
+        await sent(harness)
+        assert [wait < 1 for wait in harness.waits] == [True]
+
+
+async def test_a_token_that_teams_refuses_once_is_renewed_and_the_answer_is_not_lost() -> None:
+    async with opened(echo) as harness:
+        harness.sim.faults.append(Fault(status=401, code="Unauthorized"))
+        assert await sent(harness)
+        assert [call[2] for call in harness.sim.calls] == [401, 201]
+        assert harness.sim.tokens_given == 2
+
+        harness.sim.faults.append(Fault(status=401, code="Unauthorized", times=9))
+        with pytest.raises(ConnectorError, match="401"):
+            await sent(harness)
+        assert [call[2] for call in harness.sim.calls[2:]] == [401, 401]
+
+
+@dataclass
+class Departures:
+    """Writes down when a message leaves and comes back."""
+
+    events: list[str] = field(default_factory=list)
+
+    async def leave(self) -> None:
+        self.events.append("out")
+
+    async def come_back(self) -> None:
+        self.events.append("back")
+
+
+async def test_a_message_is_out_only_while_a_request_is() -> None:
+    departures = Departures()
+    async with opened(echo) as harness:
+        answered = asyncio.Event()
+        harness.sim.faults += [
+            Fault(held=answered, usual=True),
+            Fault(status=429, times=2),
+            Fault(drop=True),
+        ]
+        first = asyncio.create_task(sent(harness))
+        parameters = {"isGroup": True, "activity": {"type": "message", "text": "y"}}
+        second = asyncio.create_task(
+            harness.connector.create(harness.sim.url, parameters, "a:ana", departures)
+        )
+        await asyncio.sleep(0.05)
+        assert departures.events == []
+
+        answered.set()
+        await first
+        with pytest.raises(ConnectorError) as caught:
+            await second
+        assert caught.value.fate_unknown
+        assert departures.events == ["out", "back", "out", "back", "out"]
 
 
 @pytest.mark.parametrize(

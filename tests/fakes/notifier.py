@@ -1,9 +1,10 @@
 """A notifier in memory with faults to inject."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from services.domain import AlertContent, Conversation, PostedMessage
+from services.ports import Departure
 
 
 @dataclass
@@ -12,6 +13,8 @@ class MemoryNotifier:
 
     on_post: list[Exception] = field(default_factory=list)
     on_update: list[Exception] = field(default_factory=list)
+    before_leaving: Callable[[], Awaitable[None]] | None = None
+    """While a message waits for its turn."""
     before_post: Callable[[], None] = lambda: None
     posts: list[tuple[str, AlertContent]] = field(default_factory=list)
     """(conversation, content) of every message that is shown."""
@@ -19,7 +22,12 @@ class MemoryNotifier:
     """(message, content)"""
     replies: list[tuple[str, str]] = field(default_factory=list)
 
-    async def post(self, conversation: Conversation, news: AlertContent) -> PostedMessage:
+    async def post(
+        self, conversation: Conversation, news: AlertContent, departure: Departure
+    ) -> PostedMessage:
+        if self.before_leaving is not None:
+            await self.before_leaving()
+        await departure.leave()
         self.before_post()
         if self.on_post:
             raise self.on_post.pop(0)

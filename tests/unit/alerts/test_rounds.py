@@ -1,6 +1,8 @@
 """Cards under faults: none twice, none lost without a mail, and nothing written by the stale."""
 
 import asyncio
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -11,6 +13,7 @@ import pytest
 from services.alerts import GIVE_UP_AFTER, UNREACHABLE_AFTER, AlertRounds
 from services.domain import (
     Alert,
+    AlertContent,
     Anomaly,
     AnomalyContent,
     Conversation,
@@ -26,6 +29,7 @@ from services.domain.errors import (
     MessageRefusedError,
     StoreUnavailableError,
 )
+from services.ports import Departure
 from services.runtime.context import Context, Pacing
 from services.runtime.timeouts import Timing
 from tests.fakes.application import Fakes
@@ -165,6 +169,79 @@ async def test_a_worker_that_dies_after_the_post_began_leaves_it_unknown_and_mai
     assert "may not have reached" in subject
 
 
+async def many_channels(world: World, number: int) -> list[str]:
+    """As many channels as that get alerts; their ids."""
+    names = [f"19:c{i}" for i in range(number)]
+    known = await world.store.conversations.get("19:c")
+    assert known is not None
+    for name in names:
+        await world.store.conversations.seen(known.model_copy(update={"id": name}))
+    return ["19:c", *names]
+
+
+async def states(world: World) -> Counter[str]:
+    """How many alerts are in each state."""
+    return Counter(alert.state for alert in await world.store.alerts.of_subjects(["a"]))
+
+
+async def killed(world: World, seen: Callable[[], bool]) -> None:
+    """A round that ends as soon as something is seen, as by kill -9."""
+    round_ = asyncio.create_task(world.tick())
+    while not seen():
+        await asyncio.sleep(0)
+    round_.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await round_
+
+
+async def test_cards_that_wait_for_their_turn_are_posted_by_the_next_worker(world: World) -> None:
+    channels, waiting = await many_channels(world, 59), list[int]()
+
+    async def wait_for_turn() -> None:
+        waiting.append(1)
+        await asyncio.Event().wait()
+
+    world.notifier.before_leaving = wait_for_turn
+    await killed(world, lambda: len(waiting) == 60)
+    assert await states(world) == {"pending": 60}
+
+    world.notifier.before_leaving = None
+    await world.tick(seconds=TIMING.alert_claim)
+    assert await states(world) == {"posted": 60}
+    assert sorted(name for name, _ in world.notifier.posts) == sorted(channels)
+    assert await world.mails() == []
+
+
+async def test_what_a_killed_worker_had_sent_is_one_mail(world: World) -> None:
+    await many_channels(world, 59)
+
+    def die() -> None:
+        raise KilledError
+
+    world.notifier.before_post = die
+    with pytest.raises(KilledError):
+        await world.tick()
+    world.notifier.before_post = lambda: None
+    assert await states(world) == {"posting": 60}
+    for _ in range(3):
+        await world.tick(seconds=TIMING.alert_lease)
+    assert await states(world) == {"unknown": 60}
+    assert world.notifier.posts == []
+    (subject,) = await world.mails()
+    assert subject == "AWS Cost Agent: 60 alerts may not have reached their channels"
+    (text,) = [report.rendered.text for report in world.store.runs.reports.values()]
+    assert "And 40 more." in text
+
+
+async def test_an_outage_of_teams_is_one_mail_a_day(world: World) -> None:
+    await many_channels(world, 29)
+    world.notifier.on_post = [AgentError("503 busy") for _ in range(9999)]
+    for _ in range(50):
+        await world.tick(minutes=1)
+    (subject,) = await world.mails()
+    assert subject == "AWS Cost Agent: alerts are not reaching 30 channels"
+
+
 async def test_a_card_says_from_what_an_anomaly_has_grown_when_it_has_doubled(
     world: World,
 ) -> None:
@@ -225,7 +302,10 @@ async def test_a_worker_frozen_before_the_post_does_not_begin_it(world: World) -
 async def test_a_stale_worker_writes_nothing_over_the_one_that_took_its_card(
     world: World,
 ) -> None:
-    async def zombie_post(*_: Any) -> PostedMessage:
+    async def zombie_post(
+        conversation: Conversation, content: AlertContent, departure: Departure
+    ) -> PostedMessage:
+        await departure.leave()
         world.now += timedelta(seconds=TIMING.alert_lease)
         await world.alerts().tick(world.now)  # the other worker
         return PostedMessage("late", "19:c")
