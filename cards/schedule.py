@@ -48,12 +48,36 @@ def schedule_card(
 
 
 def schedule_saved(
-    config: StoredConfig, slots: Sequence[datetime], by: str, entry: str | None
+    config: StoredConfig,
+    slots: Sequence[datetime],
+    skipped_week: str | None,
+    by: str,
+    entry: str | None,
 ) -> Element:
-    """Confirms the new schedule; Undo while its audit entry can be undone."""
+    """Confirms the new schedule; Undo while its audit entry can be undone.
+
+    ``skipped_week``: the current period if its new time has passed, so that nothing runs it.
+    """
+    actions = []
+    if skipped_week:
+        actions.append(execute(f"Send {skipped_week}…", "send", {"team": "weekly"}))
+    if entry:
+        actions.append(execute("Undo", "undo", {"entry": entry}))
     return card(
-        [*_schedule(config, slots), note(f"Saved by {plain(by, 60)}.")],
-        [execute("Undo", "undo", {"entry": entry})] if entry else [],
+        [
+            *_schedule(config, slots),
+            text(skipped_sentence(skipped_week)) if skipped_week else None,
+            note(f"Saved by {plain(by, 60)}."),
+        ],
+        actions,
+    )
+
+
+def skipped_sentence(week: str) -> str:
+    """What happens to the current week when its new time has passed."""
+    return (
+        f"The new time of this week's report ({week}) has already passed, so it is not sent "
+        "automatically."
     )
 
 

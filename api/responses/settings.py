@@ -1,5 +1,7 @@
 """Responses about the stored settings."""
 
+from pydantic import Field
+
 from api.responses.base import ResponseModel
 
 
@@ -17,3 +19,9 @@ class ConfigResponse(ResponseModel):
     smtp_user: str
     smtp_password_set: bool
     sender_email: str
+    skipped_week: str | None = Field(
+        None,
+        exclude_if=lambda week: week is None,
+        description="After a change of the schedule: the current week, if its new time has passed "
+        "and nothing will run it. `POST /api/trigger/weekly-report` does.",
+    )

@@ -3,6 +3,7 @@
 from api.endpoints import Call, Endpoints
 from api.requests.settings import ConfigRequest
 from api.responses.settings import ConfigResponse
+from services.administration import SCHEDULE
 from services.domain.errors import InvalidError
 
 endpoints = Endpoints("Settings")
@@ -19,13 +20,17 @@ async def get_config(call: Call) -> ConfigResponse:
 
 @endpoints("put", "/api/config", ConfigResponse, body=ConfigRequest, problem_statuses=(409,))
 async def put_config(call: Call) -> ConfigResponse:
-    """Changes the settings that are sent, all or none. A changed schedule takes effect at once."""
+    """Changes the settings that are sent, all or none. A changed schedule takes effect at once.
+
+    If this week's new time has passed, `skipped_week` says so.
+    """
     changes = dict(call.sent_fields)
     if READ_ONLY in changes:
         await _require_unchanged(call, changes.pop(READ_ONLY))
-    config = await call.services.app.administration.config.change(
-        changes, call.caller.actor, call.now
-    )
+    app = call.services.app
+    config = await app.administration.config.change(changes, call.caller.actor, call.now)
+    if SCHEDULE & changes.keys():
+        config["skipped_week"] = await app.runs.requests.skipped_week(call.now)
     return ConfigResponse.model_validate(config)
 
 

@@ -10,7 +10,9 @@ from bot.payloads import Number, Payload, Text
 from bot.turn import Reply, Turn
 from cards import general
 from cards.audit_trail import AuditLine, audit_trail
+from cards.schedule import skipped_sentence
 from cards.status import StatusFacts, status_card
+from services.administration import SCHEDULE
 from services.domain import AuditEntry, DeliveryState, Run, RunKind, RunState, Team
 from services.domain.formatting import clock_time, day, exact_time, plural, weekday
 from services.domain.run_states import RETRYABLE
@@ -73,8 +75,7 @@ async def _status(chat: Chat, now: datetime) -> StatusFacts:
     retry, failed = await _retryable(chat, weekly[:5])
     if failed:
         problems.append(f"{plural(failed, 'email')} of {retry.period if retry else ''} failed.")
-    if last is not None and last.last_error:
-        problems.append(f"{last.period}: {last.last_error}")
+    problems += _run_problems(weekly[:5], last)
     if (
         state.data_through
         and state.expected_through
@@ -115,6 +116,16 @@ async def _status(chat: Chat, now: datetime) -> StatusFacts:
         failed=failed,
         sample=chat.sample,
     )
+
+
+def _run_problems(newest: list[Run], last: Run | None) -> list[str]:
+    """Why open runs do not get on, and why the last weekly one ended as it did."""
+    return [
+        f"{run.period}: {run.last_error}"
+        for run in newest
+        if run.last_error
+        and (run.state is RunState.OPEN or (run is last and run.state is not RunState.DONE))
+    ]
 
 
 async def _retryable(chat: Chat, runs: list[Run]) -> tuple[Run | None, int]:
@@ -197,4 +208,9 @@ async def undo(chat: Chat, turn: Turn, payload: UndoPayload) -> Reply:
         "floor.change": "The alert minimum is as it was before",
     }[entry.action]
     at = turn.now.astimezone(UTC)
-    return Reply(general.closed(f"{result}. Undone by {turn.actor.name}, {clock_time(at)}."))
+    text = f"{result}. Undone by {turn.actor.name}, {clock_time(at)}."
+    if SCHEDULE & values.keys():
+        skipped_week = await chat.app.runs.requests.skipped_week(turn.now)
+        if skipped_week:
+            text += f" {skipped_sentence(skipped_week)} To send it now, write run report."
+    return Reply(general.closed(text))

@@ -88,7 +88,10 @@ async def _save_schedule(chat: Chat, turn: Turn, day: str, hour: str, zone: str)
     config = await chat.app.administration.config.stored(turn.now)
     slots = await chat.app.runs.requests.upcoming(turn.now)
     is_changed = await chat.app.administration.audit_trail.get(entry) is not None
-    return Reply(schedule_saved(config, slots, turn.actor.name, entry if is_changed else None))
+    skipped_week = await chat.app.runs.requests.skipped_week(turn.now)
+    return Reply(
+        schedule_saved(config, slots, skipped_week, turn.actor.name, entry if is_changed else None)
+    )
 
 
 def _hour(text: str) -> int:

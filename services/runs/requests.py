@@ -16,7 +16,13 @@ from services.domain.run_states import (
     RunView,
     run_id,
 )
-from services.domain.schedule import next_slots, parse_period, period_of
+from services.domain.schedule import (
+    due_periods,
+    next_slots,
+    parse_period,
+    period_of,
+    slot_of_period,
+)
 from services.mailing import Transports
 from services.ports import DeliveryLedger, RunStore, TeamStore
 
@@ -116,6 +122,18 @@ class RunRequests:
             if await self._latest(RunKind.WEEKLY, period, None) is None:
                 slots.append(slot)
         return slots[:count]
+
+    async def skipped_week(self, now: datetime) -> str | None:
+        """The current period if the scheduler will not run it; None if it will, or has.
+
+        The slot of a schedule that was moved to an earlier time may have passed by then, and no
+        slot before a change is run by itself.
+        """
+        config = await self._config.stored(now)
+        period = period_of(now, config.schedule_timezone)
+        if slot_of_period(config, period) > now or period in due_periods(config, now):
+            return None
+        return None if await self._latest(RunKind.WEEKLY, period, None) else period
 
     async def outlook(
         self, kind: RunKind, now: datetime, *, team_id: str | None = None

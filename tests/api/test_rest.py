@@ -323,6 +323,24 @@ async def test_the_outbox_shows_a_mail_without_obeying_it(mongo_url: str, tmp_pa
             assert page.status == 403
 
 
+async def test_a_schedule_whose_new_time_has_passed_names_the_week_that_it_skips(
+    world: World,
+) -> None:
+    await world.get("/api/config")  # Tuesday, 9:00
+    ahead = await world.send("PUT", "/api/config", 200, json={"schedule_day": "friday"})
+    assert "skipped_week" not in ahead
+    passed = await world.send("PUT", "/api/config", 200, json={"schedule_day": "monday"})
+    assert passed["skipped_week"] == "2026-W48"
+    assert "skipped_week" not in await world.get("/api/config")
+    other = await world.send("PUT", "/api/config", 200, json={"anomaly_threshold": 30})
+    assert "skipped_week" not in other
+
+    await world.add_teams(1)
+    await world.send("POST", "/api/trigger/weekly-report", 202)
+    moved = await world.send("PUT", "/api/config", 200, json={"schedule_hour": 8})
+    assert "skipped_week" not in moved
+
+
 async def test_the_clock_runs_a_due_week_once_and_a_day_each_day(world: World) -> None:
     await world.add_teams(2)
     await world.get("/api/config")  # the settings begin now: Tuesday, after the slot

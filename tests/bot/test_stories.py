@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from services.domain import Actor, Team
+from services.adapters.store.client import plain
+from services.domain import Actor, RunKind, Team
 from tests.bot.agent import World, said, world
 from tests.cards.reading import words
 from tests.makers import NOW
+from tests.makers import run as made_run
 from tests.servers.smtp import FakeSmtp, Faults
 from tests.servers.teams import ANA, BOB, CARA, DAN, GUEST, Message, actions_of
 
@@ -405,6 +407,23 @@ async def test_the_schedule_is_changed_by_form_and_typed_and_taken_back(here: Wo
         assert here.state() == before
 
 
+async def test_a_schedule_whose_new_time_has_passed_says_what_becomes_of_this_week(
+    here: World,
+) -> None:
+    ahead = await here.says("schedule friday 9 UTC")
+    assert "2026-W48" not in ahead.text
+    earlier = await here.says("schedule tuesday 8 UTC")
+    assert "this week's report (2026-W48) has already passed" in earlier.text
+    assert "Next: Tue 1 Dec" in earlier.text
+    asked = await pressed_for_new(here, earlier, "Send 2026-W48…")
+    assert "2026-W48" in asked.text
+    assert any(title.startswith("Send ") for title in titles(asked))
+    undone = await press(here, earlier, "Undo")
+    assert "run report" not in undone
+    back = await here.says("schedule monday 9 UTC")
+    assert "has already passed" in back.text
+
+
 async def test_recipients_are_added_removed_and_saved_by_form(here: World) -> None:
     await here.says("recipients add One@example.org")
     await here.says("recipients add <mailto:two@example.org>")
@@ -718,6 +737,17 @@ async def test_a_refreshed_status_says_when_it_was_looked_at(here: World) -> Non
     await here.quiet()
     assert "Checked 24 Nov 09:00:00 UTC." in status.text
     assert status.version == 2
+
+
+async def test_status_names_what_keeps_the_emails_of_a_run_waiting(here: World) -> None:
+    refused = "The mail server does not accept email from costs@example.org. Set SENDER_EMAIL."
+    waiting = made_run("w", source="sample", kind=RunKind.TEAM, planned=True, last_error=refused)
+    runs = here.database["runs"]
+    runs.insert_one({"_id": waiting.id, **plain(waiting.model_dump(exclude={"id"}))})
+    assert refused in (await here.says("status")).text
+    runs.update_one({"_id": waiting.id}, {"$set": {"state": "done"}})
+    assert refused not in (await here.says("status")).text
+    runs.delete_one({"_id": waiting.id})
 
 
 # History, alerts

@@ -885,7 +885,11 @@ def _settings(texts: Texts) -> Named:
     slots = next_slots(config, NOW)
     yield "schedule", schedule_card(config, slots, "admin")
     yield "schedule for a viewer", schedule_card(config, slots, "viewer")
-    yield "schedule saved", schedule_saved(config, slots, texts.person, "e1")
+    yield "schedule saved", schedule_saved(config, slots, None, texts.person, "e1")
+    yield (
+        "schedule saved after its new time",
+        schedule_saved(config, slots, "2026-W48", texts.person, "e1"),
+    )
     why = setting_errors(
         [("schedule_timezone", texts.says("must be an IANA time zone such as Europe/Berlin"))]
     )
