@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from services.application import Application
-from services.domain.errors import StoreUnavailableError
+from services.domain.errors import SettingsError, StoreUnavailableError
 from services.operations import Finding
 
 
@@ -16,6 +16,11 @@ def without_mongodb(error: StoreUnavailableError) -> int:
     """Report MongoDB alone: the settings of the other systems are stored in it."""
     text = f"{error} The other systems are checked once MongoDB responds."
     return _print([Finding("MongoDB", ok=False, text=text)])
+
+
+def with_wrong_settings(error: SettingsError) -> int:
+    """Report the settings alone: nothing can be reached with wrong ones."""
+    return _print([Finding("Settings", ok=False, text=problem) for problem in error.problems])
 
 
 def _print(findings: Sequence[Finding]) -> int:

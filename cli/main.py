@@ -8,11 +8,12 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-from cli.check import without_mongodb
+from cli.check import with_wrong_settings, without_mongodb
 from cli.commands import CLI_COMMANDS
 from cli.parser import build_parser
+from cli.waiting import PATIENCE_SECONDS
 from services.application import Application
-from services.domain.errors import AgentError, StoreUnavailableError
+from services.domain.errors import AgentError, SettingsError, StoreUnavailableError
 from services.settings import Settings, load_settings
 
 
@@ -41,7 +42,7 @@ class OpenAgent(Protocol):
     """Opens the agent for one command."""
 
     def __call__(
-        self, settings: Settings, *, mail_sample_data: bool
+        self, settings: Settings, *, mail_sample_data: bool, patience_seconds: float
     ) -> AbstractAsyncContextManager[OpenedAgent]: ...
 
 
@@ -59,7 +60,12 @@ def run_cli(program: Program, arguments: Sequence[str] | None = None) -> int:
     """Run one command; an error with a sentence for people is one line and exit code 1."""
     args = build_parser().parse_args(arguments)
     try:
-        settings = load_settings()
+        try:
+            settings = load_settings()
+        except SettingsError as error:
+            if args.command != "check":
+                raise
+            return with_wrong_settings(error)
         is_serving = args.command in {None, "serve"}
         with_bar = not is_serving or getattr(args, "first_report", False)
         program.configure_logging(settings, beside_progress=with_bar)
@@ -79,8 +85,11 @@ async def _run_command(program: Program, settings: Settings, args: Namespace) ->
     if args.command == "outbox":
         return await program.serve_outbox(settings)
     confirmed = getattr(args, "mail_sample_data", False)
+    # ``check`` says how things are now.
+    patience = 0.0 if args.command == "check" else PATIENCE_SECONDS
+    opened = program.open_agent(settings, mail_sample_data=confirmed, patience_seconds=patience)
     try:
-        async with program.open_agent(settings, mail_sample_data=confirmed) as agent:
+        async with opened as agent:
             return await CLI_COMMANDS[args.command](agent.app, args)
     except StoreUnavailableError as error:
         if args.command != "check":

@@ -14,6 +14,7 @@ import structlog
 
 from cli.run_report import run_report
 from cli.signals import stop_requested
+from cli.waiting import cancelled_by, when_mongodb_responds
 from services.administration import Roles
 from services.application import Application
 from services.domain import Actor, RunKind, RunState
@@ -126,15 +127,33 @@ async def serve(
 ) -> int:
     """Serve until SIGINT or SIGTERM, then give work in progress ``grace`` seconds to finish."""
     stop = stop_requested()
+    try:
+        return await _serve_until(stop, settings, open_agent, server, first_report, grace)
+    except asyncio.CancelledError:
+        if not stop.is_set():
+            raise
+        return 0  # stopped while it started
+
+
+async def _serve_until(
+    stop: asyncio.Event,
+    settings: Settings,
+    open_agent: Callable[[Settings], AbstractAsyncContextManager[ServedAgent]],
+    server: Server,
+    first_report: bool,
+    grace: float,
+) -> int:
     async with AsyncExitStack() as stack:
         # On loopback the port comes first, so that a port in use starts nothing. On a network address
         # the agent comes first: whether anything protects it is stored in MongoDB, and the port must
         # not accept connections before that is known.
         is_local = is_loopback(settings.server.host)
         listener = stack.enter_context(server.listen()) if is_local else None
-        agent = await stack.enter_async_context(open_agent(settings))
+        async with cancelled_by(stop):
+            agent = await stack.enter_async_context(open_agent(settings))
+            is_locked = await when_mongodb_responds(agent.locked)
         if listener is None:
-            if settings.teams_app.app_id is None and not await agent.locked():
+            if settings.teams_app.app_id is None and not is_locked:
                 raise _unprotected(settings.server.host)
             listener = stack.enter_context(server.listen())
         site = server.site_on(agent.rest, listener)
@@ -163,7 +182,7 @@ def _unprotected(host: str) -> SettingsError:
 
 async def _start(agent: ServedAgent) -> None:
     agent.ticker.start()
-    await agent.resume()
+    await when_mongodb_responds(agent.resume)
     # What the start has allocated lives as long as the process. A full collection that walks through
     # it would stop the event loop, so it is moved out of the collector's sight.
     gc.collect()
@@ -183,7 +202,7 @@ async def _stop(agent: ServedAgent, site: ServingSite, grace: float) -> None:
 
 async def _first_admin_code(roles: Roles) -> str | None:
     """Create the code that makes whoever sends it the first admin; None when there is one."""
-    if not await roles.needs_first_admin():
+    if not await when_mongodb_responds(roles.needs_first_admin):
         return None
     code = "-".join(f"{secrets.randbelow(10_000):04d}" for _ in range(3))
     roles.offer_code(code)
@@ -219,7 +238,7 @@ async def create_first_report(app: Application) -> None:
 
 async def announce(agent: ServedAgent, settings: Settings, address: str) -> None:
     """Print the agent's addresses and what to do next."""
-    is_locked = await agent.locked()
+    is_locked = await when_mongodb_responds(agent.locked)
     # Makes whoever sends it to the bot the first admin.
     code = await _first_admin_code(agent.app.administration.roles)
     print(f"\nServing on {address}")

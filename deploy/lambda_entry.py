@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from app import Agent, open_agent
 from cli.run_report import all_sent, work_on_report
+from cli.waiting import PATIENCE_SECONDS
 from services.adapters.logs import log_as_set
 from services.domain import Actor
 from services.domain.errors import InvalidError, SettingsError
@@ -55,7 +56,8 @@ async def _handle(event: Mapping[str, Any], seconds: float) -> dict[str, object]
             "MONGO_URL is not set. Lambda stores nothing between events, so set it to the URL of a MongoDB."
         )
     log_as_set(settings)
-    async with open_agent(settings) as agent:
+    patience = min(PATIENCE_SECONDS, seconds / 2)
+    async with open_agent(settings, patience_seconds=patience) as agent:
         if event.get("job") == "tick":
             return await _tick(agent, seconds)
         return await _report(agent, event, seconds)

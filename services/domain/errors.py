@@ -5,6 +5,8 @@ Every message is written for the person who reads it: what happened, what it mea
 place: the command line as one line, REST as problem+json (RFC 9457).
 """
 
+from collections.abc import Sequence
+
 from services.domain.conversations import LostState
 
 
@@ -35,7 +37,14 @@ class NotAllowedError(AgentError):
 
 
 class SettingsError(AgentError):
-    """A setting is missing or wrong; the message names the setting and the fix."""
+    """A setting is missing or wrong; the message names the setting and the fix.
+
+    ``problems`` has a sentence for each when there are several.
+    """
+
+    def __init__(self, message: str, problems: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.problems = list(problems) or [message]
 
 
 class ClockSkewError(AgentError):
@@ -77,6 +86,12 @@ class StoreUnavailableError(AgentError):
     """MongoDB does not respond; the operation can be retried."""
 
     permanent = False
+
+
+class StoreDeniedError(StoreUnavailableError):
+    """MongoDB refuses the user or password; only a person can change that."""
+
+    permanent = True
 
 
 class LostLeaseError(AgentError):

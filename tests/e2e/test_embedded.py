@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from pymongo import MongoClient
+from pymongo.errors import PyMongoError
 
 from services.adapters.embedded_mongo.server import (
     check_binary,
@@ -149,6 +151,41 @@ def test_a_mongod_that_dies_is_started_again_under_its_users(tmp_path: Path) -> 
     assert written(late.said) == 2
     user.leave()
     late.leave()
+    until(lambda: not processes(tmp_path, "mongod"))
+
+
+def test_a_guardian_that_is_killed_is_replaced_under_its_only_user(tmp_path: Path) -> None:
+    user = User(tmp_path)
+    written(user.said)
+    (guardian,) = processes(tmp_path, "guardian.py")
+    os.kill(guardian, signal.SIGKILL)
+    until(lambda: [guardian] != processes(tmp_path, "guardian.py") != [])
+    assert written(user.said) == 2
+    user.leave()
+    until(lambda: not processes(tmp_path, "mongod"))
+
+
+def limit_files(process: int, size: int) -> None:
+    """Make writes of a process, and of those that it starts, fail as on a full disk."""
+    resource.prlimit(process, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+
+
+def test_after_a_full_disk_that_was_freed_it_serves_again(tmp_path: Path) -> None:
+    user = User(tmp_path)
+    written(user.said)
+    (guardian,) = processes(tmp_path, "guardian.py")
+    (server,) = processes(tmp_path, "mongod")
+    for process in (user.process.pid, guardian):
+        limit_files(process, 4096)
+    os.kill(server, signal.SIGKILL)
+    until(lambda: not processes(tmp_path, "guardian.py"))  # it has given up
+    with pytest.raises(PyMongoError):
+        written(f"{user.said}&serverSelectionTimeoutMS=500")
+
+    limit_files(user.process.pid, resource.RLIM_INFINITY)
+    until(lambda: bool(processes(tmp_path, "mongod")), 40)
+    assert written(user.said) == 2
+    user.leave()
     until(lambda: not processes(tmp_path, "mongod"))
 
 

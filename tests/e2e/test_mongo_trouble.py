@@ -23,7 +23,7 @@ from services.settings import load_settings
 from tests.conftest import ROOT
 from tests.e2e.test_weekly_run import costs_of
 from tests.servers.datadog import FakeDatadog, account_ids
-from tests.servers.mongo import Mongod, ReplicaSet
+from tests.servers.mongo import Mongod, ReplicaSet, free_ports
 from tests.servers.proxy import Proxy
 from tests.servers.smtp import FakeSmtp
 
@@ -237,6 +237,27 @@ async def test_a_mongodb_that_is_too_old_is_named_at_the_start(
         with pytest.raises(SettingsError, match=r"too old.*6\.0 or newer.*MONGO_URL"):
             async with working(url, tmp_path):
                 pass
+
+
+async def test_a_start_while_mongodb_is_away_waits_with_a_line_and_goes_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    late = Mongod(tmp_path / "mongod", free_ports(1)[0])
+
+    async def begin() -> None:
+        async with working(late.url, tmp_path):
+            pass
+
+    starting = asyncio.create_task(begin())
+    try:
+        async with asyncio.timeout(30):
+            while "Waiting up to 60 seconds" not in capsys.readouterr().err:
+                assert not starting.done()
+                await asyncio.sleep(0.1)
+        await asyncio.to_thread(late.start)
+        await asyncio.wait_for(starting, 30)
+    finally:
+        late.kill()
 
 
 # The outbox on a full disk

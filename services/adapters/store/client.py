@@ -17,7 +17,7 @@ from pymongo.errors import (
 )
 from pymongo.read_concern import ReadConcern
 
-from services.domain.errors import SettingsError, StoreUnavailableError
+from services.domain.errors import SettingsError, StoreDeniedError, StoreUnavailableError
 
 Database = AsyncIOMotorDatabase[dict[str, Any]]
 DUPLICATE_KEY = 11000
@@ -97,7 +97,7 @@ def explained(error: PyMongoError) -> StoreUnavailableError | SettingsError:
     if isinstance(error, ConfigurationError) and "wire version" in str(error):
         return too_old("its protocol version is no longer supported")
     if isinstance(error, OperationFailure) and error.code in ACCESS_DENIED:
-        return StoreUnavailableError(
+        return StoreDeniedError(
             "MongoDB denied access. Check the user and password in MONGO_URL, and that the user may "
             "read and write the database DB_NAME."
         )
