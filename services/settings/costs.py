@@ -5,7 +5,7 @@ from typing import Self
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from services.settings.group import SettingsGroup
-from services.settings.kinds import WebAddress
+from services.settings.kinds import Metric, WebAddress
 
 DATADOG_SITES = (
     "datadoghq.com",
@@ -38,12 +38,11 @@ class DatadogSettings(SettingsGroup):
         alias="DATADOG_API_URL",
         description="Replaces `https://api.<site>`, for proxies and tests.",
     )
-    cost_metric: str | None = Field(
+    cost_metric: Metric | None = Field(
         None,
         alias="DATADOG_COST_METRIC",
         description="Cost metric to read. Unset: `aws.cost.net.amortized` if it has data, otherwise "
         "`aws.cost.amortized`.",
-        pattern=r"^[A-Za-z][A-Za-z0-9_.]{0,199}$",
     )
     accounts_per_query: int = Field(
         250,
@@ -56,7 +55,9 @@ class DatadogSettings(SettingsGroup):
     @field_validator("site")
     @classmethod
     def _known_site(cls, site: str) -> str:
-        site = site.strip().lower()
+        # As people copy it from the address bar: https://app.datadoghq.eu/dashboard
+        host = site.strip().lower().rpartition("://")[2].partition("/")[0]
+        site = host.removeprefix("app.").removeprefix("api.")
         if site not in DATADOG_SITES:
             raise ValueError(f"must be one of {', '.join(DATADOG_SITES)}")
         return site

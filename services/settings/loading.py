@@ -10,10 +10,16 @@ from pydantic import SecretStr, ValidationError
 
 from services.domain.errors import SettingsError
 from services.settings.costs import CostSettings, DatadogSettings
+from services.settings.explanations import explanation
 from services.settings.group import SettingsGroup
 from services.settings.mail import SmtpSettings
 from services.settings.server import MongoSettings, ServerSettings
 from services.settings.teams_app import ManifestSettings, TeamsAppSettings
+
+QUOTES = (('"', '"'), ("'", "'"), ("“", "”"), ("‘", "’"))
+MAY_BE_QUOTED = {"SMTP_PASSWORD"}
+AS_WRITTEN = {"SECRET_KEY", "IDENTITY_HEADER"}
+"""Any text is a valid value, and another one would not be the same key."""
 
 
 class Settings(SettingsGroup):
@@ -64,9 +70,9 @@ def load_settings(
         try:
             groups[name] = group.model_validate(values)
         except ValidationError as error:
-            problems += [_problem(item["loc"], item["msg"]) for item in error.errors()]
+            problems += _problems(error, group, values)
     if problems:
-        raise SettingsError("; ".join(problems))
+        raise SettingsError(" ".join(problems), problems)
     return Settings.model_validate(groups)
 
 
@@ -77,24 +83,56 @@ def load_manifest_settings(
 
     Raises SettingsError, which names each invalid setting and the fix.
     """
+    values = _values(environ, env_file)
     try:
-        return ManifestSettings.model_validate(_values(environ, env_file))
+        return ManifestSettings.model_validate(values)
     except ValidationError as error:
-        problems = [_problem(item["loc"], item["msg"]) for item in error.errors()]
-        raise SettingsError("; ".join(problems)) from error
+        problems = _problems(error, ManifestSettings, values)
+        raise SettingsError(" ".join(problems), problems) from error
 
 
 def _values(environ: Mapping[str, str] | None, env_file: Path | None) -> dict[str, str]:
     """All values that are set; the environment overrides the file."""
     has_file = env_file is not None and env_file.is_file()
-    # No interpolation: dotenv would replace $NAME and ${NAME}, also inside a password.
-    from_file = dotenv_values(env_file, interpolate=False) if has_file else {}
+    # No interpolation: dotenv would replace $NAME and ${NAME}, also inside a password. Windows
+    # editors begin a file with a byte order mark.
+    from_file = (
+        dotenv_values(env_file, interpolate=False, encoding="utf-8-sig") if has_file else {}
+    )
     variables = os.environ if environ is None else environ  # noqa: TID251 - the only reader
-    return _with_files({**_set(from_file), **_set(variables)})
+    return _with_files({**_set(from_file), **_unquoted(_set(variables))})
 
 
 def _set(values: Mapping[str, str | None]) -> dict[str, str]:
     return {name: value.strip() for name, value in values.items() if value and value.strip()}
+
+
+def _unquoted(values: Mapping[str, str]) -> dict[str, str]:
+    """Remove quotation marks around whole values: ``docker --env-file`` passes them on.
+
+    Raises SettingsError for a password, of which they may be a part.
+    """
+    unquoted = dict(values)
+    for name in _names() & values.keys():
+        inner = _inside_quotes(values[name])
+        if inner is None or name in AS_WRITTEN:
+            continue
+        if name in MAY_BE_QUOTED:
+            raise SettingsError(
+                f"{name} begins and ends with a quotation mark. Remove both, as docker --env-file "
+                f"takes them for a part of the value; if they are, set {name}_FILE to a file with it."
+            )
+        unquoted[name] = inner
+    return _set(unquoted)
+
+
+def _inside_quotes(value: str) -> str | None:
+    """What is between a pair of quotation marks; None unless there is exactly one pair."""
+    for opening, closing in QUOTES:
+        inner = value[1:-1]
+        if len(value) > 1 and value[0] == opening and value[-1] == closing:
+            return None if opening in inner or closing in inner else inner
+    return None
 
 
 def _with_files(values: Mapping[str, str]) -> dict[str, str]:
@@ -124,6 +162,8 @@ def _names() -> set[str]:
     return {field.alias or "" for _, field in setting_fields()}
 
 
-def _problem(loc: tuple[int | str, ...], message: str) -> str:
-    text = message.removeprefix("Value error, ")
-    return f"{loc[0]}: {text}" if loc else text
+def _problems(
+    error: ValidationError, group: type[SettingsGroup], values: Mapping[str, str]
+) -> list[str]:
+    fields = {field.alias or name: field for name, field in group.model_fields.items()}
+    return [explanation(item, fields, values) for item in error.errors()]

@@ -2,15 +2,15 @@
 
 from typing import Literal, Self
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, model_validator
 
-from services.domain.addresses import email_address, is_loopback
+from services.domain.addresses import is_loopback
 from services.settings.group import SettingsGroup
-from services.settings.kinds import PUBLIC_LOGIN, TENANT, WebAddress
+from services.settings.kinds import PUBLIC_LOGIN, EntraId, Host, Sender, Tenant, WebAddress
 
 
 class SmtpSettings(SettingsGroup):
-    host: str | None = Field(
+    host: Host | None = Field(
         None, alias="SMTP_HOST", description="SMTP server. Unset: emails go to the outbox."
     )
     port: int = Field(
@@ -22,7 +22,7 @@ class SmtpSettings(SettingsGroup):
     password: SecretStr | None = Field(
         None, alias="SMTP_PASSWORD", description="Password for the SMTP sign-in."
     )
-    sender: str | None = Field(
+    sender: Sender | None = Field(
         None, alias="SENDER_EMAIL", description="From address. Unset: `SMTP_USER`."
     )
     tls: Literal["starttls", "implicit", "none"] = Field(
@@ -49,13 +49,12 @@ class SmtpSettings(SettingsGroup):
         description="How to sign in: `password`, or `oauth2` (client credentials, for Exchange "
         "Online).",
     )
-    oauth_tenant_id: str | None = Field(
+    oauth_tenant_id: Tenant | None = Field(
         None,
         alias="SMTP_OAUTH_TENANT_ID",
         description="Entra tenant of the app that sends email.",
-        pattern=TENANT,
     )
-    oauth_client_id: str | None = Field(
+    oauth_client_id: EntraId | None = Field(
         None,
         alias="SMTP_OAUTH_CLIENT_ID",
         description="Client ID of the app that sends email.",
@@ -89,11 +88,6 @@ class SmtpSettings(SettingsGroup):
         description="What happens to an email when the connection breaks before the server replies: "
         "`resend` sends the identical email again, `hold` leaves it to an admin.",
     )
-
-    @field_validator("sender")
-    @classmethod
-    def _address(cls, sender: str | None) -> str | None:
-        return None if sender is None else email_address(sender)
 
     @model_validator(mode="after")
     def _has_all_sign_in_settings(self) -> Self:

@@ -1,11 +1,12 @@
 """Settings of the process: where it listens, what it logs, where it stores data."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr
 
 from services.settings.group import SettingsGroup
+from services.settings.kinds import DatabaseName, Host
 
 
 class MongoSettings(SettingsGroup):
@@ -14,16 +15,13 @@ class MongoSettings(SettingsGroup):
         alias="MONGO_URL",
         description="MongoDB connection string. Unset: the embedded MongoDB.",
     )
-    database: str = Field(
-        "aws_cost_agent",
-        alias="DB_NAME",
-        description="Name of the database.",
-        pattern=r"^[A-Za-z0-9_-]{1,38}$",
+    database: DatabaseName = Field(
+        "aws_cost_agent", alias="DB_NAME", description="Name of the database."
     )
 
 
 class ServerSettings(SettingsGroup):
-    host: str = Field("127.0.0.1", alias="HOST", description="Address to listen on.")
+    host: Host = Field("127.0.0.1", alias="HOST", description="Address to listen on.")
     port: int = Field(8001, alias="PORT", description="Port to listen on.", ge=1, le=65535)
     data_dir: Path = Field(
         Path("var"),
@@ -47,8 +45,3 @@ class ServerSettings(SettingsGroup):
     def outbox_dir(self) -> Path:
         """Where captured emails are stored."""
         return self.data_dir / "outbox"
-
-    @field_validator("log_level", mode="before")
-    @classmethod
-    def _upper(cls, level: Any) -> Any:
-        return level.upper() if isinstance(level, str) else level

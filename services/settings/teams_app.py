@@ -5,18 +5,26 @@ from typing import Literal, Self
 from pydantic import Field, SecretStr, model_validator
 
 from services.settings.group import SettingsGroup
-from services.settings.kinds import GUID, PUBLIC_LOGIN, CommaList, Page, WebAddress
+from services.settings.kinds import (
+    EXAMPLE_ID,
+    PUBLIC_LOGIN,
+    Audience,
+    EntraId,
+    IdList,
+    Page,
+    WebAddress,
+    canonical_id,
+)
 
 EXAMPLE_PAGE = "https://example.com/aws-cost-agent"
 """example.com is reserved for documentation (RFC 2606), so nobody can take over these pages."""
 
 
 class TeamsAppSettings(SettingsGroup):
-    app_id: str | None = Field(
+    app_id: EntraId | None = Field(
         None,
         alias="MicrosoftAppId",
         description="App (client) ID of the bot. Unset: Teams runs in local mode.",
-        pattern=GUID,
     )
     password: SecretStr | None = Field(
         None, alias="MicrosoftAppPassword", description="Client secret of the bot."
@@ -26,20 +34,19 @@ class TeamsAppSettings(SettingsGroup):
         alias="MicrosoftAppType",
         description="`SingleTenant` (client secret) or `UserAssignedMSI` (managed identity).",
     )
-    tenant_id: str | None = Field(
+    tenant_id: EntraId | None = Field(
         None,
         alias="MicrosoftAppTenantId",
         description="Entra tenant. The bot answers only its members.",
-        pattern=GUID,
     )
-    api_audience: str | None = Field(
+    api_audience: Audience | None = Field(
         None,
         alias="API_AUDIENCE",
         description="Audience of the Entra ID access tokens that REST accepts in addition to API "
         "keys: the client ID or the `api://` URI of the app registration. Unset: no tokens.",
         max_length=200,
     )
-    admin_ids: CommaList = Field(
+    admin_ids: IdList = Field(
         (),
         alias="ADMIN_AAD_OBJECT_IDS",
         description="Entra object IDs of the first admins, separated by commas.",
@@ -82,6 +89,13 @@ class TeamsAppSettings(SettingsGroup):
             raise ValueError("MicrosoftAppTenantId is missing; set it beside API_AUDIENCE")
         if self.app_id is None:
             return self
+        # In local mode people have whatever IDs their tool gives them.
+        names = [one for one in self.admin_ids if canonical_id(one) is None]
+        if names:
+            raise ValueError(
+                f"ADMIN_AAD_OBJECT_IDS must contain object IDs such as {EXAMPLE_ID}, and "
+                f"{names[0][:60]} is not one; copy it from the person's page in Entra ID"
+            )
         if self.tenant_id is None:
             raise ValueError("MicrosoftAppTenantId is missing; set it beside MicrosoftAppId")
         if self.kind == "SingleTenant" and self.password is None:
@@ -109,7 +123,7 @@ class TeamsAppSettings(SettingsGroup):
 class ManifestSettings(SettingsGroup):
     """Settings that only ``make manifest`` reads, not the agent."""
 
-    app_id: str | None = Field(None, alias="MicrosoftAppId", pattern=GUID)
+    app_id: EntraId | None = Field(None, alias="MicrosoftAppId")
     developer: str = Field(
         "AWS Cost Agent",
         alias="TEAMS_DEVELOPER_NAME",

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from services.domain.errors import SettingsError
-from services.settings import load_settings, setting_fields
+from services.settings import load_manifest_settings, load_settings, setting_fields
 
 KEYS = {"DATADOG_API_KEY": "a" * 32, "DATADOG_APP_KEY": "b" * 40}
 
@@ -96,3 +96,180 @@ def test_an_empty_secret_file_counts_as_unset(tmp_path: Path) -> None:
     file.write_text("\n")
     given = {"DATADOG_API_KEY_FILE": str(file), "DATADOG_APP_KEY_FILE": str(file)}
     assert not load_settings(given, None).datadog.is_configured
+
+
+# As people and platforms write them
+
+ID = "aaaaaaaa-1111-2222-3333-bbbbbbbbbbbb"
+EXAMPLES = {
+    "MONGO_URL": "mongodb://db.example.org:27017",
+    "DB_NAME": "costs",
+    "DATADOG_SITE": "datadoghq.eu",
+    "DATADOG_API_URL": "https://proxy.example.org",
+    "DATADOG_COST_METRIC": "aws.cost.amortized",
+    "DATADOG_ACCOUNTS_PER_QUERY": "100",
+    "SMTP_HOST": "smtp.example.org",
+    "SMTP_PORT": "465",
+    "SMTP_USER": "agent@example.org",
+    "SENDER_EMAIL": "costs@example.org",
+    "SMTP_TLS": "implicit",
+    "SMTP_RATE_PER_MINUTE": "60",
+    "SMTP_MAX_CONNECTIONS": "5",
+    "SMTP_AUTH": "password",
+    "SMTP_OAUTH_TENANT_ID": "example.onmicrosoft.com",
+    "SMTP_OAUTH_CLIENT_ID": ID,
+    "SMTP_OAUTH_CLIENT_SECRET": "a~secret",
+    "SMTP_OAUTH_AUTHORITY": "https://login.example.org",
+    "SMTP_OAUTH_SCOPE": "https://outlook.office365.com/.default",
+    "MAIL_TRANSPORT": "smtp",
+    "GRAPH_URL": "https://graph.example.org",
+    "MAIL_WHEN_UNSURE": "hold",
+    "MicrosoftAppId": ID,
+    "MicrosoftAppPassword": "a~password",
+    "MicrosoftAppType": "SingleTenant",
+    "MicrosoftAppTenantId": ID,
+    "API_AUDIENCE": "api://costs",
+    "ADMIN_AAD_OBJECT_IDS": ID,
+    "TO_BOT_FROM_CHANNEL_OPENID_METADATA_URL": "https://login.example.org/openid",
+    "TO_BOT_FROM_CHANNEL_TOKEN_ISSUER": "https://issuer.example.org",
+    "TO_CHANNEL_FROM_BOT_LOGIN_URL": "https://login.example.org/t",
+    "TO_CHANNEL_FROM_BOT_OAUTH_SCOPE": "https://scope.example.org",
+    "IDENTITY_ENDPOINT": "http://127.0.0.1:4000/token",
+    "HOST": "0.0.0.0",
+    "PORT": "9000",
+    "DATA_DIR": "/data",
+    "LOG_LEVEL": "DEBUG",
+    "LOG_FORMAT": "json",
+    "COST_DAY_COMPLETE_AFTER_HOURS": "72",
+    "TEAMS_DEVELOPER_NAME": "Example",
+    "TEAMS_WEBSITE_URL": "https://example.org",
+    "TEAMS_PRIVACY_URL": "https://example.org/privacy",
+    "TEAMS_TERMS_URL": "https://example.org/terms",
+    "DATADOG_API_KEY": "a" * 32,
+    "DATADOG_APP_KEY": "b" * 40,
+}
+"""A valid value of each setting; none of those that may be any text."""
+ANY_TEXT = {"SECRET_KEY", "IDENTITY_HEADER", "SMTP_PASSWORD"}
+MANIFEST = {name for name in EXAMPLES if name.startswith("TEAMS_")}
+
+
+def complete(**more: str) -> dict[str, str]:
+    """The settings, with those that some of them need."""
+    return {**EXAMPLES, **more}
+
+
+def test_there_is_an_example_of_every_setting() -> None:
+    assert {field.alias for _, field in setting_fields()} == EXAMPLES.keys() | ANY_TEXT
+    load_settings(complete(), None)
+    load_manifest_settings(complete(), None)
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+@pytest.mark.parametrize("form", ['"{}"', "'{}'", "“{}”", "  {} ", ' "{} " '])
+def test_quotation_marks_around_a_value_are_no_part_of_it(name: str, form: str) -> None:
+    plain, quoted = complete(), complete(**{name: form.format(EXAMPLES[name])})
+    assert load_settings(quoted, None) == load_settings(plain, None)
+    assert load_manifest_settings(quoted, None) == load_manifest_settings(plain, None)
+
+
+NOT_OURS = (
+    *("^", "[A-Z", "{1,", "pattern", "Input", "String", "string", "valid integer", "parsing"),
+    *(
+        "Value error",
+        "validation",
+        "pydantic",
+        "Traceback",
+        "NoneType",
+        "UUID",
+        "Literal",
+        "@-sign",
+    ),
+)
+"""What a library or a program says."""
+ODD = (
+    *("tcp://10.96.0.7:587", "no thing", "ana@example.org", "{x}", "-1", "99999999999999999999"),
+    *("http://[::1", "x" * 3000, "https://example.org:99999/x", "587 # the port", "٣", "\ufffd"),
+)
+
+
+@pytest.mark.parametrize("odd", ODD)
+@pytest.mark.parametrize("name", sorted(EXAMPLES.keys() | ANY_TEXT))
+def test_a_setting_is_taken_or_refused_in_words_that_name_it(name: str, odd: str) -> None:
+    load = load_manifest_settings if name in MANIFEST else load_settings
+    try:
+        load(complete(**{name: odd}), None)
+    except SettingsError as error:
+        (problem,) = error.problems
+        assert name in problem
+        assert problem.endswith(".")
+        shown = problem.replace(odd[:60], "")
+        assert not [word for word in NOT_OURS if word in shown], problem
+        assert len(problem) < 400
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("MicrosoftAppId", ID.upper()),
+        ("MicrosoftAppId", f"{{{ID}}}"),
+        ("MicrosoftAppTenantId", f"{{{ID.upper()}}}"),
+        ("SMTP_OAUTH_CLIENT_ID", ID.upper()),
+        ("SMTP_OAUTH_TENANT_ID", "Example.OnMicrosoft.com"),
+        ("ADMIN_AAD_OBJECT_IDS", f"{{{ID.upper()}}};"),
+        ("ADMIN_AAD_OBJECT_IDS", f'["{ID}"]'),
+        ("DATADOG_SITE", "https://app.datadoghq.eu/dashboard"),
+        ("SMTP_TLS", "Implicit"),
+        ("SMTP_AUTH", "PASSWORD"),
+        ("MicrosoftAppType", "singletenant"),
+        ("LOG_LEVEL", "debug"),
+        ("LOG_FORMAT", "JSON"),
+    ],
+)
+def test_a_value_is_taken_as_people_and_platforms_write_it(name: str, value: str) -> None:
+    assert load_settings(complete(**{name: value}), None) == load_settings(complete(), None)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        (
+            "SMTP_PORT",
+            "tcp://10.96.0.7:25",
+            "Kubernetes sets for a service named smtp: set SMTP_PORT yourself, or enableServiceLinks",
+        ),
+        (
+            "ADMIN_AAD_OBJECT_IDS",
+            f"{ID}, ana@example.org",
+            "ana@example.org is an email address. Copy the object ID from the person's page",
+        ),
+        ("ADMIN_AAD_OBJECT_IDS", "ana", "must contain object IDs such as"),
+        ("SMTP_HOST", "smtp.example.org:25", "set it to smtp.example.org, and the port to 25"),
+        ("SMTP_TLS", "ssl", 'must be starttls, implicit or none (it is "ssl")'),
+        ("SENDER_EMAIL", "nobody", "must be an email address such as costs@example.com"),
+        ("SMTP_PASSWORD", '"pass word"', "set SMTP_PASSWORD_FILE to a file with it"),
+    ],
+)
+def test_what_cannot_be_taken_says_what_to_do(name: str, value: str, words: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load_settings(complete(**{name: value}), None)
+    assert words in str(caught.value)
+
+
+def test_a_key_is_taken_as_it_is_written() -> None:
+    key = '"any text, also quoted"'
+    found = load_settings({"SECRET_KEY": key}, None).server.secret_key
+    assert found is not None
+    assert found.get_secret_value() == key
+
+
+def test_an_env_file_of_a_windows_editor_is_read(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    file.write_text("PORT=9000\r\nHOST='127.0.0.2'\r\n", "utf-8-sig")
+    server = load_settings({}, file).server
+    assert (server.port, server.host) == (9000, "127.0.0.2")
+
+
+def test_in_local_mode_an_admin_may_have_any_id() -> None:
+    assert load_settings({"ADMIN_AAD_OBJECT_IDS": "user-id-0"}, None).teams_app.admin_ids == (
+        "user-id-0",
+    )
