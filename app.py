@@ -84,7 +84,7 @@ class Connections:
 def make_source(settings: Settings, meter: Meter) -> CostSource:
     """Return Datadog when its keys are set, else the sample."""
     if settings.datadog.is_configured:
-        return DatadogSource(settings.datadog, meter=meter)
+        return DatadogSource(settings.datadog, meter=meter, proxies=settings.proxies)
     return SampleSource(how_to_connect=HOW_TO_CONNECT)
 
 
@@ -145,10 +145,12 @@ async def _connect(
     source = source_of(settings, metrics)
     stack.push_async_callback(source.aclose)
     metrics.identify(VERSION, source.description.name)
-    sign_in = EntraSignIn(clock.now, metrics)
+    sign_in = EntraSignIn(clock.now, metrics, settings.proxies)
     stack.push_async_callback(sign_in.aclose)
     tokens = sign_in.for_bot(settings.teams_app)
-    client = await stack.enter_async_context(open_teams_client(metrics, tokens, pace))
+    client = await stack.enter_async_context(
+        open_teams_client(metrics, settings.proxies, tokens, pace)
+    )
     return Connections(store, clock, source, client, sign_in, metrics)
 
 
@@ -167,7 +169,7 @@ def _build(
         return SmtpTransport(chosen, smtp_timeouts, tokens=sign_in.for_email(chosen))
 
     def graph(chosen: SmtpSettings) -> MailTransport:
-        return GraphTransport(chosen, sign_in.for_email(chosen))
+        return GraphTransport(chosen, sign_in.for_email(chosen), settings.proxies)
 
     secrets = FernetBox(
         server.secret_key, server.data_dir, key_file_allowed=settings.mongo.url is None

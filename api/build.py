@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-import aiohttp
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
@@ -13,7 +12,7 @@ from api.guard import Guard
 from api.state import About, Exposition, Outbox, RestContext
 from services.application import Application
 from services.domain import Anomaly
-from services.ports import Meter, Start
+from services.ports import HttpClient, Meter, Start
 from services.settings import TeamsAppSettings
 
 
@@ -21,9 +20,7 @@ class MetricsPage(Meter, Exposition, Protocol):
     """Counts what happens, and prints it."""
 
 
-def build_guard(
-    app: Application, settings: TeamsAppSettings, http: aiohttp.ClientSession
-) -> Guard:
+def build_guard(app: Application, settings: TeamsAppSettings, http: HttpClient) -> Guard:
     """Build what decides who may make a request."""
     clock = app.context.clock
     tokens = None

@@ -15,7 +15,7 @@ from api.callers import Caller
 from services.administration import SigningKeys, TokenRefusedError, verify_token
 from services.domain import SCOPES
 from services.domain.formatting import neutral
-from services.ports import Clock
+from services.ports import Clock, HttpClient
 from services.settings import TeamsAppSettings
 
 log = structlog.get_logger()
@@ -30,9 +30,7 @@ V1_ISSUER = "https://sts.windows.net/{tenant}/"
 class EntraTokens:
     """Checks access tokens against the keys of one tenant."""
 
-    def __init__(
-        self, settings: TeamsAppSettings, http: aiohttp.ClientSession, clock: Clock
-    ) -> None:
+    def __init__(self, settings: TeamsAppSettings, http: HttpClient, clock: Clock) -> None:
         self._settings = settings
         self._http = http
         metadata = f"{settings.authority}/v2.0/.well-known/openid-configuration"

@@ -20,7 +20,7 @@ from services.administration import (
     verify_token,
 )
 from services.domain.addresses import is_loopback
-from services.ports import Clock
+from services.ports import Clock, HttpClient
 from services.settings import TeamsAppSettings
 
 LEEWAY_SECONDS = 300
@@ -41,9 +41,7 @@ class ForbiddenError(Exception):
 class Authenticator:
     """Checks requests against the keys that the Bot Framework publishes."""
 
-    def __init__(
-        self, settings: TeamsAppSettings, http: aiohttp.ClientSession, clock: Clock
-    ) -> None:
+    def __init__(self, settings: TeamsAppSettings, http: HttpClient, clock: Clock) -> None:
         self._settings = settings
         self._http = http
         self._keys = SigningKeys(settings.openid_metadata_url, self._fetch_json, clock)

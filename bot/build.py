@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-import aiohttp
 from aiohttp import web
 
 from bot.adapter import TeamsAdapter
@@ -22,16 +21,14 @@ from bot.people import People
 from bot.replies import Replies
 from bot.turns import CostBot, TurnServices
 from services.application import Application
-from services.ports import AccessTokens, Meter, Start, Store
-from services.settings import TeamsAppSettings
+from services.ports import AccessTokens, HttpClient, Meter, Start, Store
+from services.settings import ProxySettings, TeamsAppSettings
 
 
 class TeamsClient:
     """What the bot sends with; alerts are posted through it too."""
 
-    def __init__(
-        self, http: aiohttp.ClientSession, tokens: AccessTokens | None, pace: Pace
-    ) -> None:
+    def __init__(self, http: HttpClient, tokens: AccessTokens | None, pace: Pace) -> None:
         self.http = http
         self.tokens = tokens
         self.pace = pace
@@ -41,10 +38,10 @@ class TeamsClient:
 
 @asynccontextmanager
 async def open_teams_client(
-    meter: Meter, tokens: AccessTokens | None, pace: Pace
+    meter: Meter, proxies: ProxySettings, tokens: AccessTokens | None, pace: Pace
 ) -> AsyncIterator[TeamsClient]:
     """Open a client whose connections live as long as the block."""
-    async with open_client(meter) as http:
+    async with open_client(meter, proxies) as http:
         yield TeamsClient(http, tokens, pace)
 
 

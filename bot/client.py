@@ -1,19 +1,38 @@
-"""The HTTP client of the interfaces: no cookies, and each request is measured."""
+"""The HTTP client of the interfaces: no cookies, through the proxy, and each request is measured."""
 
 import time
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import aiohttp
 from yarl import URL
 
-from services.ports import Meter
+from services.ports import HttpClient, Meter
+from services.settings import ProxySettings
 
 
-def open_client(meter: Meter) -> aiohttp.ClientSession:
+class ProxiedClient:
+    """Implements ``services.ports.HttpClient``."""
+
+    def __init__(self, session: aiohttp.ClientSession, proxies: ProxySettings) -> None:
+        self._session = session
+        self._proxies = proxies
+
+    def get(self, url: str, **options: Any) -> AbstractAsyncContextManager[Any]:
+        return self.request("GET", url, **options)
+
+    def request(self, method: str, url: str, **options: Any) -> AbstractAsyncContextManager[Any]:
+        proxy = self._proxies.for_url(url)
+        return self._session.request(method, url, proxy=proxy, **options)
+
+
+@asynccontextmanager
+async def open_client(meter: Meter, proxies: ProxySettings) -> AsyncIterator[HttpClient]:
     """The client for Teams, for its identity service and for downloads."""
-    return aiohttp.ClientSession(
-        cookie_jar=aiohttp.DummyCookieJar(), trace_configs=[_measured(meter)]
-    )
+    jar, measured = aiohttp.DummyCookieJar(), [_measured(meter)]
+    async with aiohttp.ClientSession(cookie_jar=jar, trace_configs=measured) as session:
+        yield ProxiedClient(session, proxies)
 
 
 def _measured(meter: Meter) -> aiohttp.TraceConfig:

@@ -25,7 +25,7 @@ from bot.connector_errors import (
     unreachable_error,
 )
 from bot.pacing import TEAMS_PACE, MessageQueue, Pace
-from services.ports import AccessTokens, Departure
+from services.ports import AccessTokens, Departure, HttpClient
 
 MAX_ATTEMPTS = 5
 MAX_ATTEMPTS_TO_READ = 2
@@ -38,7 +38,7 @@ class Connector:
 
     def __init__(
         self,
-        http: aiohttp.ClientSession,
+        http: HttpClient,
         tokens: AccessTokens | None,
         *,
         pace: Pace = TEAMS_PACE,

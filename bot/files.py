@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from bot.connector import Connector
 from services.domain.addresses import is_loopback
 from services.domain.errors import AgentError, InvalidError
+from services.ports import HttpClient
 from services.teams import MAX_BYTES
 
 TEAMS_FILE_HOSTS = (
@@ -47,7 +48,7 @@ class FileConsent(BaseModel):
 class Files:
     """Fetches attachments, and stores files in the OneDrive of whoever asked for them."""
 
-    def __init__(self, http: aiohttp.ClientSession, connector: Connector) -> None:
+    def __init__(self, http: HttpClient, connector: Connector) -> None:
         self._http = http
         self._connector = connector
 
@@ -74,7 +75,8 @@ class Files:
             "Content-Range": f"bytes 0-{len(data) - 1}/{len(data)}",
         }
         try:
-            async with self._http.put(
+            async with self._http.request(
+                "PUT",
                 upload.uploadUrl,
                 data=data,
                 headers=headers,
@@ -122,7 +124,7 @@ class Files:
                     raise AgentError(
                         f"Teams did not return the file. Attach it again ({response.status})."
                     )
-                data = await response.content.read(MAX_BYTES + 1)
+                data: bytes = await response.content.read(MAX_BYTES + 1)
                 while len(data) <= MAX_BYTES and (more := await response.content.read(MAX_BYTES)):
                     data += more
         except (aiohttp.ClientError, TimeoutError) as error:

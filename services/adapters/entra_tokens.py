@@ -17,7 +17,7 @@ import stamina
 
 from services.domain.errors import AgentError, BotSignInError, MailConnectError
 from services.ports import UNMEASURED, AccessTokens, Clock, Meter
-from services.settings import SmtpSettings, TeamsAppSettings
+from services.settings import DIRECT, ProxySettings, SmtpSettings, TeamsAppSettings
 
 TIMEOUT = httpx.Timeout(10, connect=5)
 RENEW_EARLY_SECONDS = 300
@@ -43,10 +43,8 @@ class _Request:
     url: str
     fields: Mapping[str, str] = field(repr=False)  # with the client secret
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    uses_proxy: bool = False
-    """Whether HTTPS_PROXY and its like count. The connector talks to Teams directly, so the bot
-    signs in directly too; a managed identity can be asked for on the machine itself only.
-    """
+    is_local: bool = False
+    """Never through a proxy: a managed identity can be asked for on the machine itself only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +69,14 @@ class _Token:
 class EntraSignIn:
     """Signs the agent in to Entra ID; one for the process."""
 
-    def __init__(self, clock: Clock, meter: Meter = UNMEASURED) -> None:
+    def __init__(
+        self, clock: Clock, meter: Meter = UNMEASURED, proxies: ProxySettings = DIRECT
+    ) -> None:
         self._clock = clock
         self._meter = meter
-        self._clients: dict[bool, httpx.AsyncClient] = {}
+        self._proxies = proxies
+        self._clients: dict[str | None, httpx.AsyncClient] = {}
+        """By the proxy that they use."""
 
     def for_bot(self, settings: TeamsAppSettings) -> AccessTokens | None:
         """Tokens for the Bot Connector; None in local mode. Their errors are BotSignInErrors."""
@@ -92,7 +94,7 @@ class EntraSignIn:
         began = time.perf_counter()
         outcome = "error"
         try:
-            response = await self._client(uses_proxy=request.uses_proxy).request(
+            response = await self._client(request).request(
                 request.method,
                 request.url,
                 data=request.fields if request.method == "POST" else None,
@@ -104,13 +106,16 @@ class EntraSignIn:
             self._meter.asked("identity", outcome, time.perf_counter() - began)
         return response
 
-    def _client(self, *, uses_proxy: bool) -> httpx.AsyncClient:
+    def _client(self, request: _Request) -> httpx.AsyncClient:
+        proxy = None if request.is_local else self._proxies.for_url(request.url)
         # Made when first needed: loading the certificate authorities takes tens of milliseconds.
-        if uses_proxy not in self._clients:
-            self._clients[uses_proxy] = httpx.AsyncClient(
-                timeout=TIMEOUT, follow_redirects=False, trust_env=uses_proxy
+        if proxy not in self._clients:
+            self._clients[proxy] = httpx.AsyncClient(
+                transport=httpx.AsyncHTTPTransport(proxy=proxy),
+                timeout=TIMEOUT,
+                follow_redirects=False,
             )
-        return self._clients[uses_proxy]
+        return self._clients[proxy]
 
     async def aclose(self) -> None:
         """Closes the connections to Entra ID."""
@@ -252,6 +257,7 @@ def _bot_with_managed_identity(settings: TeamsAppSettings) -> _App:
             },
             # Without its header either service refuses: it guards against forged requests (SSRF).
             {"X-IDENTITY-HEADER": header} if on_app_service else {"Metadata": "true"},
+            is_local=True,
         ),
         fix="Check that this machine has the managed identity MicrosoftAppId.",
         fixes={},
@@ -277,7 +283,6 @@ def _email(settings: SmtpSettings) -> _App:
                 secret.get_secret_value() if secret else "",
                 settings.token_scope,
             ),
-            uses_proxy=True,
         ),
         fix="Check SMTP_OAUTH_TENANT_ID, SMTP_OAUTH_CLIENT_ID and SMTP_OAUTH_CLIENT_SECRET.",
         fixes=_fixes(names),

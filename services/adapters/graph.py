@@ -11,7 +11,7 @@ import httpx
 
 from services.domain.errors import MailConnectError, MailError, MailFateUnknownError, SettingsError
 from services.ports import AccessTokens
-from services.settings import SmtpSettings
+from services.settings import DIRECT, ProxySettings, SmtpSettings
 
 TIMEOUT = httpx.Timeout(60, connect=10)
 ACCEPTED = 202
@@ -42,12 +42,15 @@ class GraphTransport:
 
     name = "graph"
 
-    def __init__(self, settings: SmtpSettings, tokens: AccessTokens) -> None:
+    def __init__(
+        self, settings: SmtpSettings, tokens: AccessTokens, proxies: ProxySettings = DIRECT
+    ) -> None:
         sender = settings.sender or settings.user
         if not sender:
             raise SettingsError("SENDER_EMAIL is not set. Set it to the mailbox to send from.")
         self._settings = settings
         self._tokens = tokens
+        self._proxies = proxies
         self.sender = sender
         self.lanes = min(settings.max_connections, MAX_CONCURRENT_REQUESTS)
         self.per_minute = settings.rate_per_minute
@@ -56,7 +59,12 @@ class GraphTransport:
     async def connect(self) -> "GraphConnection":
         """Get a token; MailConnectError says why there is none."""
         token = await self._tokens.get()
-        http = httpx.AsyncClient(timeout=TIMEOUT, follow_redirects=False)
+        proxy = self._proxies.for_url(self._settings.graph_url)
+        http = httpx.AsyncClient(
+            transport=httpx.AsyncHTTPTransport(proxy=proxy),
+            timeout=TIMEOUT,
+            follow_redirects=False,
+        )
         return GraphConnection(http, self._settings, self._tokens, token)
 
 

@@ -17,6 +17,7 @@ from services.ports.conversations import ConversationStore
 from services.ports.costs import CostSource, CostStore, UsageStore
 from services.ports.deliveries import DeliveryLedger
 from services.ports.erasure import ErasureStore
+from services.ports.http import HttpClient
 from services.ports.mail import CapturedMails, MailConnection, MailTransport
 from services.ports.metrics import UNMEASURED, Meter, Unmeasured
 from services.ports.notifier import Departure, Notifier
@@ -51,6 +52,7 @@ __all__ = [
     "Departure",
     "ErasureStore",
     "Folder",
+    "HttpClient",
     "IsWorkerDead",
     "MailConnection",
     "MailTransport",

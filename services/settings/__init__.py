@@ -13,14 +13,17 @@ from services.settings.loading import (
     setting_fields,
 )
 from services.settings.mail import SmtpSettings
+from services.settings.proxies import DIRECT, ProxySettings
 from services.settings.server import MongoSettings, ServerSettings
 from services.settings.teams_app import ManifestSettings, TeamsAppSettings
 
 __all__ = [
+    "DIRECT",
     "CostSettings",
     "DatadogSettings",
     "ManifestSettings",
     "MongoSettings",
+    "ProxySettings",
     "ServerSettings",
     "Settings",
     "SmtpSettings",

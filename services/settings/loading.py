@@ -13,6 +13,7 @@ from services.settings.costs import CostSettings, DatadogSettings
 from services.settings.explanations import explanation
 from services.settings.group import SettingsGroup
 from services.settings.mail import SmtpSettings
+from services.settings.proxies import EITHER_CASE, ProxySettings
 from services.settings.server import MongoSettings, ServerSettings
 from services.settings.teams_app import ManifestSettings, TeamsAppSettings
 
@@ -29,6 +30,7 @@ class Settings(SettingsGroup):
     teams_app: TeamsAppSettings
     server: ServerSettings
     costs: CostSettings
+    proxies: ProxySettings
 
     def secrets(self) -> list[str]:
         """Values that must never be logged."""
@@ -104,7 +106,11 @@ def _values(environ: Mapping[str, str] | None, env_file: Path | None) -> dict[st
 
 
 def _set(values: Mapping[str, str | None]) -> dict[str, str]:
-    return {name: value.strip() for name, value in values.items() if value and value.strip()}
+    found = {name: value.strip() for name, value in values.items() if value and value.strip()}
+    for name in EITHER_CASE:
+        if name.lower() in found:
+            found.setdefault(name, found[name.lower()])
+    return found
 
 
 def _unquoted(values: Mapping[str, str]) -> dict[str, str]:

@@ -131,6 +131,7 @@ async def test_emails_that_wait_after_a_refusal_are_named_though_the_sign_in_wor
         bot_tokens=None,
         folder=Disk(tmp_path),
         embedded=False,
+        pacing=Pacing(),
     )
 
     async def found() -> Finding:

@@ -17,7 +17,7 @@ from services.adapters.datadog.wire import DatadogResponse, request_body
 from services.domain import DaySpan
 from services.domain.errors import CostSourceError, ResponseTooLargeError
 from services.ports import Meter
-from services.settings import DatadogSettings
+from services.settings import DatadogSettings, ProxySettings
 
 log = structlog.get_logger()
 
@@ -51,7 +51,13 @@ class _CutOffError(Exception):
 class DatadogClient:
     """Asks one query at a time, and again while that can help."""
 
-    def __init__(self, settings: DatadogSettings, meter: Meter, max_wait_seconds: float) -> None:
+    def __init__(
+        self,
+        settings: DatadogSettings,
+        meter: Meter,
+        max_wait_seconds: float,
+        proxies: ProxySettings,
+    ) -> None:
         """``max_wait_seconds``: what one query may take with all its retries."""
         if settings.api_key is None or settings.app_key is None:
             raise AssertionError("made only when both keys are set")
@@ -65,6 +71,7 @@ class DatadogClient:
         self.server_time: datetime | None = None
         self._http = httpx.AsyncClient(
             base_url=settings.base_url,
+            transport=httpx.AsyncHTTPTransport(proxy=proxies.for_url(settings.base_url)),
             timeout=TIMEOUT,
             headers={
                 "DD-API-KEY": settings.api_key.get_secret_value(),

@@ -22,7 +22,7 @@ from services.adapters.datadog.wire import (
 from services.domain import CostTable, DaySpan, SourceDescription
 from services.domain.errors import CostSourceError
 from services.ports import UNMEASURED, Meter
-from services.settings import DatadogSettings
+from services.settings import DIRECT, DatadogSettings, ProxySettings
 
 log = structlog.get_logger()
 
@@ -53,10 +53,11 @@ class DatadogSource:
         *,
         max_wait_seconds: float = 600.0,
         meter: Meter = UNMEASURED,
+        proxies: ProxySettings = DIRECT,
     ) -> None:
         """``max_wait_seconds``: what one query may take with all its retries."""
         self._settings = settings
-        self._client = DatadogClient(settings, meter, max_wait_seconds)
+        self._client = DatadogClient(settings, meter, max_wait_seconds, proxies)
         self._needs_cost_type = False
         self._currency: tuple[str, bool] | None = None
         self._description = SourceDescription(

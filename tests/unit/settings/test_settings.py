@@ -141,6 +141,9 @@ EXAMPLES = {
     "LOG_LEVEL": "DEBUG",
     "LOG_FORMAT": "json",
     "COST_DAY_COMPLETE_AFTER_HOURS": "72",
+    "HTTPS_PROXY": "http://proxy.example.org:3128",
+    "ALL_PROXY": "http://user:pass@proxy.example.org:3128",
+    "NO_PROXY": "example.net",
     "TEAMS_DEVELOPER_NAME": "Example",
     "TEAMS_WEBSITE_URL": "https://example.org",
     "TEAMS_PRIVACY_URL": "https://example.org/privacy",
@@ -273,3 +276,38 @@ def test_in_local_mode_an_admin_may_have_any_id() -> None:
     assert load_settings({"ADMIN_AAD_OBJECT_IDS": "user-id-0"}, None).teams_app.admin_ids == (
         "user-id-0",
     )
+
+
+# Proxies
+
+
+@pytest.mark.parametrize(
+    ("environ", "url", "proxy"),
+    [
+        ({}, "https://api.datadoghq.eu", None),
+        ({"HTTPS_PROXY": "http://p:1"}, "https://api.datadoghq.eu", "http://p:1"),
+        ({"https_proxy": "p:1"}, "https://api.datadoghq.eu", "http://p:1"),
+        ({"ALL_PROXY": "p:1"}, "https://smba.trafficmanager.net/de/", "http://p:1"),
+        ({"ALL_PROXY": "p:1", "HTTPS_PROXY": "q:2"}, "https://x.example", "http://q:2"),
+        ({"HTTPS_PROXY": "p:1"}, "http://127.0.0.1:9/v3", None),
+        ({"HTTPS_PROXY": "p:1"}, "https://localhost:9/v3", None),
+        ({"HTTPS_PROXY": "p:1"}, "https://[::1", None),
+        ({"HTTPS_PROXY": "p:1", "NO_PROXY": "*"}, "https://x.example", None),
+        ({"HTTPS_PROXY": "p:1", "NO_PROXY": "a.example, Y.example"}, "https://y.example", None),
+        ({"HTTPS_PROXY": "p:1", "NO_PROXY": ".y.example"}, "https://a.y.example/b", None),
+        ({"HTTPS_PROXY": "p:1", "no_proxy": "y.example"}, "https://a.Y.example/b", None),
+        ({"HTTPS_PROXY": "p:1", "NO_PROXY": "y.example"}, "https://ay.example", "http://p:1"),
+        ({"HTTPS_PROXY": "p:1", "NO_PROXY": "10.0.0.7"}, "https://10.0.0.7:8443/", None),
+    ],
+)
+def test_one_rule_says_which_proxy_a_request_takes(
+    environ: dict[str, str], url: str, proxy: str | None
+) -> None:
+    assert load_settings(environ, None).proxies.for_url(url) == proxy
+
+
+@pytest.mark.parametrize("name", ["HTTPS_PROXY", "ALL_PROXY"])
+@pytest.mark.parametrize("wrong", ["socks5://p:1", "http://", "p:port", "http://[::1"])
+def test_a_proxy_that_cannot_be_used_is_named(name: str, wrong: str) -> None:
+    with pytest.raises(SettingsError, match=f"{name} must be the URL of an HTTP proxy"):
+        load_settings({name: wrong}, None)
