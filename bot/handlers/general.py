@@ -75,7 +75,7 @@ async def _status(chat: Chat, now: datetime) -> StatusFacts:
     retry, failed = await _retryable(chat, weekly[:5])
     if failed:
         problems.append(f"{plural(failed, 'email')} of {retry.period if retry else ''} failed.")
-    problems += _run_problems(weekly[:5], last)
+    problems += _run_problems(weekly, last)
     if (
         state.data_through
         and state.expected_through
@@ -118,11 +118,11 @@ async def _status(chat: Chat, now: datetime) -> StatusFacts:
     )
 
 
-def _run_problems(newest: list[Run], last: Run | None) -> list[str]:
+def _run_problems(runs: list[Run], last: Run | None) -> list[str]:
     """Why open runs do not get on, and why the last weekly one ended as it did."""
     return [
         f"{run.period}: {run.last_error}"
-        for run in newest
+        for run in runs
         if run.last_error
         and (run.state is RunState.OPEN or (run is last and run.state is not RunState.DONE))
     ]
