@@ -1,11 +1,10 @@
 """Composition root: picks the adapters and puts the agent together; ``python app.py`` runs it."""
 
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from aiohttp import web
 
@@ -19,7 +18,6 @@ from cli.main import Program, run_cli
 from cli.outbox import outbox
 from cli.serve import DRAIN_SECONDS, Server
 from cli.serve import serve as serve_agent
-from cli.waiting import PATIENCE_SECONDS, when_mongodb_responds
 from services.adapters.background import Background
 from services.adapters.datadog import HOW_TO_CONNECT, DatadogSource
 from services.adapters.disk import Disk
@@ -98,15 +96,10 @@ async def open_agent(
     pace: Pace = TEAMS_PACE,
     timing: Timing = PRODUCTION,
     smtp_timeouts: SmtpTimeouts = SmtpTimeouts(),  # noqa: B008 - frozen
-    patience_seconds: float = PATIENCE_SECONDS,
 ) -> AsyncIterator[Agent]:
-    """Connect to everything and build the agent; close it in the reverse order.
-
-    ``patience_seconds``: how long MongoDB may not respond, as during an election.
-    """
+    """Connect to everything and build the agent; close it in the reverse order."""
     async with AsyncExitStack() as stack:
-        patiently = partial(when_mongodb_responds, patience_seconds=patience_seconds)
-        outside = await _connect(settings, stack, clock_of, source_of, pace, patiently)
+        outside = await _connect(settings, stack, clock_of, source_of, pace)
         source, clock = outside.source.description, outside.clock
         context = Context(
             source,
@@ -121,36 +114,28 @@ async def open_agent(
         agent = _build(settings, outside, options, context, smtp_timeouts)
         stack.push_async_callback(agent.app.mailing.sender.settle)
         if source.is_sample:
-            await patiently(partial(outside.store.teams.seed_samples, sample_teams(clock.now())))
+            await outside.store.teams.seed_samples(sample_teams(clock.now()))
         yield agent
 
 
 async def _connect(
-    settings: Settings,
-    stack: AsyncExitStack,
-    clock_of: ClockOf,
-    source_of: SourceOf,
-    pace: Pace,
-    patiently: Callable[..., Awaitable[Any]],
+    settings: Settings, stack: AsyncExitStack, clock_of: ClockOf, source_of: SourceOf, pace: Pace
 ) -> Connections:
     url = settings.mongo.url.get_secret_value() if settings.mongo.url else None
     if url is None:
         url = (await stack.enter_async_context(start_embedded(settings.server.data_dir))).url
     store = MongoStore(url, settings.mongo.database)
     stack.push_async_callback(store.aclose)
-    await patiently(store.prepare)
-    server_clock = clock_of(store.server_time)
-    clock = await patiently(lambda: stack.enter_async_context(server_clock.running()))
+    await store.prepare()
+    clock = await stack.enter_async_context(clock_of(store.server_time).running())
     metrics = Metrics()
     source = source_of(settings, metrics)
     stack.push_async_callback(source.aclose)
     metrics.identify(VERSION, source.description.name)
     sign_in = EntraSignIn(clock.now, metrics, settings.proxies)
     stack.push_async_callback(sign_in.aclose)
-    tokens = sign_in.for_bot(settings.teams_app)
-    client = await stack.enter_async_context(
-        open_teams_client(metrics, settings.proxies, tokens, pace)
-    )
+    teams = open_teams_client(metrics, settings.proxies, sign_in.for_bot(settings.teams_app), pace)
+    client = await stack.enter_async_context(teams)
     return Connections(store, clock, source, client, sign_in, metrics)
 
 

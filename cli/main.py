@@ -4,14 +4,14 @@ import asyncio
 import sys
 from argparse import Namespace
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
 from typing import Protocol
 
 from cli.check import with_wrong_settings, without_mongodb
 from cli.commands import CLI_COMMANDS
 from cli.parser import build_parser
-from cli.waiting import PATIENCE_SECONDS
+from cli.waiting import PATIENCE_SECONDS, when_mongodb_responds
 from services.application import Application
 from services.domain.errors import AgentError, SettingsError, StoreUnavailableError
 from services.settings import Settings, load_settings
@@ -42,7 +42,7 @@ class OpenAgent(Protocol):
     """Opens the agent for one command."""
 
     def __call__(
-        self, settings: Settings, *, mail_sample_data: bool, patience_seconds: float
+        self, settings: Settings, *, mail_sample_data: bool
     ) -> AbstractAsyncContextManager[OpenedAgent]: ...
 
 
@@ -87,9 +87,14 @@ async def _run_command(program: Program, settings: Settings, args: Namespace) ->
     confirmed = getattr(args, "mail_sample_data", False)
     # ``check`` says how things are now.
     patience = 0.0 if args.command == "check" else PATIENCE_SECONDS
-    opened = program.open_agent(settings, mail_sample_data=confirmed, patience_seconds=patience)
     try:
-        async with opened as agent:
+        async with AsyncExitStack() as stack:
+            agent = await when_mongodb_responds(
+                lambda: stack.enter_async_context(
+                    program.open_agent(settings, mail_sample_data=confirmed)
+                ),
+                patience,
+            )
             return await CLI_COMMANDS[args.command](agent.app, args)
     except StoreUnavailableError as error:
         if args.command != "check":

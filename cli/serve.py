@@ -150,7 +150,9 @@ async def _serve_until(
         is_local = is_loopback(settings.server.host)
         listener = stack.enter_context(server.listen()) if is_local else None
         async with cancelled_by(stop):
-            agent = await stack.enter_async_context(open_agent(settings))
+            agent = await when_mongodb_responds(
+                lambda: stack.enter_async_context(open_agent(settings))
+            )
             is_locked = await when_mongodb_responds(agent.locked)
         if listener is None:
             if settings.teams_app.app_id is None and not is_locked:

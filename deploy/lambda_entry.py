@@ -8,12 +8,13 @@ weekly run when its slot is due, the daily run, alerts.
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from datetime import timedelta
 from typing import Any, Protocol
 
 from app import Agent, open_agent
 from cli.run_report import all_sent, work_on_report
-from cli.waiting import PATIENCE_SECONDS
+from cli.waiting import PATIENCE_SECONDS, when_mongodb_responds
 from services.adapters.logs import log_as_set
 from services.domain import Actor
 from services.domain.errors import InvalidError, SettingsError
@@ -57,7 +58,10 @@ async def _handle(event: Mapping[str, Any], seconds: float) -> dict[str, object]
         )
     log_as_set(settings)
     patience = min(PATIENCE_SECONDS, seconds / 2)
-    async with open_agent(settings, patience_seconds=patience) as agent:
+    async with AsyncExitStack() as stack:
+        agent = await when_mongodb_responds(
+            lambda: stack.enter_async_context(open_agent(settings)), patience
+        )
         if event.get("job") == "tick":
             return await _tick(agent, seconds)
         return await _report(agent, event, seconds)

@@ -172,20 +172,6 @@ async def test_an_entra_that_cannot_be_reached_is_named(
     assert not email.value.permanent
 
 
-async def test_the_bot_signs_in_directly_and_email_through_the_proxy_that_is_set(
-    sign_in: EntraSignIn,
-    entra: FakeEntra,
-    monkeypatch: pytest.MonkeyPatch,
-    _quick_retries: None,
-) -> None:
-    for name in ("no_proxy", "NO_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{free_ports(1)[0]}")
-    assert await bot_tokens(sign_in, entra).get() == "token-1"
-    with pytest.raises(MailConnectError, match="cannot be reached"):
-        await email_tokens(sign_in, entra).get()
-
-
 async def test_a_managed_identity_that_is_missing_is_named(sign_in: EntraSignIn) -> None:
     async with TeamsSim() as azure:
         values = {

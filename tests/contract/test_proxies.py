@@ -132,7 +132,9 @@ CLIENTS: dict[str, tuple[str, Callable[[Settings], Awaitable[None]]]] = {
     ),
     "files": (
         "example.sharepoint.com",
-        lambda chosen: with_teams(chosen, lambda http: Files(http).fetch(FILE, CHANNEL)),
+        lambda chosen: with_teams(
+            chosen, lambda http: Files(http, Connector(http, None)).fetch(FILE, CHANNEL)
+        ),
     ),
     "keys of the Bot Framework": (
         "login.botframework.com",

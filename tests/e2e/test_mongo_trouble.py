@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from pymongo import MongoClient
 
 from app import Agent, open_agent
+from cli.waiting import when_mongodb_responds
 from services.domain import Actor
 from services.domain.errors import SettingsError, StoreUnavailableError
 from services.settings import load_settings
@@ -245,8 +246,10 @@ async def test_a_start_while_mongodb_is_away_waits_with_a_line_and_goes_on(
     late = Mongod(tmp_path / "mongod", free_ports(1)[0])
 
     async def begin() -> None:
-        async with working(late.url, tmp_path):
-            pass
+        async with AsyncExitStack() as stack:
+            await when_mongodb_responds(
+                lambda: stack.enter_async_context(working(late.url, tmp_path))
+            )
 
     starting = asyncio.create_task(begin())
     try:
