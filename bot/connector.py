@@ -158,7 +158,7 @@ class Connector:
         """Return Teams' response; retry while that is safe and can help, else raise ConnectorError."""
         url = service_url.rstrip("/") + path
         data = None if body is None else json.dumps(body, separators=(",", ":")).encode()
-        request = _Request(method, url, data, client_timeout, departure)
+        request = _ConnectorRequest(method, url, data, client_timeout, departure)
         async for attempt in stamina.retry_context(
             on=retry_delay,
             attempts=attempts,
@@ -171,7 +171,7 @@ class Connector:
                 return await self._request_signed_in(request)
         raise AssertionError("the last attempt returns or raises")
 
-    async def _request_signed_in(self, request: "_Request") -> dict[str, Any]:
+    async def _request_signed_in(self, request: "_ConnectorRequest") -> dict[str, Any]:
         """Make a request; a token that Teams refuses is renewed once.
 
         Nothing was done with it, so that this is safe for messages as well: a token may have been
@@ -187,7 +187,9 @@ class Connector:
                 raise
             return await self._request_once(request, await self._tokens.get(stale=token))
 
-    async def _request_once(self, request: "_Request", token: str | None) -> dict[str, Any]:
+    async def _request_once(
+        self, request: "_ConnectorRequest", token: str | None
+    ) -> dict[str, Any]:
         departure = request.departure
         if departure is None:
             return await self._exchange(request, token)
@@ -200,7 +202,7 @@ class Connector:
                 await departure.come_back()
             raise
 
-    async def _exchange(self, request: "_Request", token: str | None) -> dict[str, Any]:
+    async def _exchange(self, request: "_ConnectorRequest", token: str | None) -> dict[str, Any]:
         headers = {"Content-Type": "application/json; charset=utf-8"}
         if token is not None:
             headers["Authorization"] = f"Bearer {token}"
@@ -222,7 +224,7 @@ class Connector:
 
 
 @dataclass(frozen=True, slots=True)
-class _Request:
+class _ConnectorRequest:
     method: Method
     url: str
     data: bytes | None

@@ -37,7 +37,7 @@ SETTING = re.compile(
 NOT_OURS = {
     "CLOCK_BOOTTIME",
     *("NAME_FILE", "PLAYGROUND_PORT", "WEBSITES_PORT", "MONGO_INITDB_ROOT_USERNAME"),
-    *("API_URL", "TEAM_ID"),
+    *("API_URL", "TEAM_ID", "HTTP_PROXY"),
     *("MONGO_INITDB_ROOT_PASSWORD_FILE", "MONGO_INITDB_DATABASE"),
 }
 """Of other programs, or standing for any name."""
