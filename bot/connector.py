@@ -30,6 +30,9 @@ from services.ports import AccessTokens, Departure, HttpClient
 MAX_ATTEMPTS = 5
 MAX_ATTEMPTS_TO_READ = 2
 """Somebody waits for the reply of a turn that must first find out who is asking."""
+CHUNK_BYTES = 65_536
+MAX_RESPONSE_BYTES = 1_000_000
+"""IDs, error codes and members of a conversation are a few kilobytes."""
 TIMEOUT = aiohttp.ClientTimeout(total=30, connect=10)
 
 
@@ -215,7 +218,7 @@ class Connector:
                 timeout=request.timeout,
                 allow_redirects=False,
             ) as response:
-                answer = _object(await response.read())
+                answer = _object(await _body(response))
         except (aiohttp.ClientError, TimeoutError) as error:
             raise unreachable_error(request.method, error) from error
         if response.status >= 300:  # noqa: PLR2004 - not a success
@@ -232,9 +235,19 @@ class _ConnectorRequest:
     departure: Departure | None
 
 
+async def _body(response: aiohttp.ClientResponse) -> bytes:
+    """The response's body; empty if it is too long, which leaves the status to go by."""
+    body = b""
+    async for chunk in response.content.iter_chunked(CHUNK_BYTES):
+        body += chunk
+        if len(body) > MAX_RESPONSE_BYTES:
+            return b""
+    return body
+
+
 def _object(raw: bytes) -> dict[str, Any]:
     try:
         body = json.loads(raw) if raw else {}
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return body if isinstance(body, dict) else {}

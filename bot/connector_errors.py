@@ -1,16 +1,14 @@
 """Errors of the Bot Connector REST API, and which of them may be retried."""
 
-import math
 import random
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any, Literal
 
 import aiohttp
 
 from services.domain import LostState
 from services.domain.errors import AgentError
+from services.runtime.http_waits import retry_after_seconds
 
 Method = Literal["GET", "POST", "PUT", "DELETE"]
 
@@ -83,7 +81,7 @@ def refused_error(
         f"Teams did not accept the message ({detail}).",
         status=status,
         code=code,
-        retry_after=_seconds(headers.get("Retry-After", ""), headers.get("Date", "")),
+        retry_after=retry_after_seconds(headers),
     )
 
 
@@ -99,25 +97,3 @@ def unreachable_error(method: Method, error: Exception) -> ConnectorError:
         f"Teams cannot be reached or did not respond ({detail}).",
         unknown=method == "POST" and not never_left,
     )
-
-
-def _seconds(retry_after: str, date: str) -> float | None:
-    """Seconds to wait; None when the header is missing or unreadable.
-
-    It may be a date as well (RFC 9110, section 10.2.3), which counts from the response's own
-    ``Date``: the clock of this machine may differ.
-    """
-    try:
-        seconds = float(retry_after)
-    except ValueError:
-        until, since = _http_date(retry_after), _http_date(date)
-        return max((until - since).total_seconds(), 0.0) if until and since else None
-    return max(seconds, 0.0) if math.isfinite(seconds) else None
-
-
-def _http_date(text: str) -> datetime | None:
-    try:
-        found = parsedate_to_datetime(text)
-    except (ValueError, OverflowError):
-        return None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)

@@ -52,6 +52,14 @@ class DatadogSettings(SettingsGroup):
         le=1000,
     )
 
+    max_response_mb: int = Field(
+        256,
+        alias="DATADOG_MAX_RESPONSE_MB",
+        description="Maximum size of a response from Datadog in MB, unpacked.",
+        ge=1,
+        le=4096,
+    )
+
     @field_validator("site")
     @classmethod
     def _known_site(cls, site: str) -> str:
@@ -72,6 +80,10 @@ class DatadogSettings(SettingsGroup):
     @property
     def is_configured(self) -> bool:
         return self.api_key is not None
+
+    @property
+    def max_response_bytes(self) -> int:
+        return self.max_response_mb * 1_000_000
 
     @property
     def base_url(self) -> str:

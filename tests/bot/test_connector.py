@@ -28,11 +28,31 @@ async def test_a_status_that_may_pass_is_tried_again(status: int) -> None:
         assert len(harness.sim.messages) == 1
 
 
-async def test_the_wait_that_teams_names_is_kept() -> None:
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Retry-After": "1"},
+        {
+            "Retry-After": "Wed, 21 Oct 2026 07:28:01 GMT",
+            "Date": "Wed, 21 Oct 2026 07:28:00 GMT",
+        },
+    ],
+    ids=["seconds", "date"],
+)
+async def test_the_wait_that_teams_names_is_kept(headers: dict[str, str]) -> None:
     async with opened(echo) as harness:
-        harness.sim.faults.append(Fault(status=429, headers={"Retry-After": "1"}))
+        harness.sim.faults.append(Fault(status=429, headers=headers))
         await sent(harness)
         assert [1 <= wait <= 2 for wait in harness.waits] == [True]
+
+
+@pytest.mark.parametrize("wait", ["nan", "inf", "soon"])
+async def test_a_wait_that_is_not_a_number_is_not_slept(wait: str) -> None:
+    async with opened(echo) as harness:
+        harness.sim.faults.append(Fault(status=429, headers={"Retry-After": wait}))
+        await sent(harness)
+        assert [call[2] for call in harness.sim.calls] == [429, 201]
+        assert all(0 <= pause <= 1 for pause in harness.waits)
 
 
 async def test_a_longer_wait_than_a_message_is_worth_is_an_error_at_once() -> None:
@@ -146,6 +166,21 @@ async def test_other_refusals_are_final_and_say_what_they_mean(
             await sent(harness)
         assert len(harness.sim.calls) == 1
         assert (caught.value.lost_state, caught.value.permanent) == (gone, True)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b'{"id": "' + b"x" * 3_000_000 + b'"}', b"[" * 200_000, b"\xff\xfe"],
+    ids=["long", "deep", "not text"],
+)
+async def test_a_response_that_is_no_small_json_leaves_the_status_to_go_by(body: bytes) -> None:
+    async with opened(echo) as harness:
+        harness.sim.faults.append(Fault(status=201, body=body, shown=True))
+        harness.sim.faults.append(Fault(status=403, body=body))
+        assert await sent(harness) == ""
+        with pytest.raises(ConnectorError, match="403"):
+            await sent(harness)
+        assert len(harness.sim.messages) == 1
 
 
 @pytest.mark.parametrize("shown", [True, False])

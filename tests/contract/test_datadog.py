@@ -11,6 +11,8 @@ import pytest
 from aiohttp import web
 
 from services.adapters.datadog import DatadogSource
+from services.adapters.datadog.bodies import RawResponse
+from services.adapters.datadog.client import _named_wait
 from services.domain import UNATTRIBUTED, Category, DaySpan
 from services.domain.errors import CostHistoryEndsError, CostSourceError, ResponseTooLargeError
 from tests.makers import cells
@@ -27,6 +29,7 @@ SPAN = DaySpan(date(2026, 10, 30), date(2026, 11, 3))
 ACCOUNTS = account_ids(4, seed=3)
 COSTS = random_costs(ACCOUNTS, SPAN, seed=4)
 METRIC = "aws.cost.net.amortized"
+DATE, STAMP = "Wed, 21 Oct 2026 07:28:00 GMT", 1792567680
 
 pytestmark = pytest.mark.usefixtures("_quick_retries")
 
@@ -57,6 +60,7 @@ async def the_truth(server: FakeDatadog) -> dict[Any, float]:
     [
         once(429, headers={"X-RateLimit-Reset": "0"}),
         once(429, headers={"X-RateLimit-Reset": "not a number"}),
+        once(429, headers={"X-RateLimit-Reset": "inf"}),
         once(500),
         once(502, "<html>bad gateway</html>"),
         once(503, "", headers={"Retry-After": "0"}),
@@ -68,7 +72,16 @@ async def the_truth(server: FakeDatadog) -> dict[Any, float]:
         cut_off,
     ],
     ids=[
-        *("429", "429 without seconds", "500", "502 page", "503", "504", "200 page"),
+        *(
+            "429",
+            "429 without seconds",
+            "429 for ever",
+            "500",
+            "502 page",
+            "503",
+            "504",
+            "200 page",
+        ),
         *("200 with errors", "200 with error objects", "200 without data", "cut off"),
     ],
 )
@@ -118,12 +131,33 @@ async def test_the_wait_that_a_rate_limit_names_is_kept(server: FakeDatadog) -> 
     assert 37.0 <= told[0] <= 38.0
 
 
-@pytest.mark.parametrize(("reset", "when"), [("3590", "in 60 minutes"), ("inf", "later")])
+@pytest.mark.parametrize(
+    ("headers", "waits"),
+    [
+        ({"X-RateLimit-Reset": f"{STAMP + 37}", "Date": DATE}, 37.0),
+        ({"Retry-After": "Wed, 21 Oct 2026 07:28:37 GMT", "Date": DATE}, 37.0),
+        ({"X-RateLimit-Reset": "0", "Retry-After": "37"}, 37.0),
+        ({"X-RateLimit-Reset": f"{STAMP - 37}", "Date": DATE}, None),
+        ({"X-RateLimit-Reset": "0"}, None),
+        ({"X-RateLimit-Reset": "nan"}, None),
+        ({"X-RateLimit-Reset": "inf"}, None),
+    ],
+    ids=["stamp", "date", "zero and seconds", "past stamp", "zero", "nan", "inf"],
+)
+def test_the_wait_is_read_in_each_form(headers: dict[str, str], waits: float | None) -> None:
+    assert _named_wait(RawResponse(429, httpx.Headers(headers), bytearray())) == waits
+
+
+@pytest.mark.parametrize(
+    ("reset", "when"),
+    [("3590", "in 60 minutes"), (f"{STAMP + 3590}", "in 60 minutes")],
+    ids=["seconds", "stamp"],
+)
 async def test_a_wait_longer_than_the_patience_ends_with_words(
     server: FakeDatadog, reset: str, when: str
 ) -> None:
     source = DatadogSource(server.settings(), max_wait_seconds=60)
-    server.faults.append(once(429, headers={"X-RateLimit-Reset": reset}))
+    server.faults.append(once(429, headers={"X-RateLimit-Reset": reset, "Date": DATE}))
     with pytest.raises(CostSourceError, match=f"rate limit.* Try again {when}.") as caught:
         await source.total(METRIC, SPAN)
     await source.aclose()
@@ -143,13 +177,20 @@ async def test_the_rate_budget_is_noted(server: FakeDatadog, source: DatadogSour
     client = source._client
     assert client.rate_remaining is None
     server.faults.append(once(429, headers=headers))
-    client._note_rate(_answer(headers))
+    client._note_rate(headers)
     assert client.rate_remaining == pytest.approx(0.07)
     await source.wait_for_rate_limit()
 
 
-def _answer(headers: dict[str, str]) -> Any:
-    return httpx.Response(200, headers=headers)
+@pytest.mark.parametrize(
+    ("reset", "seconds"), [(f"{STAMP + 2}", 2.0), ("nan", 0.0), ("9e18", 3600.0), ("9999", 3600.0)]
+)
+async def test_background_reading_never_sleeps_longer_than_a_rate_period(
+    source: DatadogSource, reset: str, seconds: float
+) -> None:
+    few = {"X-RateLimit-Limit": "100", "X-RateLimit-Remaining": "3", "Date": DATE}
+    source._client._note_rate({**few, "X-RateLimit-Reset": reset})
+    assert source._client.rate_resets_in_seconds == seconds
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ The set-up guide's table is made of these answers, so it says what people will r
 """
 
 import asyncio
+import json
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -11,10 +12,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import httpx
 from pydantic import SecretStr
 from pymongo.errors import OperationFailure, ServerSelectionTimeoutError
 
+from services.adapters.datadog.bodies import RawResponse
 from services.adapters.datadog.errors import explain
 from services.adapters.disk import Disk
 from services.adapters.entra_tokens import FIXES, EntraSignIn
@@ -73,8 +74,8 @@ async def _of(call: Callable[[], Awaitable[Any]]) -> str:
 
 
 def _datadog(status: int, words: str, *, is_key_valid: bool | None) -> str:
-    body = {"errors": [words]} if words else {}
-    return str(explain(httpx.Response(status, json=body), DATADOG, is_key_valid))
+    body = json.dumps({"errors": [words]} if words else {}).encode()
+    return str(explain(RawResponse(status, {}, bytearray(body)), DATADOG, is_key_valid))
 
 
 async def _mail() -> list[str]:

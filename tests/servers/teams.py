@@ -9,6 +9,7 @@ only be updated there.
 
 import asyncio
 import itertools
+import json
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -109,6 +110,8 @@ class Fault:
     """No response until it is set."""
     usual: bool = False
     """Only delayed: the response itself is the usual one."""
+    body: bytes | None = None
+    """Instead of an error."""
 
 
 @dataclass
@@ -432,7 +435,13 @@ class TeamsSim:
                 request.transport.close()
                 return web.Response()
             error = {"error": {"code": fault.code, "message": "fault"}}
-            answer = web.json_response(error, status=fault.status, headers=fault.headers)
+            body = json.dumps(error).encode() if fault.body is None else fault.body
+            answer = web.Response(
+                body=body,
+                status=fault.status,
+                headers=fault.headers,
+                content_type="application/json",
+            )
         self.calls.append((request.method, request.path, answer.status))
         return answer
 

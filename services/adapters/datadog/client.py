@@ -2,21 +2,34 @@
 
 import asyncio
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from email.utils import parsedate_to_datetime
+from typing import Any
 
 import httpx
 import msgspec
 import stamina
 import structlog
 
+from services.adapters.datadog.bodies import (
+    BodyPackedError,
+    BodyTooLargeError,
+    RawResponse,
+    read_response,
+)
 from services.adapters.datadog.errors import explain, too_large
-from services.adapters.datadog.guidance import ADDRESS
-from services.adapters.datadog.wire import DatadogResponse, request_body
+from services.adapters.datadog.guidance import ADDRESS, malformed
+from services.adapters.datadog.wire import UNREADABLE, DatadogResponse, request_body
 from services.domain import DaySpan
 from services.domain.errors import CostSourceError, ResponseTooLargeError
 from services.ports import Meter
+from services.runtime.http_waits import (
+    finite_number,
+    http_date,
+    reset_seconds,
+    retry_after_seconds,
+)
 from services.settings import DatadogSettings, ProxySettings
 
 log = structlog.get_logger()
@@ -77,6 +90,7 @@ class DatadogClient:
                 "DD-API-KEY": settings.api_key.get_secret_value(),
                 "DD-APPLICATION-KEY": settings.app_key.get_secret_value(),
                 "Accept": "application/json",
+                "Accept-Encoding": "gzip",
                 "User-Agent": "aws-cost-agent",
             },
         )
@@ -123,16 +137,10 @@ class DatadogClient:
         return error.wait_seconds + RESET_MARGIN_SECONDS
 
     async def _ask_once(self, query: str, span: DaySpan, tries: "_Tries") -> DatadogResponse:
-        started = time.perf_counter()
-        try:
-            response = await self._http.post(QUERY_PATH, json=request_body(query, span))
-        except httpx.TransportError as error:
-            self._meter.asked("datadog", "error", time.perf_counter() - started)
-            raise tries.unreachable(error, self._settings) from error
-        self._meter.asked("datadog", str(response.status_code), time.perf_counter() - started)
-        self._note_rate(response)
-        self.server_time = _date(response)
-        if response.status_code == httpx.codes.OK:
+        response = await self._post(request_body(query, span), tries)
+        self._note_rate(response.headers)
+        self.server_time = http_date(response.headers.get("Date"))
+        if response.status == httpx.codes.OK:
             try:
                 return _usable(response)
             except _CutOffError as error:
@@ -144,23 +152,52 @@ class DatadogClient:
             raise problem
         raise _TryAgainError(problem, _named_wait(response))
 
-    async def _is_key_valid(self, response: httpx.Response) -> bool | None:
+    async def _post(self, body: Mapping[str, Any], tries: "_Tries") -> RawResponse:
+        """The whole response to a query, within the limits of size and time."""
+        started = time.perf_counter()
+        outcome = "error"
+        try:
+            # The transport's own limit is for each part of a body: one that trickles has no end.
+            async with (
+                asyncio.timeout(self._max_wait_seconds),
+                self._http.stream("POST", QUERY_PATH, json=body) as streamed,
+            ):
+                response = await read_response(streamed, self._settings.max_response_bytes)
+            outcome = str(response.status)
+        except BodyTooLargeError as error:
+            raise tries.too_large(self._settings) from error
+        except TimeoutError as error:
+            raise malformed(
+                f"it did not end within {self._max_wait_seconds:.0f} seconds"
+            ) from error
+        except BodyPackedError as error:
+            problem = f"it cannot be unpacked (Content-Encoding: {error})"
+            raise _TryAgainError(malformed(problem)) from error
+        except httpx.TransportError as error:
+            raise tries.unreachable(error, self._settings) from error
+        finally:
+            self._meter.asked("datadog", outcome, time.perf_counter() - started)
+        return response
+
+    async def _is_key_valid(self, response: RawResponse) -> bool | None:
         """After a 401 or 403: whether the API key alone is known at this site."""
-        if response.status_code not in {401, 403}:
+        if response.status not in {401, 403}:
             return None
         try:
-            answer = await self._http.get(VALIDATE_PATH)
+            # Streamed, so that whatever body comes along is not read.
+            async with self._http.stream("GET", VALIDATE_PATH) as answer:
+                status = answer.status_code
         except httpx.HTTPError:
             return None
-        if answer.status_code == httpx.codes.OK:
+        if status == httpx.codes.OK:
             return True
-        return False if answer.status_code in {401, 403} else None
+        return False if status in {401, 403} else None
 
-    def _note_rate(self, response: httpx.Response) -> None:
-        limit = _number(response.headers.get("X-RateLimit-Limit"))
-        remaining = _number(response.headers.get("X-RateLimit-Remaining"))
+    def _note_rate(self, headers: Mapping[str, str]) -> None:
+        limit = finite_number(headers.get("X-RateLimit-Limit"))
+        remaining = finite_number(headers.get("X-RateLimit-Remaining"))
         self.rate_remaining = remaining / limit if limit and remaining is not None else None
-        self.rate_resets_in_seconds = _number(response.headers.get("X-RateLimit-Reset")) or 0.0
+        self.rate_resets_in_seconds = reset_seconds(headers) or 0.0
 
 
 @dataclass(slots=True)
@@ -178,6 +215,17 @@ class _Tries:
             return ResponseTooLargeError(text)
         return _TryAgainError(CostSourceError(text, permanent=False))
 
+    def too_large(self, settings: DatadogSettings) -> Exception:
+        """An answer beyond the limit, which is never read to its end."""
+        text = (
+            f"Datadog's answer is larger than {settings.max_response_mb} MB, so it was not read to "
+            "its end and nothing of it was stored. Check DATADOG_API_URL and any proxy in between, "
+            "or raise DATADOG_MAX_RESPONSE_MB."
+        )
+        if self.divisible:
+            return ResponseTooLargeError(text)
+        return CostSourceError(text, permanent=False)
+
     def unreachable(self, error: httpx.TransportError, settings: DatadogSettings) -> Exception:
         """No connection, or one that ended in the middle of the answer."""
         reason = str(error) or type(error).__name__
@@ -192,21 +240,11 @@ class _Tries:
         return problem if self.connects >= MAX_CONNECTS else _TryAgainError(problem)
 
 
-def _usable(response: httpx.Response) -> DatadogResponse:
+def _usable(response: RawResponse) -> DatadogResponse:
     try:
-        answer = DatadogResponse(response.content)
-    except msgspec.DecodeError as error:
-        # Told by its first byte, not by its content type: that is application/vnd.api+json in
-        # some recordings and application/json in others.
-        if response.content.lstrip()[:1] == b"{":
-            raise _CutOffError("Datadog's answer was cut off or is malformed (200).") from error
-        raise _TryAgainError(
-            CostSourceError(
-                "Datadog's address answered with a web page or something else that is not JSON "
-                f"(200). {ADDRESS} Check any proxy in between.",
-                permanent=False,
-            )
-        ) from error
+        answer = DatadogResponse(response.body)
+    except UNREADABLE as error:
+        raise _unusable(response.body, error) from error
     # A query that found nothing has data with empty lists; without data it failed.
     if answer.errors or not answer.has_data:
         words = "; ".join(answer.errors) or "no data"
@@ -218,32 +256,34 @@ def _usable(response: httpx.Response) -> DatadogResponse:
     return answer
 
 
-def _date(response: httpx.Response) -> datetime | None:
-    """The server's time, to the second; None when it is not told."""
-    try:
-        date = parsedate_to_datetime(response.headers.get("Date", ""))
-    except ValueError:
-        return None
-    return date if date.tzinfo else None
+def _unusable(body: bytearray, error: Exception) -> Exception:
+    # Told by its first byte, not by its content type: that is application/vnd.api+json in some
+    # recordings and application/json in others.
+    if not body[:100].lstrip().startswith(b"{"):
+        return _TryAgainError(
+            CostSourceError(
+                "Datadog's address answered with a web page or something else that is not JSON "
+                f"(200). {ADDRESS} Check any proxy in between.",
+                permanent=False,
+            )
+        )
+    # Fewer accounts would not help against these, as they would where an answer ends early.
+    if isinstance(error, UnicodeDecodeError):
+        return _TryAgainError(malformed("it has bytes that are not UTF-8"))
+    if isinstance(error, RecursionError):
+        return _TryAgainError(malformed("it is nested too deeply"))
+    if isinstance(error, msgspec.ValidationError):
+        return _TryAgainError(malformed("it does not have the form of a timeseries"))
+    return _CutOffError("Datadog's answer was cut off or is malformed (200).")
 
 
-def _named_wait(response: httpx.Response) -> float | None:
+def _named_wait(response: RawResponse) -> float | None:
     """Seconds until the rate limit is reset, as a 429 names them.
 
-    X-RateLimit-Reset counts seconds from now; it is not a timestamp as elsewhere. Retry-After is
-    not documented, and is what proxies send.
+    X-RateLimit-Reset counts seconds from now; gateways send the Unix time instead (Datadog's tracer
+    reads both: DataDog/dd-trace-py, pull request 17170). Retry-After is not documented, and is what proxies send. A wait of 0 names none: the limit is
+    still reached, so the pauses between tries have to grow.
     """
-    if response.status_code != httpx.codes.TOO_MANY_REQUESTS:
+    if response.status != httpx.codes.TOO_MANY_REQUESTS:
         return None
-    for header in ("X-RateLimit-Reset", "Retry-After"):
-        seconds = _number(response.headers.get(header))
-        if seconds is not None:
-            return max(seconds, 0.0)
-    return None
-
-
-def _number(text: str | None) -> float | None:
-    try:
-        return float(text) if text else None
-    except ValueError:
-        return None
+    return reset_seconds(response.headers) or retry_after_seconds(response.headers) or None

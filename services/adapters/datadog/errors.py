@@ -6,10 +6,12 @@ from typing import Any
 
 import httpx
 
+from services.adapters.datadog.bodies import RawResponse
 from services.adapters.datadog.guidance import ADDRESS, SCOPES
 from services.adapters.datadog.wire import error_texts
 from services.domain.errors import CostHistoryEndsError, CostSourceError, ResponseTooLargeError
 from services.domain.formatting import plural
+from services.runtime.http_waits import reset_seconds, retry_after_seconds
 from services.settings import DatadogSettings
 
 BAD_QUERY = {400, 422}
@@ -22,13 +24,13 @@ ending outside the retention date are invalid"; only the word tells it from a ba
 
 
 def explain(
-    response: httpx.Response, settings: DatadogSettings, is_key_valid: bool | None
+    response: RawResponse, settings: DatadogSettings, is_key_valid: bool | None
 ) -> CostSourceError:
     """An answer other than 200 as an error.
 
     ``is_key_valid``: whether the API key alone was accepted; None when it was not tried.
     """
-    status = response.status_code
+    status = response.status
     words = "; ".join(_words(response))
     quoted = f' Datadog says: "{words}".' if words else ""
     if status in BAD_QUERY and RETENTION_WORD in words.lower():
@@ -39,11 +41,11 @@ def explain(
     )
 
 
-def too_large(response: httpx.Response, problem: CostSourceError) -> ResponseTooLargeError | None:
+def too_large(response: RawResponse, problem: CostSourceError) -> ResponseTooLargeError | None:
     """The error that asks for fewer accounts, where that may help."""
     words = " ".join(_words(response)).lower()
-    if response.status_code == httpx.codes.REQUEST_ENTITY_TOO_LARGE or (
-        response.status_code in {*BAD_QUERY, httpx.codes.REQUEST_URI_TOO_LONG}
+    if response.status == httpx.codes.REQUEST_ENTITY_TOO_LARGE or (
+        response.status in {*BAD_QUERY, httpx.codes.REQUEST_URI_TOO_LONG}
         and any(word in words for word in TOO_LARGE_WORDS)
     ):
         return ResponseTooLargeError(str(problem))
@@ -53,7 +55,7 @@ def too_large(response: httpx.Response, problem: CostSourceError) -> ResponseToo
 def _sentence(
     status: int,
     words: str,
-    response: httpx.Response,
+    response: RawResponse,
     settings: DatadogSettings,
     is_key_valid: bool | None,
 ) -> str:
@@ -74,19 +76,17 @@ def _sentence(
     return f"Datadog failed to answer ({status}). Try again later."
 
 
-def _when(response: httpx.Response) -> str:
+def _when(response: RawResponse) -> str:
     """``in 60 minutes``, where the answer says when the limit is reset."""
-    try:
-        minutes = math.ceil(float(response.headers.get("X-RateLimit-Reset", "")) / 60)
-    except (ValueError, OverflowError):
-        return "later"
+    seconds = reset_seconds(response.headers) or retry_after_seconds(response.headers) or 0.0
+    minutes = math.ceil(seconds / 60)
     return f"in {plural(minutes, 'minute')}" if minutes > 0 else "later"
 
 
 def _refused(
     status: int,
     words: str,
-    response: httpx.Response,
+    response: RawResponse,
     settings: DatadogSettings,
     is_key_valid: bool | None,
 ) -> str:
@@ -119,9 +119,9 @@ def _refused(
     )
 
 
-def _words(response: httpx.Response) -> list[str]:
+def _words(response: RawResponse) -> list[str]:
     try:
-        body: Any = json.loads(response.content)
-    except ValueError:
+        body: Any = json.loads(response.body)
+    except (ValueError, RecursionError):
         return []
     return error_texts(body.get("errors")) if isinstance(body, dict) else []

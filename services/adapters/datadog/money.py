@@ -1,7 +1,11 @@
 """Currencies and units of Datadog's amounts."""
 
+from collections.abc import Collection
+from typing import Annotated
+
 import msgspec
 
+from services.adapters.datadog.guidance import malformed, shown
 from services.domain.errors import CostSourceError
 
 CURRENCIES = {
@@ -26,6 +30,9 @@ CURRENCIES = {
 }
 SUBUNITS = {"cent": 0.01, "¢": 0.01, "penny": 0.01}
 """What a unit is worth where the answer has no scale factor."""
+MAX_NAMED = 3
+MAX_NAME_LENGTH = 20
+"""Of a currency whose name is not known here."""
 PREFIXES = {"nano": 1e-9, "micro": 1e-6, "milli": 1e-3}
 
 
@@ -39,7 +46,7 @@ class Unit(msgspec.Struct):
     family: str | None = None
     name: str | None = None
     short_name: str | None = None
-    scale_factor: float | None = None
+    scale_factor: Annotated[float, msgspec.Meta(ge=0, le=1e6)] | None = None
 
 
 def scale_of(unit: Unit | None) -> float:
@@ -58,7 +65,7 @@ def currency_of(unit: Unit | None) -> str | None:
         return None
     if unit.family not in {None, "currency"}:
         raise CostSourceError(
-            f"Datadog's metric is measured in {unit.name}, which is not money. "
+            f"Datadog's metric is measured in {shown(unit.name or '', 40)}, which is not money. "
             "Set DATADOG_COST_METRIC to a cost metric such as aws.cost.amortized.",
             permanent=True,
         )
@@ -66,7 +73,10 @@ def currency_of(unit: Unit | None) -> str | None:
 
 
 def _known_money(unit: Unit) -> tuple[str, float]:
-    """(currency, worth of one unit) by the unit's name; an unknown name is a currency itself."""
+    """(currency, worth of one unit) by the unit's name; an unknown name is a currency itself.
+
+    Raises CostSourceError for a name that cannot be one.
+    """
     for text in (unit.name, unit.short_name):
         name, worth = (text or "").strip().lower(), 1.0
         for prefix, factor in PREFIXES.items():
@@ -75,4 +85,18 @@ def _known_money(unit: Unit) -> tuple[str, float]:
         for form in (name, name.removesuffix("s")):
             if form in CURRENCIES:
                 return CURRENCIES[form], worth * SUBUNITS.get(form, 1.0)
-    return (unit.name or unit.short_name or "").strip().upper(), 1.0
+    return currency_name(unit.name or unit.short_name or ""), 1.0
+
+
+def currency_name(text: str) -> str:
+    """A currency as it is printed. Raises CostSourceError for text that names none."""
+    name = text.strip().upper()
+    if len(name) > MAX_NAME_LENGTH or not name.isprintable():
+        raise malformed(f'"{shown(name, 40)}" is not a currency')
+    return name
+
+
+def named(currencies: Collection[str]) -> str:
+    """Currencies for a message, at most three."""
+    rest = len(currencies) - MAX_NAMED
+    return ", ".join(sorted(currencies)[:MAX_NAMED]) + (f", and {rest} more" if rest > 0 else "")

@@ -7,6 +7,7 @@ import structlog
 
 from services.adapters.datadog.client import DatadogClient
 from services.adapters.datadog.guidance import MISSING_COSTS, NEVER_ANY_COSTS, ONE_CURRENCY
+from services.adapters.datadog.money import currency_name, named
 from services.adapters.datadog.tables import TableBuilder
 from services.adapters.datadog.wire import (
     ACCOUNT,
@@ -163,11 +164,12 @@ class DatadogSource:
         query = query_text(metric, accounts, [ACCOUNT, ACCOUNT_NAME])
         try:
             answer = await self._client.ask(query, span, divisible=True)
+            all_tags = [tags for tags, _ in answer.rows(span)]
         except CostSourceError as error:
             log.info("account_names_unknown", reason=str(error))
             return {}
         names = {}
-        for tags, _ in answer.rows(span):
+        for tags in all_tags:
             account, name = tag(tags, ACCOUNT), tag(tags, ACCOUNT_NAME)
             if account and name:
                 names[account] = name
@@ -196,12 +198,12 @@ class DatadogSource:
         except CostSourceError as error:
             log.info("currency_unknown", reason=str(error))
             return ASSUMED_CURRENCY, False
-        currencies = {tag(tags, CURRENCY) for tags, _ in answer.rows(span)} - {None}
+        names = {tag(tags, CURRENCY) for tags, _ in answer.rows(span)} - {None}
+        currencies = {currency_name(str(name)) for name in names}
         if len(currencies) > 1:
-            names = ", ".join(sorted(map(str, currencies)))
             raise CostSourceError(
-                f"Datadog has costs in several currencies ({names}), which cannot be added up. "
-                f"{ONE_CURRENCY}",
+                f"Datadog has costs in several currencies ({named(currencies)}), which cannot be "
+                f"added up. {ONE_CURRENCY}",
                 permanent=True,
             )
-        return (str(currencies.pop()).upper(), True) if currencies else (ASSUMED_CURRENCY, False)
+        return (currencies.pop(), True) if currencies else (ASSUMED_CURRENCY, False)

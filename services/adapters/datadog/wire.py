@@ -10,12 +10,12 @@ import re
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
-from services.adapters.datadog.guidance import ONE_CURRENCY
-from services.adapters.datadog.money import Unit, currency_of, scale_of
+from services.adapters.datadog.guidance import ONE_CURRENCY, malformed, shown
+from services.adapters.datadog.money import Unit, currency_of, named, scale_of
 from services.domain import DaySpan
 from services.domain.errors import CostSourceError
 
@@ -29,7 +29,19 @@ CURRENCY = "billingcurrency"
 MISSING_VALUES = {"", "n/a", "none", "null"}
 """How a group says that its lines have no such tag. The docs name no value; ``N/A`` is usual."""
 DAY_MS = 86_400_000
+MAX_ERRORS = 3
 MAX_ERROR_LENGTH = 300
+FIRST_STAMP = datetime(2000, 1, 1, tzinfo=UTC).timestamp() * 1000
+LAST_STAMP = datetime(2100, 1, 1, tzinfo=UTC).timestamp() * 1000
+"""Stamps outside these are not milliseconds of a day of costs: seconds would be in 1970."""
+MAX_AMOUNT = 1e15
+"""What is more is not money, and sums of it would not be exact to the cent."""
+Amount = Annotated[float, msgspec.Meta(ge=-MAX_AMOUNT, le=MAX_AMOUNT)]
+MAX_TAG_LENGTH = 1000
+"""Datadog cuts tags at 200 characters."""
+CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+"""In none of the tags that are read: names of accounts in AWS are printable ASCII (pattern of
+``AccountName`` in CreateAccount of AWS Organizations), and the others are codes."""
 ACCOUNT_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
 """Values that can be asked for in a scope without quoting; account ids are 12 digits."""
 
@@ -61,8 +73,10 @@ class _Body(msgspec.Struct):
     errors: Any = None
 
 
+UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises: wrong syntax or types, bytes that are not UTF-8, and deep nesting."""
 _BODY = msgspec.json.Decoder(_Body)
-_ROW = msgspec.json.Decoder(list[float | None])
+_ROW = msgspec.json.Decoder(list[Amount | None])
 
 
 def request_body(query: str, span: DaySpan) -> dict[str, Any]:
@@ -99,20 +113,20 @@ def error_texts(errors: Any) -> list[str]:
     """The items of ``errors``: strings from the query API, objects from the cost API."""
     items = errors if isinstance(errors, list) else [errors]
     texts = []
-    for item in items:
+    for item in items[:MAX_ERRORS]:
         if isinstance(item, Mapping):
             parts = [str(item[key]) for key in ("title", "detail") if item.get(key)]
             texts.append(": ".join(parts))
         elif item:
             texts.append(str(item))
-    return [" ".join(text.split())[:MAX_ERROR_LENGTH] for text in texts if text]
+    return [text for text in (shown(text, MAX_ERROR_LENGTH) for text in texts) if text]
 
 
 class DatadogResponse:
     """A decoded answer, whose rows are decoded one by one."""
 
-    def __init__(self, body: bytes) -> None:
-        """Raises msgspec.DecodeError (or its ValidationError) for anything else than an answer."""
+    def __init__(self, body: bytes | bytearray) -> None:
+        """Raises one of ``UNREADABLE`` for anything else than an answer."""
         decoded = _BODY.decode(body)
         attributes = decoded.data.attributes if decoded.data else None
         self.errors = error_texts(decoded.errors) if decoded.errors else []
@@ -120,8 +134,8 @@ class DatadogResponse:
         self._series = (attributes.series if attributes else None) or []
         self._times = (attributes.times if attributes else None) or []
         self._values = (attributes.values if attributes else None) or []
-        if len(self._values) < len(self._series):
-            raise msgspec.ValidationError("fewer rows of values than series")
+        if len(self._values) != len(self._series):
+            raise msgspec.ValidationError("another number of rows of values than of series")
 
     def currency(self) -> str | None:
         """The currency of all series; None when no unit is stated anywhere.
@@ -135,7 +149,7 @@ class DatadogResponse:
         }
         if len(currencies) > 1:
             raise CostSourceError(
-                f"Datadog answered in several currencies ({', '.join(sorted(currencies))}), which "
+                f"Datadog answered in several currencies ({named(currencies)}), which "
                 f"cannot be added up. {ONE_CURRENCY}",
                 permanent=True,
             )
@@ -144,27 +158,36 @@ class DatadogResponse:
     def rows(self, span: DaySpan) -> "Iterable[tuple[dict[str, str], array[float]]]":
         """(tags, daily amounts over the span) of each series; NaN where there is no data.
 
-        Raises CostSourceError for a row that has another number of amounts than there are days.
+        Raises CostSourceError for a row that is not one amount for each day.
         """
         indexes = [_index(stamp, span) for stamp in self._times]
-        for series, raw in zip(self._series, self._values, strict=False):
-            scale = scale_of(_unit(series))
-            amounts = array("d", [math.nan]) * len(span)
-            row = _ROW.decode(raw)
-            if len(row) != len(indexes):
-                raise CostSourceError(
-                    "Datadog's answer is incomplete: a series has another number of amounts than "
-                    "of days. Try again later.",
-                    permanent=False,
-                )
-            for index, value in zip(indexes, row, strict=True):
-                if index is not None and value is not None:
-                    earlier = amounts[index]
-                    amounts[index] = value * scale + (0.0 if math.isnan(earlier) else earlier)
-            yield _tags(series.group_tags or []), amounts
+        for series, raw in zip(self._series, self._values, strict=True):
+            yield (
+                _tags(series.group_tags or []),
+                _amounts(raw, scale_of(_unit(series)), indexes, span),
+            )
+
+
+def _amounts(
+    raw: msgspec.Raw, scale: float, indexes: Sequence[int | None], span: DaySpan
+) -> "array[float]":
+    amounts = array("d", [math.nan]) * len(span)
+    try:
+        row = _ROW.decode(raw)
+    except UNREADABLE as error:
+        raise malformed("an amount is not a number, or is too large to be one") from error
+    if len(row) != len(indexes):
+        raise malformed("it is incomplete: a series has another number of amounts than of days")
+    for index, value in zip(indexes, row, strict=True):
+        if index is not None and value is not None:
+            earlier = amounts[index]
+            amounts[index] = value * scale + (0.0 if math.isnan(earlier) else earlier)
+    return amounts
 
 
 def _index(stamp: float, span: DaySpan) -> int | None:
+    if not FIRST_STAMP <= stamp < LAST_STAMP or stamp % 1:
+        raise malformed("a day is out of range")
     day = datetime.fromtimestamp(stamp / 1000, UTC).date()
     return (day - span.first).days if day in span else None
 
@@ -173,6 +196,10 @@ def _tags(group_tags: Iterable[str]) -> dict[str, str]:
     """Read by key, as no order is promised; split at the first colon, as values may hold more."""
     tags = {}
     for group_tag in group_tags:
+        if len(group_tag) > MAX_TAG_LENGTH:
+            raise malformed("a tag is too long")
+        if CONTROL_CHARACTER.search(group_tag):
+            raise malformed("a tag has control characters")
         key, _, value = group_tag.partition(":")
         tags[key] = value
     return tags
