@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from services.domain.errors import NotFoundError
+from services.domain.validation import LONE_SURROGATES
 
 
 def encode(kind: str, *sort_key: str) -> str:
@@ -31,9 +32,15 @@ def decode(kind: str, cursor: str | None, length: int) -> tuple[str, ...] | None
         raise _invalid_cursor() from None
     if not isinstance(parts, list) or len(parts) != length + 1 or parts[0] != kind:
         raise _invalid_cursor()
-    if not all(isinstance(part, str) and part.isprintable() for part in parts):
+    if not all(isinstance(part, str) and _is_unicode(part) for part in parts):
         raise _invalid_cursor()
     return tuple(parts[1:])
+
+
+def decode_pair(kind: str, cursor: str | None) -> tuple[str, str] | None:
+    """Return a sort key of two texts, such as (name, ID)."""
+    sort_key = decode(kind, cursor, 2)
+    return None if sort_key is None else (sort_key[0], sort_key[1])
 
 
 def decode_instant(kind: str, cursor: str | None) -> tuple[datetime, str] | None:
@@ -59,6 +66,11 @@ def decode_day(kind: str, cursor: str | None) -> tuple[date, str] | None:
         return date.fromisoformat(sort_key[0]), sort_key[1]
     except ValueError:
         raise _invalid_cursor() from None
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether MongoDB can look for the text: JSON may hold half a character."""
+    return LONE_SURROGATES.search(text) is None
 
 
 def _invalid_cursor() -> NotFoundError:

@@ -21,5 +21,6 @@ def page(
     parameters = [(name, value) for name, value in call.request.query.items() if name != "cursor"]
     cursor = cursors.encode(*sort_key(limit - 1))
     query = urlencode([*parameters, ("cursor", cursor)])
-    link = f'<{call.request.path}?{query}>; rel="next"'
+    # As it was sent: a decoded "#" in a run's ID would begin the fragment.
+    link = f'<{call.request.rel_url.raw_path}?{query}>; rel="next"'
     return EndpointResponse(shown, headers={"Link": link})

@@ -18,6 +18,7 @@ PATIENCE = timedelta(minutes=10)
 """How long a command waits for another worker's lease and for retries."""
 ACTOR = Actor(interface="cli", name="run-report")
 MAX_LINES = 20
+NOT_SENT = tuple(state for state in DeliveryState if state is not DeliveryState.SENT)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -96,7 +97,7 @@ async def work_on_report(
     is_open = run.state is RunState.OPEN
     if is_open:
         await app.runs.worker.work(run.id, patience=patience, progress=progress)
-    return await app.runs.requests.view(run.id), is_open
+    return await app.runs.requests.view(run.id, NOT_SENT), is_open
 
 
 async def _scope(app: Application, team: str | None) -> tuple[RunKind, str | None]:
@@ -151,12 +152,12 @@ def show(view: RunView, seconds: float | None) -> None:
         )
     else:
         out.print(f"Took       {seconds:.1f} s")
-    unsent = [delivery for delivery in view.deliveries if delivery.state is not DeliveryState.SENT]
-    for delivery in unsent[:MAX_LINES]:
+    for delivery in view.deliveries[:MAX_LINES]:
         reason = delivery.error or ""
         out.print(f"  {delivery.recipient}: {delivery.state.value}. {reason}", markup=False)
-    if len(unsent) > MAX_LINES:
-        out.print(f"  and {len(unsent) - MAX_LINES} more")
+    unsent = sum(number for state, number in view.counts.items() if state in NOT_SENT)
+    if unsent > MAX_LINES:
+        out.print(f"  and {unsent - MAX_LINES} more")
     if run.state is RunState.OPEN:
         out.print("The run is still open. Run the same command again to resume it.")
     if run.last_error and not all_sent(view):

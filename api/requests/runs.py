@@ -21,6 +21,13 @@ class RunsQuery(Query):
     cursor: str | None = Field(None, description=CURSOR_DESCRIPTION)
 
 
+class DeliveriesQuery(Query):
+    """Which page of deliveries."""
+
+    limit: LimitField = Field(100, description=LIMIT_DESCRIPTION)
+    cursor: str | None = Field(None, description=CURSOR_DESCRIPTION)
+
+
 class TriggerQuery(Query):
     """Which run to start."""
 

@@ -66,10 +66,13 @@ class DeliveryResponse(ResponseModel):
 
 
 class RunDetailsResponse(RunResponse):
-    """A run with its deliveries."""
+    """A run with its counts and the deliveries that can be retried."""
 
     counts: dict[str, int] = Field(description="Deliveries by state.")
-    deliveries: list[DeliveryResponse]
+    deliveries: list[DeliveryResponse] = Field(
+        description="At most 100 that failed, expired, or are unknown; all of them, and those that "
+        "were sent, are at `/api/runs/{id}/deliveries`."
+    )
 
 
 class RetryResponse(RunDetailsResponse):

@@ -62,9 +62,8 @@ async def resolve_anomaly(call: Call) -> AnomalyResponse:
         reason=body.reason,
     )
     call.services.show(anomaly)
-    teams = await call.services.app.teams.list()
-    team = next((team for team in teams if team.aws_account_id == anomaly.account_id), None)
-    return _response(anomaly, team)
+    teams = await call.services.app.teams.by_account([anomaly.account_id])
+    return _response(anomaly, teams.get(anomaly.account_id))
 
 
 def _response(anomaly: Anomaly, team: Team | None) -> AnomalyResponse:

@@ -5,7 +5,7 @@ from urllib.parse import quote
 from api import cursors
 from api.endpoints import Call, EndpointResponse, Endpoints
 from api.paging import page
-from api.requests.runs import RunsQuery, TriggerQuery
+from api.requests.runs import DeliveriesQuery, RunsQuery, TriggerQuery
 from api.responses.runs import (
     DeliveryResponse,
     RequesterResponse,
@@ -19,6 +19,7 @@ from services.domain.run_states import RunView
 
 endpoints = Endpoints("Runs")
 CURSOR = "runs"
+DELIVERIES_CURSOR = "deliveries"
 
 
 @endpoints(
@@ -83,9 +84,30 @@ async def list_runs(call: Call) -> EndpointResponse:
 
 @endpoints("get", "/api/runs/{id}", RunDetailsResponse)
 async def get_run(call: Call) -> RunDetailsResponse:
-    """A run with its counts and deliveries."""
+    """A run with its counts, and at most 100 deliveries that failed, expired, or are unknown."""
     view = await call.services.app.runs.requests.view(call.id)
     return RunDetailsResponse.model_validate(_details(view))
+
+
+@endpoints(
+    "get",
+    "/api/runs/{id}/deliveries",
+    list[DeliveryResponse],
+    query=DeliveriesQuery,
+    is_paged=True,
+)
+async def list_deliveries(call: Call) -> EndpointResponse:
+    """All deliveries of a run, by recipient."""
+    query = call.query
+    deliveries = await call.services.app.runs.requests.deliveries(
+        call.id, query.limit + 1, cursors.decode_pair(DELIVERIES_CURSOR, query.cursor)
+    )
+    return page(
+        call,
+        [_delivery(delivery) for delivery in deliveries],
+        query.limit,
+        lambda n: (DELIVERIES_CURSOR, deliveries[n].recipient, deliveries[n].id),
+    )
 
 
 @endpoints(
@@ -101,9 +123,9 @@ async def retry_run(call: Call) -> EndpointResponse:
     itself (409).
     """
     retried = await call.services.app.runs.requests.retry(call.id, call.caller.actor, call.now)
-    if retried:
-        call.services.app.runs.scheduler.work(call.id)
     view = await call.services.app.runs.requests.view(call.id)
+    if retried:
+        call.services.app.runs.scheduler.work(view.run.id)
     response = RetryResponse.model_validate({**_details(view), "retried": retried})
     return EndpointResponse(response, headers=_location(view.run))
 

@@ -1,11 +1,13 @@
 """Teams: add, import, change, remove."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 from api import cursors
 from api.endpoints import Call, EndpointResponse, Endpoints, validated
 from api.paging import page
+from api.requests.queries import MAX_PAGE_ROWS
 from api.requests.teams import (
     CSV_SCHEMA,
     BulkQuery,
@@ -41,11 +43,15 @@ CURSOR = "teams"
 @endpoints("get", "/api/teams", list[TeamResponse], query=TeamsQuery, is_paged=True)
 async def list_teams(call: Call) -> EndpointResponse:
     """All teams, by name. With ``limit``, page by page."""
-    teams = await call.services.app.teams.list()
-    after = cursors.decode(CURSOR, call.query.cursor, 2)
-    if after is not None:
-        teams = [team for team in teams if _sort_key(team) > after]
-    limit = call.query.limit or len(teams)
+    after = cursors.decode_pair(CURSOR, call.query.cursor)
+    limit = call.query.limit
+    teams: Sequence[Team]
+    if limit is None and after is None:
+        teams = await call.services.app.teams.list()
+        limit = len(teams)
+    else:
+        limit = limit or MAX_PAGE_ROWS
+        teams = await call.services.app.teams.page(limit + 1, after)
     return page(
         call,
         [_response(team) for team in teams],

@@ -106,7 +106,7 @@ async def _status(chat: Chat, now: datetime) -> StatusFacts:
         if upcoming
         else "none",
         email="outbox of this machine" if outlook.transport == "outbox" else outlook.transport,
-        teams=len(await chat.app.teams.list()),
+        teams=await chat.app.teams.count(),
         anomalies=sum(
             line.anomaly.status == "open" for line in await chat.app.anomalies.listing.list()
         ),

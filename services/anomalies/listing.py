@@ -26,14 +26,16 @@ class AnomalyList:
         line is marked instead.
         """
         accounts = [team.aws_account_id] if team else None
-        names = {entry.aws_account_id: entry.team_name for entry in await self._teams.list()}
         open_anomalies = await self._store.open_of(self._source, accounts)
         newest = await self._store.newest(self._source, accounts, MAX_CLOSED)
         others = [anomaly for anomaly in newest if anomaly.status != "open"]
         above = above_threshold(open_anomalies)
+        teams = await self._teams_of((*open_anomalies, *others))
         return [
             AnomalyLine(
-                team_name=names.get(anomaly.account_id, anomaly.account_id),
+                team_name=teams[anomaly.account_id].team_name
+                if anomaly.account_id in teams
+                else anomaly.account_id,
                 anomaly=anomaly,
                 above_threshold=anomaly.id in above,
             )
@@ -52,7 +54,6 @@ class AnomalyList:
 
         ``after``: the position (raised at, ID) of the last anomaly of the page before.
         """
-        teams = {entry.aws_account_id: entry for entry in await self._teams.list()}
         anomalies = await self._store.page(
             self._source,
             accounts=[team.aws_account_id] if team else None,
@@ -60,4 +61,8 @@ class AnomalyList:
             after=after,
             limit=limit,
         )
+        teams = await self._teams_of(anomalies)
         return [(anomaly, teams.get(anomaly.account_id)) for anomaly in anomalies]
+
+    async def _teams_of(self, anomalies: Sequence[Anomaly]) -> dict[str, Team]:
+        return await self._teams.by_account(sorted({anomaly.account_id for anomaly in anomalies}))

@@ -8,14 +8,22 @@ from services.domain import Delivery, DeliveryState, Run, RunKind, SourceName
 
 KEEP_TRYING = timedelta(days=3)
 """How long after its start a run still tries to deliver its emails."""
+REPEAT_SEPARATOR = "."
+"""Unreserved in URLs (RFC 3986, section 2.3), and in no source name, team ID or period."""
+FORMER_REPEAT_SEPARATOR = "#"
+"""Of runs of before: in a URL it begins the fragment, which clients do not send, so that the first
+run was found instead."""
+SEPARATORS = (REPEAT_SEPARATOR, FORMER_REPEAT_SEPARATOR)
 RETRYABLE = (DeliveryState.FAILED, DeliveryState.EXPIRED, DeliveryState.UNKNOWN)
 """States that only a person can retry from."""
+MAX_LISTED_DELIVERIES = 100
+"""Deliveries that a view of a run has at most; its counts are of all."""
 UNSETTLED = (DeliveryState.PENDING, DeliveryState.SENDING)
 
 
 @dataclass(frozen=True, slots=True)
 class RunView:
-    """A run with its deliveries."""
+    """A run with its counts, and some of its deliveries."""
 
     run: Run
     counts: dict[DeliveryState, int]
@@ -39,7 +47,16 @@ def run_id(
 ) -> str:
     """The id that makes a run unique: source, kind, team, period and repetition."""
     parts = [source, kind.value, *([team_id] if team_id else []), period]
-    return ":".join(parts) + (f"#{repeat}" if repeat > 1 else "")
+    return ":".join(parts) + (f"{REPEAT_SEPARATOR}{repeat}" if repeat > 1 else "")
+
+
+def other_run_id(run_id: str) -> str | None:
+    """How a repetition is called with the other separator, as stored ids have either."""
+    for separator, other in (SEPARATORS, SEPARATORS[::-1]):
+        first_id, found, repeat = run_id.rpartition(separator)
+        if found and repeat.isdecimal():
+            return f"{first_id}{other}{repeat}"
+    return None
 
 
 def weekly_run_before(runs: Sequence[Run], period: str, at: datetime) -> Run | None:

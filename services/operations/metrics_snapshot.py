@@ -64,7 +64,7 @@ class MetricsReader:
             failing=failing,
             last_success=await self._last_success(),
             data_through=ended,
-            teams=len(await self._teams.list()),
+            teams=await self._teams.count(),
             open_anomalies=dict(Counter(anomaly.kind for anomaly in anomalies)),
             weekly_deliveries=await self._weekly_deliveries(),
         )

@@ -105,7 +105,16 @@ class DeliveryLedger(Protocol):
         ...
 
     async def list_deliveries(
-        self, run_id: str, *, states: Sequence[DeliveryState] | None = None
+        self,
+        run_id: str,
+        *,
+        states: Sequence[DeliveryState] | None = None,
+        after: tuple[str, str] | None = None,
+        limit: int | None = None,
     ) -> list[Delivery]:
-        """All deliveries in these states (None: any), by recipient, then ID."""
+        """Deliveries in these states (None: any), by recipient, then ID.
+
+        ``after``: only those that follow this position (recipient, ID).
+        ``limit``: at most so many; None for all.
+        """
         ...

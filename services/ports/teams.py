@@ -13,6 +13,21 @@ class TeamStore(Protocol):
         """All sample or all real teams, by case-folded name, then account ID."""
         ...
 
+    async def page(
+        self, *, sample: bool, after: tuple[str, str] | None = None, limit: int
+    ) -> list[Team]:
+        """At most ``limit`` teams in the same order.
+
+        ``after``: only teams that follow this position (case-folded name, account ID).
+        """
+        ...
+
+    async def of_accounts(self, accounts: Sequence[str], *, sample: bool) -> list[Team]:
+        """The teams that have these accounts, in any order."""
+        ...
+
+    async def count(self, *, sample: bool) -> int: ...
+
     async def any_real(self) -> bool: ...
 
     async def get(self, team_id: str) -> Team | None: ...

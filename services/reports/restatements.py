@@ -6,7 +6,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from services.domain import CostTable, DaySpan, Month, Restatement, RunKind, Team
+from services.domain import CostSeries, CostTable, DaySpan, Month, Restatement, RunKind, Team
 from services.domain.formatting import day_range
 from services.domain.run_states import weekly_run_before
 from services.ports import CostStore, RunStore
@@ -32,7 +32,7 @@ class Restatements:
         if earlier is None:
             return {}
         accounts = {team.id: team.aws_account_id for team in teams}
-        totals = await self._costs.load_totals(basis.source, basis.span)
+        totals = series_by_account(await self._costs.load_totals(basis.source, basis.span))
         restatements = {}
         async for team_id, preview in self._runs.team_previews(earlier.ledger_id):
             account = accounts.get(team_id)
@@ -41,7 +41,7 @@ class Restatements:
                 continue
             restatement = restatement_of(
                 Decimal(str(preview["current_total"])),
-                total_of(totals, account, span),
+                total_of(totals.get(account, ()), basis.span, span),
                 span,
                 earlier.created_at.date(),
             )
@@ -64,14 +64,21 @@ def restatement_of(
     )
 
 
-def total_of(table: CostTable, account: str, span: DaySpan) -> Decimal:
-    """The exact sum of an account's daily totals over a span inside the table's."""
-    begin = table.span.index(span.first)
+def series_by_account(table: CostTable) -> dict[str, list[CostSeries]]:
+    """The series of each account, so that nothing looks for one among those of all others."""
+    series_of: dict[str, list[CostSeries]] = {}
+    for series in table.series:
+        series_of.setdefault(series.account_id, []).append(series)
+    return series_of
+
+
+def total_of(account_series: Sequence[CostSeries], loaded: DaySpan, span: DaySpan) -> Decimal:
+    """The exact sum of an account's daily totals over a span inside the one that is loaded."""
+    begin = loaded.index(span.first)
     return sum(
         (
             Decimal(repr(amount))
-            for series in table.series
-            if series.account_id == account
+            for series in account_series
             for amount in series.amounts[begin : begin + len(span)]
             if not math.isnan(amount)
         ),

@@ -3,6 +3,7 @@
 The work itself is in ``worker``; a request only stores what is wanted, once per period.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from services.administration import AuditTrail, Config
@@ -10,10 +11,12 @@ from services.domain import Actor, Delivery, DeliveryState, Run, RunKind, RunSta
 from services.domain.errors import ConflictError, InvalidError, NotFoundError
 from services.domain.run_states import (
     KEEP_TRYING,
+    MAX_LISTED_DELIVERIES,
     RETRYABLE,
     UNSETTLED,
     RunOutlook,
     RunView,
+    other_run_id,
     run_id,
 )
 from services.domain.schedule import (
@@ -228,18 +231,29 @@ class RunRequests:
 
     async def _get(self, run_id: str) -> Run:
         run = await self._runs.get(run_id)
+        if run is None and (other_id := other_run_id(run_id)) is not None:
+            run = await self._runs.get(other_id)
         if run is None or run.source != self._source:
             raise NotFoundError(f"Run {run_id} does not exist. See the list of runs.")
         return run
 
-    async def view(self, run_id: str) -> RunView:
-        """The run with its deliveries. Raises NotFoundError."""
+    async def view(self, run_id: str, states: Sequence[DeliveryState] = RETRYABLE) -> RunView:
+        """The run with at most 100 deliveries in these states. Raises NotFoundError."""
         run = await self._get(run_id)
         return RunView(
             run,
             await self._deliveries.counts(run.ledger_id),
-            await self._deliveries.list_deliveries(run.ledger_id),
+            await self._deliveries.list_deliveries(
+                run.ledger_id, states=states, limit=MAX_LISTED_DELIVERIES
+            ),
         )
+
+    async def deliveries(
+        self, run_id: str, limit: int, after: tuple[str, str] | None = None
+    ) -> list[Delivery]:
+        """A page of a run's deliveries, by recipient; ``after``: (recipient, ID)."""
+        run = await self._get(run_id)
+        return await self._deliveries.list_deliveries(run.ledger_id, after=after, limit=limit)
 
     async def progress(self, run_id: str) -> RunView:
         """The run with its counts; once it is over, with the deliveries that can be retried."""
@@ -293,7 +307,7 @@ class RunRequests:
         number = await self._deliveries.retry(run.ledger_id, now, now + KEEP_TRYING)
         counts = await self._deliveries.counts(run.ledger_id)
         if any(counts.get(state) for state in UNSETTLED):
-            await self._runs.reopen(run_id, actor, now, now + KEEP_TRYING)
+            await self._runs.reopen(run.id, actor, now, now + KEEP_TRYING)
         if number:
             await self._record(actor, "run.retry", run, now)
         return number

@@ -71,6 +71,20 @@ class Teams:
             return real
         return await self._store.list_teams(sample=True)
 
+    async def page(self, limit: int, after: tuple[str, str] | None = None) -> Sequence[Team]:
+        """At most ``limit`` teams, by name; ``after``: (case-folded name, account ID)."""
+        sample = await self._shows_samples()
+        return await self._store.page(sample=sample, after=after, limit=limit)
+
+    async def by_account(self, accounts: Sequence[str]) -> dict[str, Team]:
+        """The teams of those accounts that have one, by account ID."""
+        teams = await self._store.of_accounts(accounts, sample=await self._shows_samples())
+        return {team.aws_account_id: team for team in teams}
+
+    async def count(self) -> int:
+        """How many teams there are."""
+        return await self._store.count(sample=await self._shows_samples())
+
     async def get(self, team_id: str) -> Team:
         """Return a team. Raises NotFoundError."""
         team = await self._store.get(team_id)

@@ -80,7 +80,7 @@ class World:
     async def finished(self, run_id: str) -> Any:
         """The run once its work in the background has ended."""
         await settled(self.agent)
-        return await self.get(f"/api/runs/{run_id.replace('#', '%23')}")
+        return await self.get(f"/api/runs/{run_id}")
 
     async def tick(self) -> None:
         """One tick of the clock, with all the work that it begins."""

@@ -26,7 +26,7 @@ async def pages(world: World, path: str) -> list[list[Any]]:
             assert answer.status == 200, await answer.text()
             found.append(await answer.json())
             link = answer.links.get("next")
-            path = link["url"].path_qs if link else ""  # type: ignore[union-attr]
+            path = link["url"].raw_path_qs if link else ""  # type: ignore[union-attr]
     return found
 
 

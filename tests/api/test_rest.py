@@ -12,7 +12,9 @@ import pytest
 from services.domain import DaySpan
 from services.domain.formatting import plain_money
 from tests.api.conftest import ACCOUNTS, MovingClock, World, opened, settled
-from tests.makers import NOW
+from tests.api.test_lists import pages
+from tests.makers import NOW, delivery, frozen
+from tests.makers import run as stored_run
 from tests.servers.datadog import once
 
 WINDOW = DaySpan(date(2026, 11, 1), date(2026, 11, 21))
@@ -188,8 +190,78 @@ async def test_a_triggered_run_mails_teams_and_admins_once(world: World) -> None
     assert len(world.smtp.mails) == 4
     assert (await world.get("/api/runs"))[0]["id"] == run["id"]
     repeated = await world.send("POST", "/api/trigger/weekly-report?again=true", 202)
-    assert repeated["id"] == f"{run['id']}#2"
+    assert repeated["id"] == f"{run['id']}.2"
     assert (await world.finished(repeated["id"]))["counts"] == {"sent": 4}
+
+
+async def test_a_repetition_is_found_by_its_id_as_it_stands_in_an_address(world: World) -> None:
+    await world.add_teams(1)
+    run = await world.send("POST", "/api/trigger/weekly-report", 202)
+    await world.finished(run["id"])
+    async with world.client.post("/api/trigger/weekly-report?again=true") as answer:
+        location = answer.headers["Location"]
+        repeated = await answer.json()
+    await settled(world.agent)
+
+    # The client leaves out what it takes for a fragment, as urllib and most others do.
+    for path in (location, f"/api/runs/{repeated['id']}"):
+        assert (await world.get(path))["id"] == repeated["id"]
+    assert (await world.get(f"/api/runs/{run['id']}"))["id"] == run["id"]
+
+
+async def test_runs_with_ids_of_before_are_found_under_both(world: World) -> None:
+    old = stored_run("datadog:weekly:2026-W47#2", period="2026-W47", repeat=2, state="failed")
+    await world.store.runs.begin(old.model_copy(update={"planned": True}))
+    await world.store.runs.freeze([frozen(run_id=old.ledger_id)])
+    await world.store.deliveries.plan(
+        [
+            delivery(f"d{i}", run_id=old.ledger_id, recipient=f"{i}@example.org", state="failed")
+            for i in range(3)
+        ]
+    )
+
+    for asked in ("datadog:weekly:2026-W47%232", "datadog:weekly:2026-W47.2"):
+        assert (await world.get(f"/api/runs/{asked}"))["id"] == old.id
+        parts = await pages(world, f"/api/runs/{asked}/deliveries?limit=1")
+        assert [row["id"] for part in parts for row in part] == ["d0", "d1", "d2"]
+    retried = await world.send("POST", "/api/runs/datadog:weekly:2026-W47.2/retry", 202)
+    assert (retried["id"], retried["retried"]) == (old.id, 3)
+    await settled(world.agent)
+    for unknown in (
+        "datadog:weekly:2026-W47%233",
+        "datadog:weekly:2026-W47.3",
+        "a.2",
+        ".2",
+        "%23",
+    ):
+        await world.send("GET", f"/api/runs/{unknown}", 404)
+
+
+async def test_a_large_run_answers_with_counts_and_what_failed(world: World) -> None:
+    large = stored_run("datadog:weekly:2026-W47", period="2026-W47", state="done", planned=True)
+    await world.store.runs.begin(large)
+    states = [*["sent"] * 250, *["failed"] * 90, *["unknown"] * 30, *["expired"] * 5]
+    await world.store.deliveries.plan(
+        [
+            delivery(f"d{i:03}", run_id=large.ledger_id, state=state)
+            for i, state in enumerate(states)
+        ]
+    )
+
+    found = await world.get(f"/api/runs/{large.id}")
+    assert found["counts"] == {"sent": 250, "failed": 90, "unknown": 30, "expired": 5}
+    assert [row["id"] for row in found["deliveries"]] == [f"d{i}" for i in range(250, 350)]
+
+    path = f"/api/runs/{large.id}/deliveries"
+    for limit in (100, 375, 1000):
+        parts = await pages(world, f"{path}?limit={limit}")
+        assert [row["state"] for part in parts for row in part] == states
+        assert len(parts) == -(-len(states) // limit)
+    assert len(await world.get(path)) == 100
+    assert (await world.get(f"{path}?limit=1"))[0].keys() == found["deliveries"][0].keys()
+    await world.send("GET", "/api/runs/unknown/deliveries", 404)
+    await world.send("GET", f"{path}?limit=0", 422)
+    await world.send("GET", f"{path}?cursor=x", 404)
 
 
 async def test_one_teams_run_mails_that_team_alone(world: World) -> None:

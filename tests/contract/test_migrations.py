@@ -11,7 +11,7 @@ from services.adapters.store.client import Database, plain
 from services.adapters.store.migrations import STEPS, migrate
 from services.domain import Actor, Alert
 from services.domain.errors import SettingsError
-from tests.makers import NOW, run
+from tests.makers import NOW, run, team
 
 
 async def one(db: Database, collection: str, key: object) -> dict[str, Any]:
@@ -122,6 +122,22 @@ async def test_the_door_of_an_actor_becomes_its_interface(store: MongoStore) -> 
             Actor.model_validate(document[field])
     assert (await one(db, "api_keys", "k"))["created_by"]["interface"] == "cli"
     assert (await one(db, "runs", "done"))["requested_by"] == renamed
+
+
+async def test_teams_get_the_key_that_they_are_sorted_by(store: MongoStore) -> None:
+    db = await before_versions(store)
+    for number, name in ((1, "STRASSE"), (2, "beta"), (3, "Alpha")):
+        await store.teams.add(team(number, team_name=name))
+    await db.teams.update_many({}, {"$unset": {"name_key": 1}})
+    await db.audit.create_index([("at", -1)])
+
+    await asyncio.gather(*(STEPS[3](db) for _ in range(3)))
+
+    assert (await one(db, "teams", "t1"))["name_key"] == "strasse"
+    found = await store.teams.page(sample=False, limit=10)
+    assert [team.team_name for team in found] == ["Alpha", "beta", "STRASSE"]
+    assert "at_-1" not in await db.audit.index_information()
+    assert (await one(db, "teams", "t1"))["version"] == 1
 
 
 async def test_stored_states_of_detection_are_dropped(store: MongoStore) -> None:

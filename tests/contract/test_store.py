@@ -299,6 +299,31 @@ async def test_teams_are_listed_by_name_and_removed_once(any_store: Store) -> No
     assert await teams.get("t1") is None
 
 
+async def test_pages_of_teams_hold_every_team_once(any_store: Store) -> None:
+    teams = any_store.teams
+    names = ["beta", "Alpha", "alpha", "ALPHA", "Straße", "STRASSE", "Änderung", "A\u00a0b", "😀"]
+    for number, name in enumerate(names, 1):
+        await teams.add(team(number, team_name=name))
+    await teams.seed_samples([team(50, sample=True)])
+    whole = await teams.list_teams(sample=False)
+    assert len(whole) == len(names)
+
+    for limit in (1, 2, 4, 100):
+        found, after = [], None
+        while page := await teams.page(sample=False, after=after, limit=limit):
+            found += page
+            after = (page[-1].team_name.casefold(), page[-1].aws_account_id)
+        assert found == whole
+
+    renamed = team(1, team_name="zeta", version=2)
+    assert await teams.replace(renamed)
+    assert await teams.page(sample=False, after=("straße", ""), limit=2) == [renamed, whole[-2]]
+    assert await teams.count(sample=False) == len(names)
+    accounts = [f"{number:012d}" for number in (1, 3, 50, 99)]
+    assert {one.id for one in await teams.of_accounts(accounts, sample=False)} == {"t1", "t3"}
+    assert [one.id for one in await teams.of_accounts(accounts, sample=True)] == ["t50"]
+
+
 async def test_samples_are_seeded_once_and_never_changed(any_store: Store) -> None:
     teams = any_store.teams
     assert not await teams.any_real()
@@ -843,6 +868,26 @@ async def test_a_gone_workers_leases_end_at_once(any_store: Store) -> None:
     await ledger.disown("r", "gone", NOW)
 
     assert [one.id for one in await ledger.abandoned("r", NOW)] == ["a"]
+
+
+async def test_pages_of_deliveries_hold_every_delivery_once(any_store: Store) -> None:
+    ledger = any_store.deliveries
+    all_of_run = [delivery(f"d{i}", recipient=f"{'ab'[i % 2]}@example.org") for i in range(7)]
+    failed = delivery("d7", state=DeliveryState.FAILED)
+    await ledger.plan([*all_of_run, failed, delivery("other", run_id="r~2")])
+    whole = await ledger.list_deliveries("r")
+    assert len(whole) == 8
+
+    for limit in (1, 3, 100):
+        found, after = [], None
+        while page := await ledger.list_deliveries("r", after=after, limit=limit):
+            found += page
+            after = (page[-1].recipient, page[-1].id)
+        assert found == whole
+
+    states = [DeliveryState.FAILED, DeliveryState.UNKNOWN]
+    assert await ledger.list_deliveries("r", states=states, limit=1) == [failed]
+    assert await ledger.list_deliveries("r", states=states, after=("z", ""), limit=1) == []
 
 
 async def test_ended_deliveries_are_retried_together(any_store: Store) -> None:

@@ -120,8 +120,20 @@ def behind(name: str, after: tuple[datetime, str]) -> dict[str, Any]:
 
     ``_id`` breaks ties: several documents may have the same instant.
     """
-    instant, last_id = after
-    return {"$or": [{name: {"$lt": instant}}, {name: instant, "_id": {"$lt": last_id}}]}
+    return _beyond("$lt", (name, "_id"), after)
+
+
+def ahead(names: tuple[str, str], after: tuple[str, str]) -> dict[str, Any]:
+    """A filter for the next page when sorted by two fields, both ascending."""
+    return _beyond("$gt", names, after)
+
+
+def _beyond(operator: str, names: tuple[str, str], after: tuple[Any, str]) -> dict[str, Any]:
+    (first, second), (value, last) = names, after
+    either = [{first: {operator: value}}, {first: value, second: {operator: last}}]
+    # Implied by the alternatives, and stated because MongoDB derives the bounds of an index scan
+    # from this alone: otherwise each page would read all pages before it.
+    return {"$and": [{first: {f"{operator}e": value}}, {"$or": either}]}
 
 
 def plain(value: Any) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 
 from pymongo import ASCENDING, DESCENDING, ReturnDocument, UpdateOne
 
-from services.adapters.store.client import Database, guarded, plain
+from services.adapters.store.client import Database, ahead, guarded, plain
 from services.domain import Delivery, DeliveryPhase, DeliveryState
 
 SENDING = DeliveryState.SENDING.value
@@ -228,12 +228,19 @@ class MongoDeliveries:
 
     @guarded
     async def list_deliveries(
-        self, run_id: str, *, states: Sequence[DeliveryState] | None = None
+        self,
+        run_id: str,
+        *,
+        states: Sequence[DeliveryState] | None = None,
+        after: tuple[str, str] | None = None,
+        limit: int | None = None,
     ) -> list[Delivery]:
         query: dict[str, Any] = {"run_id": run_id}
         if states is not None:
             query["state"] = {"$in": [state.value for state in states]}
-        cursor = self._deliveries.find(query).sort(BY_RECIPIENT)
+        if after is not None:
+            query |= ahead(("recipient", "_id"), after)
+        cursor = self._deliveries.find(query).sort(BY_RECIPIENT).limit(limit or 0)
         return [_delivery(doc) async for doc in cursor]
 
 

@@ -9,8 +9,10 @@ from typing import Any
 
 import structlog
 from pymongo import ReturnDocument
+from pymongo.errors import OperationFailure
 
 from services.adapters.store.client import Database
+from services.adapters.store.teams import name_key
 from services.domain.errors import SettingsError
 
 log = structlog.get_logger()
@@ -60,7 +62,35 @@ async def _rename_door(db: Database) -> None:
         )
 
 
-STEPS: tuple[Step, ...] = (_count_changes, _drop_watches, _rename_door)
+REPLACED_INDEXES = (
+    ("anomalies", "source_1_raised_at_-1"),
+    ("runs", "source_1_created_at_-1"),
+    ("runs", "source_1_state_1"),
+    ("audit", "at_-1"),
+    ("audit", "subject_1_at_-1"),
+)
+"""Each collection and an index of it that a longer one has replaced."""
+MISSING = {26, 27}
+"""NamespaceNotFound and IndexNotFound."""
+
+
+async def _add_name_keys(db: Database) -> None:
+    """Teams get the key that they are sorted by; indexes that longer ones replace are dropped."""
+    async for team in db.teams.find({"name_key": None}, {"team_name": 1}):
+        # The name too: a team that another process renames meanwhile has its key already.
+        await db.teams.update_one(
+            {"_id": team["_id"], "team_name": team["team_name"]},
+            {"$set": {"name_key": name_key(team["team_name"])}},
+        )
+    for collection, index in REPLACED_INDEXES:
+        try:
+            await db[collection].drop_index(index)
+        except OperationFailure as error:
+            if error.code not in MISSING:
+                raise
+
+
+STEPS: tuple[Step, ...] = (_count_changes, _drop_watches, _rename_door, _add_name_keys)
 """Step i migrates version i + 1 to version i + 2. Only ever append."""
 KEY = "schema"
 

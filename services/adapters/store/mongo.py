@@ -2,8 +2,6 @@
 
 from datetime import UTC, datetime
 
-from pymongo import ASCENDING, DESCENDING
-
 from services.adapters.store.admins import MongoAdmins
 from services.adapters.store.alert_minimums import MongoAlertMinimums
 from services.adapters.store.alerts import MongoAlerts
@@ -17,6 +15,7 @@ from services.adapters.store.conversations import MongoConversations
 from services.adapters.store.costs import MongoCosts
 from services.adapters.store.deliveries import MongoDeliveries
 from services.adapters.store.erasure import MongoErasure
+from services.adapters.store.indexes import create_indexes
 from services.adapters.store.migrations import migrate
 from services.adapters.store.pending_imports import MongoPendingImports
 from services.adapters.store.planned_changes import MongoPlannedChanges
@@ -27,13 +26,6 @@ from services.adapters.store.teams import MongoTeams
 
 MIN_MAJOR_VERSION = 6
 """The oldest that the agent is tested on."""
-DAY_SECONDS = 86_400
-RETENTION_SECONDS = 400 * DAY_SECONDS
-"""How long runs, reports and deliveries are stored.
-
-An index that exists is not changed: MongoDB refuses another ``expireAfterSeconds`` with
-IndexOptionsConflict. A new value needs a migration with ``collMod``.
-"""
 
 
 class MongoStore:
@@ -68,44 +60,8 @@ class MongoStore:
         Raises SettingsError when the server is too old.
         """
         await self._check_version()
-        db = self._db
-        await migrate(db)
-        await db.teams.create_index(
-            [("sample", ASCENDING), ("aws_account_id", ASCENDING)], unique=True
-        )
-        await db.cost_history.create_index(
-            [("source", ASCENDING), ("month", ASCENDING), ("account_id", ASCENDING)]
-        )
-        await db.cost_history.create_index(
-            [("source", ASCENDING), ("account_id", ASCENDING), ("month", DESCENDING)]
-        )
-        await db.anomalies.create_index(
-            [("source", ASCENDING), ("status", ASCENDING), ("account_id", ASCENDING)]
-        )
-        await db.anomalies.create_index([("source", ASCENDING), ("raised_at", DESCENDING)])
-        await db.runs.create_index([("source", ASCENDING), ("created_at", DESCENDING)])
-        await db.runs.create_index([("source", ASCENDING), ("state", ASCENDING)])
-        await db.reports.create_index([("run_id", ASCENDING), ("kind", ASCENDING)])
-        await db.deliveries.create_index(
-            [
-                ("run_id", ASCENDING),
-                ("state", ASCENDING),
-                ("not_before", ASCENDING),
-                ("_id", ASCENDING),
-            ]
-        )
-        # TTL indexes. MongoDB removes expired documents about once a minute, so that nothing may
-        # rely on the exact second.
-        for collection, field in ((db.runs, "created_at"), (db.reports, "made_at")):
-            await collection.create_index(field, expireAfterSeconds=RETENTION_SECONDS)
-        await db.deliveries.create_index("updated_at", expireAfterSeconds=RETENTION_SECONDS)
-        await db.alerts.create_index([("subject", ASCENDING)])
-        await db.alerts.create_index([("conversation_id", ASCENDING), ("created_at", DESCENDING)])
-        await db.plans.create_index([("account_id", ASCENDING), ("last", ASCENDING)])
-        await db.pending_imports.create_index("at", expireAfterSeconds=DAY_SECONDS)
-        await db.conversations.create_index([("alerts_since", ASCENDING)])
-        await db.audit.create_index([("at", DESCENDING)])
-        await db.audit.create_index([("subject", ASCENDING), ("at", DESCENDING)])
+        await migrate(self._db)
+        await create_indexes(self._db)
 
     async def _check_version(self) -> None:
         version = await self.server_version()

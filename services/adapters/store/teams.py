@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from typing import Any
 
-from pymongo import UpdateOne
+from pymongo import ASCENDING, UpdateOne
 from pymongo.errors import DuplicateKeyError
 
-from services.adapters.store.client import Database, guarded, plain
+from services.adapters.store.client import Database, ahead, guarded, plain
 from services.domain import Team
 from services.domain.errors import ConflictError
+
+ORDER = ("name_key", "aws_account_id")
 
 
 class MongoTeams:
@@ -19,8 +21,27 @@ class MongoTeams:
 
     @guarded
     async def list_teams(self, *, sample: bool) -> list[Team]:
-        teams = [_team(doc) async for doc in self._teams.find({"sample": sample})]
-        return sorted(teams, key=lambda team: (team.team_name.casefold(), team.aws_account_id))
+        cursor = self._teams.find({"sample": sample})
+        return [_team(doc) async for doc in cursor.sort([(name, ASCENDING) for name in ORDER])]
+
+    @guarded
+    async def page(
+        self, *, sample: bool, after: tuple[str, str] | None = None, limit: int
+    ) -> list[Team]:
+        query: dict[str, Any] = {"sample": sample}
+        if after is not None:
+            query |= ahead(ORDER, after)
+        cursor = self._teams.find(query).sort([(name, ASCENDING) for name in ORDER])
+        return [_team(doc) async for doc in cursor.limit(limit)]
+
+    @guarded
+    async def of_accounts(self, accounts: Sequence[str], *, sample: bool) -> list[Team]:
+        query = {"sample": sample, "aws_account_id": {"$in": list(accounts)}}
+        return [_team(doc) async for doc in self._teams.find(query)]
+
+    @guarded
+    async def count(self, *, sample: bool) -> int:
+        return await self._teams.count_documents({"sample": sample})
 
     @guarded
     async def any_real(self) -> bool:
@@ -66,12 +87,18 @@ class MongoTeams:
         )
 
 
+def name_key(team_name: str) -> str:
+    """What teams are sorted by; stored, as MongoDB cannot fold case as Python does."""
+    return team_name.casefold()
+
+
 def _doc(team: Team) -> dict[str, Any]:
     doc = plain(team.model_dump(exclude={"id"}))
-    return {"_id": team.id, **doc}
+    return {"_id": team.id, **doc, "name_key": name_key(team.team_name)}
 
 
 def _team(doc: dict[str, Any]) -> Team:
+    doc.pop("name_key", None)
     return Team(id=doc.pop("_id"), **doc)
 
 

@@ -197,7 +197,17 @@ class MemoryDeliveries:
         return max((delivery.updated_at for delivery in sent), default=None)
 
     async def list_deliveries(
-        self, run_id: str, *, states: Sequence[DeliveryState] | None = None
+        self,
+        run_id: str,
+        *,
+        states: Sequence[DeliveryState] | None = None,
+        after: tuple[str, str] | None = None,
+        limit: int | None = None,
     ) -> list[Delivery]:
-        delivery_counts = self._of(run_id, *(states or ()))
-        return sorted(delivery_counts, key=lambda delivery: (delivery.recipient, delivery.id))
+        deliveries = self._of(run_id, *(states or ()))
+        deliveries.sort(key=lambda delivery: (delivery.recipient, delivery.id))
+        return [
+            delivery
+            for delivery in deliveries
+            if after is None or (delivery.recipient, delivery.id) > after
+        ][:limit]

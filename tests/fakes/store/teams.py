@@ -18,6 +18,23 @@ class MemoryTeams:
         teams = [team for team in self.teams.values() if team.sample == sample]
         return sorted(teams, key=lambda team: (team.team_name.casefold(), team.aws_account_id))
 
+    async def page(
+        self, *, sample: bool, after: tuple[str, str] | None = None, limit: int
+    ) -> list[Team]:
+        teams = await self.list_teams(sample=sample)
+        return [
+            team
+            for team in teams
+            if after is None or (team.team_name.casefold(), team.aws_account_id) > after
+        ][:limit]
+
+    async def of_accounts(self, accounts: Sequence[str], *, sample: bool) -> list[Team]:
+        teams = await self.list_teams(sample=sample)
+        return [team for team in teams if team.aws_account_id in accounts]
+
+    async def count(self, *, sample: bool) -> int:
+        return len(await self.list_teams(sample=sample))
+
     async def any_real(self) -> bool:
         return any(not team.sample for team in self.teams.values())
 

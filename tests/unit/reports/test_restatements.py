@@ -1,15 +1,17 @@
 """Which earlier report a run looks back on, and what it says of it."""
 
+from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from services.domain import Run, RunKind
+from services.domain import CostSeries, CostTable, DaySpan, Run, RunKind, SourceName
 from services.domain.run_states import weekly_run_before
 from services.reports.restatements import Restatements
 from tests.fakes.store import MemoryStore
+from tests.fakes.store.costs import MemoryCosts
 from tests.makers import NAN, NOW, frozen, later, run, series, table, team
 from tests.unit.basis import basis_of
 
@@ -93,6 +95,43 @@ async def test_an_earlier_report_is_not_held_against_days_that_are_not_at_hand()
     assert await restated(date(2026, 10, 31), NAN) is None  # an earlier week
     january = {"window": {"current": {"from": "2026-01-01", "to": "2026-01-14"}}}
     assert await restated(date(2026, 11, 21), *[10.0] * 21, **january) is None
+
+
+class Walked(list[CostSeries]):
+    """A list that counts how often it is gone through."""
+
+    times = 0
+
+    def __iter__(self) -> Iterator[CostSeries]:
+        self.times += 1
+        return super().__iter__()
+
+
+class WalkedCosts(MemoryCosts):
+    walked: Walked
+
+    async def load_totals(self, source: SourceName, span: DaySpan) -> CostTable:
+        found = await super().load_totals(source, span)
+        self.walked = Walked(found.series)
+        return CostTable(found.span, found.currency, self.walked)
+
+
+async def test_the_stored_costs_are_gone_through_once_however_many_teams_there_are() -> None:
+    store, costs = MemoryStore(), WalkedCosts()
+    await store.runs.begin(RUNS[1])
+    teams = [team(number) for number in range(1, 41)]
+    for one in teams:
+        report = frozen(f"w|{one.id}", run_id=RUNS[1].ledger_id, team_id=one.id, preview=REPORTED)
+        await store.runs.freeze([report])
+        totals = series([10.0] * 21, one.aws_account_id, "", None)
+        await costs.save_totals("datadog", "m", table(date(2026, 11, 1), totals), NOW)
+
+    found = await Restatements(store.runs, costs).since_last(
+        later(hours=48), basis_of(date(2026, 11, 21)), teams
+    )
+
+    assert len(found) == len(teams)
+    assert costs.walked.times == 1
 
 
 async def test_amounts_of_two_currencies_are_not_compared() -> None:
