@@ -28,8 +28,9 @@ async def put_config(call: Call) -> ConfigResponse:
     if READ_ONLY in changes:
         await _require_unchanged(call, changes.pop(READ_ONLY))
     app = call.services.app
+    before = await app.administration.config.view(call.now)
     config = await app.administration.config.change(changes, call.caller.actor, call.now)
-    if SCHEDULE & changes.keys():
+    if any(config[name] != before[name] for name in SCHEDULE):
         config["skipped_week"] = await app.runs.requests.skipped_week(call.now)
     return ConfigResponse.model_validate(config)
 

@@ -258,6 +258,7 @@ CALLS: dict[str, list[Call]] = {
     "alerts.create_once": [lambda s: s.alerts.create_once(ALERT)],
     "alerts.replace": [lambda s: s.alerts.replace(ALERT)],
     "alerts.get": [lambda s: s.alerts.get("a|c")],
+    "alerts.of_message": [lambda s: s.alerts.of_message("c", "1")],
     "alerts.of_subjects": [lambda s: s.alerts.of_subjects(["a", "b"])],
     "alerts.newest_of": [lambda s: s.alerts.newest_of(DATADOG, "c", later(days=-20))],
     "conversations.seen": [lambda s: s.conversations.seen(CONVERSATION)],

@@ -64,7 +64,11 @@ INDEXES = {
         _index("run_id", "recipient", "_id"),
         _expiring("updated_at", RETENTION_SECONDS),
     ],
-    "alerts": [_index("subject"), _index("conversation_id", "-created_at")],
+    "alerts": [
+        _index("subject"),
+        _index("conversation_id", "-created_at"),
+        _index("conversation_id", "activity_id"),
+    ],
     "plans": [_index("account_id", "last")],
     "pending_imports": [_expiring("at", DAY_SECONDS)],
     "conversations": [_index("alerts_since"), _index("updated_at")],

@@ -108,6 +108,7 @@ EXAMPLES = {
     "DATADOG_API_URL": "https://proxy.example.org",
     "DATADOG_COST_METRIC": "aws.cost.amortized",
     "DATADOG_ACCOUNTS_PER_QUERY": "100",
+    "DATADOG_MAX_RESPONSE_MB": "64",
     "SMTP_HOST": "smtp.example.org",
     "SMTP_PORT": "465",
     "SMTP_USER": "agent@example.org",
