@@ -42,12 +42,12 @@ def reset_seconds(headers: Mapping[str, str]) -> float | None:
 
 
 def http_date(text: str | None) -> datetime | None:
-    """The instant of a date header; None if it is not a date with a time zone."""
+    """The instant of a date header, in UTC where it names no zone; None if it is not a date."""
     try:
         instant = parsedate_to_datetime(text or "")
     except (ValueError, OverflowError):  # OverflowError: a year of many digits
         return None
-    return instant.astimezone(UTC) if instant.tzinfo else None
+    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
 
 
 def finite_number(text: str | None) -> float | None:

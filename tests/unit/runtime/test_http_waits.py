@@ -44,6 +44,8 @@ def test_a_reset_is_seconds_up_to_an_hour_or_a_stamp(reset: str, seconds: float 
         ("Wed, 21 Oct 9999 07:28:00 GMT", 86_400.0),
         ("-1", 0.0),
         ("nan", None),
+        ("Fri, 31 Dec 9999 23:59:59 -1400", 86_400.0),
+        ("Wed, 21 Oct 2026 07:28:30 -0000", 30.0),
         ("Wed, 21 Oct 99999999999999999999 07:28:00 GMT", None),
         ("tomorrow", None),
     ],
