@@ -88,7 +88,7 @@ async def _save_schedule(chat: Chat, turn: Turn, day: str, hour: str, zone: str)
     config = await chat.app.administration.config.stored(turn.now)
     slots = await chat.app.runs.requests.upcoming(turn.now)
     is_changed = await chat.app.administration.audit_trail.get(entry) is not None
-    skipped_week = await chat.app.runs.requests.skipped_week(turn.now)
+    skipped_week = await chat.app.runs.requests.skipped_week(turn.now) if is_changed else None
     return Reply(
         schedule_saved(config, slots, skipped_week, turn.actor.name, entry if is_changed else None)
     )
