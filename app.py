@@ -121,6 +121,7 @@ async def open_agent(
 async def _connect(
     settings: Settings, stack: AsyncExitStack, clock_of: ClockOf, source_of: SourceOf, pace: Pace
 ) -> Connections:
+    Disk(settings.server.data_dir).close_to_others()
     url = settings.mongo.url.get_secret_value() if settings.mongo.url else None
     if url is None:
         url = (await stack.enter_async_context(start_embedded(settings.server.data_dir))).url
@@ -187,8 +188,7 @@ async def serve(settings: Settings, *, first_report: bool, grace: float = DRAIN_
 async def serve_outbox(settings: Settings) -> int:
     """Serve only the pages of captured emails."""
     pages = build_outbox(OutboxTransport(settings.server.outbox_dir))
-    port = partial(listen, settings.server)
-    return await outbox(settings.server.host, port, partial(Site, pages))
+    return await outbox(settings, partial(listen, settings.server), partial(Site, pages))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -30,7 +30,7 @@ def build_guard(app: Application, settings: TeamsAppSettings, http: HttpClient) 
         app.administration.api_keys,
         tokens,
         clock,
-        messages_authenticate=settings.app_id is not None,
+        has_app_id=settings.app_id is not None,
     )
 
 

@@ -52,7 +52,7 @@ class EntraTokens:
             claims = verify_token(
                 token,
                 key,
-                audience=str(self._settings.api_audience),
+                audiences=(str(self._settings.api_audience),),
                 issuers=(self._keys.issuer, v1_issuer),
                 required_claims=REQUIRED_CLAIMS,
                 leeway_seconds=LEEWAY_SECONDS,

@@ -1,12 +1,13 @@
-"""Authentication and authorization of REST: local mode until the first key exists, keys and access
-tokens from then on.
+"""Authentication and authorization of REST: keys and access tokens, except in local mode.
 
-Nothing turns this off.
+An installation without an app ID is in local mode until its first key exists. Nothing turns this
+off.
 """
 
 import asyncio
 import base64
 import binascii
+from collections.abc import Awaitable, Callable
 
 import structlog
 from aiohttp import web
@@ -15,7 +16,6 @@ from aiohttp.typedefs import Handler, Middleware
 from api import local_mode
 from api.callers import ANYBODY, CALLER, LOCAL, Caller
 from api.entra import EntraTokens
-from api.guess_limit import GuessLimit
 from api.problems import MESSAGES, RefusedError
 from services.administration import PREFIX, ApiKeys, TokenRefusedError
 from services.domain import Scope
@@ -33,6 +33,19 @@ PAGES = ("/outbox", "/api/docs", "/api/openapi.json")
 """Shown in a browser, so the key is also accepted as the password of its sign-in dialog. They are
 read-only: whatever a browser sends by itself cannot change anything.
 """
+NO_TEAMS = (
+    "Teams needs an app ID: once a key exists, this installation is not in local mode, and without "
+    "an app ID no message can be authenticated. Set MicrosoftAppId and restart the agent."
+)
+WRONG_KEY_SECONDS = 0.2
+"""How long the answer to a wrong key takes. Keys are 256 random bits and tokens are signed, so nobody
+can guess one. Nobody is locked out either: behind a proxy, strangers share the address of everybody.
+"""
+MAX_WAITING = 50
+"""Answers to wrong keys that wait at the same time; more are sent at once. Otherwise strangers could
+occupy every connection with them.
+"""
+Pause = Callable[[float], Awaitable[None]]
 
 
 class Guard:
@@ -44,28 +57,31 @@ class Guard:
         tokens: EntraTokens | None,
         clock: Clock,
         *,
-        messages_authenticate: bool,
+        has_app_id: bool,
+        pause: Pause = asyncio.sleep,
     ) -> None:
         """``tokens``: None when no audience is set.
 
-        ``messages_authenticate``: the Bot Framework's endpoint checks its callers itself.
+        ``has_app_id``: the Bot Framework's endpoint checks its callers itself, and the Internet
+        reaches this machine.
         """
         self._keys = keys
         self._tokens = tokens
         self._clock = clock
-        self._messages_authenticate = messages_authenticate
-        self._guess_limit = GuessLimit()
+        self._has_app_id = has_app_id
+        self._pause = pause
+        self._waiting = 0
 
     async def locked(self) -> bool:
-        """Whether a key or a token is needed."""
-        return self._tokens is not None or await self._keys.ever_existed()
+        """Whether a key or a token is needed: everywhere but in local mode."""
+        return self._has_app_id or self._tokens is not None or await self._keys.ever_existed()
 
     async def admit(self, request: web.Request) -> Caller:
         """Return who sent the request. Raises RefusedError."""
         path = _route_path(request)
         if path == MESSAGES:
-            if not self._messages_authenticate:
-                require_local(request)
+            if not self._has_app_id:
+                await self._require_local_teams(request)
             return ANYBODY
         if path == HEALTH:
             return await self._admit_to_health(request)
@@ -73,6 +89,11 @@ class Guard:
             require_local(request)
             return LOCAL
         return await self._authenticate(request, path)
+
+    async def _require_local_teams(self, request: web.Request) -> None:
+        require_local(request)
+        if await self.locked():
+            raise RefusedError(403, "Forbidden", NO_TEAMS)
 
     async def _admit_to_health(self, request: web.Request) -> Caller:
         """Admit anybody outside local mode.
@@ -95,23 +116,26 @@ class Guard:
         is_page = path.startswith(PAGES)
         credential = _credential(request, is_page=is_page)
         if credential is None:
-            raise _unauthorized("This needs an API key or an access token.", is_page=is_page)
-        address = _peer_address(request)
-        if wait_seconds := self._guess_limit.wait_seconds(address, self._clock()):
-            raise RefusedError(
-                429,
-                "Too many requests",
-                "Too many wrong keys were sent from your address. Try again in a minute.",
-                ("Retry-After", str(int(wait_seconds) + 1)),
+            raise _unauthorized(
+                "This needs an API key (`api-key create`) or an access token.", is_page=is_page
             )
         try:
             caller = await self._holder(credential)
         except TokenRefusedError as error:
             if error.forged:
-                self._guess_limit.record(address, self._clock())
+                await self._slow_down()
             raise _unauthorized(str(error), is_page=is_page, is_invalid=True) from error
         _require_scope(request, caller)
         return caller
+
+    async def _slow_down(self) -> None:
+        if self._waiting >= MAX_WAITING:
+            return
+        self._waiting += 1
+        try:
+            await self._pause(WRONG_KEY_SECONDS)
+        finally:
+            self._waiting -= 1
 
     async def _holder(self, credential: str) -> Caller:
         if self._tokens is not None and not credential.startswith(f"{PREFIX}_"):
@@ -131,21 +155,37 @@ def guarding(guard: Guard) -> Middleware:
 
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        _require_unencoded_body(request)
         request[CALLER] = await guard.admit(request)
         return await handler(request)
 
     return middleware
 
 
+def _require_unencoded_body(request: web.Request) -> None:
+    """Refuse a compressed body before any of it is read: a few kilobytes can unpack to gigabytes.
+
+    Neither Teams nor any client of the API compresses requests.
+    """
+    codings = {
+        coding.strip().lower()
+        for header in request.headers.getall("Content-Encoding", [])
+        for coding in header.split(",")
+    }
+    if codings - {"", "identity"}:
+        raise RefusedError(
+            415,
+            "Unsupported Media Type",
+            "Compressed requests are not accepted. Send the body without a Content-Encoding.",
+            # RFC 9110, 15.5.16: so that the client can tell this from another media type.
+            ("Accept-Encoding", "identity"),
+        )
+
+
 def _route_path(request: web.Request) -> str:
     """The path of the matching route as declared; empty without one."""
     resource = request.match_info.route.resource
     return resource.canonical if resource is not None else ""
-
-
-def _peer_address(request: web.Request) -> str:
-    peer = request.transport.get_extra_info("peername") if request.transport else None
-    return str(peer[0]) if peer else ""
 
 
 def require_local(request: web.Request, why: str = local_mode.BANNER) -> None:

@@ -1,14 +1,14 @@
-"""Local mode: while no key protects an interface, it serves only this machine.
+"""Local mode: without an app ID and without a key, the interfaces serve only this machine.
 
 Refused are a foreign Host header (DNS rebinding), a forwarded request (a proxy in front), and a
-change requested by another website: each could bring somebody else's wishes to this machine.
+change requested by another website: each could bring somebody else's wishes to this machine. A
+proxy can hide that it forwarded a request, so a machine that the Internet reaches (one with an app
+ID: Teams must reach it) is never in local mode.
 """
 
-from urllib.parse import urlsplit
+from aiohttp import HttpVersion11, web
 
-from aiohttp import web
-
-from services.domain.addresses import is_loopback
+from services.domain.addresses import is_loopback, is_loopback_authority
 
 FORWARDING_HEADERS = {
     "forwarded",
@@ -26,7 +26,10 @@ FORWARDING_PREFIX = "x-forwarded"
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 OWN_SITES = {"same-origin", "none"}
 ONLY_THIS_MACHINE = "Local mode: only requests from this machine are answered."
-BANNER = "Local mode: only requests from this machine are answered, as no API key exists."
+BANNER = (
+    "Local mode: only requests from this machine are answered, as there is neither an app ID nor "
+    "an API key."
+)
 FOREIGN_HOST = "The Host header does not name this machine."
 
 
@@ -35,11 +38,10 @@ def refusal(request: web.Request) -> str | None:
     peer = request.transport.get_extra_info("peername") if request.transport else None
     if peer and not is_loopback(str(peer[0]).removeprefix("::ffff:")):
         return "The request comes from another machine."
-    names = {name.lower() for name in request.headers}
-    if names & FORWARDING_HEADERS or any(name.startswith(FORWARDING_PREFIX) for name in names):
+    if _is_forwarded(request):
         return "The request was forwarded by a proxy."
     hosts = request.headers.getall("Host", [])
-    if len(hosts) != 1 or not _is_local_address(f"//{hosts[0]}"):
+    if len(hosts) != 1 or not is_loopback_authority(hosts[0]):
         return FOREIGN_HOST
     # A request line with an absolute URL, as sent to a proxy, may name yet another host.
     if request.host != hosts[0] and not is_loopback(request.host):
@@ -49,17 +51,20 @@ def refusal(request: web.Request) -> str | None:
     return None
 
 
+def _is_forwarded(request: web.Request) -> bool:
+    # nginx's plain `proxy_pass` names this machine as the Host and adds no header; until 1.29.7 it
+    # speaks HTTP/1.0, which no browser and no HTTP library of today does.
+    if request.version < HttpVersion11:
+        return True
+    names = {name.lower() for name in request.headers}
+    return bool(names & FORWARDING_HEADERS) or any(
+        name.startswith(FORWARDING_PREFIX) for name in names
+    )
+
+
 def _is_cross_site(request: web.Request) -> bool:
-    origin = request.headers.get("Origin")
-    if origin is not None and not _is_local_address(origin):
+    # Another port of this machine is another website too. Older browsers say so in Origin alone.
+    own = f"http://{request.headers['Host']}".lower()
+    if any(origin.lower() != own for origin in request.headers.getall("Origin", [])):
         return True
     return request.headers.get("Sec-Fetch-Site", "none") not in OWN_SITES
-
-
-def _is_local_address(address: str) -> bool:
-    try:
-        parts = urlsplit(address)
-        host = parts.hostname
-    except ValueError:
-        return False
-    return host is not None and parts.username is None and is_loopback(host)

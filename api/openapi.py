@@ -18,7 +18,7 @@ DESCRIPTION = (
     "Money is a decimal string with two places, days are UTC days. Lists are bare arrays; the "
     "address of the next page is in the `Link` header. Errors are RFC 9457 problems."
 )
-LOCAL_MODE = " Local mode: no key exists yet, and none is needed."
+LOCAL_MODE = " Local mode: no key is needed, and only this machine is answered."
 KEY = "key"
 SECURITY: Json = {
     KEY: {
@@ -37,11 +37,11 @@ STATUS_DESCRIPTIONS = {
     403: "The key does not have the scope; in local mode: not from this machine.",
     404: "There is nothing with this ID, or the cursor is invalid.",
     405: "The path does not support this method.",
+    408: "The body did not arrive in time.",
     409: "It conflicts with the present state, or a setting is missing.",
     413: "The body is too large.",
-    415: "The body has another media type.",
+    415: "The body has another media type, or is compressed.",
     422: "A field is invalid; `errors` names it.",
-    429: "Too many wrong keys from one address; `Retry-After` says how long to wait.",
     500: "Internal error; its log entry has the `request_id`.",
     502: "The cost source returned no usable data.",
     503: "MongoDB is not responding.",
@@ -180,13 +180,13 @@ def _responses(endpoint: RestEndpoint, schemas: Schemas) -> Json:
 
 
 def _problem_statuses(endpoint: RestEndpoint) -> list[int]:
-    statuses = {400, 403, 413, 500, 503, *endpoint.returns.problem_statuses}
+    statuses = {400, 403, 408, 413, 415, 500, 503, *endpoint.returns.problem_statuses}
     if endpoint.needs_key:
-        statuses |= {401, 429}
+        statuses.add(401)
     if endpoint.has_id or endpoint.returns.is_paged:
         statuses.add(404)
     if endpoint.accepts.query is not None:
         statuses.add(422)
     if endpoint.accepts.body is not None:
-        statuses |= {415, 422}
+        statuses.add(422)
     return sorted(statuses)

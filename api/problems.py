@@ -49,6 +49,7 @@ PROBLEM_TYPE = "application/problem+json"
 HTTP_DETAILS = {
     404: "There is nothing at this address. GET /api/docs shows all endpoints.",
     405: "This address does not support the method; the Allow header lists those it supports.",
+    408: "The body did not arrive in time. Send it again.",
     413: "The body is too large.",
 }
 SAFE_HEADERS = (

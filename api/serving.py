@@ -1,5 +1,6 @@
-"""The web server: the port that it listens on, and what it logs about malformed HTTP."""
+"""The web server: its port, its connections, and what it logs about malformed HTTP."""
 
+import asyncio
 import logging
 import os
 import socket
@@ -8,15 +9,18 @@ import structlog
 from aiohttp import web
 from aiohttp.http import HttpProcessingError
 
+from api.connections import ACCEPTED_AT_ONCE, QUEUE, ConnectionLimits
 from services.domain.errors import SettingsError
 from services.settings import ServerSettings
 
 log = structlog.get_logger()
 
+UNPACK_REQUESTS = False
+"""By default aiohttp decompresses a body as it arrives, before anything can refuse it."""
 CLOSE_SECONDS = 5.0
 """How long requests in progress may take once the server is closing."""
 SENDER_ERRORS = (HttpProcessingError, web.RequestPayloadError)
-"""aiohttp's errors for bytes that are not HTTP, and for bodies that cannot be decompressed."""
+"""aiohttp's errors for bytes that are not HTTP, and for bodies that are truncated."""
 
 
 class _MalformedRequestFilter(logging.Filter):
@@ -69,24 +73,48 @@ def _reason(error: OSError) -> str:
 class Site:
     """An application served on an open socket."""
 
-    def __init__(self, app: web.Application, listener: socket.socket) -> None:
+    def __init__(
+        self,
+        app: web.Application,
+        listener: socket.socket,
+        limits: ConnectionLimits | None = None,
+    ) -> None:
+        """``limits``: None for the limits of production."""
+        self._limits = limits or ConnectionLimits()
+        app.middlewares.insert(0, self._limits.middleware)
         self._runner = web.AppRunner(
-            app, access_log=None, logger=server_logger(), shutdown_timeout=CLOSE_SECONDS
+            app,
+            access_log=None,
+            logger=server_logger(),
+            shutdown_timeout=CLOSE_SECONDS,
+            auto_decompress=UNPACK_REQUESTS,
         )
         self._listener = listener
+        self._server: asyncio.Server | None = None
         host, port = listener.getsockname()[:2]
         self.address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
     async def start(self) -> None:
         """Start accepting connections."""
         await self._runner.setup()
-        await web.SockSite(self._runner, self._listener).start()
+        server = self._runner.server
+        if server is None:
+            raise AssertionError("a runner that is set up has a server")
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(self._limits.handle_loop_error)
+        # Not aiohttp's SockSite: it takes no protocol factory but the server's own.
+        self._server = await loop.create_server(
+            self._limits.limited(server), sock=self._listener, backlog=ACCEPTED_AT_ONCE
+        )
+        # asyncio takes one number for both, how long the queue is and how many it accepts at once.
+        self._listener.listen(QUEUE)
 
     async def stop(self) -> None:
         """Stop accepting connections; open ones stay open."""
-        for site in list(self._runner.sites):
-            await site.stop()
+        if self._server is not None:
+            self._server.close()
 
     async def close(self) -> None:
         """Close the open connections; requests in progress get CLOSE_SECONDS to finish."""
+        await self.stop()
         await self._runner.cleanup()

@@ -9,6 +9,7 @@ write any tenant and any person into an activity.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
@@ -19,7 +20,7 @@ from services.administration import (
     TokenRefusedError,
     verify_token,
 )
-from services.domain.addresses import is_loopback
+from services.domain.addresses import is_loopback_url
 from services.ports import Clock, HttpClient
 from services.settings import TeamsAppSettings
 
@@ -38,6 +39,14 @@ class ForbiddenError(Exception):
     """The request is genuine but not allowed; answered with 403."""
 
 
+@dataclass(frozen=True, slots=True)
+class VerifiedToken:
+    """The claims of a token with a valid signature, and the channels that its key endorses."""
+
+    claims: Mapping[str, Any]
+    endorsements: frozenset[str]
+
+
 class Authenticator:
     """Checks requests against the keys that the Bot Framework publishes."""
 
@@ -46,38 +55,20 @@ class Authenticator:
         self._http = http
         self._keys = SigningKeys(settings.openid_metadata_url, self._fetch_json, clock)
 
-    async def check(self, header: str | None, activity: Mapping[str, Any]) -> None:
-        """Raise UnauthenticatedError or ForbiddenError unless the request is genuine.
+    async def verify(self, header: str | None) -> VerifiedToken | None:
+        """Verify the token before anything of the body is read; None in local mode (no app ID).
 
-        In local mode (no app ID) the service URL must be on this machine, because that is where
-        the bot's replies go.
+        Raises UnauthenticatedError.
         """
         if self._settings.app_id is None:
-            _require_local_service_url(activity)
-            return
-        channel = activity.get("channelId")
-        claims = await self._claims(_bearer(header), channel)
-        if channel != TEAMS_CHANNEL:
-            raise ForbiddenError("the activity does not come from Teams")
-        service_url = activity.get("serviceUrl")
-        if not isinstance(service_url, str) or not service_url:
-            raise UnauthenticatedError("the activity has no serviceUrl")
-        if claims.get("serviceurl", claims.get("serviceUrl")) != service_url:
-            raise UnauthenticatedError("the token is for another serviceUrl")
-        if not _is_trusted(service_url):
-            raise ForbiddenError("the serviceUrl is not an https URL")
-        if tenant_of(activity) != (self._settings.tenant_id or "").lower():
-            raise ForbiddenError("the activity comes from another tenant")
-
-    async def _claims(self, token: str, channel: Any) -> Mapping[str, Any]:
+            return None
+        token = _bearer(header)
         try:
             key = await self._keys.find(token)
-            if not isinstance(channel, str) or channel not in key.endorsements:
-                raise UnauthenticatedError("the key does not endorse the channel")
-            return verify_token(
+            claims = verify_token(
                 token,
                 key,
-                audience=str(self._settings.app_id),
+                audiences=self._settings.token_audiences,
                 issuers=(self._settings.token_issuer,),
                 required_claims=REQUIRED_CLAIMS,
                 leeway_seconds=LEEWAY_SECONDS,
@@ -86,6 +77,31 @@ class Authenticator:
             raise UnauthenticatedError(error.reason) from error
         except KeysUnavailableError as error:
             raise UnauthenticatedError(str(error)) from error
+        return VerifiedToken(claims, key.endorsements)
+
+    def check(self, token: VerifiedToken | None, activity: Mapping[str, Any]) -> None:
+        """Raise UnauthenticatedError or ForbiddenError unless the token covers the activity.
+
+        In local mode the service URL must be on this machine, because that is where the bot's
+        replies go.
+        """
+        if token is None:
+            _require_local_service_url(activity)
+            return
+        channel = activity.get("channelId")
+        if not isinstance(channel, str) or channel not in token.endorsements:
+            raise UnauthenticatedError("the key does not endorse the channel")
+        if channel != TEAMS_CHANNEL:
+            raise ForbiddenError("the activity does not come from Teams")
+        claims, service_url = token.claims, activity.get("serviceUrl")
+        if not isinstance(service_url, str) or not service_url:
+            raise UnauthenticatedError("the activity has no serviceUrl")
+        if claims.get("serviceurl", claims.get("serviceUrl")) != service_url:
+            raise UnauthenticatedError("the token is for another serviceUrl")
+        if not _is_trusted(service_url):
+            raise ForbiddenError("the serviceUrl is not an https URL")
+        if tenant_of(activity) != (self._settings.tenant_id or "").lower():
+            raise ForbiddenError("the activity comes from another tenant")
 
     async def _fetch_json(self, url: str) -> Any:
         try:
@@ -125,9 +141,4 @@ def _is_trusted(url: str) -> bool:
 
 
 def _is_local_url(url: Any) -> bool:
-    """Whether the URL is plainly on this machine: no user part that could hide another host."""
-    if not isinstance(url, str) or not url.startswith(("http://", "https://")) or "@" in url:
-        return False
-    host = url.partition("://")[2].partition("/")[0]
-    host = host.rpartition("]")[0].lstrip("[") if "]" in host else host.partition(":")[0]
-    return bool(host) and is_loopback(host)
+    return isinstance(url, str) and is_loopback_url(url)

@@ -1,4 +1,4 @@
-"""POST /api/messages: body, token, duplicates, turn.
+"""POST /api/messages: token, body, duplicates, turn.
 
 The response is never a 5xx, whatever comes in: a turn that fails is a matter of our log, and the
 person has been answered with a sentence.
@@ -64,9 +64,11 @@ class MessagesEndpoint:
         """Respond with 200 or 201. Raises HTTPException (400, 401, 403, 408, 413) for a request
         that is not an activity from Teams.
         """
-        body = await _activity(request)
         try:
-            await self._authenticator.check(request.headers.get("Authorization"), body)
+            # First, so that a stranger's body is neither waited for nor parsed.
+            token = await self._authenticator.verify(request.headers.get("Authorization"))
+            body = await _activity(request)
+            self._authenticator.check(token, body)
         except UnauthenticatedError as error:
             log.warning("bot_request_refused", reason=str(error))
             raise web.HTTPUnauthorized from error
@@ -148,7 +150,11 @@ async def _read(request: web.Request) -> bytes:
                 raw += more
     except TimeoutError as error:
         raise web.HTTPRequestTimeout from error
-    except (HttpProcessingError, web.RequestPayloadError, ConnectionError) as error:
+    except (HttpProcessingError, web.RequestPayloadError, ConnectionError, RuntimeError) as error:
+        # aiohttp has a RuntimeError for a connection that was lost just before it was waited for.
+        is_lost = request.transport is None or request.transport.is_closing()
+        if isinstance(error, RuntimeError) and not is_lost:
+            raise
         raise web.HTTPBadRequest(reason="The body cannot be read") from error
     if len(raw) > MAX_BYTES:
         raise web.HTTPRequestEntityTooLarge(MAX_BYTES, len(raw))

@@ -3,13 +3,12 @@ and those that the agent stores for them. They come from and go to where Teams k
 """
 
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
 import aiohttp
 from pydantic import BaseModel
 
 from bot.connector import Connector
-from services.domain.addresses import is_loopback
+from services.domain.addresses import host_of, is_loopback, is_loopback_url
 from services.domain.errors import AgentError, InvalidError
 from services.ports import HttpClient
 from services.teams import MAX_BYTES
@@ -133,11 +132,9 @@ class Files:
 
 
 def _is_allowed(url: str, service_url: str) -> bool:
-    try:
-        parts, channel = urlsplit(url), urlsplit(service_url)
-        host, channel_host = parts.hostname or "", channel.hostname or ""
-    except ValueError:
+    host = host_of(url)
+    if host is None:
         return False
     if is_loopback(host):
-        return is_loopback(channel_host)
-    return parts.scheme == "https" and host.lower().endswith(TEAMS_FILE_HOSTS)
+        return is_loopback_url(service_url)
+    return url.lower().startswith("https://") and host.endswith(TEAMS_FILE_HOSTS)

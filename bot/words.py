@@ -24,6 +24,8 @@ ENTITIES = {"&nbsp;": " ", "&lt;": "<", "&gt;": ">", "&quot;": '"', "&#39;": "'"
 ENTITY = re.compile("|".join(ENTITIES), re.IGNORECASE)
 BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
 MAX_TEXT = 4000
+MAX_MENTIONS = 50
+"""Of a message; for each, the whole text is searched."""
 
 
 def text_to_bot(text: Any, entities: Any, bot: Mapping[str, Any]) -> str:
@@ -63,8 +65,10 @@ def _without_bot(text: Any, entities: Any, bot: Mapping[str, Any]) -> str:
 
 def _mentions(entities: Any) -> list[tuple[Mapping[str, Any], str]]:
     """(account, how it is written in the text) of each mention."""
-    mentions = []
+    mentions: list[tuple[Mapping[str, Any], str]] = []
     for entity in entities if isinstance(entities, list | tuple) else ():
+        if len(mentions) == MAX_MENTIONS:
+            break
         if not isinstance(entity, Mapping) or entity.get("type") != "mention":
             continue
         mentioned, mention = entity.get("mentioned"), entity.get("text")

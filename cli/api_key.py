@@ -45,7 +45,10 @@ async def list_keys(app: Application) -> int:
     """Print a line for each key, including revoked ones."""
     keys = await app.administration.api_keys.list()
     if not keys:
-        print("There are no API keys: REST is in local mode and answers only this machine.")
+        print(
+            "There are no API keys. Without MicrosoftAppId, REST is in local mode and answers only "
+            "this machine; with it, every request needs a key."
+        )
     for key in keys:
         print(
             f"{key.id}  {','.join(key.scopes):<10}  {_state(key, app.context.clock()):<8}  "

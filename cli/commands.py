@@ -9,6 +9,7 @@ from cli import api_key
 from cli.after_restore import after_restore
 from cli.backtest import STORED, backtest
 from cli.check import check
+from cli.claim_code import claim_code
 from cli.forget import forget
 from cli.import_teams import import_teams
 from cli.run_report import run_report
@@ -58,6 +59,10 @@ async def check_all(app: Application, args: argparse.Namespace) -> int:
     return await check(app)
 
 
+async def create_claim_code(app: Application, args: argparse.Namespace) -> int:
+    return await claim_code(app)
+
+
 async def manage_keys(app: Application, args: argparse.Namespace) -> int:
     if args.action == "create":
         return await api_key.create(app, args.name, args.scopes, args.days)
@@ -70,6 +75,7 @@ CLI_COMMANDS: dict[str, Callable[[Application, argparse.Namespace], Awaitable[in
     "run-report": make_report,
     "import-teams": read_teams,
     "api-key": manage_keys,
+    "claim-code": create_claim_code,
     "backtest": replay_history,
     "forget": forget_person,
     "after-restore": settle_restored,

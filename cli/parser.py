@@ -10,6 +10,7 @@ COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None] | None]
     "run-report": ("create and send the reports of one run, then exit", run_report.add_arguments),
     "import-teams": ("import teams from a CSV file", import_teams.add_arguments),
     "api-key": ("create, list and revoke keys of the REST API", api_key.add_arguments),
+    "claim-code": ("create another code for the first admin, if there is no admin yet", None),
     "backtest": (
         "replay the stored history: which alerts would have been sent, and when",
         backtest.add_arguments,

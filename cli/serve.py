@@ -3,7 +3,6 @@
 import argparse
 import asyncio
 import gc
-import secrets
 import socket
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
@@ -12,10 +11,10 @@ from typing import Any, Protocol
 
 import structlog
 
+from cli.claim_code import how_to_claim
 from cli.run_report import run_report
 from cli.signals import stop_requested
 from cli.waiting import cancelled_by, when_mongodb_responds
-from services.administration import Roles
 from services.application import Application
 from services.domain import Actor, RunKind, RunState
 from services.domain.addresses import is_loopback
@@ -87,7 +86,7 @@ class ServedAgent(Protocol):
     def ticker(self) -> TickerControl: ...
 
     async def locked(self) -> bool:
-        """Whether REST needs a key or a token."""
+        """Whether REST needs a key or a token: everywhere but in local mode."""
         ...
 
     async def resume(self) -> None:
@@ -155,7 +154,7 @@ async def _serve_until(
             )
             is_locked = await when_mongodb_responds(agent.locked)
         if listener is None:
-            if settings.teams_app.app_id is None and not is_locked:
+            if not is_locked:
                 raise _unprotected(settings.server.host)
             listener = stack.enter_context(server.listen())
         site = server.site_on(agent.rest, listener)
@@ -174,7 +173,7 @@ async def _serve_until(
 
 
 def _unprotected(host: str) -> SettingsError:
-    """The error when neither REST nor Teams would authenticate requests from the network."""
+    """The error in local mode, which authenticates nobody."""
     return SettingsError(
         f"HOST={host} would open the agent to the network without any protection, so it was not "
         "started. Set HOST=127.0.0.1, create an API key with `api-key create`, or set "
@@ -200,15 +199,6 @@ async def _stop(agent: ServedAgent, site: ServingSite, grace: float) -> None:
     await site.close()
     await agent.background.drain(grace)
     log.info("shutdown_step_completed", step="work in progress finished")
-
-
-async def _first_admin_code(roles: Roles) -> str | None:
-    """Create the code that makes whoever sends it the first admin; None when there is one."""
-    if not await when_mongodb_responds(roles.needs_first_admin):
-        return None
-    code = "-".join(f"{secrets.randbelow(10_000):04d}" for _ in range(3))
-    roles.offer_code(code)
-    return code
 
 
 async def _run_until(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
@@ -241,19 +231,21 @@ async def create_first_report(app: Application) -> None:
 async def announce(agent: ServedAgent, settings: Settings, address: str) -> None:
     """Print the agent's addresses and what to do next."""
     is_locked = await when_mongodb_responds(agent.locked)
-    # Makes whoever sends it to the bot the first admin.
-    code = await _first_admin_code(agent.app.administration.roles)
     print(f"\nServing on {address}")
     print(f"Outbox     {address}/outbox  (files in {settings.server.outbox_dir})")
     print(f"REST       {address}/api/docs  ({REST_LOCKED if is_locked else REST_OPEN})")
     print(f"Health     {address}/api/health")
     app_id = settings.teams_app.app_id
-    if app_id is None:
-        print(f"Teams      local mode; endpoint for the Agents Playground: {address}/api/messages")
-    else:
+    if app_id is not None:
         print(f"Teams      app {app_id}; its endpoint is /api/messages")
-    if code is not None:
-        print(
-            f"Admin      none yet. To become the first one, write to the bot in Teams: claim {code}"
+    elif is_locked:
+        print("Teams      off: an installation with API keys needs MicrosoftAppId for Teams")
+    else:
+        print(f"Teams      local mode; endpoint for the Agents Playground: {address}/api/messages")
+    roles = agent.app.administration.roles
+    if await when_mongodb_responds(roles.needs_first_admin):
+        code = await when_mongodb_responds(
+            lambda: roles.create_code(agent.app.context.clock()),
         )
+        print(f"Admin      none yet. {how_to_claim(code)}")
     print("Stop with Ctrl-C.", flush=True)

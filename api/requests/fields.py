@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, ConfigDict, WithJsonSchema
 
+from services.domain.addresses import MAX_ADDRESS_LENGTH
 from services.domain.pasted import account_id_text
 from services.domain.validation import (
     MAX_ADDRESSES,
@@ -20,8 +21,6 @@ from services.domain.validation import (
     Name,
     Percent,
 )
-
-MAX_EMAIL_LENGTH = 254
 
 # Character classes that read the same in every dialect of regular expressions.
 CONTROL = r"\u0000-\u001f\u007f-\u009f\u2028\u2029"
@@ -41,7 +40,7 @@ ACCOUNT_ID_PATTERN = "^[0-9]{12}$"
 EMAIL_SCHEMA: dict[str, Any] = {
     "type": "string",
     "format": "email",
-    "maxLength": MAX_EMAIL_LENGTH,
+    "maxLength": MAX_ADDRESS_LENGTH,
     # Domains that never receive mail from outside; email-validator refuses them.
     "not": {"pattern": r"\.(arpa|invalid|local|localhost|onion|test)$"},
     "description": "An email address; its domain is stored in lower case and in ASCII.",

@@ -94,7 +94,7 @@ async def add_teams(call: Call) -> ImportResponse:
     dry_run = call.query.dry_run
     actor = call.caller.actor
     result = await call.services.app.teams.import_rows(rows, actor, call.now, dry_run=dry_run)
-    return _import_response(result, problems)
+    return await asyncio.to_thread(_import_response, result, problems)
 
 
 @endpoints("get", "/api/teams/{id}", TeamResponse)

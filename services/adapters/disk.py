@@ -3,10 +3,14 @@
 import asyncio
 import os
 import shutil
+import stat
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from services.domain.errors import SettingsError
+
+OWN_NAMES = {"mongo", "outbox", "secret.key"}
 
 
 class Disk:
@@ -14,6 +18,24 @@ class Disk:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+
+    def close_to_others(self) -> None:
+        """Create the folder, and let no other user of the machine into it: it contains captured
+        emails, the key file, and the embedded MongoDB.
+
+        Where that fails, whoever needs the folder says what is wrong with it.
+        """
+        with suppress(OSError):
+            # Otherwise it would come into being as the parent of one of these, with any mode.
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if self._is_own():
+                self._folder.chmod(0o700)
+
+    def _is_own(self) -> bool:
+        """Whether nobody else uses the folder: DATA_DIR may be / or /tmp."""
+        status, names = self._folder.stat(), {path.name for path in self._folder.iterdir()}
+        is_shared = status.st_uid != os.geteuid() or status.st_mode & stat.S_ISVTX
+        return not is_shared and (not names or bool(names & OWN_NAMES))
 
     async def free(self) -> int:
         """Free bytes; SettingsError when no file can be written."""

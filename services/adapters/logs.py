@@ -26,7 +26,8 @@ SECRET_PATTERNS = (
     re.compile(rf"(?i)([\"'](?:{NAMED})[\"']\s*:\s*[\"'])(?:\\.|[^\"'\\])+"),
     re.compile(r"(?i)(bearer\s+)[\w.~+/=-]+"),
     re.compile(r"()\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"),
-    re.compile(r"(\b[a-z][a-z0-9+.-]*://[^\s:/@]*:)[^\s@/]+(?=@)"),
+    # Bounded: in text such as a.a.a.a… a scheme of any length would be tried at each letter.
+    re.compile(r"(\b[a-z][a-z0-9+.-]{0,30}://[^\s:/@]*:)[^\s@/]+(?=@)"),
     re.compile(r"()\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*"),
 )
 CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}

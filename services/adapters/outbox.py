@@ -129,7 +129,8 @@ class OutboxConnection:
         path = self._folder / f"{stamp}-{key}.eml"
         unfinished = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}.tmp")
         try:
-            with unfinished.open("wb") as file:
+            handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with os.fdopen(handle, "wb") as file:
                 file.write(raw)
                 file.flush()
                 os.fsync(file.fileno())

@@ -5,17 +5,16 @@ token may do is up to each interface.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import urlsplit
 
 import jwt
 import structlog
 from pydantic import BaseModel
 
-from services.domain.addresses import is_loopback
+from services.domain.addresses import is_loopback_url
 from services.domain.errors import AgentError
 from services.ports import Clock
 
@@ -163,8 +162,7 @@ class SigningKeys:
         return _Published(metadata.issuer, keys, now)
 
     async def _fetch_json(self, url: str) -> Any:
-        parts = urlsplit(url)
-        if parts.scheme != "https" and not is_loopback(parts.hostname or ""):
+        if not (url.lower().startswith("https://") or is_loopback_url(url)):
             raise ValueError("keys are fetched over https only")
         return await self._fetch(url)
 
@@ -173,16 +171,16 @@ def verify_token(
     token: str,
     key: SigningKey,
     *,
-    audience: str,
+    audiences: Collection[str],
     issuers: Sequence[str],
     required_claims: Sequence[str],
     leeway_seconds: int,
 ) -> Mapping[str, Any]:
     """Return the claims of a valid token. Raises TokenRefusedError.
 
-    Valid: signed with the key (RS256), for exactly this audience, from one of the issuers, neither
-    expired nor from the future by this machine's clock, give or take the leeway, and with all
-    required claims.
+    Valid: signed with the key (RS256), for exactly one of the audiences, from one of the issuers,
+    neither expired nor from the future by this machine's clock, give or take the leeway, and with
+    all required claims.
     """
     try:
         claims: dict[str, Any] = jwt.decode(
@@ -191,12 +189,10 @@ def verify_token(
             # Never the algorithm that the token's header names: "none" or a public key used as an
             # HMAC secret would then pass (RFC 8725, 2.1 and 3.1).
             algorithms=["RS256"],
-            audience=audience,
             issuer=list(issuers),
             leeway=leeway_seconds,
-            # strict_aud: RFC 7519 (4.1.3) allows a list of audiences, but neither service issues
-            # one, so that a list is a sign of a token that was meant for somebody else too.
-            options={"strict_aud": True, "require": list(required_claims)},
+            # PyJWT compares strictly with a single audience only; see below.
+            options={"verify_aud": False, "require": list(required_claims)},
         )
     except jwt.ExpiredSignatureError as error:
         raise TokenRefusedError("The token has expired.", forged=False) from error
@@ -205,4 +201,9 @@ def verify_token(
     except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError) as error:
         # PyJWT lets some of Python's own errors through, such as for "exp": 1e999 or null.
         raise TokenRefusedError("The token is not valid.", reason=str(error)) from error
+    audience = claims.get("aud")
+    # RFC 7519 (4.1.3) allows a list of audiences, but neither service issues one, so that a list is a
+    # sign of a token that was meant for somebody else too.
+    if not isinstance(audience, str) or audience not in audiences:
+        raise TokenRefusedError("The token is not valid.", reason="it is for another audience")
     return claims

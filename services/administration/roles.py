@@ -2,9 +2,13 @@
 
 Names are for display only, as anybody can change their own; only IDs decide. The first admins come
 from the settings or, if there are none, from a one-time code that is printed at the first start.
+Only its hash is stored, so that every replica accepts it, and the command line can create another.
 """
 
+import hashlib
 import hmac
+import secrets
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -14,6 +18,8 @@ from services.domain.errors import AgentError, ConflictError, InvalidError, NotF
 from services.ports import AdminStore
 
 MAX_WRONG_CODES = 5
+"""Of one person, as anybody in the tenant can send some: together they must not keep the admin out."""
+NO_CODE = "There is an admin already. Ask one to grant you the role."
 
 
 class Roles:
@@ -27,8 +33,9 @@ class Roles:
         self._audit = audit
         self.configured = tuple(object_id.lower() for object_id in configured)
         self._local = local
-        self._code: str | None = None
-        self._wrong = 0
+        self._wrong: Counter[tuple[str, str]] = Counter()
+        """Wrong codes by person (tenant ID, object ID), counted anew for each new code."""
+        self._counted_codes: set[str] = set()
         self._names: dict[str, str] = {}
         """Names of admins from the settings, known once they have written to the bot."""
 
@@ -61,30 +68,50 @@ class Roles:
         """Whether there is no admin, so that the one-time code can be claimed."""
         return not (self._local or self.configured or await self._store.list_admins())
 
-    def offer_code(self, code: str) -> None:
-        """Accept this code from the person who is to become the first admin."""
-        self._code, self._wrong = code, 0
+    async def create_code(self, now: datetime) -> str:
+        """Create a code for the person who is to become the first admin; it works for a week.
+
+        Raises ConflictError when there is an admin.
+        """
+        if not await self.needs_first_admin():
+            raise ConflictError("There is an admin already, so no code is needed.")
+        code = "-".join(f"{secrets.randbelow(10_000):04d}" for _ in range(3))
+        await self._store.offer_code(_digest(code), now)
+        return code
 
     async def claim(self, code: str, person: Person, actor: Actor, now: datetime) -> None:
         """Make the person the first admin. Raises ConflictError or InvalidError."""
-        expected = self._code if await self.needs_first_admin() else None
-        if expected is None:
-            raise ConflictError("There is an admin already. Ask one to grant you the role.")
-        if self._wrong >= MAX_WRONG_CODES:
-            raise ConflictError("Too many wrong codes. Restart the agent to get another one.")
-        # In constant time: == stops at the first difference, and its time tells how far it got.
-        if not hmac.compare_digest(code.strip().encode("utf-8", "replace"), expected.encode()):
-            self._wrong += 1
-            raise InvalidError(
-                "The code is wrong. The right one was printed when the agent started."
-            )
-        # Used up before the first await: a second claim must not succeed in the meantime.
-        self._code = None
+        if not await self.needs_first_admin():
+            raise ConflictError(NO_CODE)
+        digest = _digest(code.strip())
+        self._check_code(digest, await self._store.list_codes(), person)
+        # Used up before the role is granted: a second claim must not succeed in the meantime.
+        if not await self._store.take_code(digest):
+            raise ConflictError(NO_CODE)
         try:
             await self._add(person, "the first code", actor, now)
         except AgentError:
-            self._code = expected
+            await self._store.offer_code(digest, now)
             raise
+
+    def _check_code(self, digest: str, codes: Sequence[str], person: Person) -> None:
+        """Raise unless it is one of the codes. Awaits nothing, so that no guess goes uncounted."""
+        if not self._counted_codes.issuperset(codes):
+            self._counted_codes = set(codes)
+            self._wrong.clear()
+        key = (person.tenant_id.lower(), person.object_id.lower())
+        if self._wrong[key] >= MAX_WRONG_CODES:
+            raise ConflictError(
+                "Too many wrong codes. Create another one on the agent's machine, with the command "
+                "claim-code."
+            )
+        # In constant time: == stops at the first difference, and its time tells how far it got.
+        if not any(hmac.compare_digest(digest, expected) for expected in codes):
+            self._wrong[key] += 1
+            raise InvalidError(
+                "The code is wrong. The right one was printed when the agent started; the command "
+                "claim-code on the agent's machine creates another."
+            )
 
     async def grant(self, person: Person, by: str, actor: Actor, now: datetime) -> bool:
         """Grant the admin role; False if the person is an admin already."""
@@ -128,3 +155,7 @@ class Roles:
         facts: dict[str, object] = {"name": removed.name}
         await self._audit.record(actor, "role.revoke", removed.object_id, now, before=facts)
         return removed
+
+
+def _digest(code: str) -> str:
+    return hashlib.sha256(code.encode("utf-8", "replace")).hexdigest()

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from services.domain.addresses import email_address, is_loopback
+from services.domain.addresses import email_address, is_loopback_url
 
 PUBLIC_LOGIN = "https://login.microsoftonline.com"
 EXAMPLE_ID = "11111111-2222-3333-4444-555555555555"
@@ -22,7 +22,7 @@ def _https_or_loopback(url: str) -> str:
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError("must be a URL such as https://example.com")
     # Requests to these addresses carry secrets, so plain HTTP must not leave this machine.
-    if parts.scheme == "http" and not is_loopback(parts.hostname):
+    if parts.scheme == "http" and not is_loopback_url(url):
         raise ValueError("must use https: plain http is only allowed to this machine")
     return url.rstrip("/")
 

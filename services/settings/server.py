@@ -26,7 +26,8 @@ class ServerSettings(SettingsGroup):
     data_dir: Path = Field(
         Path("var"),
         alias="DATA_DIR",
-        description="Folder for the embedded MongoDB, the outbox, and the key file.",
+        description="Folder for the embedded MongoDB, the outbox, and the key file. Only the agent's "
+        "user can open it.",
     )
     secret_key: SecretStr | None = Field(
         None,

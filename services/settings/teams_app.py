@@ -105,6 +105,15 @@ class TeamsAppSettings(SettingsGroup):
         return self
 
     @property
+    def token_audiences(self) -> tuple[str, ...]:
+        """The audiences of Bot Framework tokens for this bot.
+
+        A bot with single sign-on is registered under the URI that Teams requires of it,
+        ``api://botid-<app ID>``, and its tokens may name that.
+        """
+        return () if self.app_id is None else (self.app_id, f"api://botid-{self.app_id}")
+
+    @property
     def authority(self) -> str:
         """The tenant's URL at Entra ID."""
         return self.login_url or f"{PUBLIC_LOGIN}/{self.tenant_id}"

@@ -9,6 +9,7 @@ as people type and paste them.
 import csv
 import io
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,6 +23,7 @@ REQUIRED = ("team_name", "aws_account_id", "team_email")
 OPTIONAL = ("admin_emails", "anomaly_threshold")
 MAX_BYTES = 5_000_000
 MAX_ROWS = 20_000
+MAX_NAMED_COLUMNS = 10
 EXAMPLE = "team_name,aws_account_id,team_email"
 # Excel understands this line above the header and removes it; every other program keeps it as a row.
 SEPARATOR_LINE = re.compile(r"\s*\"?sep=([,;\t|])\"?[ \t]*(?=[\r\n]|$)", re.IGNORECASE)
@@ -234,13 +236,13 @@ def _columns(cells: list[str]) -> list[str]:
         columns.pop()
     missing = [name for name in REQUIRED if name not in columns]
     unknown = [name for name in columns if name not in (*REQUIRED, *OPTIONAL)]
-    repeated = sorted({name for name in columns if columns.count(name) > 1})
+    repeated = sorted(name for name, count in Counter(columns).items() if count > 1)
     if missing:
         raise InvalidError(
             f"The header does not have {', '.join(missing)}. The first line must be {EXAMPLE}."
         )
     if unknown or repeated:
-        names = ", ".join(repr(name[:40]) for name in (unknown or repeated))
+        names = ", ".join(repr(name[:40]) for name in (unknown or repeated)[:MAX_NAMED_COLUMNS])
         kind = "unknown" if unknown else "repeated"
         raise InvalidError(
             f"The header has {kind} columns: {names}. Known are {', '.join((*REQUIRED, *OPTIONAL))}."

@@ -14,7 +14,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from api.openapi import document
 from api.routes import ENDPOINTS
-from api.serving import server_logger
+from api.serving import UNPACK_REQUESTS, server_logger
 from app import Agent, open_agent
 from services.adapters.store import MongoStore
 from services.domain import Actor, DaySpan
@@ -123,9 +123,9 @@ async def opened(
 
 
 async def served(app: web.Application) -> TestServer:
-    """The application on a server that logs as in production."""
+    """The application on a server that logs and reads bodies as in production."""
     server = TestServer(app)
-    await server.start_server(logger=server_logger())
+    await server.start_server(logger=server_logger(), auto_decompress=UNPACK_REQUESTS)
     return server
 
 

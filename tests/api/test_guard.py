@@ -4,17 +4,21 @@ import asyncio
 import base64
 import secrets
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
+from aiohttp import HttpVersion10
 from aiohttp.test_utils import make_mocked_request
 
 from api.endpoints import RestEndpoint
-from api.guess_limit import GuessLimit
+from api.guard import MAX_WAITING, WRONG_KEY_SECONDS, Guard
 from api.local_mode import refusal
+from api.problems import RefusedError
 from api.routes import ENDPOINTS
 from services.domain import ApiKey
-from tests.api.conftest import ACTOR, World
-from tests.makers import NOW, later
+from tests.api.conftest import ACTOR, MovingClock, World, opened
+from tests.makers import NOW
+from tests.servers.teams import TeamsSim
 
 WRONG = {"Authorization": f"Bearer cst_abcd1234_{'x' * 43}"}
 
@@ -62,6 +66,17 @@ def test_another_machine_is_not(peer: str) -> None:
         *("evil.example.com", "127.0.0.1.evil.example.com", "localhost.evil.example.com", ""),
         *("127.0.0.1@evil.example.com", "localhost@evil.example.com:8001", "[::ffff:10.0.0.1]"),
         *("0x7f000001.example.com", "[", "10.0.0.1", "0.0.0.0:8001"),
+        *("[::1].evil.example", "[::1]evil.example", "localhost/x", "localhost?x", "localhost#x"),
+        *(
+            "[::1",
+            "::1]",
+            "[[::1]]",
+            "127.0.0.1:8001:80",
+            "localhost:",
+            "localhost:80x",
+            "[::1%1]",
+        ),
+        *("localhost\\x", "localhost x", "127.0.0.1,evil.example", "evil.example:localhost"),
     ],
 )
 def test_a_foreign_host_is_refused(host: str) -> None:
@@ -84,6 +99,72 @@ def test_a_forwarded_request_is_refused(header: str) -> None:
     assert asked(("127.0.0.1", 1), **{header: "127.0.0.1"}) == (
         "The request was forwarded by a proxy."
     )
+
+
+def test_what_nginx_forwards_by_default_is_refused() -> None:
+    # `proxy_pass http://127.0.0.1:8001;` and nothing else, until nginx 1.29.7.
+    headers = {"Host": "127.0.0.1:8001", "Connection": "close"}
+    forwarded = make_mocked_request(
+        "GET", "/api/config", headers, version=HttpVersion10, transport=Peer(("127.0.0.1", 1))
+    )
+    assert refusal(forwarded) == "The request was forwarded by a proxy."
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        *("https://evil.example.com", "null", "http://localhost:3000", "http://127.0.0.1"),
+        *(
+            "http://[::1].evil.example",
+            "http://127.0.0.1:8001.evil.example",
+            "https://localhost/x",
+        ),
+    ],
+)
+def test_a_change_for_another_website_is_refused(origin: str) -> None:
+    assert asked(("127.0.0.1", 1), "POST", Origin=origin) == (
+        "The request comes from another website."
+    )
+
+
+def test_a_change_for_our_own_pages_is_not() -> None:
+    own = {"Origin": "http://127.0.0.1:8001", "Sec_Fetch_Site": "same-origin"}
+    assert asked(("127.0.0.1", 1), "POST", **own) is None
+    assert asked(("127.0.0.1", 1), "POST", Origin="http://localhost", Host="LOCALHOST") is None
+
+
+async def test_with_an_app_id_there_is_no_local_mode(
+    mongo_url: str, database: str, tmp_path: Path
+) -> None:
+    """Teams reaches such a machine through a proxy, whose requests may look as if from here."""
+    async with TeamsSim() as sim:
+        environment = {
+            "MONGO_URL": mongo_url,
+            "DB_NAME": database,
+            "DATA_DIR": str(tmp_path),
+            **sim.environment(),
+        }
+        async with opened(environment, MovingClock(NOW)) as (agent, client):
+            for path in ("/api/teams", "/api/config", "/api/docs", "/metrics", "/outbox"):
+                async with client.get(path) as answer:
+                    assert answer.status == 401, path
+            async with client.put("/api/config", json={"anomaly_threshold": 99}) as answer:
+                assert answer.status == 401
+            async with client.get("/api/health", headers={"Host": "costs.example.com"}) as answer:
+                assert answer.status == 200
+            assert await agent.locked()
+            keys = agent.app.administration.api_keys
+            _, key = await keys.create("first", ["read"], ACTOR, NOW)
+            headers = {"Authorization": f"Bearer {key}"}
+            async with client.get("/api/teams", headers=headers) as answer:
+                assert answer.status == 200
+
+
+async def test_without_an_app_id_a_key_ends_local_mode_for_teams_too(world: World) -> None:
+    await world.send("POST", "/api/messages", 400, json={})
+    await world.key()
+    answer = await world.send("POST", "/api/messages", 403, json={})
+    assert "MicrosoftAppId" in answer["detail"]
 
 
 async def test_from_the_first_key_on_all_but_health_needs_one(world: World) -> None:
@@ -191,49 +272,45 @@ async def test_two_credentials_are_none(world: World) -> None:
         assert answer.status == 401
 
 
-async def test_guessing_ends_after_twenty_wrong_keys_for_a_minute(world: World) -> None:
+async def test_a_right_key_is_never_refused_whatever_others_send(world: World) -> None:
     key = await world.key()
-    for _ in range(20):
-        await world.send("GET", "/api/teams", 401, headers=WRONG)
-    async with world.client.get("/api/teams", headers=WRONG) as answer:
-        assert answer.status == 429
-        assert answer.content_type == "application/problem+json"
-        assert 1 <= int(answer.headers["Retry-After"]) <= 61
-    # Not even the right one is told from a wrong one now; without a key nothing is guessed.
-    await world.send("GET", "/api/teams", 429, headers=key)
-    await world.send("GET", "/api/teams", 401)
-    world.clock.now += timedelta(seconds=61)
+    wrong = await asyncio.gather(*(_status(world, "/api/teams", WRONG) for _ in range(60)))
+    assert set(wrong) == {401}
     await world.get("/api/teams", headers=key)
-    await world.send("GET", "/api/teams", 401, headers=WRONG)
 
 
-async def test_an_old_key_is_no_guess(world: World) -> None:
-    old = await world.key(expires_at=world.clock() + timedelta(minutes=1))
+async def test_wrong_keys_are_answered_slowly_and_others_at_once(world: World) -> None:
     key = await world.key()
+    expired = await world.key(expires_at=world.clock() + timedelta(minutes=1))
     world.clock.now += timedelta(minutes=2)
-    for _ in range(25):
-        await world.send("GET", "/api/teams", 401, headers=old)
-    await world.get("/api/teams", headers=key)
+    pauses: list[float] = []
+    go_on = asyncio.Event()
 
+    async def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        await go_on.wait()
 
-def test_guesses_are_counted_by_peer_and_networks_of_ipv6_together() -> None:
-    limit = GuessLimit()
-    for i in range(20):
-        limit.record("10.0.0.1", later(seconds=i))
-        limit.record(f"2001:db8::{i}", NOW)
-    assert limit.wait_seconds("10.0.0.1", later(seconds=30)) == 30.0
-    assert limit.wait_seconds("::ffff:10.0.0.1", later(seconds=30)) == 30.0
-    assert limit.wait_seconds("10.0.0.1", later(seconds=61)) == 0.0
-    assert limit.wait_seconds("10.0.0.2", NOW) == 0.0
-    assert limit.wait_seconds("2001:db8::ffff", NOW) == 60.0
-    assert limit.wait_seconds("2001:db8:0:1::1", NOW) == 0.0
+    keys = world.agent.app.administration.api_keys
+    guard = Guard(keys, None, world.clock, has_app_id=False, pause=pause)
 
+    def admitted(headers: dict[str, str]) -> asyncio.Task[object]:
+        request = make_mocked_request("GET", "/api/teams", headers=headers)
+        return asyncio.create_task(guard.admit(request))
 
-def test_no_stranger_can_fill_the_memory_of_guesses() -> None:
-    limit = GuessLimit()
-    for i in range(10_500):
-        limit.record(f"10.{i >> 16 & 255}.{i >> 8 & 255}.{i & 255}", NOW)
-    assert len(limit._wrong) == 10_000
+    await admitted(key)
+    for headers in (expired, {}):
+        with pytest.raises(RefusedError):
+            await admitted(headers)
+    assert pauses == []
+    waiting = [admitted(WRONG) for _ in range(MAX_WAITING + 7)]
+    # More than so many do not wait: they could take every connection.
+    done, pending = await asyncio.wait(waiting, timeout=1)
+    assert (len(done), len(pending)) == (7, MAX_WAITING)
+    assert pauses == [WRONG_KEY_SECONDS] * MAX_WAITING
+    await admitted(key)
+    go_on.set()
+    outcomes = await asyncio.gather(*waiting, return_exceptions=True)
+    assert {type(outcome) for outcome in outcomes} == {RefusedError}
 
 
 async def test_only_a_hash_is_kept_and_the_last_use(world: World) -> None:
@@ -313,8 +390,8 @@ async def test_strangers_reach_no_handler(world: World) -> None:
     assert world.datadog.queries == []
 
 
-async def _status(world: World, path: str) -> int:
-    async with world.client.get(path) as answer:
+async def _status(world: World, path: str, headers: dict[str, str] | None = None) -> int:
+    async with world.client.get(path, headers=headers) as answer:
         return answer.status
 
 

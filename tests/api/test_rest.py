@@ -339,10 +339,19 @@ async def test_a_csv_is_taken_with_its_bad_rows_named(world: World) -> None:
         ("GET", {"X-Forwarded-For": "10.0.0.1"}),
         ("GET", {"Forwarded": "for=1.2.3.4"}),
         ("PUT", {"Origin": "https://evil.example.com"}),
+        ("PUT", {"Origin": "http://localhost:3000"}),
         ("PUT", {"Sec-Fetch-Site": "cross-site"}),
         ("GET", {"Host": "127.0.0.1.evil.example.com"}),
     ],
-    ids=["rebinding", "proxy", "forwarded", "foreign origin", "cross site", "look-alike"],
+    ids=[
+        "rebinding",
+        "proxy",
+        "forwarded",
+        "foreign origin",
+        "other port",
+        "cross site",
+        "look-alike",
+    ],
 )
 async def test_local_mode_answers_this_machine_only(
     world: World, method: str, headers: dict[str, str]

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tests.bot.conftest import echo, opened
-from tests.servers.teams import ANA, STRANGER, TeamsSim
+from tests.servers.teams import ANA, APP_ID, STRANGER, TeamsSim
 
 
 def other_key() -> Any:
@@ -79,6 +79,34 @@ async def test_a_forged_token_is_401_and_begins_no_turn(name: str) -> None:
         assert turns == []
         assert (await harness.sim.say("hello")).status == 201
         assert turns == ["hello"]
+
+
+async def test_a_token_may_name_the_bots_uri() -> None:
+    """Teams requires that of a bot with single sign-on."""
+    async with opened(echo) as harness:
+        activity = harness.sim.activity("message", text="x")
+        for audience, status in (
+            (f"api://botid-{APP_ID}", 201),
+            (APP_ID, 201),
+            ("api://botid-22222222-2222-2222-2222-222222222222", 401),
+            (f"api://{APP_ID}", 401),
+            ("", 401),
+        ):
+            token = harness.sim.token(aud=audience)
+            answer = await harness.sim.post({**activity, "id": audience}, f"Bearer {token}")
+            assert answer.status == status, audience
+
+
+async def test_without_a_valid_token_no_body_is_waited_for() -> None:
+    async with opened(echo) as harness:
+        host, port = harness.sim.bot_url.removeprefix("http://").split(":")
+        for token in ("", f"Authorization: Bearer {harness.sim.token(aud='x')}\r\n"):
+            reader, writer = await asyncio.open_connection(host, int(port))
+            head = f"POST /api/messages HTTP/1.1\r\nHost: x\r\n{token}Content-Length: 9\r\n\r\n"
+            writer.write(head.encode())
+            async with asyncio.timeout(10):  # a body is waited for 15 seconds
+                assert b" 401 " in await reader.readline()
+            writer.close()
 
 
 @pytest.mark.parametrize("skew", [-280, 280])
@@ -234,6 +262,10 @@ async def test_local_mode_answers_only_towards_this_machine() -> None:
             "https://evil.example.com",
             "http://127.0.0.1@evil.example.com",
             "http://127.0.0.1.evil.example.com",
+            "http://[::1].evil.example/",
+            "http://[::1]evil.example",
+            "http://127.0.0.1\\@evil.example.com",
+            "http://localhost%2eevil.example",
             "file:///etc/passwd",
             "",
             None,

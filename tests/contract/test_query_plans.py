@@ -45,6 +45,7 @@ OTHERS = 1_200
 """Documents in each growing collection that no query is about."""
 MAX_READ_IN_VAIN = 60
 SMALL = {
+    "admin_codes": "kept for a week, and removed when there is an admin",
     "admins": "people with the role",
     "api_keys": "made by hand",
     "meta": "one document",
@@ -254,7 +255,10 @@ CALLS: dict[str, list[Call]] = {
     "rate_budget.take": [lambda s: s.rate_budget.take("a@example.org", 30, NOW)],
     "admins.add": [lambda s: s.admins.add(ADMIN)],
     "admins.list_admins": [lambda s: s.admins.list_admins()],
+    "admins.list_codes": [lambda s: s.admins.list_codes()],
+    "admins.offer_code": [lambda s: s.admins.offer_code("a", NOW)],
     "admins.remove": [lambda s: s.admins.remove("t", "o")],
+    "admins.take_code": [lambda s: s.admins.take_code("a")],
     "alerts.create_once": [lambda s: s.alerts.create_once(ALERT)],
     "alerts.replace": [lambda s: s.alerts.replace(ALERT)],
     "alerts.get": [lambda s: s.alerts.get("a|c")],

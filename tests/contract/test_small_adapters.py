@@ -12,6 +12,8 @@ import pytest
 from pydantic import SecretStr
 
 from services.adapters.background import Background
+from services.adapters.disk import Disk
+from services.adapters.outbox import OutboxTransport
 from services.adapters.secrets import FernetBox
 from services.adapters.ticker import Ticker
 from services.adapters.worker_identity import is_worker_dead, worker_name
@@ -26,6 +28,41 @@ def test_a_key_file_is_made_once_and_is_private(tmp_path: Path) -> None:
     (key,) = tmp_path.iterdir()
     assert stat.S_IMODE(key.stat().st_mode) == 0o600
     assert FernetBox(None, tmp_path, key_file_allowed=True).decrypt(token) == "secret"
+
+
+def test_the_data_folder_is_closed_to_others(tmp_path: Path) -> None:
+    new = tmp_path / "agent" / "var"
+    Disk(new).close_to_others()
+    assert stat.S_IMODE(new.stat().st_mode) == 0o700
+    # As an earlier version left it.
+    old = tmp_path / "old"
+    (old / "outbox").mkdir(parents=True)
+    old.chmod(0o755)
+    Disk(old).close_to_others()
+    assert stat.S_IMODE(old.stat().st_mode) == 0o700
+
+
+def test_a_folder_that_others_use_too_is_left_alone(tmp_path: Path) -> None:
+    shared, sticky = tmp_path / "shared", tmp_path / "sticky"
+    for folder, mode in ((shared, 0o755), (sticky, 0o1777)):
+        (folder / "somebody").mkdir(parents=True)
+        folder.chmod(mode)
+        Disk(folder).close_to_others()
+        assert stat.S_IMODE(folder.stat().st_mode) == mode
+    Disk(Path("/proc/agent")).close_to_others()
+
+
+async def test_captured_emails_are_for_the_agent_alone(tmp_path: Path) -> None:
+    old = os.umask(0o022)
+    try:
+        connection = await OutboxTransport(tmp_path / "outbox").connect()
+        await connection.hand_over(
+            b"Message-ID: <1@example.org>\r\nDate: Tue, 24 Nov 2026 09:00:00 +0000\r\n\r\nx"
+        )
+    finally:
+        os.umask(old)
+    (email,) = (tmp_path / "outbox").iterdir()
+    assert stat.S_IMODE(email.stat().st_mode) == 0o600
 
 
 def test_another_key_cannot_read_and_says_so(tmp_path: Path) -> None:

@@ -928,6 +928,21 @@ async def test_admins_are_known_by_tenant_and_object_id(any_store: Store) -> Non
     assert await admins.remove("t", "a-1") is None
 
 
+async def test_of_all_codes_for_the_first_admin_one_works_once(any_store: Store) -> None:
+    admins = any_store.admins
+    assert await admins.list_codes() == []
+    assert not await admins.take_code("a")
+    await admins.offer_code("b", NOW)
+    await admins.offer_code("a", later(seconds=1))
+    assert await admins.list_codes() == ["b", "a"]
+    assert not await admins.take_code("c")
+    assert sorted(await asyncio.gather(admins.take_code("a"), admins.take_code("a"))) == [
+        False,
+        True,
+    ]
+    assert await admins.list_codes() == []
+
+
 async def test_a_conversation_keeps_what_was_decided_of_it(any_store: Store) -> None:
     conversations = any_store.conversations
     await conversations.seen(conversation(title="alerts"))

@@ -12,6 +12,7 @@ import pytest
 import yaml
 from jsonschema import Draft201909Validator
 
+from api.connections import MAX_CONNECTIONS
 from cli.serve import DRAIN_SECONDS
 from services.settings import setting_fields
 from tests.conftest import ROOT
@@ -81,6 +82,18 @@ def test_a_stop_leaves_more_time_than_the_agent_needs() -> None:
     assert int(grace.removesuffix("s")) > DRAIN_SECONDS + 10
     (unit,) = re.findall(r"^TimeoutStopSec=(\d+)$", UNIT.read_text(), re.MULTILINE)
     assert int(unit) > DRAIN_SECONDS + 10
+
+
+def test_nothing_takes_all_of_the_machine() -> None:
+    for service in compose()["services"].values():
+        assert service["mem_limit"]
+        assert service["pids_limit"] <= 1024
+    limits = dict(
+        re.findall(r"^(LimitNOFILE|MemoryMax|TasksMax)=(\w+)$", UNIT.read_text(), re.MULTILINE)
+    )
+    assert limits.keys() == {"LimitNOFILE", "MemoryMax", "TasksMax"}
+    # As many connections as there can be at most leave most of the files to everything else.
+    assert int(limits["LimitNOFILE"]) > 4 * MAX_CONNECTIONS
 
 
 def test_the_container_is_locked_down() -> None:

@@ -97,24 +97,26 @@ async def test_beyond_this_machine_only_when_something_protects_it(
             assert await status(session, {"Authorization": f"Bearer {key}"}) == 401
             async with session.get("/api/health") as answer:
                 assert answer.status == 200
-            # The bot is still in local mode, and asks for more than an address on this machine.
+            # No message could be authenticated, and local mode has ended.
             async with session.post("/api/messages", json={}) as answer:
-                assert answer.status == 400
+                assert answer.status == 403
             proxied = {"X-Forwarded-For": "10.0.0.1"}
             async with session.post("/api/messages", json={}, headers=proxied) as answer:
                 assert answer.status == 403
 
 
-async def test_with_the_bots_sign_in_rest_stays_in_local_mode(agent: AgentProcess) -> None:
+async def test_with_the_bots_sign_in_nothing_is_in_local_mode(agent: AgentProcess) -> None:
     async with TeamsSim() as sim:
+        shown = await agent.run("outbox", **sim.environment())
+        assert shown.returncode == 1
+        assert "MicrosoftAppId is set" in shown.stderr
         async with serving(agent, HOST="0.0.0.0", **sim.environment()) as (url, _, lines):
             here = url.replace("0.0.0.0", "127.0.0.1")
-            assert any("local mode" in line for line in lines if line.startswith("REST"))
+            assert any("needs a key" in line for line in lines if line.startswith("REST"))
             async with aiohttp.ClientSession(here) as session:
-                assert await status(session, {}) == 200
-                assert await status(session, {"X-Forwarded-For": "10.0.0.1"}) == 403
+                assert await status(session, {}) == 401
                 async with session.post("/api/messages", json={}) as answer:
-                    assert answer.status == 400
+                    assert answer.status == 401
 
 
 async def test_an_audience_protects_too_and_needs_its_tenant(agent: AgentProcess) -> None:

@@ -1,5 +1,6 @@
-"""Admins in MongoDB, by tenant and object ID."""
+"""Admins in MongoDB, by tenant and object ID, and the codes for the first one."""
 
+from datetime import datetime
 from typing import Any
 
 from pymongo import ASCENDING
@@ -13,6 +14,7 @@ class MongoAdmins:
 
     def __init__(self, db: Database) -> None:
         self._admins = db.admins
+        self._codes = db.admin_codes
 
     @guarded
     async def list_admins(self) -> list[AdminEntry]:
@@ -32,6 +34,22 @@ class MongoAdmins:
     async def remove(self, tenant_id: str, object_id: str) -> AdminEntry | None:
         doc = await self._admins.find_one_and_delete({"_id": _key(tenant_id, object_id)})
         return _admin(doc) if doc else None
+
+    @guarded
+    async def offer_code(self, code_sha256: str, now: datetime) -> None:
+        await self._codes.update_one({"_id": code_sha256}, {"$set": {"at": now}}, upsert=True)
+
+    @guarded
+    async def list_codes(self) -> list[str]:
+        return [doc["_id"] async for doc in self._codes.find().sort("at", ASCENDING)]
+
+    @guarded
+    async def take_code(self, code_sha256: str) -> bool:
+        taken = await self._codes.delete_one({"_id": code_sha256})
+        if taken.deleted_count == 0:
+            return False
+        await self._codes.delete_many({})
+        return True
 
 
 def _key(tenant_id: str, object_id: str) -> str:

@@ -17,8 +17,10 @@ from services.runtime.compare_and_set import compare_and_set
 
 REMOVED = "removed"
 """Replaces the person's name, address and IDs."""
-IMPERSONAL_COLLECTIONS = {"cost_history", "source_states", "rate_budgets", "meta"}
-"""Amounts, counters and times; rate budgets belong to the agent's own sender address."""
+IMPERSONAL_COLLECTIONS = {
+    *("cost_history", "source_states", "rate_budgets", "meta", "admin_codes"),
+}
+"""Amounts, counters, hashes and times; rate budgets belong to the agent's own sender address."""
 NAME_KEYS = {"name", "by", "alerts_by", "asked_by", "title"}
 """Fields that hold a name without an ID beside it."""
 ID_AND_NAME_FIELDS = (("id", "name"), ("by_id", "by"), ("object_id", "name"), ("with_id", "title"))

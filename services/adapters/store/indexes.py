@@ -70,6 +70,7 @@ INDEXES = {
         _index("conversation_id", "activity_id"),
     ],
     "plans": [_index("account_id", "last")],
+    "admin_codes": [_expiring("at", 7 * DAY_SECONDS)],
     "pending_imports": [_expiring("at", DAY_SECONDS)],
     "conversations": [_index("alerts_since"), _index("updated_at")],
     "audit": [_index("-at", "-_id"), _index("subject", "-at", "-_id")],

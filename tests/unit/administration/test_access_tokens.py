@@ -76,6 +76,8 @@ async def test_a_key_that_is_none_for_us_spoils_no_other(odd: Mapping[str, Any])
         (SAID, {"keys": ["k1"]}),
         (SAID, {"keys": [{**GOOD, "n": 5}]}),
         (SAID, {"keys": []}),
+        ({**SAID, "jwks_uri": "http://[::1].evil.example/keys"}, {"keys": [GOOD]}),
+        ({**SAID, "jwks_uri": "http://issuer.example/keys"}, {"keys": [GOOD]}),
     ],
 )
 async def test_what_cannot_be_read_is_keys_unavailable(said: object, published: object) -> None:
