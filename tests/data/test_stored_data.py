@@ -25,7 +25,7 @@ from pymongo import MongoClient
 
 from cli.run_report import work_on_report
 from services.adapters.store.migrations import FIRST, STEPS
-from services.domain import RunState
+from services.domain import Actor, RunState
 from services.operations.diagnostics import Finding
 from tests.bot.agent import Moving, World, serving
 from tests.conftest import ROOT, AgentProcess
@@ -95,10 +95,19 @@ class Upgraded:
     world: World
     smtp: FakeSmtp
     clock: Moving
+    key: str | None = None
+    """An API key, made when it is first needed."""
+
+    async def headers(self) -> dict[str, str]:
+        if self.key is None:
+            keys = self.world.agent.app.administration.api_keys
+            actor = Actor(interface="cli", name="test")
+            _, self.key = await keys.create("stored", ["read", "write"], actor, self.clock())
+        return {"Authorization": f"Bearer {self.key}"}
 
     async def get(self, path: str) -> Any:
-        url = self.world.sim.bot_url + path
-        async with aiohttp.ClientSession() as http, http.get(url) as answer:
+        url, headers = self.world.sim.bot_url + path, await self.headers()
+        async with aiohttp.ClientSession() as http, http.get(url, headers=headers) as answer:
             assert answer.status == 200, await answer.text()
             return await answer.json()
 
@@ -307,7 +316,7 @@ async def test_with_another_secret_key_only_the_mail_password_is_to_be_given_aga
 
         async with aiohttp.ClientSession(today.world.sim.bot_url) as http:
             body = {"smtp_password": "new"}
-            async with http.put("/api/config", json=body) as answer:
+            async with http.put("/api/config", json=body, headers=await today.headers()) as answer:
                 assert answer.status == 200, await answer.text()
 
         assert (await mail_finding(today)).ok

@@ -245,7 +245,7 @@ def test_the_command_writes_the_package_of_the_settings_and_always_the_same_byte
     result = made_with(tmp_path)
     assert result.returncode == 0, result.stderr
     assert result.stderr == ""
-    assert APP_ID in result.stdout
+    assert APP_ID.lower() in result.stdout
     data = (tmp_path / "dist" / "manifest.zip").read_bytes()
     assert problems(data) == []
     assert data == package(content(TEAMS_WEBSITE_URL="https://x.org"), icons())
@@ -270,6 +270,6 @@ def test_without_an_app_id_a_placeholder_stands_there_and_a_warning_is_printed(
 def test_a_wrong_setting_is_one_line_and_writes_nothing(tmp_path: Path) -> None:
     result = made_with(tmp_path, TEAMS_WEBSITE_URL="http://x.org", MicrosoftAppId="agent")
     assert result.returncode == 1
-    assert result.stderr.startswith("Error: MicrosoftAppId: ")
-    assert "TEAMS_WEBSITE_URL: must be a URL such as https://example.com" in result.stderr
+    assert result.stderr.startswith("Error: MicrosoftAppId must be an ID ")
+    assert "TEAMS_WEBSITE_URL must be a URL such as https://example.com" in result.stderr
     assert not (tmp_path / "dist").exists()
