@@ -2,14 +2,17 @@
 
 import asyncio
 import json
+import resource
 import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import aiohttp
+import pytest
 
 from tests.conftest import ROOT, AgentProcess
 from tests.e2e.test_doors_open import made
@@ -17,9 +20,20 @@ from tests.e2e.test_serve import serving
 from tests.servers.teams import TeamsSim
 
 ATTACK_SECONDS = 60
+MAX_FILES = 1024
+"""Of the agent: the usual limit of a process, and fewer than there are attackers."""
 MAX_PROBE_SECONDS = 2.0
 MAX_LOG_LINES = 5
 """About connections, in a minute; each of them was one or more lines before."""
+
+
+@pytest.fixture(autouse=True)
+def _few_files() -> Iterator[None]:
+    """Limit the processes that this test starts; the attackers raise it for themselves."""
+    files, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (MAX_FILES, most))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files, most))
 
 
 async def probe(url: str) -> tuple[int, float]:

@@ -52,6 +52,7 @@ def test_a_secret_can_come_from_a_file(tmp_path: Path) -> None:
         ({"DATADOG_APP_KEY": "x"}, "DATADOG_API_KEY is missing"),
         ({**KEYS, "DATADOG_SITE": "datadog.com"}, "DATADOG_SITE"),
         ({**KEYS, "DATADOG_API_URL": "http://evil.example.com"}, "DATADOG_API_URL"),
+        ({**KEYS, "DATADOG_API_URL": "http://[::1].evil.example"}, "DATADOG_API_URL"),
         ({"SMTP_HOST": "mail.example.org", "SMTP_TLS": "none"}, "SMTP_TLS"),
         ({"SENDER_EMAIL": "nobody"}, "SENDER_EMAIL"),
         ({"SMTP_RATE_PER_MINUTE": "-1"}, "SMTP_RATE_PER_MINUTE"),
