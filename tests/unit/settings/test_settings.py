@@ -61,7 +61,7 @@ def test_a_secret_can_come_from_a_file(tmp_path: Path) -> None:
         ({"DATADOG_API_KEY_FILE": "/nowhere/key"}, "DATADOG_API_KEY_FILE"),
         ({"SECRET_KEY": "short"}, "SECRET_KEY"),
     ],
-    ids=range(13),
+    ids=range(14),
 )
 def test_a_wrong_value_is_named(tmp_path: Path, environ: dict[str, str], words: str) -> None:
     with pytest.raises(SettingsError, match=words) as caught:
