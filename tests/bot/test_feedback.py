@@ -57,6 +57,9 @@ class Days:
             self.clock.move(days=1)
             await self.here.agent.tick()
             await self.here.quiet()
+            # A run that ends during the tick's own round of alerts leaves its news to the next one.
+            await self.here.tick()
+            await self.here.quiet()
         new = [one for name, one in self.here.sim.messages.items() if name not in known]
         return [one for one in new if where_of(one.conversation) == "channel"]
 
