@@ -5,7 +5,8 @@ and those that the agent stores for them. They come from and go to where Teams k
 from typing import Any, Literal
 
 import aiohttp
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
 
 from bot.connector import Connector
 from services.domain.addresses import host_of, is_loopback, is_loopback_url
@@ -30,18 +31,22 @@ INFO_CARD = "application/vnd.microsoft.teams.card.file.info"
 class UploadInfo(BaseModel):
     """Where Teams wants a file, after its reader allowed it."""
 
+    model_config = ConfigDict(alias_generator=to_camel)
+
     name: str
-    uploadUrl: str  # noqa: N815 - as Teams spells it
-    contentUrl: str  # noqa: N815
-    uniqueId: str  # noqa: N815
-    fileType: str = ""  # noqa: N815
+    upload_url: str
+    content_url: str
+    unique_id: str
+    file_type: str = ""
 
 
 class FileConsent(BaseModel):
     """The answer to an offered file (``fileConsent/invoke``)."""
 
+    model_config = ConfigDict(alias_generator=to_camel)
+
     action: Literal["accept", "decline"]
-    uploadInfo: UploadInfo | None = None  # noqa: N815
+    upload_info: UploadInfo | None = None
 
 
 class Files:
@@ -67,7 +72,7 @@ class Files:
         self, service_url: str, conversation_id: str, upload: UploadInfo, data: bytes
     ) -> None:
         """Store a file and show it. Raises InvalidError, AgentError."""
-        if not _is_allowed(upload.uploadUrl, service_url):
+        if not _is_allowed(upload.upload_url, service_url):
             raise InvalidError("Teams did not name a place for the file. Ask for it again.")
         headers = {
             "Content-Type": "application/octet-stream",
@@ -76,7 +81,7 @@ class Files:
         try:
             async with self._http.request(
                 "PUT",
-                upload.uploadUrl,
+                upload.upload_url,
                 data=data,
                 headers=headers,
                 timeout=TIMEOUT,
@@ -88,9 +93,9 @@ class Files:
                     )
         except (aiohttp.ClientError, TimeoutError) as error:
             raise AgentError("The file could not be stored. Ask for it again.") from error
-        content = {"uniqueId": upload.uniqueId, "fileType": upload.fileType}
+        content = {"uniqueId": upload.unique_id, "fileType": upload.file_type}
         await self._send(
-            service_url, conversation_id, INFO_CARD, upload.name, content, upload.contentUrl
+            service_url, conversation_id, INFO_CARD, upload.name, content, upload.content_url
         )
 
     async def _send(

@@ -158,12 +158,12 @@ async def offer_file(chat: Chat, turn: Turn, payload: Payload) -> Reply:
 
 async def store_file(chat: Chat, turn: Turn, consent: FileConsent) -> Reply:
     """Store the export where Teams says, if that was allowed."""
-    if consent.action == "decline" or consent.uploadInfo is None:
+    if consent.action == "decline" or consent.upload_info is None:
         return Reply(general.closed("No file was stored."))
     teams = await chat.app.teams.list()
     data = await asyncio.to_thread(csv_file, teams)
     place = (turn.conversation.service_url, turn.conversation.id)
-    await chat.files.store(*place, consent.uploadInfo, data)
+    await chat.files.store(*place, consent.upload_info, data)
     return Reply(general.closed(f"{plural(len(teams), 'team')} as CSV, stored in your OneDrive."))
 
 
