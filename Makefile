@@ -14,7 +14,7 @@ NODE_READY := tests/node/node_modules/.ready $(PLAYGROUND)/node_modules/.ready
 # Without cached bytecode every test process would spend seconds compiling all tests.
 unexport PYTHONDONTWRITEBYTECODE
 # Four processes on two cores: tests spend a third of their time waiting for other processes.
-PYTEST := $(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
+PYTEST := $(BIN)/python -m pytest -n 6 --dist loadfile --no-loadscope-reorder
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16

@@ -28,8 +28,14 @@ Params = ParamSpec("Params")
 Result = TypeVar("Result")
 
 
+ADVICE = "Use one such as mongodb://user:password@host:27017."
+
+
 def open_client(url: str) -> AsyncIOMotorClient[dict[str, Any]]:
     """Create a client, which connects when first used; SettingsError for an invalid address."""
+    # The driver takes text without a scheme for a host, which then only seems to be away.
+    if "://" not in url:
+        raise SettingsError(f"MONGO_URL is not a MongoDB address. {ADVICE}")
     try:
         return AsyncIOMotorClient(
             url,
@@ -42,8 +48,7 @@ def open_client(url: str) -> AsyncIOMotorClient[dict[str, Any]]:
         )
     except (ConfigurationError, ValueError, PyMongoError) as error:
         raise SettingsError(
-            f"MONGO_URL is not a MongoDB address ({_one_line(error)}). "
-            "Use one such as mongodb://user:password@host:27017."
+            f"MONGO_URL is not a MongoDB address ({_one_line(error)}). {ADVICE}"
         ) from error
 
 
