@@ -13,7 +13,7 @@ NODE_READY := tests/node/node_modules/.ready $(PLAYGROUND)/node_modules/.ready
 .PHONY: help setup run playground check test test-all node lint format-check types contracts unit fmt docs manifest screenshots bench bench-replicas bench-detection bench-hold-ups bench-turns chaos fuzz prove-install clean
 # Without cached bytecode every test process would spend seconds compiling all tests.
 unexport PYTHONDONTWRITEBYTECODE
-# Four processes on two cores: tests spend a third of their time waiting for other processes.
+# Six processes on two cores: tests spend half of their time waiting for other processes.
 PYTEST := $(BIN)/python -m pytest -n 6 --dist loadfile --no-loadscope-reorder
 
 help: ## list the targets

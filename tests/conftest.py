@@ -110,7 +110,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(scope="session")
 def is_long(pytestconfig: pytest.Config) -> bool:
-    """Whether tests that have a short and a long form run in the long one."""
+    """Whether tests that have a short and a long form run in the long one, as in `make test-all`."""
     return bool(pytestconfig.getoption("--all"))
 
 
@@ -205,15 +205,9 @@ class AgentProcess:
 
 
 @pytest.fixture(scope="session")
-def in_full(pytestconfig: pytest.Config) -> bool:
-    """Whether a test tries all that it can, as in `make test-all`."""
-    return bool(pytestconfig.getoption("--all"))
-
-
-@pytest.fixture(scope="session")
-def agent_starter(in_full: bool) -> Iterator[AgentStarter | None]:
+def agent_starter(is_long: bool) -> Iterator[AgentStarter | None]:
     """What starts agents by forks; None when everything is tested in its long form."""
-    if in_full:
+    if is_long:
         yield None
         return
     with AgentStarter() as starter:

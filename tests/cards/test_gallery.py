@@ -54,7 +54,8 @@ def expected(card: Json) -> list[str]:
 @pytest.mark.parametrize(
     ("make_cards", "width", "theme"),
     [
-        (partial(every, ORDINARY), DESKTOP, "dark"),
+        # The other three have every kind of card too, with texts that are harder to show.
+        pytest.param(partial(every, ORDINARY), DESKTOP, "dark", marks=pytest.mark.slow),
         (partial(every, HOSTILE), PHONE, "light"),
         (partial(every, LARGEST), PHONE, "light"),
         (every_awkward, PHONE, "light"),

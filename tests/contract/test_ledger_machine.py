@@ -390,13 +390,13 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
 
 
 def test_the_ledger_in_memory_keeps_its_word(
-    loop: asyncio.AbstractEventLoop, in_full: bool
+    loop: asyncio.AbstractEventLoop, is_long: bool
 ) -> None:
-    _driven(MemoryDeliveries(), MemoryRateBudget(), loop, examples=150 if in_full else 50)
+    _driven(MemoryDeliveries(), MemoryRateBudget(), loop, examples=150 if is_long else 50)
 
 
 def test_the_ledger_on_mongodb_keeps_its_word(
-    mongo_url: str, loop: asyncio.AbstractEventLoop, in_full: bool
+    mongo_url: str, loop: asyncio.AbstractEventLoop, is_long: bool
 ) -> None:
     async def opened() -> MongoStore:
         store = MongoStore(mongo_url, f"machine_{next(runs)}_{id(loop)}")
@@ -406,7 +406,7 @@ def test_the_ledger_on_mongodb_keeps_its_word(
     store = loop.run_until_complete(opened())
     try:
         # Without looking for the shortest story: the ledger in memory finds that much sooner.
-        examples = 40 if in_full else 15
+        examples = 40 if is_long else 15
         _driven(
             store.deliveries, store.rate_budget, loop, examples, (Phase.explicit, Phase.generate)
         )

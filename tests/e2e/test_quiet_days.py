@@ -117,8 +117,9 @@ async def judged_daily(store: MongoStore, days: DaySpan, everywhere: float = 1.0
     return [one for one in newest if one.kind != "threshold"]
 
 
-async def test_nuisances_raise_nothing_day_by_day(store: MongoStore) -> None:
-    assert await judged_daily(store, JUDGED) == []
+async def test_nuisances_raise_nothing_day_by_day(store: MongoStore, *, is_long: bool) -> None:
+    days = JUDGED if is_long else DaySpan(ODD - timedelta(days=1), date(2026, 11, 1))
+    assert await judged_daily(store, days) == []
 
 
 async def test_a_price_that_rises_in_all_accounts_is_one_group(store: MongoStore) -> None:

@@ -76,11 +76,11 @@ class Killer:
 @pytest.mark.parametrize("known", [True, False], ids=["known to be gone", "leases run out"])
 @pytest.mark.parametrize("after", [False, True], ids=["before the step", "after it"])
 async def test_a_worker_that_is_killed_at_any_step_loses_and_repeats_nothing(
-    after: bool, known: bool, in_full: bool
+    after: bool, known: bool, is_long: bool
 ) -> None:
     at, unsure = 0, 0
     while True:
-        at += 1 if in_full else 3
+        at += 1 if is_long else 3
         world = Workers()
         await world.add_teams(1)
         run = await world.asked()
