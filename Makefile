@@ -13,8 +13,8 @@ NODE_READY := tests/node/node_modules/.ready $(PLAYGROUND)/node_modules/.ready
 .PHONY: help setup run playground check test test-all node lint format-check types contracts unit fmt docs manifest screenshots bench bench-replicas bench-detection bench-hold-ups bench-turns chaos fuzz prove-install clean
 # Without cached bytecode every test process would spend seconds compiling all tests.
 unexport PYTHONDONTWRITEBYTECODE
-# Six processes on two cores: tests spend half of their time waiting for other processes.
-PYTEST := $(BIN)/python -m pytest -n 6 --dist loadfile --no-loadscope-reorder
+# Five processes on two cores: tests spend half of their time waiting for other processes.
+PYTEST := $(BIN)/python -m pytest -n 5 --dist loadfile --no-loadscope-reorder
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16

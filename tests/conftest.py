@@ -29,6 +29,8 @@ from tests.servers.shared_folder import (
 
 ROOT = Path(__file__).parent.parent
 SLOW_FOLDER = ROOT / "tests" / "slow"
+LONGEST = {"test_mongo_trouble.py", "test_setup_guide.py", "test_weekly_run.py"}
+"""They wait for up to two minutes: begun first, as nothing would be left to fill them at the end."""
 
 # A deadline for an example would measure how busy the machine is. `make test` tries the same
 # examples every time, so that it fails for a change only; `make test-all` tries new ones.
@@ -98,7 +100,7 @@ def pytest_configure_node(node: Any) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is slow by nature, unless all is asked for."""
+    """Leave out what is slow by nature, unless all is asked for; begin with the longest."""
     for item in items:
         if SLOW_FOLDER in item.path.parents:
             item.add_marker(pytest.mark.slow)
@@ -106,6 +108,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         slow = [item for item in items if item.get_closest_marker("slow")]
         config.hook.pytest_deselected(items=slow)
         items[:] = [item for item in items if not item.get_closest_marker("slow")]
+    items.sort(key=lambda item: item.path.name not in LONGEST)
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -51,20 +52,23 @@ class Proxy:
         await asyncio.sleep(seconds)
         self.open = True
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        self._writers.add(writer)
-        try:
-            if self.open:
-                await self._join(reader, writer)
-        except OSError:
-            pass
-        finally:
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(self._serve(reader, writer))
+
+        # Not inside the task: one that is cancelled before it begins would leave the socket open.
+        def end(_: object) -> None:
+            self._tasks.discard(task)
             self._writers.discard(writer)
             writer.transport.abort()
+
+        self._tasks.add(task)
+        self._writers.add(writer)
+        task.add_done_callback(end)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            if self.open:
+                await self._join(reader, writer)
 
     async def _join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         server_reader, server_writer = await asyncio.open_connection(
