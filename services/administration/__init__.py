@@ -11,13 +11,12 @@ from services.administration.access_tokens import (
 )
 from services.administration.api_keys import PREFIX, ApiKeys
 from services.administration.audit_trail import AuditTrail, new_entry_id
-from services.administration.config import (
+from services.administration.config import SCHEDULE, Config
+from services.administration.config_fields import (
     MAX_AMOUNT,
     MAX_HOUR,
     MAX_PORT,
     MAX_TEXT_LENGTH,
-    SCHEDULE,
-    Config,
     ConfigPatch,
     Host,
     Hour,

@@ -97,7 +97,7 @@ class ApiKeys:
         return key
 
     async def find(self, text: str, now: datetime) -> ApiKey | None:
-        """Find the key that ``text`` is, even if it is revoked or expired; None if it is not a key.
+        """Find the key that ``text`` spells, even if revoked or expired; None if there is none.
 
         Records the use of a valid key.
         """

@@ -56,7 +56,7 @@ class Roles:
         return "admin" if key in keys else "viewer"
 
     async def admins(self) -> list[AdminEntry]:
-        """Those who were made admins; those of the settings are ``configured``."""
+        """Admins who were granted the role; those from the settings are ``configured``."""
         return await self._store.list_admins()
 
     async def names(self) -> list[str]:

@@ -17,7 +17,8 @@ from services.teams.csv_import import (
     rows_of_pasted_list,
     without_mark,
 )
-from services.teams.teams import TeamInput, Teams, facts_of
+from services.teams.team_fields import TeamInput, facts_of
+from services.teams.teams import Teams
 from services.teams.undo import undos
 
 __all__ = [

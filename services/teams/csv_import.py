@@ -1,9 +1,9 @@
 """The CSV of teams: ``team_name,aws_account_id,team_email`` and two optional columns.
 
-Accepts what spreadsheets write: byte order marks, UTF-16, semicolons or tabs, Windows line endings,
-blank lines, spaces and capitals in the header, Excel's line ``sep=;`` above it, and account IDs as
-``="012345678901"``, which keeps Excel from dropping leading zeros. Cells hold numbers and addresses
-as people type and paste them.
+Accepts what spreadsheets write: byte order marks, UTF-16, semicolons or tabs, Windows line
+endings, blank lines, spaces and capitals in the header, Excel's line ``sep=;`` above it, and
+account IDs as ``="012345678901"``, which keeps Excel from dropping leading zeros. Cells contain
+numbers and addresses as people type and paste them.
 """
 
 import csv
@@ -120,7 +120,7 @@ def rows_of_list(items: list[Any]) -> tuple[list[ImportRow], list[RowProblem]]:
 
 
 def rows_of_pasted_list(items: list[Any]) -> tuple[list[ImportRow], list[RowProblem]]:
-    """The same of a list that a person pasted: texts in it are read as the cells of a CSV are."""
+    """The same for a list that a person pasted: its texts are read like the cells of a CSV."""
     rows, problems = rows_of_list(items)
     parsed: list[ImportRow] = []
     for row in rows:
@@ -195,7 +195,7 @@ def _values(
 ) -> tuple[dict[str, Any], RowProblem | None]:
     """The fields of a row, with texts parsed, or the first problem.
 
-    Without the optional fields whose text is empty, so that the stored values stay.
+    Optional fields with an empty text are left out, so the stored values stay.
     """
     values: dict[str, Any] = {}
     for name, value in fields:

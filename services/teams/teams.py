@@ -4,54 +4,23 @@ import asyncio
 import re
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-
-from pydantic import ValidationError
 
 from services.administration import AuditTrail
 from services.domain import SAMPLE, Actor, SourceName, Team
 from services.domain.errors import ConflictError, InvalidError, NotFoundError
-from services.domain.pasted import account_id_text, match_key
-from services.domain.validation import (
-    AccountId,
-    Address,
-    Addresses,
-    Input,
-    Name,
-    Percent,
-    problems_of,
-)
+from services.domain.pasted import match_key
 from services.ports import TeamStore
 from services.runtime.batches import chunked
 from services.runtime.compare_and_set import compare_and_set
-from services.teams.csv_import import ImportChange, ImportResult, ImportRow, RowProblem
+from services.teams.csv_import import ImportResult, ImportRow
+from services.teams.import_plan import PlannedEdit, planned_edit, row_problems
+from services.teams.team_fields import FIELDS, TeamInput, TeamPatch, facts_of, validated
 
 MAX_CONCURRENT_WRITES = 25
 DASHED_ACCOUNT_ID = re.compile(r"\d{4}-\d{4}-\d{4}", re.ASCII)
 """An account ID as the AWS console shows it."""
-FIELDS = ("team_name", "aws_account_id", "team_email", "admin_emails", "anomaly_threshold")
-
-
-class TeamInput(Input):
-    """A new team."""
-
-    team_name: Name
-    aws_account_id: AccountId
-    team_email: Address
-    admin_emails: Addresses = ()
-    anomaly_threshold: Percent | None = None
-
-
-class TeamPatch(Input):
-    """A partial update of a team; absent fields stay as they are."""
-
-    team_name: Name | None = None
-    aws_account_id: AccountId | None = None
-    team_email: Address | None = None
-    admin_emails: Addresses | None = None
-    anomaly_threshold: Percent | None = None
 
 
 class Teams:
@@ -119,7 +88,7 @@ class Teams:
 
         ``entry_id`` (here and below): ID of the change in the audit trail.
         """
-        team = _new_team(_checked(TeamInput, body), now)
+        team = _new_team(validated(TeamInput, body), now)
         await self._store.add(team)
         await self._audit.record(
             actor, "team.add", team.id, now, after=facts_of(team), entry_id=entry_id
@@ -150,7 +119,7 @@ class Teams:
         entry_id: str | None = None,
     ) -> Team:
         """Change the given fields; None resets the team's threshold to the global one."""
-        patch = _checked(TeamPatch, body).model_dump(exclude_unset=True)
+        patch = validated(TeamPatch, body).model_dump(exclude_unset=True)
         empty = {name for name, value in patch.items() if value is None} - {"anomaly_threshold"}
         if empty:
             problems = [(name, "cannot be empty") for name in FIELDS if name in empty]
@@ -203,18 +172,18 @@ class Teams:
         """
         stored = {t.aws_account_id: t for t in await self._store.list_teams(sample=False)}
         result = ImportResult()
-        planned: list[_Planned] = []
+        planned: list[PlannedEdit] = []
         seen: dict[str, ImportRow] = {}
         for row in rows:
             # Other tasks get their turn: a row with 100 addresses takes 10 ms.
             await asyncio.sleep(0)
             try:
-                if (edit := _planned(row, stored, seen)) is None:
+                if (edit := planned_edit(row, stored, seen)) is None:
                     result.unchanged += 1
                 else:
                     planned.append(edit)
             except InvalidError as error:
-                result.failed += _problems(row, error.errors)
+                result.failed += row_problems(row, error.errors)
         if dry_run:
             result.edits = [edit.change for edit in planned]
             return result
@@ -223,7 +192,7 @@ class Teams:
         return result
 
     async def _write_all(
-        self, planned: Sequence["_Planned"], result: ImportResult, actor: Actor, now: datetime
+        self, planned: Sequence[PlannedEdit], result: ImportResult, actor: Actor, now: datetime
     ) -> None:
         """Write concurrently: each write waits for MongoDB's journal, which batches them."""
         outcomes = await asyncio.gather(
@@ -233,87 +202,18 @@ class Teams:
             if error is None:
                 result.edits.append(edit.change)
             elif isinstance(error, InvalidError):
-                result.failed += _problems(edit.row, error.errors)
+                result.failed += row_problems(edit.row, error.errors)
             elif isinstance(error, ConflictError | NotFoundError):
-                result.failed += _problems(edit.row, [("aws_account_id", str(error))])
+                result.failed += row_problems(edit.row, [("aws_account_id", str(error))])
             else:
                 raise error
 
-    async def _write(self, edit: "_Planned", actor: Actor, now: datetime) -> None:
+    async def _write(self, edit: PlannedEdit, actor: Actor, now: datetime) -> None:
         if edit.team is None:
             await self.add(edit.fields, actor, now)
         else:
             await self.change(edit.team.id, edit.fields, actor, now)
 
 
-@dataclass(frozen=True, slots=True)
-class _Planned:
-    """A row that adds a team (``team`` is None) or changes one."""
-
-    row: ImportRow
-    team: Team | None
-    fields: Mapping[str, Any]
-    change: ImportChange
-
-
-def _planned(
-    row: ImportRow, stored: Mapping[str, Team], seen: dict[str, ImportRow]
-) -> _Planned | None:
-    """Compare a row with the stored team; None if nothing changes. Raises InvalidError."""
-    team = stored.get(_account_of(row.values))
-    merged = {**_input_of(team), **row.values} if team else row.values
-    checked = _checked(TeamInput, merged)
-    if checked.aws_account_id in seen:
-        first = seen[checked.aws_account_id].line
-        raise InvalidError(
-            "repeated", [("aws_account_id", f"duplicates line {first}; keep one of them")]
-        )
-    seen[checked.aws_account_id] = row
-    after = checked.model_dump()
-    if team is None:
-        name, account = checked.team_name, checked.aws_account_id
-        return _Planned(row, None, merged, ImportChange(row.index, name, account, None, after))
-    before = facts_of(team)
-    changed = [name for name in after if after[name] != before[name]]
-    if not changed:
-        return None
-    change = ImportChange(
-        row.index,
-        team.team_name,
-        team.aws_account_id,
-        before={name: before[name] for name in changed},
-        after={name: after[name] for name in changed},
-    )
-    fields = {name: after[name] for name in FIELDS if name in row.values}
-    return _Planned(row, team, fields, change)
-
-
-def _problems(row: ImportRow, errors: Sequence[tuple[str, str]]) -> list[RowProblem]:
-    return [RowProblem(row.index, row.line, field, reason) for field, reason in errors]
-
-
-def _checked(model: type[Any], body: Mapping[str, Any]) -> Any:
-    try:
-        return model.model_validate(dict(body))
-    except ValidationError as error:
-        problems = problems_of(error)
-        words = "; ".join(f"{field} {reason}" for field, reason in problems)
-        raise InvalidError(f"The team was not stored: {words}.", problems) from error
-
-
 def _new_team(fields: TeamInput, now: datetime) -> Team:
     return Team(id=uuid.uuid4().hex, **fields.model_dump(), created_at=now, updated_at=now)
-
-
-def facts_of(team: Team) -> dict[str, object]:
-    """The editable fields of a team, as the audit trail stores them."""
-    return team.model_dump(include=set(FIELDS))
-
-
-def _input_of(team: Team) -> dict[str, object]:
-    return {**facts_of(team), "admin_emails": list(team.admin_emails)}
-
-
-def _account_of(values: Mapping[str, Any]) -> str:
-    account = values.get("aws_account_id")
-    return account_id_text(account) if isinstance(account, str) else ""

@@ -5,7 +5,8 @@ from datetime import datetime
 
 from services.administration import UndoChange, check_unchanged
 from services.domain import Actor, AuditEntry
-from services.teams.teams import Teams, facts_of
+from services.teams.team_fields import facts_of
+from services.teams.teams import Teams
 
 
 def undos(teams: Teams) -> Mapping[str, UndoChange]:

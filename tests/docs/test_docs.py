@@ -11,7 +11,7 @@ from api.routes import ENDPOINTS
 from app import VERSION
 from bot.commands import COMMANDS
 from cli.parser import build_parser
-from services.administration.config import ConfigPatch
+from services.administration.config_fields import ConfigPatch
 from services.settings import setting_fields
 from tests.conftest import ROOT
 from tests.docs.tables import DOCUMENTS, made

@@ -14,7 +14,7 @@ from api.outbox import pages
 from api.routes import ENDPOINTS
 from cli.parser import build_parser
 from services.adapters.store.erasure import IMPERSONAL_COLLECTIONS, OWNER_FIELDS
-from services.administration.config import ConfigPatch
+from services.administration.config_fields import ConfigPatch
 from services.settings import setting_fields
 from tests.conftest import ROOT
 from tests.docs.test_docs import commands_of, text
