@@ -62,14 +62,14 @@ class Agent:
         await self.bot.cards_in_progress.resume()
 
     async def tick(self) -> None:
-        """Do what each tick does, for callers that bring a clock of their own too."""
+        """Run one tick, also for callers that have a clock of their own."""
         self.background.start("cards", self.resume())
         await self.app.runs.scheduler.tick()
 
 
 @dataclass(frozen=True, slots=True)
 class Connections:
-    """What is open towards the outside, and lives as long as the agent."""
+    """Connections to outside systems, open as long as the agent runs."""
 
     store: MongoStore
     clock: ServerClock
@@ -180,7 +180,7 @@ def _build(
 
 
 async def serve(settings: Settings, *, first_report: bool, grace: float = DRAIN_SECONDS) -> int:
-    """Serve all interfaces until told to stop."""
+    """Serve all interfaces until a stop is requested."""
     server = Server(partial(listen, settings.server), Site, partial(log_as_set, settings))
     return await serve_agent(settings, open_agent, server, first_report=first_report, grace=grace)
 

@@ -9,7 +9,7 @@ from services.domain import SCOPES, Actor, Scope
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Somebody whose request is admitted."""
+    """A caller whose request was admitted."""
 
     name: str
     """For the audit trail and the log."""

@@ -1,10 +1,10 @@
 """Limits on connections, so that idle ones never keep anybody else out.
 
 aiohttp waits an hour for the first request of a connection. Without limits, a thousand idle ones
-use up the files of the process, which then accepts nobody, and asyncio logs a traceback for each
-attempt. A wrapper around the protocol of each connection counts them, closes those that do not
-complete a request's headers in time, and at the limit makes room by closing the one that has been
-idle the longest.
+use up the file descriptors of the process, which then accepts nobody, and asyncio logs a traceback
+for each attempt. A wrapper around the protocol of each connection counts them, closes those that
+do not complete a request's headers in time, and at the limit makes room by closing the one that
+has been idle the longest.
 """
 
 import asyncio
@@ -99,7 +99,9 @@ class ConnectionLimits:
 
     @property
     def middleware(self) -> Middleware:
-        """What knows when a connection is in use: from a request's headers to its response."""
+        """The middleware that marks a connection as in use, from a request's headers to its
+        response.
+        """
 
         @web.middleware
         async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -123,7 +125,9 @@ class ConnectionLimits:
                 self._open[connection.transport] = connection
 
     def handle_loop_error(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """Handle what asyncio reports: too few files once a minute, all else as usual."""
+        """Handle an error that asyncio reports: a lack of file descriptors once a minute, others
+        as usual.
+        """
         error = context.get("exception")
         if isinstance(error, OSError) and error.errno in OUT_OF_FILES and "socket" in context:
             self._journal.note("not_accepted", len(self._open))
@@ -132,7 +136,7 @@ class ConnectionLimits:
 
 
 class LimitedConnection(asyncio.Protocol):
-    """Hands everything on to the server's own protocol."""
+    """Passes everything on to the server's own protocol."""
 
     transport: asyncio.Transport
 
@@ -202,9 +206,9 @@ class Journal:
         self._counts = dict.fromkeys(("displaced", "refused", "late", "not_accepted"), 0)
         self._timer: asyncio.TimerHandle | None = None
 
-    def note(self, what: str, number_open: int) -> None:
-        """Count one; the first of a minute is logged at once, the others at its end."""
-        self._counts[what] += 1
+    def note(self, event: str, number_open: int) -> None:
+        """Count an event; the first of a minute is logged at once, the others at its end."""
+        self._counts[event] += 1
         if self._timer is None:
             self._write(number_open)
 

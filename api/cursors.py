@@ -69,7 +69,7 @@ def decode_day(kind: str, cursor: str | None) -> tuple[date, str] | None:
 
 
 def _is_unicode(text: str) -> bool:
-    """Whether MongoDB can look for the text: JSON may hold half a character."""
+    """Whether MongoDB can search for the text: JSON may contain lone surrogates."""
     return LONE_SURROGATES.search(text) is None
 
 

@@ -1,4 +1,4 @@
-"""Endpoints, declared once: requests are validated by, and the OpenAPI document made from, the same.
+"""Endpoints, each declared once: from it, requests are validated and the OpenAPI document is made.
 
 A handler gets a ``Call`` with validated parts. It returns the content that the endpoint declares,
 an ``EndpointResponse`` with status or headers beside it, or an aiohttp response.
@@ -85,7 +85,7 @@ class Accepts:
 
 @dataclass(frozen=True, kw_only=True)
 class Returns:
-    """What an endpoint answers."""
+    """What an endpoint returns."""
 
     response: Any
     """The type of the JSON response; None: the handler returns something else."""
@@ -201,7 +201,7 @@ async def _require_empty_body(request: web.Request) -> None:
         raise InvalidError("This endpoint accepts no body.", [("body", "must be empty")])
 
 
-def validated(model: Any, value: Any, what: str) -> Any:
+def validated(model: Any, value: Any, noun: str) -> Any:
     """Return the value as its model has it. Raises InvalidError that lists the invalid fields."""
     try:
         if isinstance(model, TypeAdapter):
@@ -212,12 +212,13 @@ def validated(model: Any, value: Any, what: str) -> Any:
         named = "; ".join(f"{name[:80]} {reason}" for name, reason in problems[:MAX_NAMED_FIELDS])
         rest = len(problems) - MAX_NAMED_FIELDS
         more = f"; and {rest} more" if rest > 0 else ""
-        raise InvalidError(f"{what} is invalid: {named}{more}.", problems) from error
+        raise InvalidError(f"{noun} is invalid: {named}{more}.", problems) from error
 
 
 def _taken(options: dict[str, Any], group: type[Any]) -> dict[str, Any]:
     """Remove a group's fields from the options, and return them."""
-    return {one.name: options.pop(one.name) for one in fields(group) if one.name in options}
+    names = [item.name for item in fields(group)]
+    return {name: options.pop(name) for name in names if name in options}
 
 
 class Endpoints:

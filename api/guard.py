@@ -98,8 +98,8 @@ class Guard:
     async def _admit_to_health(self, request: web.Request) -> Caller:
         """Admit anybody outside local mode.
 
-        While MongoDB cannot say which mode it is, this machine gets the failing components, and
-        others that something fails: they may be the ones who monitor the agent.
+        While MongoDB is unavailable and the mode unknown, this machine gets the failing
+        components. Others, who may be monitoring the agent, learn only that something is failing.
         """
         try:
             async with asyncio.timeout(HEALTH_TIMEOUT_SECONDS):

@@ -1,9 +1,9 @@
 """Local mode: without an app ID and without a key, the interfaces serve only this machine.
 
-Refused are a foreign Host header (DNS rebinding), a forwarded request (a proxy in front), and a
-change requested by another website: each could bring somebody else's wishes to this machine. A
-proxy can hide that it forwarded a request, so a machine that the Internet reaches (one with an app
-ID: Teams must reach it) is never in local mode.
+It refuses a foreign Host header (DNS rebinding), a forwarded request (a proxy in front), and a
+change requested by another website: each could come from somebody outside this machine. A proxy
+can hide that it forwarded a request, so a machine that the Internet reaches (one with an app ID:
+Teams must reach it) is never in local mode.
 """
 
 from aiohttp import HttpVersion11, web

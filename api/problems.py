@@ -157,7 +157,7 @@ def _from_agent_error(error: AgentError, request_id: str) -> web.Response:
 
 
 def _record(request: web.Request, status: int, seconds: float, meter: Meter) -> None:
-    """Count the request and log it, reads at DEBUG. Never the query: it may hold names.
+    """Count the request and log it, reads at DEBUG. Never the query: it may contain names.
 
     What comes through Teams is logged by the Teams interface.
     """

@@ -66,7 +66,9 @@ def listen(settings: ServerSettings) -> socket.socket:
 
 
 def _reason(error: OSError) -> str:
-    """The system's own words: Python appends the address, which the sentence already names."""
+    """The operating system's message: Python appends the address, which our sentence already
+    names.
+    """
     return os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
 
 

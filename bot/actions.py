@@ -78,7 +78,7 @@ async def press_command(chat: Chat, turn: Turn, payload: TextPayload) -> Reply:
 def _button(
     role: Role, payload: type[P], handler: Callable[[Chat, Turn, P], Awaitable[Reply]]
 ) -> Button:
-    """A button whose handler takes what its payload is; the type checker holds the two together."""
+    """A button whose handler takes its payload; the type checker ensures that the types match."""
     return Button(role, payload, handler)
 
 

@@ -1,4 +1,4 @@
-"""Reads Teams activities as they came; the SDK's classes lose fields.
+"""Reads Teams activities as they arrived; the SDK's classes lose fields.
 
 The msrest models of botbuilder-schema 4.17 drop unknown fields, such as the text of a mention, and
 never read ``tenantId`` of a conversation, as they map it to ``tenantID``.

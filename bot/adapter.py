@@ -92,7 +92,7 @@ class TeamsAdapter(BotAdapter):  # type: ignore[misc] # the SDK ships no types
 def _for_dispatch(body: Mapping[str, Any]) -> Activity:
     """The fields that the SDK needs to find the handler and to answer.
 
-    The handlers read the activity as it came: the SDK's classes lose fields, take half a
+    The handlers read the activity as it arrived: the SDK's classes lose fields, take half a
     millisecond to fill (measured), and reject a whole activity for one malformed field that
     nobody reads.
     """

@@ -66,7 +66,7 @@ class TeamsNotifier:
             raise _translated(error) from error
 
     async def test(self, conversation: Conversation) -> None:
-        """Post that alerts reach the conversation."""
+        """Post a message saying that alerts reach the conversation."""
         body = card_message(general.closed("Test: alerts reach this conversation."))
         await self._post(conversation, body)
 

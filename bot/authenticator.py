@@ -2,10 +2,10 @@
 
 The rules of Microsoft's Bot Connector authentication document: Bearer scheme, RS256, issuer and
 audience, five minutes of clock skew, a key that endorses the activity's channel, and a
-``serviceurl`` claim equal to the activity's. Stricter where no genuine token is lax: expiry,
-endorsements and service URL are required, and the channel must be Teams. On the other channels of
-the same bot (Web Chat and Direct Line are on by default), whoever has the channel's secret can
-write any tenant and any person into an activity.
+``serviceurl`` claim equal to the activity's. It is stricter than that document in what every
+genuine token fulfills: expiry, endorsements and service URL are required, and the channel must be
+Teams. On the other channels of the same bot (Web Chat and Direct Line are on by default), whoever
+has the channel's secret can write any tenant and any person into an activity.
 """
 
 from collections.abc import Mapping

@@ -15,7 +15,7 @@ class TestPoster(Protocol):
     """Posts a message that does not answer a turn."""
 
     async def test(self, conversation: Conversation) -> None:
-        """Says that alerts reach the conversation."""
+        """Post a message saying that alerts reach the conversation."""
         ...
 
 

@@ -31,7 +31,7 @@ def help_lines(role: Role) -> list[tuple[str, list[tuple[str, str]]]]:
     ]
     groups = dict.fromkeys(command.help.group for command in COMMANDS)
     return [
-        (group, [(one.usage, one.description) for one in allowed if one.help.group == group])
+        (group, [(each.usage, each.description) for each in allowed if each.help.group == group])
         for group in groups
     ]
 

@@ -64,8 +64,8 @@ class Connector:
     ) -> str:
         """Send a message and return its ID.
 
-        ``at_once``: a reply to somebody who waits; it does not wait for the pace. ``departure``
-        is notified of each attempt.
+        ``at_once``: somebody is waiting for this reply, so the pace does not delay it.
+        ``departure`` is notified of each attempt.
         """
         path = f"/v3/conversations/{quote(conversation, safe='')}/activities"
         if reply_to:
@@ -177,8 +177,8 @@ class Connector:
     async def _request_signed_in(self, request: "_ConnectorRequest") -> dict[str, Any]:
         """Make a request; a token that Teams refuses is renewed once.
 
-        Nothing was done with it, so that this is safe for messages as well: a token may have been
-        revoked, or an instance of Teams may not know the new signing key yet.
+        Teams did nothing with the request, so this is safe for messages as well: a token may have
+        been revoked, or an instance of Teams may not know the new signing key yet.
         """
         if self._tokens is None:  # local mode has none
             return await self._request_once(request, None)
@@ -236,7 +236,7 @@ class _ConnectorRequest:
 
 
 async def _body(response: aiohttp.ClientResponse) -> bytes:
-    """The response's body; empty if it is too long, which leaves the status to go by."""
+    """The response's body; empty if it is too long, so that only its status counts."""
     body = b""
     async for chunk in response.content.iter_chunked(CHUNK_BYTES):
         body += chunk

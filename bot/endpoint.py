@@ -1,7 +1,7 @@
 """POST /api/messages: token, body, duplicates, turn.
 
-The response is never a 5xx, whatever comes in: a turn that fails is a matter of our log, and the
-person has been answered with a sentence.
+The response is never a 5xx, whatever comes in: a turn that fails is logged, and the person has
+been told so in a sentence.
 """
 
 import asyncio

@@ -1,5 +1,6 @@
-"""Files in a personal chat, the only place where Teams lets a bot have any: those that people attach,
-and those that the agent stores for them. They come from and go to where Teams keeps files, only.
+"""Files in a personal chat, the only place where a bot may receive or store any: those that people
+attach, and those that the agent stores for them. They are exchanged with Microsoft's file hosts
+only.
 """
 
 from typing import Any, Literal
@@ -29,7 +30,7 @@ INFO_CARD = "application/vnd.microsoft.teams.card.file.info"
 
 
 class UploadInfo(BaseModel):
-    """Where Teams wants a file, after its reader allowed it."""
+    """Where to upload a file, once the person has allowed it."""
 
     model_config = ConfigDict(alias_generator=to_camel)
 
@@ -59,7 +60,7 @@ class Files:
     async def offer(
         self, service_url: str, conversation_id: str, name: str, description: str, size: int
     ) -> None:
-        """Ask for the permission to store a file; Teams answers with a ``FileConsent``."""
+        """Ask for permission to store a file; Teams answers with a ``FileConsent``."""
         content = {
             "description": description,
             "sizeInBytes": size,

@@ -83,8 +83,8 @@ class MessageQueue:
     async def turn(self, conversation_id: str, *, at_once: bool = False) -> AsyncIterator[None]:
         """Wait until a request may be sent, and let no other into the conversation meanwhile.
 
-        ``at_once``: a reply that somebody waits for. It counts, but does not wait for the pace, so
-        it passes the alerts that do.
+        ``at_once``: a reply that somebody is waiting for. It counts, but does not wait for the
+        pace, so it passes the alerts that do.
         """
         conversation = self._conversation(conversation_id)
         if at_once:

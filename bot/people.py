@@ -39,8 +39,8 @@ class _Member:
 
 
 class People:
-    """Looks people up in Teams, each once an hour per conversation: a member of one conversation
-    need not be a member of another.
+    """Looks people up in Teams, each at most once an hour per conversation: a member of one
+    conversation need not be a member of another.
 
     The token of a request proves only that Teams sent it, not who the sender is or in which
     tenant; the display name is not an identity.

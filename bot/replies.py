@@ -14,7 +14,7 @@ from services.ports import Start
 
 
 class Replies:
-    """Shows what turns answer."""
+    """Shows the replies of turns."""
 
     def __init__(
         self, cards: CardsInProgress, start: Start, ack_seconds: float = TEAMS_PACE.ack_seconds
@@ -41,9 +41,9 @@ class Replies:
             self._cards.release(working)
 
     async def show(self, turn: Turn, reply: Reply) -> None:
-        """Show a reply; if Teams is slow, this goes on after the turn.
+        """Show a reply; if Teams is slow, this continues after the turn.
 
-        A reply that Teams does not take changes nothing about what was done.
+        If Teams does not accept the reply, what was done stays done.
         """
         task = asyncio.ensure_future(self._show(turn, reply, None))
         done, _ = await asyncio.wait({task}, timeout=self._ack_seconds)

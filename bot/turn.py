@@ -69,7 +69,7 @@ class Reply:
 
 
 class ChooseError(Exception):
-    """A name fits several teams, or none: the card asks which."""
+    """A name matches several teams, or none: the card asks which."""
 
     def __init__(self, card: Card) -> None:
         super().__init__("which")

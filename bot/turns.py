@@ -29,8 +29,8 @@ from bot.handlers.team_files import store_file
 from bot.parser import Parsed, parse
 from bot.people import People
 from bot.replies import Replies
+from bot.suggestions import suggestions_after, unknown_text
 from bot.turn import Card, ChooseError, Command, Reply, Turn
-from bot.ways_on import unknown_text, ways_on_after
 from bot.words import mentioned_people, raw_text_to_bot, skip_words, text_to_bot
 from cards import general
 from services.administration import Conversations, Roles
@@ -86,7 +86,7 @@ class CostBot(TeamsActivityHandler):  # type: ignore[misc] # the SDK ships no ty
             await self._services.replies.show(turn, reply)
 
     async def on_message_update_activity(self, turn_context: TurnContext) -> None:
-        """Somebody corrected a message: it is answered as the one that was meant."""
+        """Somebody edited a message: answer the edited text."""
         if is_edited(_raw(turn_context)):
             await self.on_message_activity(turn_context)
 
@@ -171,7 +171,7 @@ class CostBot(TeamsActivityHandler):  # type: ignore[misc] # the SDK ships no ty
         await self._services.chat.app.alerts.handle_lost(conversation.id, "uninstalled", now)
 
     async def _deleted(self, conversation_id: str) -> None:
-        """The channel is gone, and cannot be told so any more: its alerts end here."""
+        """Turn off the alerts of a channel that no longer exists."""
         services, now = self._services, self._services.clock()
         conversation = await services.conversations.get(conversation_id)
         if conversation is None:
@@ -259,13 +259,13 @@ class CostBot(TeamsActivityHandler):  # type: ignore[misc] # the SDK ships no ty
 
         ``parsed``: the typed command that the work is for.
         """
-        ways_on: Sequence[str] = ("status", "history") if turn.is_admin else ("status",)
+        suggestions: Sequence[str] = ("status", "history") if turn.is_admin else ("status",)
         try:
             return await work
         except ChooseError as error:
             return Reply(error.card, is_new_message=turn.is_press)
         except AgentError as error:
-            text, ways_on = str(error), ways_on_after(error, parsed)
+            text, suggestions = str(error), suggestions_after(error, parsed)
         except Exception:
             reference = secrets.token_hex(2)
             log.exception("command_failed", reference=reference)
@@ -273,7 +273,7 @@ class CostBot(TeamsActivityHandler):  # type: ignore[misc] # the SDK ships no ty
                 f"Something went wrong (ref {reference}). Details are in the log. "
                 "Write `status` or `history` to see what was completed."
             )
-        return Reply(text=text) if turn.is_press else Reply(general.error(text, ways_on))
+        return Reply(text=text) if turn.is_press else Reply(general.error(text, suggestions))
 
 
 def _raw(turn_context: TurnContext) -> dict[str, Any]:

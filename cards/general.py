@@ -118,9 +118,9 @@ def permission_denied(action: str, admins: Sequence[str]) -> Element:
     return card([text(f"Only admins can do this: {action}.{who}")])
 
 
-def error(words: str, ways_on: Sequence[str] = ("status",)) -> Element:
+def error(words: str, suggestions: Sequence[str] = ("status",)) -> Element:
     """What happened, what was not done, and the commands that help: the next steps."""
-    actions = [execute(name.capitalize(), "command", {"text": name}) for name in ways_on]
+    actions = [execute(name.capitalize(), "command", {"text": name}) for name in suggestions]
     return card([text(plain(words, 600))], actions)
 
 

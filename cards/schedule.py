@@ -34,7 +34,7 @@ def schedule_card(
 ) -> Element:
     """When the weekly reports go out, and a form to change it.
 
-    ``typed`` holds the day, hour and time zone that were rejected because of ``problems``.
+    ``typed``: the day, hour and time zone that were rejected because of ``problems``.
     """
     is_admin = role == "admin"
     return card(
@@ -56,7 +56,7 @@ def schedule_saved(
 ) -> Element:
     """Confirms the new schedule; Undo while its audit entry can be undone.
 
-    ``skipped_week``: the current period if its new time has passed, so that nothing runs it.
+    ``skipped_week``: the current period if its new time has passed, so nothing will run it.
     """
     actions = []
     if skipped_week:

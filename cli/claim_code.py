@@ -4,7 +4,7 @@ from services.application import Application
 
 
 async def claim_code(app: Application) -> int:
-    """Print a new code; it also lets those try again who have sent too many wrong ones."""
+    """Print a new code; people who have sent too many wrong ones can try again with it."""
     code = await app.administration.roles.create_code(app.context.clock())
     print(how_to_claim(code))
     return 0

@@ -46,7 +46,7 @@ async def forget(app: Application, identifiers: Sequence[str], *, yes: bool) -> 
 
     ``identifiers``: email addresses and object IDs, all of the same person.
     """
-    stored = await app.operations.erasure.look(identifiers, app.context.clock())
+    stored = await app.operations.erasure.find(identifiers, app.context.clock())
     _show(stored)
     if not stored.documents:
         print("Nothing is stored about this person.")
@@ -55,7 +55,7 @@ async def forget(app: Application, identifiers: Sequence[str], *, yes: bool) -> 
     if not yes and not await _is_confirmed():
         raise ConflictError("Nothing was removed. Answer yes, or use --yes.")
     changed = await app.operations.erasure.forget(stored, ACTOR, app.context.clock())
-    remaining = (await app.operations.erasure.look(identifiers, app.context.clock())).documents
+    remaining = (await app.operations.erasure.find(identifiers, app.context.clock())).documents
     print(f"Removed from {sum(changed.values())} places.")
     if remaining:
         print(

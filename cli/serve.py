@@ -35,11 +35,11 @@ class ServingSite(Protocol):
 
     @property
     def address(self) -> str:
-        """Its URL, without a path."""
+        """The URL of the server, without a path."""
         ...
 
     async def start(self) -> None:
-        """Start to answer requests."""
+        """Start answering requests."""
         ...
 
     async def stop(self) -> None:
@@ -55,7 +55,7 @@ class TickerControl(Protocol):
     """Starts and stops the ticks of the scheduler."""
 
     def start(self) -> None:
-        """Start to tick."""
+        """Start ticking."""
         ...
 
     def stop(self) -> None:
@@ -67,12 +67,12 @@ class Drainable(Protocol):
     """Background work."""
 
     async def drain(self, seconds: float) -> None:
-        """Wait so many seconds for it, then cancel it."""
+        """Wait this many seconds for the work to finish, then cancel it."""
         ...
 
 
 class ServedAgent(Protocol):
-    """An agent as far as it is started and stopped."""
+    """The parts of an agent that are started and stopped."""
 
     @property
     def app(self) -> Application: ...

@@ -52,7 +52,7 @@ async def when_mongodb_responds(
 
 @asynccontextmanager
 async def cancelled_by(stop: asyncio.Event) -> AsyncIterator[None]:
-    """Cancel what is inside when a stop is requested, as nothing there watches for it."""
+    """Cancel the block when a stop is requested, because nothing in it watches for one."""
     starting = asyncio.current_task()
 
     async def cancel() -> None:

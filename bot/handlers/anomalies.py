@@ -22,7 +22,7 @@ Amount = Annotated[
 
 
 class AnomaliesPayload(Payload):
-    """The anomalies of a team, or of all; without a page, asked for from another card."""
+    """A page of the anomalies of one team or of all; without a page, pressed on another card."""
 
     team: Text = ""
     page: Number | None = None
@@ -63,7 +63,7 @@ async def list_anomalies(chat: Chat, turn: Turn, argument: str) -> Reply:
 
 
 async def page_anomalies(chat: Chat, turn: Turn, payload: AnomaliesPayload) -> Reply:
-    """Another page; asked for from another card, a new message."""
+    """Show another page; pressed on another card, as a new message."""
     team = await chat.app.teams.get(payload.team) if payload.team else None
     card = await _page(chat, team, payload.page or 1)
     return Reply(card, is_new_message=payload.page is None)

@@ -29,7 +29,7 @@ def role_in(turn: Turn) -> Role:
 
 
 async def pick_team(chat: Chat, text: str, verb: str, **data: str) -> Team:
-    """The team that a name or ID means. Raises ChooseError when several fit, or none.
+    """The team that a name or ID means. Raises ChooseError when several match, or none.
 
     Without a text all teams are offered: Teams' command menu inserts a command without its
     argument. ``verb`` and ``data`` are those of the button that a choice becomes.

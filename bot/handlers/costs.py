@@ -33,7 +33,7 @@ CHANGE = re.compile(
 
 
 class CostsPayload(Payload):
-    """A team's costs of a span."""
+    """A team's costs over a span."""
 
     team: Text = ""
     span: Literal["month", "30 days"] = "month"
@@ -80,7 +80,7 @@ async def _costs(chat: Chat, turn: Turn, team: Team, span: Span) -> Reply:
 async def explain(chat: Chat, turn: Turn, argument: str) -> Reply:
     """Why a team's costs changed, now or in an earlier period.
 
-    Without a team, in a reply to an alert, that of the alert.
+    Without a team, a reply to an alert means the team of the alert.
     """
     if not argument and (anomalies := await _anomalies_before(chat, turn)):
         return await _explain_anomalies(chat, turn, anomalies)
@@ -97,9 +97,9 @@ async def explain(chat: Chat, turn: Turn, argument: str) -> Reply:
 async def _anomalies_before(chat: Chat, turn: Turn) -> Sequence[Anomaly]:
     """The anomalies of the alert that a message quotes, or that began its thread."""
     for message_id in turn.about:
-        found = await chat.app.alerts.anomalies_of_message(turn.conversation.id, message_id)
-        if found:
-            return found
+        anomalies = await chat.app.alerts.anomalies_of_message(turn.conversation.id, message_id)
+        if anomalies:
+            return anomalies
     return []
 
 

@@ -55,7 +55,7 @@ async def show_status(chat: Chat, turn: Turn, argument: str) -> Reply:
 
 
 async def refresh_status(chat: Chat, turn: Turn, payload: StatusPayload) -> Reply:
-    """The status card brought up to date; asked for from another card, a new message."""
+    """Bring the status card up to date; pressed on another card, as a new message."""
     reply = await show_status(chat, turn, "")
     return Reply(reply.card, is_new_message=payload.choice != "refresh")
 
@@ -119,7 +119,7 @@ async def _status(chat: Chat, now: datetime) -> StatusFacts:
 
 
 def _run_problems(runs: list[Run], last: Run | None) -> list[str]:
-    """Why open runs do not get on, and why the last weekly one ended as it did."""
+    """Why open runs make no progress, and why the last weekly run ended as it did."""
     return [
         f"{run.period}: {run.last_error}"
         for run in runs
@@ -165,8 +165,8 @@ async def page_history(chat: Chat, turn: Turn, payload: HistoryPayload) -> Reply
 
 async def _history(chat: Chat, team: Team | None, page: int) -> dict[str, object]:
     teams = await chat.app.teams.list()
-    names = {one.id: one.team_name for one in teams}
-    names |= {one.aws_account_id: one.team_name for one in teams}
+    names = {team.id: team.team_name for team in teams}
+    names |= {team.aws_account_id: team.team_name for team in teams}
     entries = await _entries(chat, team)
     shown = entries[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]
     can_undo = chat.app.operations.undo.can_undo

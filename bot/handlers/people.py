@@ -18,7 +18,7 @@ class RevokePayload(Payload):
 
 
 async def whoami(chat: Chat, turn: Turn, argument: str) -> Reply:
-    """Who the writer is, and in which role."""
+    """Show who the writer is, and in which role."""
     return Reply(whoami_card(turn.person, turn.role))
 
 

@@ -25,8 +25,8 @@ class RunPayload(Payload):
 
 
 class SendPayload(Payload):
-    """A run as its question described it: of which team, for which period, and its number
-    in that period, as ``value``.
+    """The run that a question described: its team, its period and, as ``value``, its number within
+    that period.
     """
 
     team: Text

@@ -51,7 +51,7 @@ class RecipientsPayload(Payload):
 
 
 async def show_schedule(chat: Chat, turn: Turn, argument: str) -> Reply:
-    """When the reports go out, or the change of it."""
+    """Show when the reports go out, or change it."""
     if argument:
         return await _save_schedule(chat, turn, *_typed(argument))
     config = await chat.app.administration.config.stored(turn.now)
@@ -143,7 +143,7 @@ async def _change(
 
 
 async def show_recipients(chat: Chat, turn: Turn, argument: str) -> Reply:
-    """Who gets the consolidated report, or the change of it."""
+    """Show who gets the consolidated report, or change it."""
     config = await chat.app.administration.config.stored(turn.now)
     if not argument:
         return Reply(recipients_card(config, role_in(turn)))
@@ -178,9 +178,9 @@ async def save_recipients(chat: Chat, turn: Turn, payload: RecipientsPayload) ->
 async def _save_recipients(
     chat: Chat, turn: Turn, change: Callable[[Sequence[str]], list[str]]
 ) -> Reply:
-    """Store what ``change`` makes of the addresses.
+    """Store the addresses that ``change`` returns.
 
-    It gets those that are stored at that moment, so that two additions at once are both kept.
+    It receives those that are stored at that moment, so two simultaneous additions are both kept.
     """
     entry = new_entry_id()
 

@@ -31,7 +31,7 @@ PAGE_SIZE = 12
 
 
 class TeamsPayload(Payload):
-    """The teams that fit a text; without a page, asked for from another card."""
+    """A page of the teams that match a text; without a page, pressed on another card."""
 
     text: Text = ""
     page: Number | None = None
@@ -52,12 +52,12 @@ class TeamFormPayload(Payload):
 
 
 async def list_teams(chat: Chat, turn: Turn, argument: str) -> Reply:
-    """All teams, or those that fit a text."""
+    """List all teams, or those that match a text."""
     return Reply(await _page(chat, turn, argument, 1))
 
 
 async def page_teams(chat: Chat, turn: Turn, payload: TeamsPayload) -> Reply:
-    """Another page of the list; asked for from another card, a new message."""
+    """Show another page of the list; pressed on another card, as a new message."""
     card = await _page(chat, turn, payload.text, payload.page or 1)
     return Reply(card, is_new_message=payload.page is None)
 
@@ -81,12 +81,12 @@ def _fits(team: Team, wanted: str) -> bool:
 
 
 async def show_team(chat: Chat, turn: Turn, argument: str) -> Reply:
-    """One team."""
+    """Show one team."""
     return await _team(chat, turn, await pick_team(chat, argument, "team"))
 
 
 async def open_team(chat: Chat, turn: Turn, payload: TeamPayload) -> Reply:
-    """One team, from a button."""
+    """Show one team, from a button."""
     reply = await _team(chat, turn, await chat.app.teams.get(payload.team))
     return Reply(reply.card, is_new_message=True)
 

@@ -22,7 +22,7 @@ MAX_AMOUNT = 1_000_000_000
 
 
 class ThresholdPayload(Payload):
-    """A threshold in percent and a minimum increase, as typed or as they were looked at."""
+    """A threshold in percent and a minimum increase, as typed or as previewed."""
 
     value: Text = ""
     min: Text = ""
@@ -69,7 +69,7 @@ async def _what_if(chat: Chat, turn: Turn, value: str, minimum: str, team: Team 
     min_increase = await _min_increase(chat, minimum) if minimum else None
     if team is not None and min_increase is not None:
         raise InvalidError("The minimum increase is the same for all teams. Leave out the team.")
-    result = await chat.app.anomalies.what_if.ask(
+    result = await chat.app.anomalies.what_if.compare(
         turn.now, percent=percent, min_increase=min_increase, team=team
     )
     return Reply(what_if_card(result, team, role_in(turn), chat.sample))
@@ -90,7 +90,7 @@ async def _min_increase(chat: Chat, text: str) -> float:
 
 
 async def save_threshold(chat: Chat, turn: Turn, payload: ThresholdPayload) -> Reply:
-    """Store the threshold that was looked at."""
+    """Store the threshold that was previewed."""
     entry = new_entry_id()
     if payload.team:
         team = await chat.app.teams.get(payload.team)

@@ -51,7 +51,7 @@ def column_widths(columns: Sequence[Column], rows: Sequence[Sequence[Sequence[st
     """Each column's width in characters.
 
     A right-aligned column gets its share, or as much as its longest amount needs; names share the
-    rest. ``rows`` holds the lines of every cell; all but the first line are small.
+    rest. ``rows`` contains the lines of every cell; all but the first line are small.
     """
     total = sum(share for _, share, _ in columns)
     amounts = {

@@ -156,7 +156,7 @@ def monospace(words: str) -> Element:
 
 
 def words_of(element: Element) -> str:
-    """The words of an element as people see them, without its look."""
+    """The words of an element as people see them, without formatting."""
     if "inlines" in element:
         return "".join(map(_unbroken, element["inlines"])).translate(INVISIBLE)
     if "items" in element:

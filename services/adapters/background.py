@@ -49,7 +49,7 @@ class Background:
         return task
 
     async def _guarded(self, name: str, work: Coroutine[Any, Any, None]) -> None:
-        """Log errors: nobody awaits the task, so that they would go unnoticed."""
+        """Log errors: nobody awaits the task, so they would go unnoticed."""
         try:
             await work
         except AgentError as error:

@@ -20,10 +20,10 @@ class Disk:
         self._folder = folder
 
     def close_to_others(self) -> None:
-        """Create the folder, and let no other user of the machine into it: it contains captured
+        """Create the folder, closed to other users of the machine: it contains captured
         emails, the key file, and the embedded MongoDB.
 
-        Where that fails, whoever needs the folder says what is wrong with it.
+        If that fails, the code that needs the folder says what is wrong with it.
         """
         with suppress(OSError):
             # Otherwise it would come into being as the parent of one of these, with any mode.

@@ -205,9 +205,9 @@ def _lifetime(expires_in: object) -> float:
 
 
 def _refusal(app: _App, status: int, body: object) -> AgentError:
-    answer = body if isinstance(body, dict) else {}
-    reason = str(answer.get("error", ""))[:MAX_REASON_LENGTH]
-    codes = answer.get("error_codes")
+    fields = body if isinstance(body, dict) else {}
+    reason = str(fields.get("error", ""))[:MAX_REASON_LENGTH]
+    codes = fields.get("error_codes")
     known_fixes = [
         fix for code, fix in app.fixes.items() if isinstance(codes, list) and code in codes
     ]

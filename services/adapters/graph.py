@@ -31,7 +31,7 @@ SENDER_ERRORS = {
 """Error codes that concern the sender, whatever the status: every other email would meet them."""
 MAX_CONCURRENT_REQUESTS = 4
 """Graph's limit for an app and a mailbox (Outlook service limits in "Microsoft Graph
-service-specific throttling limits"); more are answered with 429."""
+service-specific throttling limits"); more get 429."""
 MAX_REASON_LENGTH = 200
 REPLY_TIMEOUT_SECONDS = 90.0
 """For sending an email, with one renewal of the token."""

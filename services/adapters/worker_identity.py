@@ -1,7 +1,7 @@
 """Names of workers, and whether one of them is certainly dead.
 
 Normally a lease must expire before another worker may continue. On the same machine there is no need
-to wait: a process that has ended cannot come back, so that its work is free immediately.
+to wait: a process that has ended cannot come back, so its work is free immediately.
 """
 
 import os

@@ -54,7 +54,7 @@ class _Item:
 
 
 class AdminNotices:
-    """Collects what the admins are to be told, until somebody flushes it."""
+    """Collects notices for the admins until they are flushed."""
 
     def __init__(self, notices: Notices) -> None:
         self._notices = notices
@@ -69,8 +69,8 @@ class AdminNotices:
     ) -> None:
         """Add a line; ``key`` makes it unique, as in ``Notices``.
 
-        ``after`` runs once the email is stored. A worker that dies before leaves everything as it
-        was, so that another one finds it again and emails it.
+        ``after`` runs once the email is stored. A worker that dies before that leaves everything
+        as it was, so another one finds it again and emails it.
         """
         self._items.append(_Item(kind, key, line, after))
 

@@ -132,7 +132,7 @@ class ContentBuilder:
         *,
         together: bool,
     ) -> DigestContent:
-        """Anomalies in one message; ``above``: those that stand for a crossed threshold, by id."""
+        """Anomalies in one message; ``above``: those that stand for a crossed threshold, by ID."""
         lines = [
             AnomalyLine(
                 team_name=_team_name(context.teams.get(anomaly.account_id), anomaly),
@@ -169,7 +169,7 @@ def fingerprint_of(anomaly: Anomaly, minimum: AlertMinimum | None) -> str:
 def needs_update(
     alert: Alert, anomalies: Mapping[str, Anomaly], minimums: Mapping[str, AlertMinimum]
 ) -> bool:
-    """Whether a card shows something else than its anomaly is now, or was never posted."""
+    """Whether a card no longer shows its anomaly as it is, or was never posted."""
     anomaly = anomalies.get(alert.subject)
     if anomaly is None:
         return False
@@ -189,7 +189,7 @@ def content_fingerprint(content: AlertContent) -> str:
 
 
 def run_notice_lines(content: RunContent) -> list[str]:
-    """A run's trouble, for an email."""
+    """The lines of an email about a run in trouble."""
     sent, failed, waiting = content.sent, len(content.failed), content.waiting
     lines = [f"{sent:,} emails sent, {failed:,} failed, {waiting:,} waiting."]
     if content.run.last_error:

@@ -11,7 +11,7 @@ MAX_EVENTS = 1000
 
 
 class PendingAlerts:
-    """Finds the anomalies that a conversation has no alert of."""
+    """Finds the anomalies that a conversation has no alert about."""
 
     def __init__(self, anomalies: AnomalyStore, alerts: AlertStore, source: SourceName) -> None:
         self._anomalies = anomalies
@@ -19,7 +19,7 @@ class PendingAlerts:
         self._source = source
 
     async def candidates(self, now: datetime) -> list[Anomaly]:
-        """What any conversation may have to be alerted about.
+        """The anomalies that some conversation may have to be alerted about.
 
         Open anomalies first, then those that had ended when they were raised.
         """
@@ -30,9 +30,9 @@ class PendingAlerts:
     async def pending_for(
         self, conversation: Conversation, candidates: Sequence[Anomaly]
     ) -> list[Anomaly]:
-        """The candidates that this conversation has no alert of.
+        """The candidates that this conversation has no alert about.
 
-        Of those that had ended when they were raised, only what was raised since alerts go there.
+        One that had ended when it was raised counts only if alerts went there by then.
         """
         since = conversation.alerts_since
         relevant = [

@@ -201,7 +201,7 @@ class CardPoster:
         fingerprint: str,
         now: datetime,
     ) -> bool:
-        """Show other content on a card; whether it does. What never will is not tried again."""
+        """Show other content on a card; True if shown. A permanent failure is not retried."""
         if alert.message is None:
             return False
         try:
@@ -218,7 +218,9 @@ class CardPoster:
     async def report_unreachable(
         self, conversation: Conversation, error: AgentError, now: datetime
     ) -> bool:
-        """Email the admins, once a day, about cards that wait for too long; whether any do."""
+        """Email the admins, once a day, about cards that have waited too long; True if there are
+        any.
+        """
         alerts = await self._alerts.newest_of(self._source, conversation.id, now - GIVE_UP_AFTER)
         waiting = [alert for alert in alerts if alert.state == "pending"]
         if not any(now - alert.created_at > UNREACHABLE_AFTER for alert in waiting):

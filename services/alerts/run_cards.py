@@ -1,4 +1,4 @@
-"""Cards of runs that did not go out; if no channel takes them, the admins get an email."""
+"""Cards of runs that did not go out; if no channel accepts them, the admins get an email."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -82,7 +82,7 @@ class RunCards:
             await self._poster.change(alert, now, shown=RESOLVED)
 
     async def email(self, stuck_runs: Sequence[RunContent], now: datetime) -> None:
-        """Email the admins about runs that no channel takes a card of, once for each run."""
+        """Email the admins about runs whose card no channel accepts, once for each run."""
         for content in stuck_runs:
             await self._poster.email_admins(
                 f"run:{content.run.id}",

@@ -1,4 +1,4 @@
-"""Which runs are stuck, or did not go out in full, so that somebody hears of it within the hour."""
+"""Which runs are stuck, or did not go out in full, so that people learn of it within the hour."""
 
 from datetime import datetime, timedelta
 

@@ -48,7 +48,7 @@ class CardUpdates:
     async def update(
         self, conversation: Conversation, alert: Alert, content: AnomalyContent, now: datetime
     ) -> None:
-        """Replace the card if it shows something else now.
+        """Replace the card if its content has changed.
 
         Replies once when the anomaly has grown, or was suppressed and has reopened.
         """

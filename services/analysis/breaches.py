@@ -67,9 +67,9 @@ def breaches(
 ) -> list[MonthBreach]:
     """The months of an account that would have been marked as of the days of ``as_of``.
 
-    A day is evaluated ``known_after`` its date, with the corrections known by then. Windows that
-    begin before the account's first day are not compared: the account may have started then, or
-    its history may have been cut off.
+    A day is evaluated ``known_after`` days after its date, with the corrections known by then.
+    Windows that begin before the account's first day are not compared: the account may have
+    started then, or its history may have been cut off.
     """
     amounts = _Amounts(history)
     # Newest first, so that the next one is popped from the end.

@@ -57,7 +57,7 @@ class SharedMoves:
                 number, change = self._moved[key]
                 self._moved[key] = number + 1, change + line.change
 
-    def found(self) -> tuple[SharedMove, ...]:
+    def largest(self) -> tuple[SharedMove, ...]:
         """The shared moves, largest first."""
         moves = [
             SharedMove(service, up, number, self._using[service], change)

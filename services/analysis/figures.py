@@ -282,4 +282,4 @@ class Totals:
     @property
     def shared_moves(self) -> tuple[SharedMove, ...]:
         """Services that moved the same way in many accounts, largest first."""
-        return self._shared.found()
+        return self._shared.largest()

@@ -80,7 +80,8 @@ def month_end(span: DaySpan, series: Sequence[CostSeries], data_through: date) -
 
 
 def _usage(series: Sequence[CostSeries], last: int) -> tuple[list[float], int]:
-    """Usage of the last days, from the first with data on; how many of the last 28 have data.
+    """Return usage from the first recent day with data on, and how many of the last 28 days have
+    any.
 
     A day without data is assumed to be like the one a week before.
     """

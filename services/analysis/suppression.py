@@ -135,7 +135,7 @@ def deduplicated(anomalies: Sequence[Anomaly]) -> list[Anomaly]:
 
 
 def above_threshold(anomalies: Sequence[Anomaly]) -> set[str]:
-    """The detected events, by id, that cover a crossed threshold among these anomalies."""
+    """The detected events, by ID, that cover a crossed threshold among these anomalies."""
     return {event.id for event, _ in _covered(anomalies)}
 
 

@@ -79,7 +79,7 @@ def spending(table: CostTable) -> set[str]:
 
 
 def off_by(table: CostTable, total: CostTable) -> str | None:
-    """Say how the groups miss the ungrouped total; None when each day adds up to the cent."""
+    """Describe how the groups miss the ungrouped total; None when each day adds up to the cent."""
     sums = _daily_sum([entry.amounts for entry in table.series], len(table.span))
     totals = _daily_sum([entry.amounts for entry in total.series], len(table.span))
     return _mismatch("the groups", table, sums, totals)
@@ -88,7 +88,7 @@ def off_by(table: CostTable, total: CostTable) -> str | None:
 def details_off_by(
     table: CostTable, totals: dict[str, CostSeries], accounts: Sequence[str]
 ) -> str | None:
-    """Say how the services of one of ``accounts`` miss its total; None when all add up."""
+    """Describe how the services of an account miss its total; None when all accounts add up."""
     days = len(table.span)
     by_account: dict[str, list[array[float]]] = {account: [] for account in accounts}
     for series in table.series:

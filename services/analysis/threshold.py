@@ -6,7 +6,7 @@ from services.domain import AccountFigures, Anomaly, SourceName
 
 
 def anomaly_id(source: SourceName, account_id: str, figures: AccountFigures) -> str:
-    """The id of a threshold anomaly, fixed by the month that is compared."""
+    """The ID of a threshold anomaly, fixed by the month that is compared."""
     return f"threshold-{source}-{account_id}-{figures.window.current.first:%Y-%m}"
 
 

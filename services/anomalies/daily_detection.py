@@ -256,10 +256,10 @@ def _groups(replayed: Iterable[Sequence[EventUsage]], accounts: int, run: _Run) 
 
 
 def _is_new(event: Detected, recorded: Sequence[Anomaly], run: _Run) -> bool:
-    """Whether an event that matches no anomaly is raised.
+    """Whether to raise an event that matches no anomaly.
 
-    That includes an event of the last detection's day that no anomaly covers: it comes from costs
-    that were read later on that day.
+    An event of the day of the last detection that no anomaly covers is raised too: it comes from
+    costs that were read later that day.
     """
     if run.since is None or event.raised_on != run.since:
         return event.end is None if run.since is None else event.raised_on > run.since

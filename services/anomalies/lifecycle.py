@@ -178,7 +178,7 @@ def resolved_by_planned_change(
     planned_change: PlannedChange | None,
     now: datetime,
 ) -> Anomaly | None:
-    """The breach as expected, when usage has grown by no more than was announced."""
+    """The breach, marked as expected, if usage has grown by no more than was announced."""
     window = figures.window.current
     if planned_change is None or not _overlaps(planned_change, window.first, window.last):
         return None
@@ -190,7 +190,7 @@ def resolved_by_planned_change(
 def event_resolved_by_planned_change(
     event: Anomaly, expected: Decimal, planned_change: PlannedChange | None, now: datetime
 ) -> Anomaly | None:
-    """A detected event as expected, when its excess is no more than what was announced.
+    """A detected event, marked as expected, if its excess is no more than what was announced.
 
     ``expected``: the usage that was expected in its days.
     """

@@ -51,7 +51,7 @@ class WhatIfCalculator:
         self._source = source
         self._known_after = known_after(complete_after_hours)
 
-    async def ask(
+    async def compare(
         self,
         now: datetime,
         *,

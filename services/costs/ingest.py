@@ -50,7 +50,7 @@ class CostIngest:
         AWS restates both until its bill is final, so having read a day before is not a
         reason to skip it. ``accounts`` are those that belong to teams. The new state, with the day
         through which data is complete, is stored last: a refresh that fails leaves the old one.
-        Raises CostSourceError (IncompleteCostsError when the answers do not add up).
+        Raises CostSourceError (IncompleteCostsError when the responses do not add up).
         """
         progress("costs", 0, 1)
         expected = expected_data_through(now, self._complete_after_hours)
@@ -146,16 +146,16 @@ class CostIngest:
     ) -> set[str]:
         """Store the days of ``total`` for every account; returns the unknown charge categories.
 
-        An amount that an earlier answer had and this one lacks is no longer a cost. So stored accounts
-        are read along with the others, or their old amounts would still be reported.
+        An amount that an earlier response had and this one lacks is no longer a cost. So stored
+        accounts are read along with the others, or their old amounts would still be reported.
         """
-        answer = await self._reader.by_account(metric, total, accounts)
+        response = await self._reader.by_account(metric, total, accounts)
         earlier = await self._reader.stored_totals(total.span)
         stored = {series.account_id for series in earlier.series}
-        by_account = with_silent(answer, stored)
+        by_account = with_silent(response, stored)
         await self._reader.save_totals(metric, by_account, now)
         unknown: set[str] = set()
-        current = {series.account_id for series in answer.series}
+        current = {series.account_id for series in response.series}
         to_read = sorted((current | stored | set(accounts)) - {UNATTRIBUTED})
         done = 0
         async for batch, table in self._reader.save_details(metric, by_account, to_read, now):

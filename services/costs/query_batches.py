@@ -1,4 +1,4 @@
-"""Batches of the accounts that remain to be read; they shrink when answers are too large."""
+"""Batches of the accounts that remain to be read; they shrink when responses are too large."""
 
 from collections.abc import Sequence
 
@@ -32,7 +32,7 @@ class QueryBatches:
         self._remaining[:0] = batch
 
     def succeeded(self) -> None:
-        """The batch was answered in full, so its size is a good one."""
+        """Keep the present size: the source returned the batch in full."""
         self._failures = 0
 
     def halve(self, batch: Sequence[str], error: CostSourceError) -> None:

@@ -1,9 +1,9 @@
-"""Reads from a cost source, and rejects answers that do not add up.
+"""Reads from a cost source, and rejects responses that do not add up.
 
-The daily totals by account must add up to the ungrouped total, and the amounts by service to
-their account, each day to the cent. An answer that does not is asked for again in smaller
-batches; if that does not help, nothing is stored. A source that drops groups without saying so
-would otherwise turn into a report with too small a total.
+The daily totals by account must add up to the ungrouped total, and the amounts by service to their
+account, each day to the cent. A response that does not is requested again in smaller batches; if
+that does not help, nothing is stored. Otherwise a source that silently drops groups would lead to
+a report whose total is too small.
 """
 
 import asyncio
@@ -64,11 +64,11 @@ class CostReader:
     ) -> CostTable:
         """Daily totals of every account, which add up to ``total``.
 
-        ``accounts`` are asked for one batch after the other, with those that are stored, where
-        one answer over all accounts cannot be had.
+        ``accounts`` are requested one batch after the other, with those that are stored, where one
+        response cannot cover all accounts.
         """
         span = total.span
-        # A second try, as costs may be restated between two answers.
+        # A second try, as costs may be restated between two responses.
         for _ in range(2):
             try:
                 table = await self._all_accounts(metric, span)
@@ -84,7 +84,7 @@ class CostReader:
         return table
 
     async def _all_accounts(self, metric: str, span: DaySpan) -> CostTable:
-        """All accounts in one answer, or over fewer days at a time where that is too large."""
+        """All accounts in one response, or over fewer days at a time where that is too large."""
         try:
             return await self.source.by_account(metric, span)
         except ResponseTooLargeError:
@@ -138,10 +138,10 @@ class CostReader:
                 await self.store.save_details(name, metric, table, batch, now)
                 yield batch, table
             elif tuple(batch) not in repeated:
-                # Costs may have been restated between the two answers: read both once more.
+                # Costs may have been restated between the two responses: read both once more.
                 repeated.add(tuple(batch))
-                answer = await self.source.by_account(metric, by_account.span, batch)
-                newer = with_silent(answer, batch)
+                response = await self.source.by_account(metric, by_account.span, batch)
+                newer = with_silent(response, batch)
                 totals |= {series.account_id: series for series in newer.series}
                 await self.save_totals(metric, newer, now)
                 batches.put_back(batch)

@@ -1,6 +1,6 @@
 """The stored daily costs as rows, newest day first, page by page.
 
-The order (day, newest first, then account id) never changes, so a page can say where the next
+The order (day, newest first, then account ID) never changes, so a page can say where the next
 one begins, whatever is stored in between.
 """
 
@@ -46,8 +46,8 @@ class CostRowReader:
     ) -> list[CostRow]:
         """At most ``limit`` rows of complete days within ``first`` to ``last``, after ``after``.
 
-        Costs are read from the source only where none are stored: at the very beginning, and of
-        a team that is asked for. Raises NotFoundError for an unknown team, CostSourceError.
+        Costs are read from the source only where none are stored: at the very beginning, and of a
+        team that is named. Raises NotFoundError for an unknown team, CostSourceError.
         """
         teams = await self._teams.list() if team_id is None else [await self._teams.get(team_id)]
         by_account = {team.aws_account_id: team for team in teams}

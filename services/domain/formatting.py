@@ -135,7 +135,7 @@ def set_amount(amount: Decimal, currency: str) -> str:
 def exact_number(value: float) -> str:
     """Format a number with all its digits, for forms and files: ``20``, ``12.5``, ``12.3450``.
 
-    Three decimals get a zero, as they would be read back as thousands (``parse_percent``).
+    Three decimals get a trailing zero: they would be read back as thousands (``parse_percent``).
     """
     text = f"{Decimal(repr(value)).normalize():f}"
     return f"{text}0" if THREE_DECIMALS.search(text) else text

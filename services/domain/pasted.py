@@ -1,6 +1,6 @@
 """Account IDs, addresses and names as people paste them from a mail program, a console or a spreadsheet.
 
-All three bring characters that look like those of a keyboard, or like nothing at all.
+Such text contains characters that look like those of a keyboard, or are invisible.
 """
 
 import re
@@ -24,7 +24,7 @@ AROUND_ADDRESS = "'\"()[]<>"
 
 
 def without_invisible(text: str) -> str:
-    """Remove what has no width: byte order marks, zero-width spaces, direction marks."""
+    """Remove characters without width: byte order marks, zero-width spaces, direction marks."""
     if text.isascii():
         return text
     return "".join(c for c in text if unicodedata.category(c) != "Cf")
@@ -46,7 +46,7 @@ def account_id_text(text: str) -> str:
 
 
 def match_key(name: str) -> str:
-    """What two names have in common that look the same: the key to compare and search by.
+    """The key to compare and search names by: equal for names that look the same.
 
     Names are stored as they were written.
     """

@@ -45,16 +45,16 @@ class RunOutlook:
 def run_id(
     source: SourceName, kind: RunKind, period: str, team_id: str | None = None, repeat: int = 1
 ) -> str:
-    """The id that makes a run unique: source, kind, team, period and repetition."""
+    """The ID that makes a run unique: source, kind, team, period and repetition."""
     parts = [source, kind.value, *([team_id] if team_id else []), period]
     return ":".join(parts) + (f"{REPEAT_SEPARATOR}{repeat}" if repeat > 1 else "")
 
 
 def other_run_id(run_id: str) -> str | None:
-    """How a repetition is called with the other separator, as stored ids have either."""
+    """The ID of a repetition with the other separator: stored IDs have either."""
     for separator, other in (SEPARATORS, SEPARATORS[::-1]):
-        first_id, found, repeat = run_id.rpartition(separator)
-        if found and repeat.isdecimal():
+        first_id, matched, repeat = run_id.rpartition(separator)
+        if matched and repeat.isdecimal():
             return f"{first_id}{other}{repeat}"
     return None
 

@@ -56,8 +56,8 @@ def parse_amount(text: str, currency: str) -> Decimal:
     match = AMOUNT.fullmatch(_tidy(text))
     if match is None or (match["before"] and match["after"]):
         raise ValueError(f"“{_quoted(text)}” is not an amount; give a number such as 50")
-    given = (match["before"] or match["after"]).casefold()
-    if given not in {"", currency.casefold(), SYMBOLS.get(currency, "").casefold()}:
+    unit = (match["before"] or match["after"]).casefold()
+    if unit not in {"", currency.casefold(), SYMBOLS.get(currency, "").casefold()}:
         raise ValueError(f"“{_quoted(text)}” is not in {currency}; give an amount in {currency}")
     return _signed(match["sign"], match["number"], text, "an amount")
 

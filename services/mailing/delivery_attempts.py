@@ -96,7 +96,7 @@ class Deliverer:
     async def deliver(
         self, attempt: DeliveryAttempt, lane: LaneConnection, reports: ReportCache
     ) -> bool:
-        """Deliver one email; whether the connection can be used for another."""
+        """Deliver one email; True if the connection can be used for another."""
         try:
             raw = await self._build(attempt, lane.transport.sender, reports)
             return raw is None or await self._offer_and_hand_over(attempt, lane, raw)
@@ -115,7 +115,7 @@ class Deliverer:
     async def _build(
         self, attempt: DeliveryAttempt, sender: str, reports: ReportCache
     ) -> bytes | None:
-        """The email's bytes; None when it is not to be sent, which is stored then."""
+        """The email's bytes; None if it must not be sent, which is then stored."""
         delivery = attempt.delivery
         try:
             report = await reports.get(delivery.report_id)
@@ -153,7 +153,7 @@ class Deliverer:
     async def _offer_and_hand_over(
         self, attempt: DeliveryAttempt, lane: LaneConnection, raw: bytes
     ) -> bool:
-        """Send the email over the lane; whether its connection can be used for another."""
+        """Send the email over the lane; True if its connection can be used for another."""
         connection = lane.open_connection
         try:
             await connection.offer(lane.transport.sender, attempt.delivery.recipient)
@@ -211,7 +211,7 @@ class Deliverer:
     async def _refused(
         self, attempt: DeliveryAttempt, phase: DeliveryPhase, error: MailError
     ) -> bool:
-        """Store a refusal; whether the connection can be used for another email.
+        """Store a refusal; True if the connection can be used for another email.
 
         Raises a permanent MailConnectError, which concerns every email.
         """

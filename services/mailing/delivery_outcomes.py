@@ -1,6 +1,6 @@
 """What became of a delivery, stored even if MongoDB is unavailable for a while.
 
-Each write is a compare-and-set in the ledger, so that a worker whose claim was taken over writes
+Each write is a compare-and-set in the ledger, so a worker whose claim was taken over writes
 nothing.
 """
 
@@ -63,7 +63,7 @@ class Backoff:
 
 
 class OutcomeWriter:
-    """Stores outcomes, and remembers those that MongoDB has not taken so far."""
+    """Stores outcomes, and remembers those that MongoDB has not accepted yet."""
 
     def __init__(self, ledger: DeliveryLedger, settings: SenderSettings, context: Context) -> None:
         self._ledger = ledger

@@ -97,10 +97,10 @@ def _header_block(message: EmailMessage) -> bytes:
 def _subject_lines(subject: str) -> bytes:
     """The Subject header, folded.
 
-    Not by the library: it drops the spaces between words that are not ASCII, or glues encoded words
-    to each other, which readers show undecoded (Python 3.11 to 3.13; python/cpython#92081, #144156).
-    Here one sequence of encoded words holds the text with its spaces, as readers drop the white
-    space between encoded words (RFC 2047, section 6.2).
+    The library is not used: it drops the spaces between words that are not ASCII, or glues encoded
+    words to each other, which readers show undecoded (Python 3.11 to 3.13; python/cpython#92081,
+    #144156). Here one sequence of encoded words holds the text with its spaces, as readers drop
+    the white space between encoded words (RFC 2047, section 6.2).
     """
     if subject.isascii():
         first, *others = subject.split(" ")
@@ -132,7 +132,7 @@ def _utf8_chunks(text: str) -> list[bytes]:
 
 
 def _raw_block(headers: dict[str, str]) -> bytes:
-    """Headers as they are: the library turns a long URL or id into an encoded word.
+    """Headers as they are: the library turns a long URL or ID into an encoded word.
 
     Measured with Python 3.11: a List-Unsubscribe above 76 characters becomes ``=?utf-8?q?…?=``.
     """

@@ -77,7 +77,7 @@ class Sender:
         self._shutdown.request()
 
     async def settle(self) -> None:
-        """Before the process ends: a last try to store what MongoDB has not taken so far."""
+        """Before the process ends, try once more to store what MongoDB has not accepted yet."""
         await self._outcomes.flush_all()
 
     async def recover(self, run_id: str) -> None:

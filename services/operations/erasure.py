@@ -58,12 +58,12 @@ class Erasure:
         self._outbox = outbox
         self._audit = audit
 
-    async def look(self, words: Sequence[str], now: datetime) -> PersonalData:
+    async def find(self, words: Sequence[str], now: datetime) -> PersonalData:
         """Find what is stored about the person with these addresses and IDs.
 
-        Raises InvalidError for words that are neither.
+        Raises InvalidError for text that is neither.
         """
-        identity = await self._traces.known(identity_of(words))
+        identity = await self._traces.complete(identity_of(words))
         teams = [
             team
             for sample in (False, True)
@@ -119,17 +119,17 @@ class Erasure:
         ]
         return hindrances
 
-    async def forget(self, found: PersonalData, actor: Actor, now: datetime) -> dict[str, int]:
+    async def forget(self, stored: PersonalData, actor: Actor, now: datetime) -> dict[str, int]:
         """Erase the person; returns the number of changed documents by collection.
 
-        May be repeated. Raises ConflictError with the hindrances.
+        May be repeated. Raises ConflictError that lists what prevents it.
         """
-        if found.hindrances:
-            raise ConflictError(" ".join(found.hindrances))
-        addresses = held(found.identity)
-        for person in found.admin_of:
+        if stored.hindrances:
+            raise ConflictError(" ".join(stored.hindrances))
+        addresses = held(stored.identity)
+        for person in stored.admin_of:
             await self._roles.revoke(person, actor, now)
-        for team in found.teams:
+        for team in stored.teams:
             await self._leave(team, addresses, now)
         await self._config.change(
             lambda stored: {"global_admin_emails": without(stored.global_admin_emails, addresses)},
@@ -137,7 +137,7 @@ class Erasure:
             now,
         )
         # The documents last: the changes above have just named the person in the audit trail.
-        changed = await self._traces.erase(found.identity)
+        changed = await self._traces.erase(stored.identity)
         if emails := await self._outbox.remove_to(sorted(addresses)):
             changed["outbox"] = emails
         facts: dict[str, object] = dict(changed)

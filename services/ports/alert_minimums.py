@@ -20,7 +20,7 @@ class AlertMinimumStore(Protocol):
         minimum: AlertMinimum | None,
         was: AlertMinimum | None,
     ) -> bool:
-        """Store an alert minimum, or remove it (None), if the stored one still is ``was``.
+        """Store an alert minimum, or remove it (None), if the stored one is still ``was``.
 
         They are compared by ``entry``. False if another writer was faster: nothing is written.
         """

@@ -19,7 +19,7 @@ class AnomalyStore(Protocol):
         ...
 
     async def settle(self, anomaly: Anomaly, was: AnomalyStatus) -> bool:
-        """Replace status, answer, end and updated_at, if the stored status still is ``was``.
+        """Replace status, answer, end and updated_at, if the stored status is still ``was``.
 
         False if another writer was faster: nothing is written.
         """

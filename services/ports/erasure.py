@@ -15,7 +15,7 @@ class ErasureStore(Protocol):
     teams, settings, reports and deliveries are those of teams, services or accounts, not of people.
     """
 
-    async def known(self, identity: Identity) -> Identity:
+    async def complete(self, identity: Identity) -> Identity:
         """Complete an identity with the names and the personal chats of these IDs."""
         ...
 

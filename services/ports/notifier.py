@@ -6,13 +6,13 @@ from services.domain import AlertContent, Conversation, PostedMessage
 
 
 class Departure(Protocol):
-    """What is to be stored of a message while it is on its way.
+    """Stores how far a message has come on its way to Teams.
 
-    Whoever dies in between leaves a message that may have been shown.
+    A worker that dies in between leaves a message that may have been shown.
     """
 
     async def leave(self) -> None:
-        """Store that it leaves; called right before each request, after every wait.
+        """Store that the message leaves; called right before each request, after every wait.
 
         Raises LostLeaseError, or another AgentError, when it must not leave any more.
         """

@@ -74,7 +74,7 @@ def _mover(line: TeamLine, currency: str) -> Row:
 
 
 def unmapped_rows(report: AdminReport) -> list[tuple[str, str, str]]:
-    """(name, account id, cost) of the largest accounts without a team."""
+    """(name, account ID, cost) of the largest accounts without a team."""
     return [
         (
             neutral(account.account_name, MAX_NAME) if account.account_name else "name unknown",
@@ -86,7 +86,7 @@ def unmapped_rows(report: AdminReport) -> list[tuple[str, str, str]]:
 
 
 def silent_rows(report: AdminReport) -> list[tuple[str, str, str]]:
-    """(name, account id, since when) of teams without data."""
+    """(name, account ID, since when) of teams without data."""
     return [
         (neutral(team.team_name, MAX_NAME), team.aws_account_id, _silent_since(team))
         for team in report.silent[:MAX_SILENT]

@@ -1,4 +1,4 @@
-"""Why a cost changed, in words: the services behind it and what the total hides."""
+"""Why a cost changed, in plain words: the services behind it and what the total hides."""
 
 from collections.abc import Sequence
 from decimal import Decimal

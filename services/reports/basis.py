@@ -40,7 +40,7 @@ class Basis:
 
     @property
     def history(self) -> DaySpan:
-        """The same, and the days before that show how accurate forecasts were."""
+        """The same span with the days before it that show how accurate forecasts were."""
         return DaySpan(min(self.span.first, self.data_through - HISTORY), self.data_through)
 
     @property

@@ -135,7 +135,7 @@ class ReportBuilder:
     ) -> list[TeamReport]:
         """The reports of some teams, which are held in memory together.
 
-        ``restatements`` by team id; ``forecasts``: for showing, see ``figures``.
+        ``restatements`` by team ID; ``forecasts``: for showing, see ``figures``.
         """
         accounts = [team.aws_account_id for team in teams]
         thresholds = {

@@ -26,7 +26,7 @@ class Restatements:
     async def since_last(
         self, at: datetime, basis: Basis, teams: Sequence[Team]
     ) -> dict[str, Restatement]:
-        """By team id, what the last weekly run before ``at`` reported and is different now."""
+        """By team ID, the totals of the last weekly run before ``at`` that are different now."""
         runs = await self._runs.list_runs(basis.source, kind=RunKind.WEEKLY)
         earlier = weekly_run_before(runs, basis.period, at)
         if earlier is None:
@@ -65,7 +65,7 @@ def restatement_of(
 
 
 def series_by_account(table: CostTable) -> dict[str, list[CostSeries]]:
-    """The series of each account, so that nothing looks for one among those of all others."""
+    """The series of each account, grouped once so that finding them needs no search."""
     series_of: dict[str, list[CostSeries]] = {}
     for series in table.series:
         series_of.setdefault(series.account_id, []).append(series)

@@ -130,7 +130,7 @@ class RunRequests:
         """The current period if the scheduler will not run it; None if it will, or has.
 
         The slot of a schedule that was moved to an earlier time may have passed by then, and no
-        slot before a change is run by itself.
+        slot before a change is run automatically.
         """
         config = await self._config.stored(now)
         period = period_of(now, config.schedule_timezone)
@@ -274,7 +274,7 @@ class RunRequests:
         return await self._deliveries.counts((await self._get(run_id)).ledger_id)
 
     async def failures(self, run_id: str) -> list[Delivery]:
-        """The deliveries of a run that a person may send back to work."""
+        """The deliveries of a run that a person may retry."""
         ledger_id = (await self._get(run_id)).ledger_id
         return await self._deliveries.list_deliveries(ledger_id, states=RETRYABLE)
 
@@ -285,7 +285,7 @@ class RunRequests:
         kind: RunKind | None = None,
         after: tuple[datetime, str] | None = None,
     ) -> list[Run]:
-        """The newest runs; ``after``: those behind this place (created at, id)."""
+        """The newest runs; ``after``: those that follow this position (created_at, ID)."""
         return await self._runs.list_runs(self._source, kind=kind, after=after, limit=limit)
 
     async def retry(self, run_id: str, actor: Actor, now: datetime) -> int:

@@ -2,8 +2,8 @@
 
 The ticker only ticks. What is due is decided by pure functions from the stored schedule and the
 present instant, and MongoDB decides which worker does it. Restarts, downtime, a changed schedule
-and several replicas are one case that way, which no timer of APScheduler gives: its memory store
-forgets what was due during downtime, and its Mongo store fires on every replica (3.11.3).
+and several replicas are all one case that way, which no timer of APScheduler offers: its memory
+store forgets what was due during downtime, and its Mongo store fires on every replica (3.11.3).
 """
 
 from collections.abc import Callable, Coroutine
@@ -130,7 +130,7 @@ class Scheduler:
             self._start("alerts", self._send_alerts(self._clock()))
 
     def work(self, run_id: str) -> None:
-        """Work on a run in the background, then send the alerts that it gave reason for.
+        """Work on a run in the background, then send the alerts that result from it.
 
         A worker whose clock is wrong leaves it to the others.
         """

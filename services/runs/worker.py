@@ -108,7 +108,7 @@ class Worker:
             check_skew(self._skew())
 
     async def _give_up_for_now(self, run_id: str, trouble: AgentError | None) -> None:
-        """Raise a trouble that has lasted, and store it on the run."""
+        """Raise a problem that has lasted too long, and store it on the run."""
         if trouble is None:
             return
         run = None if isinstance(trouble, StoreUnavailableError) else await self._runs.get(run_id)
@@ -128,7 +128,7 @@ class Worker:
         )
 
     async def _advance(self, run: Run, progress: Progress) -> AgentError | None:
-        """Plan or send; a mail server that is unavailable for now is returned, not raised."""
+        """Plan or send; the error of a mail server that may recover is returned, not raised."""
         try:
             await (self._send if run.planned else self._plan)(run, progress)
         except LostLeaseError as error:
@@ -155,7 +155,7 @@ class Worker:
         return sum(counts.values()) - _unsettled(counts)
 
     async def _wait_seconds(self, run: Run) -> float:
-        """Until something may be due; short while another worker plans."""
+        """Seconds until something may be due; few while another worker plans."""
         due = await self._ledger.next_due(run.ledger_id)
         if due is None:
             return OTHER_WORKER_SECONDS
@@ -243,7 +243,7 @@ class Worker:
     async def _close(self, run_id: str, token: int) -> bool:
         """Close a run under its lease, where everything is checked again.
 
-        False when it has something to do, or somebody has reopened it meanwhile.
+        False if something is left to do, or somebody has reopened it meanwhile.
         """
         run = await self._runs.get(run_id)
         if run is None or run.state is not RunState.OPEN:

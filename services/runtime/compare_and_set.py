@@ -15,7 +15,7 @@ async def compare_and_set(
     *,
     max_attempts: int = MAX_ATTEMPTS,
 ) -> Result:
-    """The result of the first attempt that was written.
+    """Return the result of the first attempt that was written.
 
     The protocol is optimistic concurrency control. Each attempt reads the document again, makes
     its change from what it has just read, and writes on the condition that the document is still
@@ -24,8 +24,9 @@ async def compare_and_set(
     end up in the document, in one order or the other, and nobody holds a lock.
 
     An attempt is lost only to a write that succeeded, so of n writers who make one change each
-    nobody needs more than n attempts, and there is no wait between them: the other writer is done
-    when the condition fails. Raises ``too_busy`` after ``max_attempts`` lost ones in a row.
+    nobody needs more than n attempts, and there is no need to wait between them: the other writer
+    is done when the condition fails. Raises ``too_busy`` after ``max_attempts`` lost ones in a
+    row.
     """
     for _ in range(max_attempts):
         result = await attempt()

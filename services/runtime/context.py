@@ -19,7 +19,7 @@ def _random() -> random.Random:
 
 @dataclass(frozen=True, slots=True)
 class Pacing:
-    """How a process measures and waits; tests hand in a time of their own."""
+    """How a process measures time and waits; tests pass a time of their own."""
 
     timer: Callable[[], float] = seconds_since_boot
     """Seconds since an arbitrary moment; never set back, unlike the clock."""
@@ -31,7 +31,7 @@ class Pacing:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The process and its source, handed on whole."""
+    """The process and its source, passed on as a whole."""
 
     source: SourceDescription
     clock: Clock

@@ -1,4 +1,4 @@
-"""How long a server asks to wait, as headers of its responses say it.
+"""How long a server asks us to wait, according to the headers of its responses.
 
 Times in headers are compared with the response's own ``Date``, so that a wrong clock on either
 side does not turn a short wait into a long one. Without a ``Date``, no time can be read.

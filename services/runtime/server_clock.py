@@ -1,4 +1,5 @@
-"""MongoDB's time, by which everything that workers share goes; this machine's clock decides nothing.
+"""MongoDB's time, which governs everything that workers share; this machine's clock decides
+nothing.
 
 Two workers agree on when a lease ends only if they read the same clock: with one that was 150 s
 ahead, 3 of 40 people got an email twice.
@@ -58,7 +59,7 @@ class ServerClock:
         """MongoDB's time, and the timer then."""
 
     def now(self) -> datetime:
-        """MongoDB's time; this machine's until it is measured first."""
+        """MongoDB's time; this machine's until the first measurement."""
         if self._measured is None:
             return self._local()
         server, at = self._measured
@@ -94,7 +95,7 @@ class ServerClock:
             await asyncio.gather(task, return_exceptions=True)
 
     async def _keep_measuring(self) -> None:
-        """While MongoDB does not respond, the last measurement serves on."""
+        """While MongoDB does not respond, the last measurement stays in use."""
         while True:
             await asyncio.sleep(MEASURE_SECONDS)
             try:

@@ -1,7 +1,7 @@
 """Leases, timeouts and retry delays of the work on runs, in seconds.
 
 They are not settings: with a lease that is shorter than a mail server's slowest reply, an email
-could be sent twice. Tests of dying workers pass a whole set of shorter ones.
+could be sent twice. Tests of dying workers pass a set of shorter ones.
 """
 
 from dataclasses import dataclass

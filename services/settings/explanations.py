@@ -18,9 +18,9 @@ SERVICE_LINK = ("tcp://", "udp://", "sctp://")
 def explanation(
     error: ErrorDetails, fields: Mapping[str, FieldInfo], values: Mapping[str, str]
 ) -> str:
-    """A sentence about an error of validation; ``fields`` and ``values`` by setting.
+    """A sentence about a validation error; ``fields`` and ``values`` by setting.
 
-    Not the library's own: it speaks of strings, patterns and inputs.
+    The library's own sentence is not used: it speaks of strings, patterns and inputs.
     """
     if not error["loc"]:  # a check of several settings, which names them itself
         return f"{_own_words(error)}."
@@ -71,7 +71,7 @@ def _bounds(field: FieldInfo) -> str:
 
 
 def choices(field: FieldInfo) -> tuple[str, ...]:
-    """The values of a setting that has only a few; empty for every other one."""
+    """The values of a setting that allows only a few; empty for all others."""
     return get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
 
 

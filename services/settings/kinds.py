@@ -42,7 +42,7 @@ def _split(url: str) -> SplitResult:
 
 
 def canonical_id(text: str) -> str | None:
-    """An ID in lower case and without braces, as tokens carry it; None for any other text."""
+    """An ID in lower case and without braces, as in tokens; None for any other text."""
     try:
         return str(UUID(text.strip("{}()")))
     except ValueError:
@@ -52,22 +52,22 @@ def canonical_id(text: str) -> str | None:
 def _entra_id(value: Any) -> Any:
     if not isinstance(value, str):
         return value
-    found = canonical_id(value)
-    if found is None:
+    entra_id = canonical_id(value)
+    if entra_id is None:
         raise ValueError(f"must be an ID such as {EXAMPLE_ID}, which you can copy in Entra ID")
-    return found
+    return entra_id
 
 
 def _tenant(value: Any) -> Any:
     if not isinstance(value, str):
         return value
-    found = canonical_id(value) or value.lower()
-    if not DOMAIN.fullmatch(found):
+    tenant = canonical_id(value) or value.lower()
+    if not DOMAIN.fullmatch(tenant):
         raise ValueError(
             f"must be a tenant ID such as {EXAMPLE_ID}, or a domain of the tenant such as "
             "yourcompany.onmicrosoft.com"
         )
-    return found
+    return tenant
 
 
 def _audience(value: Any) -> Any:
@@ -79,10 +79,10 @@ def _id_list(value: Any) -> Any:
         return value
     parts = [part.strip("\"'[]") for part in re.split(r"[,;\s]+", value)]
     ids = [canonical_id(part) or part.lower() for part in parts if part]
-    for found in ids:
-        if "@" in found:
+    for object_id in ids:
+        if "@" in object_id:
             raise ValueError(
-                f"must contain object IDs such as {EXAMPLE_ID}, and {found} is an email address. "
+                f"must contain object IDs such as {EXAMPLE_ID}, and {object_id} is an email address. "
                 "Copy the object ID from the person's page in Entra ID"
             )
     return tuple(ids)

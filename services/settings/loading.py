@@ -106,17 +106,17 @@ def _values(environ: Mapping[str, str] | None, env_file: Path | None) -> dict[st
 
 
 def _set(values: Mapping[str, str | None]) -> dict[str, str]:
-    found = {name: value.strip() for name, value in values.items() if value and value.strip()}
+    present = {name: value.strip() for name, value in values.items() if value and value.strip()}
     for name in EITHER_CASE:
-        if name.lower() in found:
-            found.setdefault(name, found[name.lower()])
-    return found
+        if name.lower() in present:
+            present.setdefault(name, present[name.lower()])
+    return present
 
 
 def _unquoted(values: Mapping[str, str]) -> dict[str, str]:
     """Remove quotation marks around whole values: ``docker --env-file`` passes them on.
 
-    Raises SettingsError for a password, of which they may be a part.
+    Raises SettingsError for a password, because the marks may be part of it.
     """
     unquoted = dict(values)
     for name in _names() & values.keys():

@@ -1,8 +1,8 @@
-"""The proxy that requests to other machines take: one rule for all HTTP clients.
+"""The proxy for requests to other machines: one rule for all HTTP clients.
 
-Not the libraries' own reading of the environment: aiohttp ignores ``ALL_PROXY`` and a proxy without
-``http://``, httpx treats ``NO_PROXY=.example.com`` differently, and both would send requests to this
-machine through the proxy.
+The libraries' own reading of the environment is not used: aiohttp ignores ``ALL_PROXY`` and a
+proxy without ``http://``, httpx treats ``NO_PROXY=.example.com`` differently, and both would send
+requests to this machine through the proxy.
 """
 
 from typing import Annotated
@@ -51,7 +51,7 @@ class ProxySettings(SettingsGroup):
     )
 
     def for_url(self, url: str) -> str | None:
-        """The URL of the proxy that requests to ``url`` take; None for none."""
+        """The URL of the proxy for requests to ``url``; None for none."""
         proxy = self.https_proxy or self.all_proxy
         try:
             parts = urlsplit(url)

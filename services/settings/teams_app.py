@@ -90,7 +90,7 @@ class TeamsAppSettings(SettingsGroup):
         if self.app_id is None:
             return self
         # In local mode people have whatever IDs their tool gives them.
-        names = [one for one in self.admin_ids if canonical_id(one) is None]
+        names = [name for name in self.admin_ids if canonical_id(name) is None]
         if names:
             raise ValueError(
                 f"ADMIN_AAD_OBJECT_IDS must contain object IDs such as {EXAMPLE_ID}, and "
@@ -125,7 +125,7 @@ class TeamsAppSettings(SettingsGroup):
 
     @property
     def resource(self) -> str:
-        """The audience of the bot's own tokens: managed identities take a resource, not a scope."""
+        """The audience of the bot's own tokens: managed identities expect a resource, not a scope."""
         return self.oauth_scope.removesuffix("/.default")
 
 

@@ -128,7 +128,7 @@ async def test_without_a_team_that_fits_the_all_of_them_are_offered(
     assert {one["title"] for one in actions_of(shown.card)} & {"See teams", "Show"}
 
 
-async def test_nothing_written_is_a_question_and_a_list_of_ways_on(here: World) -> None:
+async def test_an_empty_message_gets_a_question_and_a_list_of_suggestions(here: World) -> None:
     for text in ("", " ", "\n", "&nbsp;"):
         shown = await here.says(text, BOB)
         assert {"Help", "See teams"} <= {one["title"] for one in actions_of(shown.card)}

@@ -30,7 +30,7 @@ TIMING = Timing(
     alert_answer=8.0,
     alert_lease=12.0,
 )
-TIMEOUTS = SmtpTimeouts(connect=2.0, command=1.5, final_answer=2.0)
+TIMEOUTS = SmtpTimeouts(connect=2.0, command=1.5, final_reply=2.0)
 TICK_SECONDS = 0.5
 SKEW = "CHAOS_SKEW"
 """Names the setting of how many seconds this worker's clock is ahead."""

@@ -157,18 +157,18 @@ async def test_a_persons_names_and_chats_are_known_by_the_ids(any_store: Store) 
     await people(any_store)
     await work(any_store)
 
-    assert await any_store.erasure.known(GIVEN) == ALL
-    assert await any_store.erasure.known(Identity(addresses=(MAIL,))) == Identity(
+    assert await any_store.erasure.complete(GIVEN) == ALL
+    assert await any_store.erasure.complete(Identity(addresses=(MAIL,))) == Identity(
         addresses=(MAIL,)
     )
     capitals = Identity(ids=(BOB.upper(),))
-    assert (await any_store.erasure.known(capitals)).names == ("Bob",)
+    assert (await any_store.erasure.complete(capitals)).names == ("Bob",)
 
 
 async def test_a_name_beside_an_id_of_the_person_is_the_persons(any_store: Store) -> None:
     await any_store.runs.begin(run(requested_by=ACTOR))
 
-    assert (await any_store.erasure.known(GIVEN)).names == ("Bob",)
+    assert (await any_store.erasure.complete(GIVEN)).names == ("Bob",)
     await any_store.erasure.erase(GIVEN)
 
     stored = await any_store.runs.get("r")

@@ -25,7 +25,7 @@ from tests.makers import NOW
 from tests.servers.entra import CLIENT, MAILBOX, TENANT, FakeEntra
 from tests.servers.smtp import FakeSmtp
 
-QUICK = SmtpTimeouts(connect=2.0, command=1.0, final_answer=1.0)
+QUICK = SmtpTimeouts(connect=2.0, command=1.0, final_reply=1.0)
 SMTP_SCOPE = "https://outlook.office365.com/.default"
 
 

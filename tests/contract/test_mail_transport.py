@@ -24,7 +24,7 @@ from tests.servers.proxy import Proxy
 from tests.servers.smtp import FakeSmtp, Faults
 
 SENDER = "costs@example.org"
-QUICK = SmtpTimeouts(connect=2.0, command=1.0, final_answer=1.0)
+QUICK = SmtpTimeouts(connect=2.0, command=1.0, final_reply=1.0)
 
 
 def mail_to(recipient: str, text: str = "Hello\n.\n..dots\n.hidden\n\nend\n") -> bytes:

@@ -35,7 +35,7 @@ from tests.servers.entra import FakeEntra
 from tests.servers.mongo import free_ports
 from tests.servers.smtp import FakeSmtp
 
-QUICK = SmtpTimeouts(connect=5.0, command=5.0, final_answer=5.0)
+QUICK = SmtpTimeouts(connect=5.0, command=5.0, final_reply=5.0)
 DATADOG = DatadogSettings(api_key="a", app_key="b")
 EXAMPLES = (
     (re.compile(r"Error connecting to [^:]+: "), ""),

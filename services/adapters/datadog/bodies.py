@@ -34,19 +34,19 @@ class BodyPackedError(Exception):
 async def read_response(response: httpx.Response, max_bytes: int) -> RawResponse:
     """Read a streamed response; of a refusal only the beginning.
 
-    Raises BodyPackedError, and BodyTooLargeError for an answer of more than ``max_bytes``.
+    Raises BodyPackedError, and BodyTooLargeError for a response of more than ``max_bytes``.
     """
     encoding = response.headers.get("Content-Encoding", "").strip().lower()
     if encoding not in ENCODINGS:
         raise BodyPackedError(shown(encoding, 40))
-    is_answer = response.status_code == httpx.codes.OK
-    limit = max_bytes if is_answer else MAX_ERROR_BYTES
+    is_success = response.status_code == httpx.codes.OK
+    limit = max_bytes if is_success else MAX_ERROR_BYTES
     body = bytearray()
     try:
         async for chunk in response.aiter_bytes():
             body += chunk
             if len(body) > limit:
-                if is_answer:
+                if is_success:
                     raise BodyTooLargeError
                 break
     except httpx.DecodingError as error:

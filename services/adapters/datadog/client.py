@@ -43,13 +43,13 @@ MAX_CONNECTS = 4
 LOW_BUDGET = 0.1
 """Share of the organization's rate limit that background reading leaves to others."""
 RESET_MARGIN_SECONDS = 0.25
-"""Added to the wait that an answer names, as the server's clock may be a little behind."""
+"""Added to the wait that a response names, as the server's clock may be a little behind."""
 MAX_CUT_OFFS = 2
-"""An answer that is cut off this often in a row is taken for one that is too large."""
+"""A response that is cut off this often in a row counts as too large."""
 
 
 class _TryAgainError(Exception):
-    """A problem that may pass; ``wait_seconds``: what the server says."""
+    """A temporary problem; ``wait_seconds``: what the server says."""
 
     def __init__(self, problem: CostSourceError, wait_seconds: float | None = None) -> None:
         super().__init__(str(problem))
@@ -62,7 +62,7 @@ class _CutOffError(Exception):
 
 
 class DatadogClient:
-    """Asks one query at a time, and again while that can help."""
+    """Sends one query at a time, and retries while that can help."""
 
     def __init__(
         self,
@@ -104,11 +104,11 @@ class DatadogClient:
             log.info("datadog_rate_limited", seconds=self.rate_resets_in_seconds)
             await asyncio.sleep(self.rate_resets_in_seconds)
 
-    async def ask(self, query: str, span: DaySpan, *, divisible: bool) -> DatadogResponse:
-        """The answer to a query.
+    async def query(self, query: str, span: DaySpan, *, divisible: bool) -> DatadogResponse:
+        """Return the response to a query.
 
-        ``divisible``: it can be asked for fewer accounts, so that ResponseTooLargeError may be
-        raised; otherwise CostSourceError.
+        ``divisible``: the query can be repeated for fewer accounts, so a response that is too
+        large raises ResponseTooLargeError; otherwise CostSourceError.
         """
         tries = _Tries(divisible)
         try:
@@ -121,7 +121,7 @@ class DatadogClient:
                 wait_jitter=1.0,
             ):
                 with attempt:
-                    return await self._ask_once(query, span, tries)
+                    return await self._query_once(query, span, tries)
         except _TryAgainError as error:
             raise error.problem from error
         raise AssertionError("the last try returns or raises")
@@ -136,7 +136,7 @@ class DatadogClient:
             return False
         return error.wait_seconds + RESET_MARGIN_SECONDS
 
-    async def _ask_once(self, query: str, span: DaySpan, tries: "_Tries") -> DatadogResponse:
+    async def _query_once(self, query: str, span: DaySpan, tries: "_Tries") -> DatadogResponse:
         response = await self._post(request_body(query, span), tries)
         self._note_rate(response.headers)
         self.server_time = http_date(response.headers.get("Date"))
@@ -185,8 +185,8 @@ class DatadogClient:
             return None
         try:
             # Streamed, so that whatever body comes along is not read.
-            async with self._http.stream("GET", VALIDATE_PATH) as answer:
-                status = answer.status_code
+            async with self._http.stream("GET", VALIDATE_PATH) as validation:
+                status = validation.status_code
         except httpx.HTTPError:
             return None
         if status == httpx.codes.OK:
@@ -209,16 +209,16 @@ class _Tries:
     connects: int = 0
 
     def cut_off(self, text: str) -> Exception:
-        """An answer that ended early: once is chance, twice is too much asked for."""
+        """A response that ended early: once is chance, twice means that too much was requested."""
         self.cut_offs += 1
         if self.divisible and self.cut_offs >= MAX_CUT_OFFS:
             return ResponseTooLargeError(text)
         return _TryAgainError(CostSourceError(text, permanent=False))
 
     def too_large(self, settings: DatadogSettings) -> Exception:
-        """An answer beyond the limit, which is never read to its end."""
+        """A response beyond the limit, which is never read to its end."""
         text = (
-            f"Datadog's answer is larger than {settings.max_response_mb} MB, so it was not read to "
+            f"Datadog's response is larger than {settings.max_response_mb} MB, so it was not read to "
             "its end and nothing of it was stored. Check DATADOG_API_URL and any proxy in between, "
             "or raise DATADOG_MAX_RESPONSE_MB."
         )
@@ -227,10 +227,10 @@ class _Tries:
         return CostSourceError(text, permanent=False)
 
     def unreachable(self, error: httpx.TransportError, settings: DatadogSettings) -> Exception:
-        """No connection, or one that ended in the middle of the answer."""
+        """No connection, or one that ended in the middle of the response."""
         reason = str(error) or type(error).__name__
         problem = CostSourceError(
-            f"Datadog at {settings.base_url} cannot be reached or did not finish its answer. "
+            f"Datadog at {settings.base_url} cannot be reached or did not finish its response. "
             f"Check the network, DATADOG_SITE and DATADOG_API_URL ({reason}).",
             permanent=False,
         )
@@ -242,18 +242,18 @@ class _Tries:
 
 def _usable(response: RawResponse) -> DatadogResponse:
     try:
-        answer = DatadogResponse(response.body)
+        decoded = DatadogResponse(response.body)
     except UNREADABLE as error:
         raise _unusable(response.body, error) from error
     # A query that found nothing has data with empty lists; without data it failed.
-    if answer.errors or not answer.has_data:
-        words = "; ".join(answer.errors) or "no data"
+    if decoded.errors or not decoded.has_data:
+        words = "; ".join(decoded.errors) or "no data"
         raise _TryAgainError(
             CostSourceError(
-                f"Datadog's answer is incomplete. Try again later. ({words})", permanent=False
+                f"Datadog's response is incomplete. Try again later. ({words})", permanent=False
             )
         )
-    return answer
+    return decoded
 
 
 def _unusable(body: bytearray, error: Exception) -> Exception:
@@ -267,14 +267,14 @@ def _unusable(body: bytearray, error: Exception) -> Exception:
                 permanent=False,
             )
         )
-    # Fewer accounts would not help against these, as they would where an answer ends early.
+    # Fewer accounts would not help against these, as they would if a response ends early.
     if isinstance(error, UnicodeDecodeError):
         return _TryAgainError(malformed("it has bytes that are not UTF-8"))
     if isinstance(error, RecursionError):
         return _TryAgainError(malformed("it is nested too deeply"))
     if isinstance(error, msgspec.ValidationError):
         return _TryAgainError(malformed("it does not have the form of a timeseries"))
-    return _CutOffError("Datadog's answer was cut off or is malformed (200).")
+    return _CutOffError("Datadog's response was cut off or is malformed (200).")
 
 
 def _named_wait(response: RawResponse) -> float | None:

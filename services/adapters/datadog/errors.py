@@ -1,4 +1,4 @@
-"""Datadog's errors in words: what happened, and which setting to change."""
+"""Datadog's errors in plain words: what happened, and which setting to change."""
 
 import json
 import math
@@ -26,7 +26,7 @@ ending outside the retention date are invalid"; only the word tells it from a ba
 def explain(
     response: RawResponse, settings: DatadogSettings, is_key_valid: bool | None
 ) -> CostSourceError:
-    """An answer other than 200 as an error.
+    """A response other than 200 as an error.
 
     ``is_key_valid``: whether the API key alone was accepted; None when it was not tried.
     """
@@ -77,7 +77,7 @@ def _sentence(
 
 
 def _when(response: RawResponse) -> str:
-    """``in 60 minutes``, where the answer says when the limit is reset."""
+    """``in 60 minutes``, where the response says when the limit is reset."""
     seconds = reset_seconds(response.headers) or retry_after_seconds(response.headers) or 0.0
     minutes = math.ceil(seconds / 60)
     return f"in {plural(minutes, 'minute')}" if minutes > 0 else "later"
@@ -90,13 +90,13 @@ def _refused(
     settings: DatadogSettings,
     is_key_valid: bool | None,
 ) -> str:
-    # Datadog never names the missing scope, and answers a key of another site as a wrong one.
+    # Datadog never names the missing scope, and treats a key of another site as a wrong one.
     if "permission" in words.lower():
         return (
             f"Datadog's application key lacks a scope ({status}). Give the key of DATADOG_APP_KEY "
             f"the scopes {SCOPES}."
         )
-    # Datadog answers JSON; a web page comes from its edge or from a proxy on the way.
+    # Datadog responds with JSON; a web page comes from its edge or from a proxy on the way.
     if not words and "html" in response.headers.get("content-type", "").lower():
         return (
             f"The request was blocked before it reached Datadog ({status}, a web page). Ask your "

@@ -1,4 +1,4 @@
-"""What people have to do in Datadog, and which setting is meant."""
+"""What to do in Datadog, and which setting to change."""
 
 from services.domain.errors import CostSourceError
 
@@ -19,9 +19,9 @@ ADDRESS = "Check DATADOG_SITE and DATADOG_API_URL."
 
 
 def malformed(problem: str) -> CostSourceError:
-    """The error for an answer that Datadog itself would not send; ``problem``: what is wrong."""
+    """The error for a response that Datadog itself would not send; ``problem``: what is wrong."""
     return CostSourceError(
-        f"Datadog's answer cannot be used: {problem}. Nothing of it was stored. Try again later; "
+        f"Datadog's response cannot be used: {problem}. Nothing of it was stored. Try again later; "
         "if it stays like this, check DATADOG_API_URL and any proxy in between.",
         permanent=False,
     )

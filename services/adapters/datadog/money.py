@@ -29,7 +29,7 @@ CURRENCIES = {
     "real": "BRL",
 }
 SUBUNITS = {"cent": 0.01, "¢": 0.01, "penny": 0.01}
-"""What a unit is worth where the answer has no scale factor."""
+"""What a unit is worth if the response has no scale factor."""
 MAX_NAMED = 3
 MAX_NAME_LENGTH = 20
 """Of a currency whose name is not known here."""
@@ -39,8 +39,8 @@ PREFIXES = {"nano": 1e-9, "micro": 1e-6, "milli": 1e-3}
 class Unit(msgspec.Struct):
     """The unit of a series.
 
-    No recorded answer shows the unit of a cost metric, so that dollars are never taken for
-    granted: names, symbols, subunits and prefixes are all read.
+    No recorded response shows the unit of a cost metric, so dollars are never assumed: names,
+    symbols, subunits and prefixes are all read.
     """
 
     family: str | None = None

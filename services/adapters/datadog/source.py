@@ -1,4 +1,4 @@
-"""Datadog's answers as a cost source."""
+"""Datadog's responses as a cost source."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -111,44 +111,44 @@ class DatadogSource:
     async def total(
         self, metric: str, span: DaySpan, accounts: Sequence[str] | None = None
     ) -> CostTable:
-        answer = await self._client.ask(query_text(metric, accounts), span, divisible=False)
+        response = await self._client.query(query_text(metric, accounts), span, divisible=False)
         builder = TableBuilder(span)
-        for tags, amounts in answer.rows(span):
+        for tags, amounts in response.rows(span):
             builder.add_total(tags, amounts)
-        return await self._table(builder, answer, metric, span)
+        return await self._table(builder, response, metric, span)
 
     async def by_account(
         self, metric: str, span: DaySpan, accounts: Sequence[str] | None = None
     ) -> CostTable:
         divisible = accounts is None or len(accounts) > 1
-        answer = await self._client.ask(
+        response = await self._client.query(
             query_text(metric, accounts, [ACCOUNT]), span, divisible=divisible
         )
         builder = TableBuilder(span)
-        for tags, amounts in answer.rows(span):
+        for tags, amounts in response.rows(span):
             builder.add_account(tags, amounts)
-        return await self._table(builder, answer, metric, span)
+        return await self._table(builder, response, metric, span)
 
     async def by_service(self, metric: str, span: DaySpan, accounts: Sequence[str]) -> CostTable:
-        builder, answer = await self._services(metric, span, accounts)
+        builder, response = await self._services(metric, span, accounts)
         if builder.is_category_missing and not self._needs_cost_type:
             # Lines without a charge category have the cost type of AWS's own report. Asked for
-            # from here on, and not from the start: one more tag multiplies an answer's series.
+            # from here on, and not from the start: one more tag multiplies a response's series.
             self._needs_cost_type = True
-            builder, answer = await self._services(metric, span, accounts)
-        return await self._table(builder, answer, metric, span)
+            builder, response = await self._services(metric, span, accounts)
+        return await self._table(builder, response, metric, span)
 
     async def _services(
         self, metric: str, span: DaySpan, accounts: Sequence[str]
     ) -> tuple[TableBuilder, DatadogResponse]:
         by = [ACCOUNT, SERVICE, CHARGE, *([COST_TYPE] if self._needs_cost_type else [])]
-        answer = await self._client.ask(
+        response = await self._client.query(
             query_text(metric, accounts, by), span, divisible=len(accounts) > 1
         )
         builder = TableBuilder(span)
-        for tags, amounts in answer.rows(span):
+        for tags, amounts in response.rows(span):
             builder.add_service(tags, amounts)
-        return builder, answer
+        return builder, response
 
     async def account_names(
         self, metric: str, span: DaySpan, accounts: Sequence[str]
@@ -156,15 +156,15 @@ class DatadogSource:
         """Names of accounts; empty when Datadog has none.
 
         Names come from AWS Organizations, and only where the integration is set up on the
-        organization's account. A report without them is still right, so that a failing query is
-        no error.
+        organization's account. A report is correct without them, so a failing query is not an
+        error.
         """
         if not accounts:
             return {}
         query = query_text(metric, accounts, [ACCOUNT, ACCOUNT_NAME])
         try:
-            answer = await self._client.ask(query, span, divisible=True)
-            all_tags = [tags for tags, _ in answer.rows(span)]
+            response = await self._client.query(query, span, divisible=True)
+            all_tags = [tags for tags, _ in response.rows(span)]
         except CostSourceError as error:
             log.info("account_names_unknown", reason=str(error))
             return {}
@@ -176,9 +176,9 @@ class DatadogSource:
         return names
 
     async def _table(
-        self, builder: TableBuilder, answer: DatadogResponse, metric: str, span: DaySpan
+        self, builder: TableBuilder, response: DatadogResponse, metric: str, span: DaySpan
     ) -> CostTable:
-        currency = answer.currency()
+        currency = response.currency()
         if currency is not None:
             return builder.table(currency, stated=True)
         table = builder.table(ASSUMED_CURRENCY, stated=True)
@@ -192,13 +192,13 @@ class DatadogSource:
     async def _billing_currency(self, metric: str, span: DaySpan) -> tuple[str, bool]:
         """From the tag, where no unit is stated; (currency, whether it was stated)."""
         try:
-            answer = await self._client.ask(
+            response = await self._client.query(
                 query_text(metric, None, [CURRENCY]), span, divisible=False
             )
         except CostSourceError as error:
             log.info("currency_unknown", reason=str(error))
             return ASSUMED_CURRENCY, False
-        names = {tag(tags, CURRENCY) for tags, _ in answer.rows(span)} - {None}
+        names = {tag(tags, CURRENCY) for tags, _ in response.rows(span)} - {None}
         currencies = {currency_name(str(name)) for name in names}
         if len(currencies) > 1:
             raise CostSourceError(

@@ -1,4 +1,4 @@
-"""Rows of Datadog's answers, added up into cost tables."""
+"""Rows of Datadog's responses, added up into cost tables."""
 
 import math
 from array import array
@@ -108,6 +108,6 @@ class TableBuilder:
 
 
 def _account(tags: Mapping[str, str]) -> str:
-    """The account of a row. A value that no query could ask for counts as no account."""
+    """The account of a row. A value that no query could request counts as no account."""
     account = tag(tags, ACCOUNT) or ""
     return account if ACCOUNT_ID.fullmatch(account) else UNATTRIBUTED

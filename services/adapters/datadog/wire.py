@@ -1,8 +1,8 @@
-"""The v2 timeseries query and its answers: bytes in, values out.
+"""The v2 timeseries query and its responses: bytes in, values out.
 
-The shapes follow the models and the recorded answers of Datadog's own API client
-(DataDog/datadog-api-client-python, ``tests/v2/cassettes``). None of its recordings holds a grouped
-cost query, so that nothing beyond the models is relied on.
+The shapes follow the models and the recorded responses of Datadog's own API client
+(DataDog/datadog-api-client-python, ``tests/v2/cassettes``). None of its recordings contains a
+grouped cost query, so this module relies on nothing beyond the models.
 """
 
 import math
@@ -123,10 +123,10 @@ def error_texts(errors: Any) -> list[str]:
 
 
 class DatadogResponse:
-    """A decoded answer, whose rows are decoded one by one."""
+    """A decoded response, whose rows are decoded one by one."""
 
     def __init__(self, body: bytes | bytearray) -> None:
-        """Raises one of ``UNREADABLE`` for anything else than an answer."""
+        """Raises one of ``UNREADABLE`` for anything but a response."""
         decoded = _BODY.decode(body)
         attributes = decoded.data.attributes if decoded.data else None
         self.errors = error_texts(decoded.errors) if decoded.errors else []
@@ -193,7 +193,7 @@ def _index(stamp: float, span: DaySpan) -> int | None:
 
 
 def _tags(group_tags: Iterable[str]) -> dict[str, str]:
-    """Read by key, as no order is promised; split at the first colon, as values may hold more."""
+    """Read by key, as no order is promised; split at the first colon, as values may have more."""
     tags = {}
     for group_tag in group_tags:
         if len(group_tag) > MAX_TAG_LENGTH:

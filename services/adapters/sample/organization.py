@@ -55,7 +55,7 @@ def chance(*parts: object) -> float:
 
 @cache
 def account_of(number: int) -> str:
-    """The account id of a sample team; some begin with zeros."""
+    """The account ID of a sample team; some begin with zeros."""
     return f"{int(chance('account', number) * 10 ** (9 if number % 7 == SHORT_IDS else 12)):012d}"
 
 
@@ -79,8 +79,8 @@ def sample_teams(now: datetime) -> list[Team]:
 def sample_events(month: Month) -> list[SampleEvent]:
     """The labeled events that begin in a month: always the same for the same month.
 
-    EC2 of Checkout and of Payments grows in turn, so that any day has something to show; the
-    others hit accounts and services by chance, the lasting ones early and a large service.
+    EC2 grows at Checkout and at Payments in turn, so every day has something to show; the others
+    hit accounts and services by chance, the lasting ones early and a large service.
     """
     first = month.span.first
 

@@ -1,4 +1,4 @@
-"""Seeded costs for any account, so that the agent can be tried without any of one's own.
+"""Seeded costs for any account, to try the agent without costs of your own.
 
 An amount depends on the seed, the account, the service and the day alone, never on the span that
 is asked for. Random numbers come from SHA-256, so that they are the same on every machine.

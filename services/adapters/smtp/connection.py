@@ -30,9 +30,9 @@ DOT_AT_LINE_START = re.compile(rb"(?m)^\.")
 class SmtpConnection:
     """Implements ``services.ports.MailConnection``."""
 
-    def __init__(self, client: aiosmtplib.SMTP, final_answer: float) -> None:
+    def __init__(self, client: aiosmtplib.SMTP, final_reply: float) -> None:
         self._client = client
-        self._final_answer = final_answer
+        self._final_reply = final_reply
         self._sender = ""
 
     async def offer(self, sender: str, recipient: str) -> None:
@@ -88,7 +88,7 @@ class SmtpConnection:
         try:
             # Dot-stuffing: a line that is a single dot would end the message (RFC 5321, 4.5.2).
             protocol.write(DOT_AT_LINE_START.sub(b"..", raw) + b".\r\n")
-            return await protocol.read_response(timeout=self._final_answer)
+            return await protocol.read_response(timeout=self._final_reply)
         except (*NETWORK_ERRORS, SMTPException) as error:
             # SMTP cannot ask what became of a message (no transaction ID as in a database): only
             # the policy for ambiguous deliveries can decide what to do next.
@@ -111,7 +111,7 @@ class SmtpConnection:
         return MailError(text, permanent=code in PERMANENT, code=code)
 
     def _sender_refusal(self, code: int, message: str, fix: str) -> MailConnectError:
-        """Affects every recipient, so that it must not fail this delivery for good."""
+        """Affects every recipient, so it must not fail this delivery for good."""
         return MailConnectError(
             f"The mail server does not accept email from {self._sender}. {fix} "
             f"({reply_text(code, message)})",

@@ -1,4 +1,4 @@
-"""What goes wrong with a mail server, in words: what happened, and which setting fixes it."""
+"""Errors of a mail server in plain words: what happened, and which setting fixes it."""
 
 import ssl
 

@@ -22,7 +22,7 @@ class SmtpTimeouts:
 
     connect: float = 15.0
     command: float = 30.0
-    final_answer: float = 60.0
+    final_reply: float = 60.0
     """The reply to the body, which servers scan first.
 
     RFC 5321, section 4.5.3.2.6 allows ten minutes, but a delivery is leased for that long: after
@@ -59,7 +59,7 @@ class SmtpTransport:
         self.lanes = settings.max_connections
         self.per_minute = settings.rate_per_minute
         self.reply_timeout_seconds = (
-            self._timeouts.command + self._timeouts.final_answer + MARGIN_SECONDS
+            self._timeouts.command + self._timeouts.final_reply + MARGIN_SECONDS
         )
 
     async def connect(self) -> SmtpConnection:
@@ -107,7 +107,7 @@ class SmtpTransport:
             client.close()
             raise
         client.timeout = self._timeouts.command
-        return SmtpConnection(client, self._timeouts.final_answer)
+        return SmtpConnection(client, self._timeouts.final_reply)
 
     async def _start_tls(self, client: aiosmtplib.SMTP) -> None:
         if not client.supports_extension("starttls"):

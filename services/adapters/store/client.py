@@ -1,4 +1,4 @@
-"""The connection to MongoDB, and its errors in words."""
+"""The connection to MongoDB, and its errors in plain words."""
 
 from collections.abc import Callable, Coroutine
 from datetime import date, datetime
@@ -142,7 +142,7 @@ def _beyond(operator: str, names: tuple[str, str], after: tuple[Any, str]) -> di
 
 
 def plain(value: Any) -> Any:
-    """Convert a value to what BSON can hold: decimals and dates as text, tuples as lists."""
+    """Convert a value to what BSON can store: decimals and dates as text, tuples as lists."""
     if isinstance(value, Decimal):
         return str(value)
     if isinstance(value, datetime):  # before ``date``, of which it is a subclass

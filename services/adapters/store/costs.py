@@ -142,7 +142,7 @@ class MongoCosts:
     async def _write_all(
         self, changed: Sequence[AccountMonth], writes: Sequence[Write]
     ) -> list[AccountMonth]:
-        """Compare-and-set on the version; the (account, month) of those that lost."""
+        """Write by compare-and-set on the version; return the (account, month) of lost writes."""
         if not writes:
             return []
         try:

@@ -1,7 +1,7 @@
 """The delivery ledger: every change is a compare-and-set on ID, fence, state and phase.
 
 The fence makes it safe, not the clock: a worker that was suspended past its lease and wakes up
-finds a higher fence, and its update matches nothing. Clocks only decide when work moves on.
+finds a higher fence, and its update matches nothing. Clocks only decide when work is taken over.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
 """Finding a person in stored documents and erasing the person from them.
 
-Every document is searched as a whole, whatever its fields, so that personal data in fields added
-later is found too.
+Every document is searched as a whole, whatever its fields, so personal data in fields added later
+is found too.
 """
 
 import html
@@ -44,7 +44,7 @@ class MongoErasure:
         self._db = db
 
     @guarded
-    async def known(self, identity: Identity) -> Identity:
+    async def complete(self, identity: Identity) -> Identity:
         names: set[str] = set()
         chats: set[str] = set()
         async for name, doc in self._documents():

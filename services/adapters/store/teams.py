@@ -88,7 +88,7 @@ class MongoTeams:
 
 
 def name_key(team_name: str) -> str:
-    """What teams are sorted by; stored, as MongoDB cannot fold case as Python does."""
+    """The key that teams are sorted by; stored, because MongoDB cannot fold case as Python does."""
     return team_name.casefold()
 
 

@@ -116,7 +116,7 @@ def replay(
 ) -> list[Detected]:
     """All events that were raised up to the evaluation of ``last``, as they were then.
 
-    A day is evaluated ``known_after`` its date, with the corrections known on that day.
+    A day is evaluated ``known_after`` days after its date, with the corrections known on that day.
     ``accepted``: days after whose evaluation somebody accepted the level as normal.
     """
     corrected = (correction.service for correction in history.corrections)

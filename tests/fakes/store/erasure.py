@@ -28,7 +28,7 @@ class MemoryErasure:
     def __init__(self, collections: Mapping[str, dict[Any, Any]]) -> None:
         self._collections = collections
 
-    async def known(self, identity: Identity) -> Identity:
+    async def complete(self, identity: Identity) -> Identity:
         person = _Person(identity)
         names = {
             name for _, _, value in self._all() for name in person.names_in(value.model_dump())

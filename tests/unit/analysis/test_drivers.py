@@ -46,7 +46,7 @@ def shared_moves(*accounts: Explanation) -> tuple[SharedMove, ...]:
     moves = SharedMoves()
     for one in accounts:
         moves.add(one)
-    return moves.found()
+    return moves.largest()
 
 
 AMOUNT = st.one_of(st.just(NAN), st.floats(-1e6, 1e6, allow_nan=False).map(lambda x: round(x, 6)))

@@ -28,7 +28,7 @@ def rising(amount: float) -> Usage:
     return add(usage(shape=lambda day: 1.0, days=DAYS), "EC2", range(begin, begin + 10), amount)
 
 
-async def ask(store: MemoryStore, percent: float) -> WhatIf:
+async def what_if(store: MemoryStore, percent: float) -> WhatIf:
     audit = AuditTrail(store.audit_entries)
     box = FernetBox(SecretStr("k" * 20), Path(), key_file_allowed=False)
     return await WhatIfCalculator(
@@ -38,7 +38,7 @@ async def ask(store: MemoryStore, percent: float) -> WhatIf:
         config=Config(store.config, audit, box, SmtpSettings()),
         source="datadog",
         complete_after_hours=48,
-    ).ask(NOW, percent=percent)
+    ).compare(NOW, percent=percent)
 
 
 async def replayed(store: MemoryStore, percent: float) -> Backtest:
@@ -49,7 +49,7 @@ async def test_the_chat_and_the_command_line_say_the_same_of_a_threshold() -> No
     store = await stored({ACCOUNT: rising(150.0)})
     await store.teams.add(team(1, aws_account_id=ACCOUNT))
 
-    found = await ask(store, 60.0)
+    found = await what_if(store, 60.0)
 
     assert (found.flagged, found.candidate_flagged) == (1, 0)
     (missed,) = found.missed
@@ -64,5 +64,5 @@ async def test_what_was_taken_back_later_had_been_marked_then() -> None:
     store = await stored({ACCOUNT: rising(150.0)}, at=datetime(2026, 10, 10, 1, tzinfo=UTC))
     await stored({ACCOUNT: rising(0.0)}, at=datetime(2026, 11, 10, 1, tzinfo=UTC), store=store)
     await store.teams.add(team(1, aws_account_id=ACCOUNT))
-    found = await ask(store, 60.0)
+    found = await what_if(store, 60.0)
     assert found.flagged == 1

@@ -1,4 +1,4 @@
-"""What an answer offers when it is not what was asked for: the command that was meant, or the next step."""
+"""What a reply suggests when a request failed: the command that was meant, or a next step."""
 
 from bot.chat import Chat
 from bot.parser import Parsed
@@ -10,7 +10,7 @@ from services.domain.errors import AgentError, ConflictError, InvalidError, NotF
 from services.domain.pasted import match_key
 
 MIN_PREFIX = 3
-"""Characters of a text that is taken for the beginning of a team's name."""
+"""Minimum length of a text that counts as the beginning of a team's name."""
 
 
 async def unknown_text(chat: Chat, text: str, parsed: Parsed) -> Reply:
@@ -22,20 +22,20 @@ async def unknown_text(chat: Chat, text: str, parsed: Parsed) -> Reply:
 
 async def _named_team(chat: Chat, text: str) -> Team | None:
     """The one team that a text is, begins, or contains as words; the longest name counts."""
-    wanted = match_key(unquote(text))
-    if len(wanted) < MIN_PREFIX:
+    key = match_key(unquote(text))
+    if len(key) < MIN_PREFIX:
         return None
-    found = await chat.app.teams.find(wanted)
-    if len(found) == 1:
-        return found[0]
-    padded = f" {wanted.strip('?!. ')} "
+    matches = await chat.app.teams.find(key)
+    if len(matches) == 1:
+        return matches[0]
+    padded = f" {key.strip('?!. ')} "
     named = [t for t in await chat.app.teams.list() if f" {match_key(t.team_name)} " in padded]
     longest = max((len(match_key(team.team_name)) for team in named), default=0)
     teams = [team for team in named if len(match_key(team.team_name)) == longest]
     return teams[0] if len(teams) == 1 else None
 
 
-def ways_on_after(error: AgentError, parsed: Parsed | None) -> list[str]:
+def suggestions_after(error: AgentError, parsed: Parsed | None) -> list[str]:
     """The commands that help after an error."""
     if isinstance(error, NotFoundError):
         return ["teams", "help"]
