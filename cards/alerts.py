@@ -69,6 +69,7 @@ def _compares_its_month(content: AnomalyContent) -> bool:
     return (
         content.anomaly.kind == "threshold"
         and figures is not None
+        and figures.comparable
         and figures.window.current.first == content.anomaly.start
     )
 

@@ -43,6 +43,8 @@ from services.presentation import (
     change_row,
     days_line,
     line_name,
+    no_data_title,
+    no_data_words,
     period_names,
     reasons,
     remainder,
@@ -98,8 +100,10 @@ def _daily_costs(
 def _week_rows(history: CostHistory) -> list[list[Cell]]:
     """Weeks that add up to the printed total: the last one closes the gap left by rounding.
 
-    A shorter week has no change, as there is nothing to compare it with.
+    A shorter week has no change, as there is nothing to compare it with; neither has a week whose
+    last days are missing, as they may be late.
     """
+    last = max(d.day for d in history.days if d.amount is not None)
     rows: list[list[Cell]] = []
     previous: Decimal | None = None
     remaining = cents(history.total)
@@ -113,7 +117,8 @@ def _week_rows(history: CostHistory) -> list[list[Cell]]:
         amount = remaining if week == weeks_with_data[-1] else cents(week.amount)
         remaining -= amount
         step: Cell = ""
-        if previous is not None and (week.last - week.first).days + 1 == WEEK_DAYS:
+        is_whole = (week.last - week.first).days + 1 == WEEK_DAYS and week.last <= last
+        if previous is not None and is_whole:
             step = (change(amount - previous, history.currency), percent_of(amount, previous))
         rows.append([label, money(amount, history.currency), step])
         previous = amount
@@ -138,12 +143,13 @@ def cost_explanation(report: TeamReport, about: AnomalyContent | None = None) ->
     ]
     head: list[Element | None] = [
         sample_notice(report.sample),
-        late_data_notice(figures.data_through, report.expected_through),
+        late_data_notice(figures.through, report.expected_through),
         *(anomaly_summary(about) if about else []),
         note(f"{plain(team.team_name, 80)} · AWS account {team.aws_account_id}"),
     ]
-    if figures.silent:
-        return card([*head, heading("No AWS cost data to explain")], actions)
+    if not figures.comparable:
+        words = [heading(no_data_title(figures)), text(no_data_words(figures))]
+        return card([*head, *words], actions)
     explanation = figures.explanation
     if explanation is None:
         raise AssertionError("figures with data always have an explanation")
@@ -162,7 +168,7 @@ def cost_explanation(report: TeamReport, about: AnomalyContent | None = None) ->
             *head,
             heading("No change in total" if unchanged else f"Why costs changed: {total_change}"),
             note(window_line(figures.window, previous, currency)),
-            note(days_line(figures.window, figures.data_through, currency)),
+            note(days_line(figures.window, figures.through, currency)),
             *[text(words) for words in reasons(explanation, currency)],
             table(columns, rows, bold_last=True),
         ],

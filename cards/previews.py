@@ -107,6 +107,7 @@ def admin_preview(report: AdminReport, role: Role) -> Element:
         *(text(plain(words, 300), spacing="Small") for words in view.why),
         note(view.window),
         note(view.days),
+        *(note(plain(words, 400)) for words in view.late),
         text(view.month_end) if view.month_end else None,
         section("To do") if view.to_do else None,
         text(" · ".join(view.to_do), spacing="Small") if view.to_do else None,

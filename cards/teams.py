@@ -1,7 +1,6 @@
 """Cards of teams: the list, one team, the form, and what was stored or removed."""
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 
 from cards.daily_costs import week_chart
 from cards.elements import (
@@ -26,11 +25,15 @@ from cards.elements import (
 from cards.field_names import TEAM_FIELDS, team_errors
 from cards.notices import late_data_notice, sample_notice
 from services.domain import Role, Team, TeamReport
-from services.domain.formatting import change_line, day, money, plural, threshold
+from services.domain.formatting import change_line, money, plural, threshold
 from services.presentation import crossing as crossing_words
-from services.presentation import days_line, week_line, window_line
-
-ONE_DAY = timedelta(days=1)
+from services.presentation import (
+    days_line,
+    no_data_title,
+    no_data_words,
+    week_line,
+    window_line,
+)
 
 
 def team_list(
@@ -98,7 +101,7 @@ def team_card(report: TeamReport, role: Role) -> Element:
     return card(
         [
             sample_notice(report.sample),
-            late_data_notice(figures.data_through, report.expected_through),
+            late_data_notice(figures.through, report.expected_through),
             heading(plain(team.team_name, 80)),
             note(f"AWS account {team.aws_account_id}"),
             *_figures(report),
@@ -111,9 +114,11 @@ def team_card(report: TeamReport, role: Role) -> Element:
 def _figures(report: TeamReport) -> list[Element | None]:
     """The figures in the words of the email."""
     figures = report.figures
-    if figures.silent:
-        since = f" since {day(figures.last_day + ONE_DAY)}" if figures.last_day else ""
-        return [text(f"No AWS cost data{since}.", weight="Bolder")]
+    if not figures.comparable:
+        return [
+            text(f"{no_data_title(figures)}.", weight="Bolder"),
+            text(no_data_words(figures)),
+        ]
     current, previous, currency = figures.current_total, figures.previous_total, figures.currency
     anomalies = len(report.anomalies)
     crossed = crossing_words(figures, "the")
@@ -122,9 +127,11 @@ def _figures(report: TeamReport) -> list[Element | None]:
         text(change_line(current, previous, currency), spacing="None"),
         crossing(crossed) if crossed else None,
         note(window_line(figures.window, previous, currency)),
-        note(days_line(figures.window, figures.data_through, currency)),
+        note(days_line(figures.window, figures.through, currency)),
         text(plural(anomalies, "open anomaly", "open anomalies")) if anomalies else None,
-        section(week_line(figures.week, currency)) if figures.week else None,
+        section(week_line(figures.week, currency, is_late=figures.is_late))
+        if figures.week
+        else None,
         *(week_chart(figures.week, currency) if figures.week else []),
     ]
 

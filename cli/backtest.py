@@ -111,7 +111,10 @@ def _summary(result: Backtest) -> list[tuple[str, str]]:
     ]
     if kinds["threshold"]:
         lines.append(("Threshold", plural(kinds["threshold"], "breach", "breaches")))
-    excess = sum((line.excess for line in result.lines if line.kind != "threshold"), Decimal(0))
+    # Of printed amounts, so that whoever adds up the lines gets the same.
+    excess = sum(
+        (cents(line.excess) for line in result.lines if line.kind != "threshold"), Decimal(0)
+    )
     lines.append(("Excess", round_money(excess, result.currency)))
     return [*lines, *(("Grouped", _group(group)) for group in result.groups)]
 

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from api.responses.anomalies import AnomalyKind
 from api.responses.base import MoneyText, ResponseModel
-from services.domain import AnomalyStatus
+from services.domain import AnomalyStatus, DataState
 
 
 class DateRangeResponse(ResponseModel):
@@ -27,6 +27,26 @@ class ServiceResponse(ResponseModel):
     """Net cost of a service in both date ranges."""
 
     name: str
+    current: MoneyText
+    previous: MoneyText
+
+
+class ComparedAccountResponse(ResponseModel):
+    """An account as part of the totals."""
+
+    aws_account_id: str
+    environment: str | None
+    current: MoneyText
+    previous: MoneyText
+    window: WindowResponse | None = Field(
+        description="A late account's own days; null: too few to compare, so it is left out."
+    )
+    state: DataState
+
+
+class AmountsResponse(ResponseModel):
+    """Amounts in both date ranges."""
+
     current: MoneyText
     previous: MoneyText
 
@@ -54,10 +74,13 @@ class PreviewResponse(ResponseModel):
     window: WindowResponse
     current_total: MoneyText
     previous_total: MoneyText
-    change_percent: float | None = Field(description="null: there was no cost before.")
+    change_percent: float | None = Field(
+        description="Of the amounts as printed; null: there was no cost before."
+    )
     usage_current: MoneyText
     usage_previous: MoneyText
     services: list[ServiceResponse]
+    accounts: list[ComparedAccountResponse]
     anomalies: list[PreviewAnomalyResponse]
     sample: bool
 
@@ -79,6 +102,7 @@ class UnmappedAccountResponse(ResponseModel):
     aws_account_id: str
     account_name: str | None
     current: MoneyText
+    previous: MoneyText
 
 
 class SilentTeamResponse(ResponseModel):
@@ -91,6 +115,9 @@ class SilentTeamResponse(ResponseModel):
 class AdminPreviewResponse(PreviewResponse):
     """The consolidated report as it would be sent now."""
 
+    rounding: AmountsResponse = Field(
+        description="What the totals hold beyond the printed amounts of all accounts."
+    )
     teams: list[PreviewTeamResponse]
     unmapped_accounts: list[UnmappedAccountResponse]
     silent_teams: list[SilentTeamResponse]

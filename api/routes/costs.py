@@ -1,12 +1,15 @@
 """Daily costs."""
 
+from decimal import Decimal
+
 from api import cursors
 from api.endpoints import Call, EndpointResponse, Endpoints
 from api.paging import page
 from api.requests.costs import HistoryQuery
 from api.responses.costs import CostRowResponse
-from services.domain import CostRow
+from services.domain import CostRow, rounding
 from services.domain.errors import InvalidError
+from services.presentation import ROUNDING
 
 endpoints = Endpoints("Costs")
 CURSOR = "costs"
@@ -44,6 +47,10 @@ async def cost_history(call: Call) -> EndpointResponse:
 
 
 def _response(row: CostRow) -> CostRowResponse:
+    """A row whose services add up to its total as printed."""
+    services = dict(row.services)
+    if rest := rounding(row.total, services.values()):
+        services[ROUNDING] = services.get(ROUNDING, Decimal(0)) + rest
     return CostRowResponse(
         team_id=row.team_id,
         aws_account_id=row.aws_account_id,
@@ -51,6 +58,6 @@ def _response(row: CostRow) -> CostRowResponse:
         total=row.total,
         usage=row.usage,
         currency=row.currency,
-        services=dict(row.services),
+        services=services,
         sample=row.sample,
     )

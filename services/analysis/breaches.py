@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from services.analysis.detection.replay import Correction, History
 from services.analysis.windows import comparison_window
-from services.domain import CENT, DaySpan, Window
+from services.domain import DaySpan, Window, moved
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ def breaches(
                 end=day,
                 raised_on=earlier.raised_on if earlier else day,
                 service=amounts.driver(window),
-                excess=Decimal(repr(now - before)).quantize(CENT),
+                excess=moved(Decimal(repr(now)), Decimal(repr(before))),
             )
             open_month = month
         elif open_month == month:

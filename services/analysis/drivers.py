@@ -8,7 +8,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from services.domain import Category, ChangeLine, Explanation, SharedMove, whole_percent
+from services.domain import (
+    Category,
+    ChangeLine,
+    Explanation,
+    SharedMove,
+    cents,
+    whole_percent,
+)
 
 ZERO = Decimal(0)
 MIN_SHARED_ACCOUNTS = 5
@@ -86,4 +93,4 @@ def excess_lines(
     named = [(service, x) for service, x in shares if x > 0][:most]
     rest = excess - sum((x for _, x in named), ZERO)
     lines = [*named, *([("", rest)] if rest else [])]
-    return tuple(ExcessLine(name, x, whole_percent(x, excess)) for name, x in lines)
+    return tuple(ExcessLine(name, x, whole_percent(cents(x), cents(excess))) for name, x in lines)

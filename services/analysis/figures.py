@@ -11,24 +11,26 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 
+from services.analysis.arrival import arrival
 from services.analysis.drivers import SharedMoves, explained
 from services.analysis.forecast import month_end
-from services.analysis.windows import comparison_window, needed_span
+from services.analysis.windows import needed_span, window_days
 from services.domain import (
     AccountFigures,
     Breach,
     Category,
     CategoryAmounts,
     CostSeries,
+    DataState,
     DayAmount,
     DaySpan,
     Explanation,
+    Forecast,
+    Month,
     ServiceChange,
     SharedMove,
-    SpanDays,
+    Spent,
     WeekFigures,
-    Window,
-    WindowDays,
     moved,
 )
 
@@ -81,12 +83,18 @@ def account_figures(
     reports need. ``threshold`` is in percent and ``min_increase`` in money: a breach is usage that
     grew by more than the one and by at least the other. ``data_through`` lies in the span.
     """
-    window = comparison_window(data_through)
+    recent = DaySpan(max(span.first, needed_span(data_through).first), span.last)
+    daily = _daily_totals(span, series, span.index(recent.first))
+    known = [day for day, amount in zip(recent, daily, strict=True) if not math.isnan(amount)]
+    known = [day for day in known if day <= data_through]
+    arrived = arrival(known, DaySpan(recent.first, data_through))
+    window = arrived.window
+    compared = () if arrived.state is DataState.LEFT_OUT else series
     services: dict[str, _Pair] = defaultdict(_Pair)
     usages: dict[str, _Pair] = defaultdict(_Pair)
     categories: dict[Category, _Pair] = defaultdict(_Pair)
     sums: list[tuple[Category, str, Decimal, Decimal]] = []
-    for entry in series:
+    for entry in compared:
         current = _over(entry, span, window.current)
         previous = _over(entry, span, window.previous)
         category = entry.category or Category.USAGE
@@ -96,10 +104,6 @@ def account_figures(
         if category is Category.USAGE:
             usages[entry.service].add(current, previous)
     total, usage = _sum(services.values()), categories[Category.USAGE]
-    recent = DaySpan(max(span.first, needed_span(data_through).first), span.last)
-    daily = _daily_totals(span, series, span.index(recent.first))
-    known = [day for day, amount in zip(recent, daily, strict=True) if not math.isnan(amount)]
-    known = [day for day in known if day <= data_through]
     return AccountFigures(
         window=window_days(window),
         data_through=data_through,
@@ -113,22 +117,30 @@ def account_figures(
         categories=_category_amounts(categories),
         services=_service_changes(services),
         explanation=explained(sums),
-        week=_week(recent, daily, data_through) if known else None,
-        forecast=month_end(span, series, data_through),
+        week=_week(recent, daily, arrived.through) if known else None,
+        forecast=_forecast(span, compared, arrived.through, data_through),
         threshold=threshold,
         breach=_breach(usage, usages, threshold, min_increase),
         first_day=known[0] if known else None,
         last_day=known[-1] if known else None,
+        state=arrived.state,
+        spent=_spent(recent, daily, known[-1]) if known else None,
     )
 
 
-def window_days(window: Window) -> WindowDays:
-    """A window as it is stored and sent."""
-    return WindowDays(
-        current=SpanDays(first=window.current.first, last=window.current.last),
-        previous=SpanDays(first=window.previous.first, last=window.previous.last),
-        closed_months=window.closed_months,
-    )
+def _spent(span: DaySpan, daily: "array[float]", last: date) -> Spent:
+    first = max(last.replace(day=1), span.first)
+    amount = amount_over(daily, span.index(first), (last - first).days + 1)
+    return Spent(first=first, last=last, amount=amount)
+
+
+def _forecast(
+    span: DaySpan, series: Sequence[CostSeries], through: date, data_through: date
+) -> Forecast | None:
+    """The forecast as of an account's own last day; None if that lies in an earlier month."""
+    if Month.of(through) != Month.of(data_through):
+        return None
+    return month_end(span, series, through)
 
 
 def _over(series: CostSeries, span: DaySpan, part: DaySpan) -> Decimal:

@@ -2,9 +2,9 @@
 
 from datetime import UTC, date, datetime, time, timedelta
 
-from services.domain import DaySpan, Month, Window
+from services.domain import DaySpan, Month, SpanDays, Window, WindowDays
 
-MIN_COMPARED_DAYS = 3
+MIN_COMPARED_DAYS = 7
 """A month with fewer complete days is not compared yet; the closed month is."""
 TWO_WEEKS = 14
 
@@ -34,7 +34,7 @@ def known_after(complete_after_hours: int) -> timedelta:
 def comparison_window(data_through: date) -> Window:
     """Compare days 1..d of the month of ``data_through`` with days 1..d of the month before.
 
-    d is at most the length of the month before. With fewer than three complete days the last
+    d is at most the length of the month before. With fewer than seven complete days the last
     closed month is compared with the one before it, both in full.
     """
     month = Month.of(data_through)
@@ -44,6 +44,28 @@ def comparison_window(data_through: date) -> Window:
     before = month.before.span
     days = min(data_through.day, len(before))
     return Window(_first_days(month.span, days), _first_days(before, days))
+
+
+def window_days(window: Window) -> WindowDays:
+    """A window as it is stored and sent."""
+    return WindowDays(
+        current=SpanDays(first=window.current.first, last=window.current.last),
+        previous=SpanDays(first=window.previous.first, last=window.previous.last),
+        closed_months=window.closed_months,
+    )
+
+
+def own_window(window: Window, last: date) -> Window | None:
+    """The part of a window that an account whose costs end on ``last`` is compared over.
+
+    Both sides get as many days. None if that leaves too few to compare.
+    """
+    if last >= window.current.last:
+        return window
+    days = min((last - window.current.first).days + 1, len(window.previous))
+    if days < MIN_COMPARED_DAYS:
+        return None
+    return Window(_first_days(window.current, days), _first_days(window.previous, days))
 
 
 def _first_days(span: DaySpan, days: int) -> DaySpan:

@@ -51,7 +51,9 @@ class AnomalyLifecycle:
         breach = evaluate_threshold(source, account_id, figures, now)
         recorded = await self._store.get(anomaly_id(source, account_id, figures))
         if breach is None:
-            await self._end(recorded, figures.data_through, now)
+            # Missing costs end nothing: usage may not have fallen.
+            if figures.comparable:
+                await self._end(recorded, figures.data_through, now)
             return None
         suppressed = resolved_by_planned_change(
             breach, figures, planned_change, now

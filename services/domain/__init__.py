@@ -5,7 +5,7 @@ instants are time-zone-aware datetimes.
 """
 
 from services.domain.alert_content import AlertContent, AnomalyContent, DigestContent, RunContent
-from services.domain.amounts import CENT, cents, moved
+from services.domain.amounts import CENT, cents, moved, percent_moved, rounding
 from services.domain.anomalies import (
     Alert,
     AlertMinimum,
@@ -37,13 +37,14 @@ from services.domain.costs import (
 from services.domain.days import DaySpan, Month, Window
 from services.domain.explanations import ChangeLine, Explanation, SharedMove, whole_percent
 from services.domain.figures import (
-    SILENT_DAYS,
     AccountFigures,
     Breach,
     CategoryAmounts,
+    DataState,
     DayAmount,
     ServiceChange,
     SpanDays,
+    Spent,
     WeekFigures,
     WindowDays,
 )
@@ -57,7 +58,10 @@ from services.domain.reports import (
     AlertRecord,
     AnomalyLine,
     Attachment,
+    ComparedAccount,
     DeliveryRecap,
+    LateAccount,
+    MissingData,
     RenderedReport,
     Restatement,
     SilentTeam,
@@ -83,7 +87,6 @@ __all__ = [
     "CENT",
     "SAMPLE",
     "SCOPES",
-    "SILENT_DAYS",
     "UNATTRIBUTED",
     "AccountFigures",
     "Actor",
@@ -106,12 +109,14 @@ __all__ = [
     "Category",
     "CategoryAmounts",
     "ChangeLine",
+    "ComparedAccount",
     "Conversation",
     "CostChange",
     "CostHistory",
     "CostRow",
     "CostSeries",
     "CostTable",
+    "DataState",
     "DayAmount",
     "DaySpan",
     "Delivery",
@@ -123,8 +128,10 @@ __all__ = [
     "Forecast",
     "FrozenReport",
     "Identity",
+    "LateAccount",
     "LostState",
     "MetricsSnapshot",
+    "MissingData",
     "Month",
     "MonthForecast",
     "PendingImport",
@@ -148,6 +155,7 @@ __all__ = [
     "SourceName",
     "SourceState",
     "SpanDays",
+    "Spent",
     "StoredConfig",
     "Team",
     "TeamLine",
@@ -164,5 +172,7 @@ __all__ = [
     "WindowDays",
     "cents",
     "moved",
+    "percent_moved",
+    "rounding",
     "whole_percent",
 ]

@@ -65,6 +65,15 @@ class Explanation:
         return sum((line.change for line in self.lines if line.one_off), Decimal(0))
 
     @property
+    def usage(self) -> tuple[Decimal, Decimal]:
+        """Usage now and before."""
+        lines = [line for line in self.lines if not line.one_off]
+        return (
+            sum((line.current for line in lines), Decimal(0)),
+            sum((line.previous for line in lines), Decimal(0)),
+        )
+
+    @property
     def up(self) -> Decimal:
         """The sum of all increases."""
         return sum((line.change for line in self.lines if line.change > 0), Decimal(0))

@@ -2,13 +2,24 @@
 
 from datetime import date
 from decimal import Decimal
+from enum import StrEnum
 
 from services.domain.base import Value
 from services.domain.costs import Category
 from services.domain.explanations import Explanation
 from services.domain.forecasts import Forecast
 
-SILENT_DAYS = 7
+
+class DataState(StrEnum):
+    """Whether an account's costs still arrive."""
+
+    CURRENT = "current"
+    LATE = "late"
+    """Its last days are missing; it is compared over the days that it has."""
+    LEFT_OUT = "left_out"
+    """Late, with too few days to compare; all its totals are zero."""
+    SILENT = "silent"
+    """The account was closed, or its cost data no longer arrives."""
 
 
 class ServiceChange(Value):
@@ -63,6 +74,14 @@ class WindowDays(Value):
     closed_months: bool = False
 
 
+class Spent(Value):
+    """Net cost of an account in a month, through its last day with data."""
+
+    first: date
+    last: date
+    amount: Decimal
+
+
 class Breach(Value):
     """Usage grew past the threshold in percent and past the minimum increase in money."""
 
@@ -79,6 +98,7 @@ class AccountFigures(Value):
     """All figures of one account; totals are net, thresholds apply to usage."""
 
     window: WindowDays
+    """The compared days; a late account has a window of its own."""
     data_through: date
     currency: str
     current_total: Decimal
@@ -102,11 +122,24 @@ class AccountFigures(Value):
     """First day with data in the loaded span; None if there is no data."""
     last_day: date | None = None
     """Last day with data; None if there is no data."""
+    state: DataState = DataState.CURRENT
+    spent: Spent | None = None
+    """The month of its last day with data; None if that is too long ago."""
 
     @property
     def silent(self) -> bool:
-        """Whether there was no data in the last 7 complete days.
+        return self.state is DataState.SILENT
 
-        Either the account was closed, or its cost data no longer arrives.
-        """
-        return self.last_day is None or (self.data_through - self.last_day).days >= SILENT_DAYS
+    @property
+    def is_late(self) -> bool:
+        return self.state in {DataState.LATE, DataState.LEFT_OUT}
+
+    @property
+    def comparable(self) -> bool:
+        """Whether its totals say anything about how its costs changed."""
+        return self.state not in {DataState.SILENT, DataState.LEFT_OUT}
+
+    @property
+    def through(self) -> date:
+        """The last day of its own data that reports cover."""
+        return self.last_day if self.is_late and self.last_day else self.data_through

@@ -11,6 +11,7 @@ from decimal import ROUND_HALF_UP, Decimal
 
 from services.domain import cents as cents  # noqa: PLC0414 - text and analysis round alike
 from services.domain import moved as moved  # noqa: PLC0414
+from services.domain import percent_moved as percent_moved  # noqa: PLC0414
 
 MINUS = "−"
 SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£"}
@@ -84,17 +85,6 @@ def bare_percent(value: Decimal) -> str:
 def one_decimal(value: Decimal) -> Decimal:
     """Round half up to one decimal; never returns a negative zero."""
     return value.quantize(Decimal("0.1"), ROUND_HALF_UP) + 0
-
-
-def percent_moved(current: Decimal, previous: Decimal) -> Decimal | None:
-    """The change between two rounded amounts, in percent of the previous one.
-
-    Rounded first, so that readers who check the numbers get the same. None if it starts at zero.
-    """
-    current, previous = cents(current), cents(previous)
-    if previous == 0:
-        return None
-    return (current - previous) / abs(previous) * 100
 
 
 def percent_of(current: Decimal, previous: Decimal) -> str:

@@ -6,7 +6,14 @@ from decimal import Decimal
 from services.domain.anomalies import Anomaly, AnomalyStatus
 from services.domain.base import Value
 from services.domain.explanations import Explanation, SharedMove
-from services.domain.figures import AccountFigures, CategoryAmounts, ServiceChange, WindowDays
+from services.domain.figures import (
+    AccountFigures,
+    CategoryAmounts,
+    DataState,
+    ServiceChange,
+    Spent,
+    WindowDays,
+)
 from services.domain.forecasts import Forecast, TrackRecord
 from services.domain.planned_changes import PlannedChange
 from services.domain.teams import Team
@@ -51,8 +58,10 @@ class TeamLine(Value):
     aws_account_id: str
     current: Decimal
     previous: Decimal
-    change_percent: Decimal | None
     above_threshold: bool = False
+    state: DataState = DataState.CURRENT
+    last_day: date | None = None
+    """Last day with data; None if there is no data."""
 
 
 class UnmappedAccount(Value):
@@ -64,13 +73,47 @@ class UnmappedAccount(Value):
     previous: Decimal
 
 
+class ComparedAccount(Value):
+    """An account as part of a total; one that is left out has amounts of zero."""
+
+    aws_account_id: str
+    current: Decimal
+    previous: Decimal
+    window: WindowDays | None
+    """Its compared days: a late account has a window of its own, one that is left out has none."""
+    state: DataState = DataState.CURRENT
+
+
+class LateAccount(Value):
+    """An account whose last days are missing, so that it is compared over its own days."""
+
+    aws_account_id: str
+    name: str
+    """Of the team, or else of the account."""
+    last_day: date
+    left_out: bool
+    """Whether it has too few days to compare."""
+
+
+class MissingData(Value):
+    """The silent accounts whose costs fell, and what moved without them."""
+
+    accounts: int
+    current: Decimal
+    previous: Decimal
+    other_services: tuple[ServiceChange, ...]
+    """The services of all other accounts, largest absolute change first."""
+    other_explanation: Explanation
+
+
 class SilentTeam(Value):
-    """A team whose account has no data in the window."""
+    """A team whose account has stopped having data."""
 
     id: str
     team_name: str
     aws_account_id: str
     last_day: date | None = None
+    spent: Spent | None = None
 
 
 class AnomalyLine(Value):
@@ -116,7 +159,6 @@ class AdminReport(Value):
     accounts: int
     current_total: Decimal
     previous_total: Decimal
-    change_percent: Decimal | None
     usage_current: Decimal
     usage_previous: Decimal
     threshold: float
@@ -134,6 +176,10 @@ class AdminReport(Value):
     alert_record: AlertRecord | None = None
     teams: tuple[TeamLine, ...]
     """All teams, largest absolute change first."""
+    compared: tuple[ComparedAccount, ...] = ()
+    """All accounts in the totals, by ID."""
+    late: tuple[LateAccount, ...] = ()
+    missing: MissingData | None = None
     unmapped: tuple[UnmappedAccount, ...] = ()
     silent: tuple[SilentTeam, ...] = ()
     anomalies: tuple[AnomalyLine, ...] = ()

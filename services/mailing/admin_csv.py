@@ -1,15 +1,19 @@
-"""The CSV attached to the admins' email: a row for each team and each unmapped account."""
+"""The CSV attached to the admins' email: a row for each team and each unmapped account.
+
+Its columns of amounts add up to the printed totals: a last row closes what rounding leaves.
+"""
 
 import csv
 import io
 from decimal import Decimal
 
-from services.domain import AdminReport
+from services.domain import AdminReport, ComparedAccount
 from services.domain.formatting import moved, one_decimal, percent_moved, plain_money, safe_cell
+from services.presentation import ROUNDING, arrival_note, remainder
 
 COLUMNS = (
     *("team_name", "aws_account_id", "current", "previous", "change", "change_percent"),
-    *("currency", "from", "to", "above_threshold"),
+    *("currency", "from", "to", "above_threshold", "data"),
 )
 
 
@@ -18,21 +22,37 @@ def admin_csv(report: AdminReport) -> bytes:
     out = io.StringIO(newline="")
     writer = csv.writer(out)
     writer.writerow(COLUMNS)
-    first, last = report.window.current.first, report.window.current.last
-    period = [report.currency, first.isoformat(), last.isoformat()]
+    periods = {account.aws_account_id: _period(report, account) for account in report.compared}
     for line in report.teams:
         change = percent_moved(line.current, line.previous)
         percent = "" if change is None else f"{one_decimal(change)}"
         amounts = _amounts(line.current, line.previous)
         above = "yes" if line.above_threshold else "no"
-        account = safe_cell(line.aws_account_id)
-        writer.writerow([safe_cell(line.team_name), account, *amounts, percent, *period, above])
+        name, account = safe_cell(line.team_name), safe_cell(line.aws_account_id)
+        data = arrival_note(line.state, line.last_day)
+        period = periods[line.aws_account_id]
+        writer.writerow([name, account, *amounts, percent, *period, above, data])
     for unmapped in report.unmapped:
         amounts = _amounts(unmapped.current, unmapped.previous)
         name = safe_cell(f"(no team) {unmapped.account_name or ''}".strip())
-        writer.writerow([name, safe_cell(unmapped.aws_account_id), *amounts, "", *period, ""])
+        account, period = safe_cell(unmapped.aws_account_id), periods[unmapped.aws_account_id]
+        writer.writerow([name, account, *amounts, "", *period, "", ""])
+    rest = remainder(
+        (report.current_total, report.previous_total),
+        ((account.current, account.previous) for account in report.compared),
+    )
+    if any(rest):
+        writer.writerow([ROUNDING, "", *_amounts(*rest), "", report.currency, "", "", "", ""])
     # With a byte order mark, without which Excel reads the bytes in the system's code page.
     return b"\xef\xbb\xbf" + out.getvalue().encode("utf-8", "replace")
+
+
+def _period(report: AdminReport, account: ComparedAccount) -> list[str]:
+    """Currency, first and last day of what is compared; no days for what is left out."""
+    if account.window is None:
+        return [report.currency, "", ""]
+    days = account.window.current
+    return [report.currency, days.first.isoformat(), days.last.isoformat()]
 
 
 def _amounts(current: Decimal, previous: Decimal) -> list[str]:

@@ -2,6 +2,7 @@ from services.presentation.admin_report import AdminView, admin_view
 from services.presentation.change_rows import ROUNDING, Row, change_row, remainder
 from services.presentation.explanations import driver_words, line_name, reasons
 from services.presentation.hints import hint
+from services.presentation.missing_data import arrival_note, no_data_title, no_data_words
 from services.presentation.phrases import (
     SAMPLE_NOTICE,
     crossing,
@@ -20,6 +21,7 @@ __all__ = [
     "Row",
     "TeamView",
     "admin_view",
+    "arrival_note",
     "change_row",
     "crossing",
     "days_line",
@@ -27,6 +29,8 @@ __all__ = [
     "hint",
     "late_notice",
     "line_name",
+    "no_data_title",
+    "no_data_words",
     "period_names",
     "reasons",
     "remainder",

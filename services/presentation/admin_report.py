@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from services.analysis.figures import change_percent
 from services.domain import AdminReport, AlertRecord, AnomalyStatus
 from services.domain.formatting import (
     bare_percent,
@@ -10,7 +11,6 @@ from services.domain.formatting import (
     change_line,
     day,
     money,
-    moved,
     neutral,
     plural,
     round_money,
@@ -31,6 +31,7 @@ from services.presentation.admin_tables import (
 )
 from services.presentation.change_rows import Row, category_line, change_row
 from services.presentation.explanations import drivers, reasons, shared_words
+from services.presentation.missing_data import late_lines, missing_words, without_missing
 from services.presentation.phrases import (
     SAMPLE_NOTICE,
     days_line,
@@ -70,6 +71,8 @@ class AdminView:
     """What the change is made of, and what many accounts have in common."""
     window: str
     days: str
+    late: list[str]
+    """Accounts whose last days are missing, and what that means for the total."""
     month_end: str
     to_do: list[str]
     anomalies_heading: str
@@ -109,6 +112,7 @@ def admin_view(report: AdminReport, max_movers: int = MAX_MOVERS) -> AdminView:
         why=_why(report),
         window=window_line(report.window, previous, currency),
         days=days_line(report.window, report.data_through, currency),
+        late=late_lines(report.late),
         month_end=month_end_line(report.forecast, currency, report.forecast_record),
         to_do=_to_do(report),
         anomalies_heading=f"Anomalies ({len(report.anomalies):,} open)",
@@ -142,7 +146,9 @@ def _summary_and_title(
     report: AdminReport, current: Decimal, previous: Decimal
 ) -> tuple[str, str]:
     """What follows "AWS costs:" in the subject, and the headline."""
-    currency, change = report.currency, moved(current, previous)
+    currency = report.currency
+    now, before = without_missing(report.missing, current, previous)
+    change = now - before
     crossed = sum(line.above_threshold for line in report.teams)
     if not (crossed or report.anomalies or _is_unusual(report)):
         return f"{round_money(current, currency)}, nothing unusual", "Nothing unusual"
@@ -150,17 +156,24 @@ def _summary_and_title(
     if change == 0:
         return f"unchanged{above}", f"Costs unchanged{above}"
     verb, amount = "up" if change > 0 else "down", round_money(abs(change), currency)
-    percent = "" if previous == 0 else f" ({bare_percent(change / abs(previous) * 100)})"
-    services = drivers(report.services, up=change > 0)
+    percent = "" if before == 0 else f" ({bare_percent(change / abs(before) * 100)})"
+    moving = report.missing.other_services if report.missing else report.services
+    services = drivers(moving, up=change > 0)
     mostly = f", mostly {services}" if services else ""
     return f"{verb} {amount}{percent}{above}", f"Costs {verb} {amount}{mostly}"
 
 
 def _is_unusual(report: AdminReport) -> bool:
-    """Whether the total moved past the threshold, as unmapped spend can do without any team."""
-    if report.change_percent is None:
-        return True
-    return abs(report.change_percent) > Decimal(repr(report.threshold))
+    """Whether the total moved past the threshold, as unmapped spend can do without any team.
+
+    What is missing of silent accounts has not moved.
+    """
+    current, previous = report.current_total, report.previous_total
+    if report.missing is not None:
+        current -= report.missing.current
+        previous -= report.missing.previous
+    percent = change_percent(current, previous)
+    return percent is None or abs(percent) > Decimal(repr(report.threshold))
 
 
 def _notices(report: AdminReport) -> list[str]:
@@ -183,7 +196,11 @@ def _restated(report: AdminReport) -> str:
 
 
 def _why(report: AdminReport) -> list[str]:
-    sentences = reasons(report.explanation, report.currency) if report.explanation else []
+    explanation = report.missing.other_explanation if report.missing else report.explanation
+    sentences = reasons(explanation, report.currency) if explanation else []
+    current, previous = cents(report.current_total), cents(report.previous_total)
+    if missing := missing_words(report.missing, current, previous, report.currency):
+        sentences.insert(0, missing)
     shared = [shared_words(move, report.currency) for move in report.shared_moves[:MAX_SHARED]]
     return [*sentences, *shared]
 

@@ -1,12 +1,12 @@
 """The tables of the admins' report: anomalies, movers, unmapped accounts, silent teams."""
 
 from dataclasses import dataclass
-from datetime import timedelta
 from decimal import Decimal
 
-from services.domain import UNATTRIBUTED, AdminReport, SilentTeam, TeamLine
+from services.domain import UNATTRIBUTED, AdminReport, DataState, SilentTeam, TeamLine
 from services.domain.formatting import cents, day, money, moved, neutral, plural
 from services.presentation.change_rows import ROUNDING, Row, change_row, remainder
+from services.presentation.missing_data import arrival_note, spent_words
 
 MAX_ANOMALIES = MAX_MOVERS = MAX_UNMAPPED = MAX_SILENT = MAX_FAILED = 10
 MAX_NAME = 60
@@ -62,15 +62,19 @@ def mover_rows(report: AdminReport, total: tuple[Decimal, Decimal], max_rows: in
 
 def _unmapped_total(report: AdminReport) -> tuple[Decimal, Decimal]:
     return (
-        cents(sum((account.current for account in report.unmapped), Decimal(0))),
-        cents(sum((account.previous for account in report.unmapped), Decimal(0))),
+        sum((cents(account.current) for account in report.unmapped), Decimal(0)),
+        sum((cents(account.previous) for account in report.unmapped), Decimal(0)),
     )
 
 
 def _mover(line: TeamLine, currency: str) -> Row:
-    note = line.aws_account_id + (" · above threshold" if line.above_threshold else "")
+    notes = [line.aws_account_id]
+    if line.above_threshold:
+        notes.append("above threshold")
+    if missing := arrival_note(line.state, line.last_day):
+        notes.append(missing)
     name = neutral(line.team_name, MAX_NAME)
-    return change_row(name, line.current, line.previous, currency, note)
+    return change_row(name, line.current, line.previous, currency, " · ".join(notes))
 
 
 def unmapped_rows(report: AdminReport) -> list[tuple[str, str, str]]:
@@ -88,15 +92,22 @@ def unmapped_rows(report: AdminReport) -> list[tuple[str, str, str]]:
 def silent_rows(report: AdminReport) -> list[tuple[str, str, str]]:
     """(name, account ID, since when) of teams without data."""
     return [
-        (neutral(team.team_name, MAX_NAME), team.aws_account_id, _silent_since(team))
+        (
+            neutral(team.team_name, MAX_NAME),
+            team.aws_account_id,
+            _silent_state(team, report.currency),
+        )
         for team in report.silent[:MAX_SILENT]
     ]
 
 
-def _silent_since(team: SilentTeam) -> str:
-    if team.last_day is None:
-        return "no data yet"
-    return f"no data since {day(team.last_day + timedelta(days=1))}"
+def _silent_state(team: SilentTeam, currency: str) -> str:
+    """``no data since 12 Nov; cost 1–11 Nov: $68,725.00``."""
+    since = arrival_note(DataState.SILENT, team.last_day)
+    if team.spent is None:
+        return since
+    words = spent_words(team.spent, currency)
+    return f"{since}; {words[0].lower()}{words[1:]}"
 
 
 def failed_deliveries(report: AdminReport) -> list[tuple[str, str]]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from services.domain import Category, CategoryAmounts, ServiceChange
+from services.domain import Category, CategoryAmounts, ServiceChange, rounding
 from services.domain.formatting import MINUS, cents, change, money, neutral, percent_of, plural
 
 CATEGORY_NAMES = {
@@ -79,26 +79,27 @@ def remainder(
     total: tuple[Decimal, Decimal], shown: Iterable[tuple[Decimal, Decimal]]
 ) -> tuple[Decimal, Decimal]:
     """What the rounded total holds beyond the rounded rows; all pairs are (current, previous)."""
-    current, previous = cents(total[0]), cents(total[1])
-    for row_current, row_previous in shown:
-        current -= cents(row_current)
-        previous -= cents(row_previous)
-    return current, previous
+    rows = list(shown)
+    return (
+        rounding(total[0], (current for current, _ in rows)),
+        rounding(total[1], (previous for _, previous in rows)),
+    )
 
 
 def category_line(
     categories: Sequence[CategoryAmounts], total: Decimal, currency: str
 ) -> str | None:
-    """``Usage $18,612.36 − credits $350.00 + tax $150.00``; None when all of it is usage."""
-    others = [
-        (CATEGORY_NAMES[amounts.category], cents(amounts.current))
-        for amounts in categories
-        if amounts.category is not Category.USAGE and cents(amounts.current)
-    ]
+    """``Usage $18,612.36 − credits $350.00 + tax $150.00``; None when all of it is usage.
+
+    Usage is what all other places print, so cents that rounding leaves are a term of their own.
+    """
+    amounts = {entry.category: cents(entry.current) for entry in categories}
+    usage = amounts.pop(Category.USAGE, Decimal(0))
+    others = [(CATEGORY_NAMES[category], x) for category, x in amounts.items() if x]
     if not others:
         return None
-    # Not the usage as such: what remains of the printed total, so that the line adds up.
-    usage = cents(total) - sum((amount for _, amount in others), Decimal(0))
+    if rest := rounding(total, [usage, *(x for _, x in others)]):
+        others.append((ROUNDING.lower(), rest))
     terms = [f"Usage {money(usage, currency)}"]
     for name, amount in others:
         sign = MINUS if amount < 0 else "+"

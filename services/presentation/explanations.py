@@ -5,7 +5,15 @@ from decimal import Decimal
 
 from services.analysis.drivers import excess_lines
 from services.domain import Anomaly, ChangeLine, Explanation, ServiceChange, SharedMove
-from services.domain.formatting import cents, change, listed, money, neutral, round_money
+from services.domain.formatting import (
+    cents,
+    change,
+    listed,
+    money,
+    moved,
+    neutral,
+    round_money,
+)
 from services.presentation.change_rows import CATEGORY_NAMES
 
 MIN_ONE_OFF_SHARE = Decimal("0.05")
@@ -48,7 +56,8 @@ def masked_words(explanation: Explanation, currency: str) -> str:
     total = max(abs(explanation.previous), explanation.current)
     if not cents(explanation.hidden) or explanation.hidden < MIN_HIDDEN_SHARE * total:
         return ""
-    up, down = cents(explanation.up), cents(explanation.down)
+    up = cents(explanation.up)
+    down = up - moved(explanation.current, explanation.previous)
     return (
         f"The total hides larger changes: {money(up, currency)} up, {money(down, currency)} down."
     )
@@ -69,9 +78,12 @@ def reasons(explanation: Explanation, currency: str) -> list[str]:
 
 
 def _split_words(explanation: Explanation, currency: str) -> str:
-    """``Usage +$92.00; credits, refunds, tax and fees −$30.00.``; adds up to the net change."""
-    one_off = cents(explanation.one_off_change)
-    usage = cents(explanation.change) - one_off
+    """``Usage +$92.00; credits, refunds, tax and fees −$30.00.``; adds up to the net change.
+
+    Usage moved by the difference of the two amounts of usage that other places print.
+    """
+    usage = moved(*explanation.usage)
+    one_off = moved(explanation.current, explanation.previous) - usage
     return (
         f"Usage {change(usage, currency) if usage else 'unchanged'}; credits, refunds, tax and "
         f"fees {change(one_off, currency)}."

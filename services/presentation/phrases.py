@@ -45,12 +45,13 @@ def crossing(figures: AccountFigures, whose: str = "your") -> str:
     return f"Usage up {bare_percent(percent_up)}, above {limit}"
 
 
-def week_line(week: WeekFigures, currency: str) -> str:
-    """``Last 7 days: $7,860.16 vs $5,390.18 (+45.8%)``."""
+def week_line(week: WeekFigures, currency: str, *, is_late: bool = False) -> str:
+    """``Last 7 days: $7,860.16 vs $5,390.18 (+45.8%)``; of a late account, its own last days."""
+    days = f"7 days through {day(week.days[-1].day)}" if is_late else "Last 7 days"
     is_same = moved(week.current, week.previous) == 0
     share = NO_CHANGE if is_same else percent_of(week.current, week.previous)
     return (
-        f"Last 7 days: {money(week.current, currency)} vs {money(week.previous, currency)}"
+        f"{days}: {money(week.current, currency)} vs {money(week.previous, currency)}"
         f"{f' ({share})' if share else ''}"
     )
 
@@ -136,12 +137,12 @@ def restated_words(restatement: Restatement, currency: str) -> str:
 
 
 def late_notice(data_through: date, expected: date) -> str | None:
-    """Say that data is late and where comparisons end; None when it is on time."""
+    """Say that data is late; None when it is on time."""
     if data_through >= expected:
         return None
     return (
         f"Data is late: complete through {day(data_through)}, normally {day(expected)} by now. "
-        f"Comparisons end on {day(data_through)}."
+        "Nothing later is compared."
     )
 
 

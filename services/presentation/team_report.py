@@ -1,10 +1,9 @@
 """A team's report as the texts that its email shows."""
 
 from dataclasses import dataclass, field
-from datetime import timedelta
 from decimal import Decimal
 
-from services.domain import AccountFigures, PlannedChange, TeamReport, WeekFigures
+from services.domain import AccountFigures, DataState, PlannedChange, TeamReport, WeekFigures
 from services.domain.formatting import (
     cents,
     change_line,
@@ -16,7 +15,6 @@ from services.domain.formatting import (
     percent_of,
     plural,
     sparkline,
-    weekday,
 )
 from services.presentation.anomaly_boxes import (
     MAX_NAME,
@@ -26,6 +24,12 @@ from services.presentation.anomaly_boxes import (
 )
 from services.presentation.change_rows import Row, category_line, change_row, service_rows
 from services.presentation.explanations import masked_words, reasons
+from services.presentation.missing_data import (
+    last_cost_words,
+    no_data_subject,
+    no_data_title,
+    no_data_words,
+)
 from services.presentation.phrases import (
     SAMPLE_NOTICE,
     crossing,
@@ -96,7 +100,7 @@ def team_view(report: TeamReport, *, teams_app: bool) -> TeamView:
         "notices": _notices(report),
         "footer": _footer(report, teams_app=teams_app),
     }
-    if report.figures.silent:
+    if not report.figures.comparable:
         return TeamView(**common, **_no_data(report))  # type: ignore[arg-type] # texts by name
     return TeamView(**common, **_figures(report, teams_app=teams_app))  # type: ignore[arg-type] # as above
 
@@ -104,7 +108,7 @@ def team_view(report: TeamReport, *, teams_app: bool) -> TeamView:
 def _notices(report: TeamReport) -> list[str]:
     notices = [
         SAMPLE_NOTICE if report.sample else None,
-        late_notice(report.figures.data_through, report.expected_through),
+        late_notice(report.figures.through, report.expected_through),
         restated_words(report.restatement, report.figures.currency)
         if report.restatement
         else None,
@@ -113,26 +117,20 @@ def _notices(report: TeamReport) -> list[str]:
 
 
 def _no_data(report: TeamReport) -> dict[str, object]:
-    last = report.figures.last_day
-    since = f" since {day(last + timedelta(days=1))}" if last else ""
-    last_known = (
-        f"The last day with costs was {weekday(last)}."
-        if last
-        else "No costs have been read for this account yet."
-    )
+    figures = report.figures
+    known = no_data_words(figures)
     # The sample has a team without costs, so that this email can be looked at.
     advice = (
         ""
-        if report.sample
+        if report.sample or figures.state is DataState.LEFT_OUT
         else " If the account is still in use, ask your AWS cost admins to check that its costs reach "
         f"{report.source_title}."
     )
     return {
-        "subject": subject(report, f"no AWS cost data{since}"),
-        "preheader": f"{last_known} There is nothing to compare.",
-        "title": f"No AWS cost data{since}",
-        "no_data": f"{last_known} There is nothing to compare, and missing costs are not shown as "
-        f"zero.{advice}",
+        "subject": subject(report, no_data_subject(figures)),
+        "preheader": known,
+        "title": no_data_title(figures),
+        "no_data": f"{known} Missing costs are not shown as zero.{advice}",
     }
 
 
@@ -153,7 +151,7 @@ def _figures(report: TeamReport, *, teams_app: bool) -> dict[str, object]:
         else "",
         "why": _why(figures, quiet=quiet),
         "window": window_line(figures.window, previous, currency),
-        "days": days_line(figures.window, figures.data_through, currency),
+        "days": f"{days_line(figures.window, figures.through, currency)}{last_cost_words(figures)}",
         "anomalies_heading": anomalies_heading(report),
         "anomalies": anomaly_boxes(report, teams_app=teams_app),
         "changes_heading": f"What changed vs {previous_name}",
@@ -185,7 +183,7 @@ def _week(report: TeamReport, *, quiet: bool) -> dict[str, object]:
     if week is None:
         return {}
     return {
-        "week": week_line(week, report.figures.currency),
+        "week": week_line(week, report.figures.currency, is_late=report.figures.is_late),
         "bars": [] if quiet else _bars(week, report),
         "spark": sparkline([day_amount.amount for day_amount in week.days]),
     }

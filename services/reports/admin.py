@@ -1,6 +1,7 @@
 """The admins' report, added up account by account so that memory stays flat."""
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 
 from services.analysis.figures import Totals
 from services.analysis.suppression import is_above_threshold
@@ -10,7 +11,11 @@ from services.domain import (
     AdminReport,
     Anomaly,
     AnomalyLine,
+    ComparedAccount,
+    DataState,
     DeliveryRecap,
+    LateAccount,
+    MissingData,
     Restatement,
     RunSummary,
     SilentTeam,
@@ -29,6 +34,10 @@ class AdminReportBuilder:
         self._basis = basis
         self._names = names
         self._totals = Totals()
+        self._not_missing = Totals()
+        self._missing: list[AccountFigures] = []
+        self._compared: list[ComparedAccount] = []
+        self._late: list[LateAccount] = []
         self._teams: list[TeamLine] = []
         self._silent: list[SilentTeam] = []
         self._unmapped: list[UnmappedAccount] = []
@@ -38,7 +47,7 @@ class AdminReportBuilder:
     def add_team(self, report: TeamReport) -> None:
         """Add a team's account."""
         team, figures = report.team, report.figures
-        self._totals.add(figures)
+        self._add(team.aws_account_id, team.team_name, figures)
         self._teams.append(
             TeamLine(
                 id=team.id,
@@ -46,8 +55,9 @@ class AdminReportBuilder:
                 aws_account_id=team.aws_account_id,
                 current=figures.current_total,
                 previous=figures.previous_total,
-                change_percent=figures.change_percent,
                 above_threshold=figures.breach is not None,
+                state=figures.state,
+                last_day=figures.last_day,
             )
         )
         if report.restatement is not None:
@@ -59,6 +69,7 @@ class AdminReportBuilder:
                     team_name=team.team_name,
                     aws_account_id=team.aws_account_id,
                     last_day=figures.last_day,
+                    spent=figures.spent,
                 )
             )
         self._anomalies += [
@@ -74,9 +85,10 @@ class AdminReportBuilder:
         self, account: str, figures: AccountFigures, anomalies: Sequence[Anomaly] = ()
     ) -> None:
         """Add an account without a team; one without costs in the window is left out."""
-        if not figures.current_total and not figures.previous_total:
+        is_left_out = figures.state is DataState.LEFT_OUT
+        if not figures.current_total and not figures.previous_total and not is_left_out:
             return
-        self._totals.add(figures)
+        self._add(account, self._names.get(account) or account, figures)
         name = f"{self._names.get(account) or account}, no team"
         self._anomalies += [
             AnomalyLine(
@@ -95,6 +107,36 @@ class AdminReportBuilder:
             )
         )
 
+    def _add(self, account: str, name: str, figures: AccountFigures) -> None:
+        """Add an account to the totals, and note what is missing of it."""
+        self._totals.add(figures)
+        if figures.silent and figures.current_total < figures.previous_total:
+            self._missing.append(figures)
+        else:
+            self._not_missing.add(figures)
+        is_left_out = figures.state is DataState.LEFT_OUT
+        self._compared.append(compared_account(account, figures))
+        if figures.last_day and (is_left_out or figures.window != self._basis.window):
+            self._late.append(
+                LateAccount(
+                    aws_account_id=account,
+                    name=name,
+                    last_day=figures.last_day,
+                    left_out=is_left_out,
+                )
+            )
+
+    def _missing_data(self) -> MissingData | None:
+        if not self._missing:
+            return None
+        return MissingData(
+            accounts=len(self._missing),
+            current=sum((figures.current_total for figures in self._missing), Decimal(0)),
+            previous=sum((figures.previous_total for figures in self._missing), Decimal(0)),
+            other_services=self._not_missing.services,
+            other_explanation=self._not_missing.explanation,
+        )
+
     def build(
         self, deliveries: DeliveryRecap | None, outlook: AdminOutlook | None = None
     ) -> AdminReport:
@@ -108,14 +150,13 @@ class AdminReportBuilder:
             accounts=len(self._teams) + len(self._unmapped),
             current_total=totals.current_total,
             previous_total=totals.previous_total,
-            change_percent=totals.change_percent,
             usage_current=totals.usage_current,
             usage_previous=totals.usage_previous,
             threshold=basis.config.anomaly_threshold,
             categories=totals.categories,
             services=totals.services,
             explanation=totals.explanation,
-            shared_moves=totals.shared_moves,
+            shared_moves=self._not_missing.shared_moves,
             forecast=outlook.forecast,
             forecast_record=outlook.forecast_record,
             alert_record=outlook.alert_record,
@@ -125,6 +166,9 @@ class AdminReportBuilder:
                     key=lambda line: (-abs(line.current - line.previous), line.team_name),
                 )
             ),
+            compared=tuple(sorted(self._compared, key=lambda line: line.aws_account_id)),
+            late=tuple(sorted(self._late, key=lambda line: line.name.casefold())),
+            missing=self._missing_data(),
             unmapped=tuple(sorted(self._unmapped, key=lambda line: -abs(line.current))),
             silent=tuple(sorted(self._silent, key=lambda line: line.team_name.casefold())),
             anomalies=tuple(
@@ -139,6 +183,17 @@ class AdminReportBuilder:
             period=basis.period,
             made_at=basis.made_at,
         )
+
+
+def compared_account(account: str, figures: AccountFigures) -> ComparedAccount:
+    """An account as part of a total."""
+    return ComparedAccount(
+        aws_account_id=account,
+        current=figures.current_total,
+        previous=figures.previous_total,
+        window=None if figures.state is DataState.LEFT_OUT else figures.window,
+        state=figures.state,
+    )
 
 
 def run_summary(

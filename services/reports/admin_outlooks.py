@@ -5,10 +5,11 @@ import math
 from array import array
 from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from statistics import median
 
+from services.analysis.arrival import with_late_days
 from services.analysis.forecast import month_end
 from services.analysis.suppression import notified
 from services.analysis.track_record import track_record
@@ -28,7 +29,7 @@ async def admin_outlook(
 ) -> AdminOutlook:
     """Forecast the month of all accounts together, and sum up the alerts of 90 days."""
     table = await costs.load_totals(source, basis.history)
-    total = await asyncio.to_thread(_summed, table)
+    total = await asyncio.to_thread(_summed, table, basis.data_through)
     forecast = month_end(table.span, total, basis.data_through)
     record = None
     if forecast is not None:
@@ -63,8 +64,9 @@ def alert_record(raised: Sequence[Anomaly]) -> AlertRecord:
     )
 
 
-def _summed(table: CostTable) -> list[CostSeries]:
+def _summed(table: CostTable, data_through: date) -> list[CostSeries]:
     """All accounts as one series; NaN on days without any data."""
+    table = with_late_days(table, data_through)
     amounts = array("d", [math.nan]) * len(table.span)
     for i, day in enumerate(zip(*(series.amounts for series in table.series), strict=True)):
         known = [amount for amount in day if not math.isnan(amount)]

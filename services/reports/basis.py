@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from services.analysis.figures import window_days
 from services.analysis.track_record import HISTORY
-from services.analysis.windows import comparison_window, needed_span
+from services.analysis.windows import comparison_window, needed_span, window_days
 from services.domain import (
     AlertRecord,
     DaySpan,

@@ -6,14 +6,26 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from services.domain import CostSeries, CostTable, DaySpan, Month, Restatement, RunKind, Team
+from services.domain import (
+    CostSeries,
+    CostTable,
+    DataState,
+    DaySpan,
+    Month,
+    Restatement,
+    RunKind,
+    Team,
+    cents,
+    moved,
+    percent_moved,
+)
 from services.domain.formatting import day_range
 from services.domain.run_states import weekly_run_before
 from services.ports import CostStore, RunStore
 from services.reports.basis import Basis
 
-MIN_PERCENT = Decimal(1)
-"""By which a reported total must have moved to be mentioned."""
+MIN_PERCENT, MIN_AMOUNT = Decimal(1), Decimal(1)
+"""A reported total must have moved by more than both, in percent and in money, to be mentioned."""
 
 
 class Restatements:
@@ -36,8 +48,8 @@ class Restatements:
         restatements = {}
         async for team_id, preview in self._runs.team_previews(earlier.ledger_id):
             account = accounts.get(team_id)
-            span = _span(preview)
-            if account is None or not _is_comparable(preview, span, basis):
+            span = _reported_span(preview, account)
+            if account is None or span is None or not _is_comparable(preview, span, basis):
                 continue
             restatement = restatement_of(
                 Decimal(str(preview["current_total"])),
@@ -53,14 +65,16 @@ class Restatements:
 def restatement_of(
     reported: Decimal, now: Decimal, span: DaySpan, reported_on: date
 ) -> Restatement | None:
-    """What to say about a total that has moved; None when it moved by 1% or less."""
-    if reported == 0:
-        return None
-    percent = (now - reported) / abs(reported) * 100
-    if abs(percent) <= MIN_PERCENT:
+    """What to say about a total that has moved, as printed; None when it moved too little."""
+    percent = percent_moved(now, reported)
+    if percent is None or abs(percent) <= MIN_PERCENT or abs(moved(now, reported)) <= MIN_AMOUNT:
         return None
     return Restatement(
-        label=_label(span), reported_on=reported_on, reported=reported, now=now, percent=percent
+        label=_label(span),
+        reported_on=reported_on,
+        reported=reported,
+        now=cents(now),
+        percent=percent,
     )
 
 
@@ -92,8 +106,19 @@ def _is_comparable(preview: Mapping[str, Any], span: DaySpan, basis: Basis) -> b
     return is_inside and preview["currency"] == basis.state.currency
 
 
-def _span(preview: Mapping[str, Any]) -> DaySpan:
-    current = preview["window"]["current"]
+def _reported_span(preview: Mapping[str, Any], account_id: str | None) -> DaySpan | None:
+    """The days of the reported total; None if it was of another account, or not reported as such.
+
+    A late account was reported over its own days. A silent one was reported without a total of
+    the window. Reports of earlier versions have no list of accounts.
+    """
+    window = preview["window"]
+    if "accounts" in preview:
+        entries = [entry for entry in preview["accounts"] if entry["aws_account_id"] == account_id]
+        if not entries or entries[0]["state"] == DataState.SILENT or not entries[0]["window"]:
+            return None
+        window = entries[0]["window"]
+    current = window["current"]
     return DaySpan(date.fromisoformat(current["from"]), date.fromisoformat(current["to"]))
 
 

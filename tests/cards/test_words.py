@@ -109,7 +109,9 @@ def test_only_what_crossed_a_threshold_or_failed_is_red() -> None:
 def test_no_data_is_said_and_no_zero_is_printed() -> None:
     for name in ("team silent", "preview silent", "explain silent", "costs, none"):
         assert "o AWS cost data" in read(every()[name])
-        assert "$" not in read(every()[name])
+        assert "$0.00" not in read(every()[name])
+    for name in ("team silent", "preview silent", "explain silent"):
+        assert "Cost 1–8 Nov: $320.00." in read(every()[name])
 
 
 def test_a_form_keeps_what_was_typed() -> None:

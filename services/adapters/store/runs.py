@@ -193,7 +193,7 @@ class MongoRuns:
 
     # No @guarded: it wraps coroutines, and this is an async generator.
     async def team_previews(self, run_id: str) -> AsyncIterator[tuple[str, dict[str, object]]]:
-        parts = ("window", "currency", "current_total")
+        parts = ("window", "currency", "current_total", "accounts")
         fields = {"team_id": 1, **{f"preview.{part}": 1 for part in parts}}
         try:
             async for doc in self._reports.find({"run_id": run_id, "kind": "team"}, fields):

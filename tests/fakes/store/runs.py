@@ -161,5 +161,5 @@ class MemoryRuns:
     async def team_previews(self, run_id: str) -> AsyncIterator[tuple[str, dict[str, object]]]:
         for report in self.reports.values():
             if report.run_id == run_id and report.team_id is not None:
-                kept = ("window", "currency", "current_total")
+                kept = ("window", "currency", "current_total", "accounts")
                 yield report.team_id, {k: report.preview[k] for k in kept if k in report.preview}

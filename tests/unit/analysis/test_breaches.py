@@ -36,7 +36,7 @@ def test_a_month_is_marked_once_from_the_first_day_on_which_usage_had_grown_enou
         account_id=ACCOUNT,
         start=date(2026, 11, 1),
         end=None,
-        raised_on=date(2026, 11, 3),
+        raised_on=date(2026, 11, 7),
         service="EC2",
         excess=Decimal("300.00"),
     )
@@ -45,7 +45,7 @@ def test_a_month_is_marked_once_from_the_first_day_on_which_usage_had_grown_enou
 def test_a_month_that_falls_below_again_has_ended_and_a_new_month_is_another_breach() -> None:
     early = history(("EC2", date(2026, 10, 1), 30.0), ("EC2", date(2026, 10, 6), 10.0))
     (october,) = marked(early)
-    assert (october.raised_on, october.end) == (date(2026, 10, 3), date(2026, 10, 24))
+    assert (october.raised_on, october.end) == (date(2026, 10, 7), date(2026, 10, 24))
     assert october.excess == Decimal("100.00")
 
     growing = history(("S3", date(2026, 10, 1), 20.0), ("S3", date(2026, 11, 1), 40.0))
@@ -60,6 +60,14 @@ def test_the_percentage_and_the_money_must_both_be_exceeded() -> None:
     assert marked(rising) == []
     assert len(marked(rising, ThresholdRule(19.9, 25.0))) == 1
     assert marked(rising, ThresholdRule(19.9, 81.0)) == []
+
+
+def test_the_excess_is_the_difference_of_the_printed_amounts() -> None:
+    """20 × $1.20025 = 24.005 prints as 24.01; 20 × $0.10005 = 2.001 as 2.00."""
+    usage = array("d", [0.10005] * SPAN.index(date(2026, 11, 1)))
+    usage.extend([1.20025] * (len(SPAN) - len(usage)))
+    (found,) = marked(History(ACCOUNT, SPAN, {"EC2": usage}), ThresholdRule(20.0, 10.0))
+    assert found.excess == Decimal("22.01")
 
 
 def test_a_correction_counts_from_the_day_on_which_it_was_known() -> None:

@@ -23,14 +23,15 @@ def span(first: str, last: str) -> DaySpan:
     ("through", "current", "previous"),
     [
         ("2026-11-20", ("2026-11-01", "2026-11-20"), ("2026-10-01", "2026-10-20")),
-        ("2026-11-03", ("2026-11-01", "2026-11-03"), ("2026-10-01", "2026-10-03")),
-        # The 1st and the 2nd: the closed month against the one before, both in full.
+        ("2026-11-07", ("2026-11-01", "2026-11-07"), ("2026-10-01", "2026-10-07")),
+        # The 1st to the 6th: the closed month against the one before, both in full.
+        ("2026-11-06", ("2026-10-01", "2026-10-31"), ("2026-09-01", "2026-09-30")),
         ("2026-11-01", ("2026-10-01", "2026-10-31"), ("2026-09-01", "2026-09-30")),
         ("2026-11-02", ("2026-10-01", "2026-10-31"), ("2026-09-01", "2026-09-30")),
         ("2026-03-02", ("2026-02-01", "2026-02-28"), ("2026-01-01", "2026-01-31")),
         # Year change.
         ("2027-01-01", ("2026-12-01", "2026-12-31"), ("2026-11-01", "2026-11-30")),
-        ("2027-01-05", ("2027-01-01", "2027-01-05"), ("2026-12-01", "2026-12-05")),
+        ("2027-01-07", ("2027-01-01", "2027-01-07"), ("2026-12-01", "2026-12-07")),
         ("2027-02-01", ("2027-01-01", "2027-01-31"), ("2026-12-01", "2026-12-31")),
         # 31 days after 30, and March after February.
         ("2026-10-31", ("2026-10-01", "2026-10-30"), ("2026-09-01", "2026-09-30")),
@@ -50,7 +51,7 @@ def test_the_window_of_a_day(
 ) -> None:
     found = comparison_window(date.fromisoformat(through))
     assert (found.current, found.previous) == (span(*current), span(*previous))
-    assert found.closed_months is (date.fromisoformat(through).day < 3)
+    assert found.closed_months is (date.fromisoformat(through).day < 7)
 
 
 DAYS = st.dates(date(2000, 1, 1), date(2099, 12, 31))

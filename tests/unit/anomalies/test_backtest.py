@@ -14,7 +14,7 @@ from cli.backtest import json_line, show
 from services.adapters.secrets import FernetBox
 from services.administration.audit_trail import AuditTrail
 from services.administration.config import Config
-from services.anomalies.backtest import Backtest, Backtester
+from services.anomalies.backtest import Backtest, Backtester, BacktestLine
 from services.costs import CostIngest
 from services.domain import UNATTRIBUTED, Category, CostSeries, CostTable, DaySpan, SourceState
 from services.domain.errors import InvalidError
@@ -180,7 +180,7 @@ async def test_breaches_of_the_threshold_come_only_when_asked_for() -> None:
         "EC2",
         "2026-10-01",
     )
-    assert (breach["notified_on"], breach["end"]) == ("2026-10-06", "2026-11-02")
+    assert (breach["notified_on"], breach["end"]) == ("2026-10-10", "2026-11-06")
     assert [line for line in other_one if line["kind"] == "threshold"] == []
 
 
@@ -348,6 +348,34 @@ async def test_the_summary_says_how_many_for_how_many_accounts(
     assert "Notified   1 alert (1 spike), 0.09 per account and month" in text
     assert f"{ACCOUNT} [b]Checkout" in text
     assert "2026-09-10 to 2026-09-10" in text
+
+
+def test_the_excess_of_a_backtest_is_the_sum_of_its_lines(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Three lines of $1.004 print as $1.00 each, and as $3.00 together."""
+    line = BacktestLine(
+        account_id=ACCOUNT,
+        team_name="",
+        kind="spike",
+        service="RDS",
+        start=FIRST,
+        end=FIRST,
+        notified_on=FIRST,
+        excess=Decimal("1.004"),
+    )
+    show(
+        Backtest(
+            span=DaySpan(FIRST, LAST),
+            currency="USD",
+            accounts=1,
+            account_days=DAYS,
+            lines=(line,) * 3,
+            groups=(),
+            sample=False,
+        )
+    )
+    assert "Excess     $3.00\n" in capsys.readouterr().out
 
 
 async def test_a_beginning_before_all_history_is_the_beginning_of_history() -> None:

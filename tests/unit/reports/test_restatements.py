@@ -136,3 +136,33 @@ async def test_the_stored_costs_are_gone_through_once_however_many_teams_there_a
 
 async def test_amounts_of_two_currencies_are_not_compared() -> None:
     assert await restated(date(2026, 11, 21), *[10.0] * 21, currency="EUR") is None
+
+
+def reported_account(last: str, **more: Any) -> dict[str, Any]:
+    window = {"current": {"from": "2026-11-01", "to": last}}
+    return {"aws_account_id": ACCOUNT, "window": window, "state": "current", **more}
+
+
+async def test_a_late_account_is_held_against_the_days_that_were_reported_of_it() -> None:
+    """$100.00 were reported of ten days, though the others were reported through the 14th."""
+    account = reported_account("2026-11-10", state="late")
+    same = [10.0] * 21
+    assert await restated(date(2026, 11, 21), *same, accounts=[account]) is None
+    more = [11.0] * 10 + [10.0] * 11
+    moved = await restated(date(2026, 11, 21), *more, accounts=[account])
+    assert (moved.label, moved.now) == ("1–10 Nov", Decimal(110))
+
+
+@pytest.mark.parametrize(
+    "account",
+    [
+        reported_account("2026-11-14", state="silent"),
+        reported_account("2026-11-14", state="left_out", window=None),
+        reported_account("2026-11-14", aws_account_id="9" * 12),
+    ],
+    ids=["silent", "left out", "another account"],
+)
+async def test_what_was_not_reported_of_the_account_is_not_restated(account: Any) -> None:
+    amounts = [20.0] * 21
+    assert await restated(date(2026, 11, 21), *amounts, accounts=[account]) is None
+    assert await restated(date(2026, 11, 21), *amounts) is not None
