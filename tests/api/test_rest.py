@@ -148,11 +148,12 @@ async def test_a_preview_has_the_servers_own_sums_and_stores_nothing(world: Worl
     wanted = {
         *("subject", "html", "text", "currency", "data_through", "window", "current_total"),
         *("previous_total", "change_percent", "usage_current", "usage_previous", "services"),
-        *("anomalies", "sample"),
+        *("accounts", "anomalies", "sample"),
     }
     assert set(preview) == wanted
-    services = sum(Decimal(one["current"]) for one in preview["services"])
-    assert abs(services - truth) < Decimal("0.05")
+    for parts in (preview["services"], preview["accounts"]):
+        services = sum(Decimal(one["current"]) for one in parts)
+        assert services == Decimal(preview["current_total"])
     assert await world.get("/api/runs") == []
     await world.send("GET", "/api/preview/team-report/unknown", 404)
 
