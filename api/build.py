@@ -17,11 +17,11 @@ from services.settings import TeamsAppSettings
 
 
 class MetricsPage(Meter, Exposition, Protocol):
-    """Counts what happens, and prints it."""
+    """Counts events, and renders the counters for Prometheus."""
 
 
 def build_guard(app: Application, settings: TeamsAppSettings, http: HttpClient) -> Guard:
-    """Build what decides who may make a request."""
+    """Build the guard, which decides who may make a request."""
     clock = app.context.clock
     tokens = None
     if settings.api_audience is not None:
@@ -36,7 +36,7 @@ def build_guard(app: Application, settings: TeamsAppSettings, http: HttpClient) 
 
 @dataclass(frozen=True, slots=True)
 class Pages:
-    """What the pages show beside the application."""
+    """What the pages show in addition to the application."""
 
     outbox: Outbox
     metrics: MetricsPage

@@ -1,4 +1,4 @@
-"""JSON Schemas of all bodies, query parameters and responses, as OpenAPI 3.1 has them."""
+"""JSON Schemas of all bodies, query parameters and responses, in the form of OpenAPI 3.1."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -80,7 +80,9 @@ def _inputs(endpoint: RestEndpoint) -> list[tuple[Key, JsonSchemaMode, TypeAdapt
 
 
 def _without_titles(schema: Any) -> Any:
-    """Pydantic makes a title of every name, which adds nothing. A field may be called title."""
+    """Remove the title that pydantic makes of every name, as it adds nothing. A field may be
+    called title.
+    """
     if isinstance(schema, list):
         return [_without_titles(item) for item in schema]
     if not isinstance(schema, dict):

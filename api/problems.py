@@ -1,4 +1,4 @@
-"""Errors as RFC 9457 problem+json: the one place where REST puts them into words."""
+"""Errors as RFC 9457 problem+json: the one place where REST turns them into sentences."""
 
 import json
 import secrets

@@ -1,4 +1,4 @@
-"""What the REST interface works with, put together by the composition root."""
+"""What the REST interface uses, put together by the composition root."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ class About:
 
 @dataclass(frozen=True, slots=True)
 class RestContext:
-    """The application behind the routes, and what only REST has."""
+    """The application behind the routes, and what is specific to REST."""
 
     app: Application
     show: Callable[[Anomaly], None]

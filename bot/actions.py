@@ -65,7 +65,7 @@ async def press_help(chat: Chat, turn: Turn, payload: Payload) -> Reply:
 
 
 async def press_command(chat: Chat, turn: Turn, payload: TextPayload) -> Reply:
-    """A typed command, offered where a text was close to it."""
+    """A typed command, offered as a button when a text was close to it."""
     parsed = parse(payload.text, COMMANDS)
     if parsed.command is None:
         raise _older_card()

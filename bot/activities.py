@@ -28,7 +28,7 @@ KINDS: dict[str, Kind] = {"personal": "personal", "groupChat": "group", "channel
 
 
 def bot_id_of(activity: Activity) -> str:
-    """Whom the activity is addressed to."""
+    """The recipient of an activity: the bot's own ID."""
     return str(activity["recipient"].get("id") or "")
 
 
@@ -54,7 +54,7 @@ def activity_id_of(activity: Activity) -> str:
 
 
 def turn_id_of(activity: Activity) -> str:
-    """As ``activity_id_of``, and different in every conversation."""
+    """Like ``activity_id_of``, and unique across conversations."""
     activity_id = activity_id_of(activity)
     if not activity_id:
         return secrets.token_hex(12)

@@ -35,7 +35,7 @@ class TeamsAdapter(BotAdapter):  # type: ignore[misc] # the SDK ships no types
     async def process(
         self, body: Mapping[str, Any], callback: Callback
     ) -> tuple[int, dict[str, Any] | None] | None:
-        """Run a turn; for an invoke (status, body) of its response, else None."""
+        """Run a turn; return (status, body) of the response to an invoke, else None."""
         activity = _for_dispatch(body)
         context = TurnContext(self, activity)
         context.turn_state["raw"] = body

@@ -32,7 +32,7 @@ DELETED = {"ActivityNotFoundInConversation", "ConversationNotFound"}
 
 
 class TeamsNotifier:
-    """Posts and updates messages that do not answer a turn."""
+    """Posts and updates messages that are not replies to a turn."""
 
     def __init__(self, connector: Connector) -> None:
         self._connector = connector

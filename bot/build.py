@@ -62,7 +62,7 @@ def build_bot(
     cards = CardsInProgress(
         connector=client.connector,
         store=store.cards_in_progress,
-        runs=app.runs.requests,
+        runs=app.runs.views,
         start=start,
         clock=context.clock,
         owner=context.worker,

@@ -1,4 +1,4 @@
-"""Cards that change after their turn: slow answers, and runs whose progress a card shows.
+"""Cards that change after their turn: slow replies, and runs whose progress a card shows.
 
 A turn has about 15 seconds: then Teams gives up and sends the activity again. Anything longer
 is acknowledged with a card, and the card is updated when the work is done.
@@ -23,7 +23,7 @@ from cards import general
 from services.domain import CardInProgress, RunState
 from services.domain.errors import AgentError, NotFoundError
 from services.ports import CardInProgressStore, Clock, IsWorkerDead, Start
-from services.runs import RunRequests
+from services.runs import RunViews
 
 log = structlog.get_logger()
 
@@ -60,7 +60,7 @@ class CardsInProgress:
         *,
         connector: Connector,
         store: CardInProgressStore,
-        runs: RunRequests,
+        runs: RunViews,
         start: Start,
         clock: Clock,
         owner: str,
@@ -95,7 +95,7 @@ class CardsInProgress:
     # A slow answer
 
     async def begin(self, turn: Turn) -> CardInProgress:
-        """Show that an answer is being worked on. The card has no ``activity_id`` if it could not
+        """Show that a reply is being prepared. The card has no ``activity_id`` if it could not
         be sent.
 
         It is stored before it is sent: if the process is killed between the two, the restarted
@@ -118,7 +118,7 @@ class CardsInProgress:
         self._active.discard(card.id)
 
     async def withdraw(self, card: CardInProgress) -> None:
-        """Remove a "working" card whose answer is shown on another card."""
+        """Remove a "working" card whose reply is shown on another card."""
         if card.activity_id:
             try:
                 await self._connector.delete(
@@ -175,7 +175,7 @@ class CardsInProgress:
             self._active.discard(card.id)
 
     async def _updated_until_end(self, card: CardInProgress) -> Card:
-        """The final content of a run's card, once the run has ended; until then updates it."""
+        """Update a run's card until the run ends; return the final content."""
         shown: Card | None = None
         waited = MIN_UPDATE_SECONDS
         while True:
@@ -231,7 +231,7 @@ class CardsInProgress:
     async def draw(
         self, card: CardInProgress, content: Card, *, at_once: bool = False
     ) -> tuple[Outcome, str]:
-        """Replace the card's message, or send it if there is none yet; the outcome and the
+        """Replace the card's message, or send it if there is none yet; return the outcome and the
         message's ID (empty if none was sent).
         """
         place, activity_id = (card.service_url, card.conversation_id), card.activity_id

@@ -1,4 +1,4 @@
-"""What the handlers of commands and buttons work with."""
+"""What the handlers of commands and buttons use."""
 
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from services.ports import PendingImportStore
 
 
 class TestPoster(Protocol):
-    """Posts a message that does not answer a turn."""
+    """Posts a message that is not a reply to a turn."""
 
     async def test(self, conversation: Conversation) -> None:
         """Post a message saying that alerts reach the conversation."""
@@ -21,7 +21,7 @@ class TestPoster(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Chat:
-    """The use cases, and what only Teams has."""
+    """The use cases, and what is specific to Teams."""
 
     app: Application
     people: People

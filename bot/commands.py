@@ -18,7 +18,7 @@ from services.domain import Role
 
 
 async def show_help(chat: Chat, turn: Turn, argument: str) -> Reply:
-    """The commands that the writer may give."""
+    """Show the commands that the writer may use."""
     return Reply(help_card(help_lines(turn.role), turn.role, chat.sample))
 
 

@@ -37,7 +37,7 @@ TIMEOUT = aiohttp.ClientTimeout(total=30, connect=10)
 
 
 class Connector:
-    """Sends, updates and reads; one for the whole process, so that it can keep the pace."""
+    """Sends, updates and reads; one for the whole process, so that it can limit the pace."""
 
     def __init__(
         self,

@@ -91,7 +91,9 @@ class People:
     async def _member(
         self, service_url: str, conversation: str, person: Person
     ) -> "_Member | None":
-        """None if Teams has no such member there. Raises OutsiderError when Teams does not answer."""
+        """Return None if Teams has no such member there. Raises OutsiderError if Teams does not
+        respond.
+        """
         key = (conversation.partition(";")[0], person.user_id)
         cached = self._members.get(key)
         if cached is not None and self._clock() - cached[0] < CACHE_TIME:

@@ -1,4 +1,4 @@
-"""What a turn knows and what it answers; nothing here knows the SDK."""
+"""A turn and its reply, independent of the SDK."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ class Turn:
 
     @property
     def actor(self) -> Actor:
-        """For the audit trail."""
+        """The person as an actor of the audit trail."""
         name = self.person.name or self.person.object_id
         return Actor(interface="chat", name=name, id=self.person.object_id)
 
@@ -112,5 +112,5 @@ class Command:
         return self.help.menu
 
     def is_for(self, role: Role, argument: str) -> bool:
-        """Whether somebody in this role may give it with this argument."""
+        """Whether somebody in this role may use it with this argument."""
         return role == "admin" or not (self.role == "admin" or (self.admin_to_set and argument))

@@ -40,7 +40,7 @@ def text_to_bot(text: Any, entities: Any, bot: Mapping[str, Any]) -> str:
 
 
 def raw_text_to_bot(text: Any, entities: Any, bot: Mapping[str, Any]) -> str:
-    """The same with its line breaks, which a pasted table needs."""
+    """Like ``text_to_bot``, with the line breaks that a pasted table needs."""
     return BREAK.sub("\n", _without_bot(text, entities, bot)).strip()
 
 

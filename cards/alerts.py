@@ -31,7 +31,7 @@ READ_ONLY_NOTES = {
 
 
 def alert_card(content: AnomalyContent, audience: Audience = "everybody") -> Element:
-    """What happened and buttons to answer it, or who answered."""
+    """What happened, with buttons to answer it, or with who answered."""
     figures = content.figures
     excess = alert_excess(content)
     read_only = READ_ONLY_NOTES.get(audience) if content.anomaly.status != "ended" else None

@@ -110,7 +110,7 @@ def unknown_command(typed: str, meant: str | None, team: Team | None = None) -> 
 
 
 def permission_denied(action: str, admins: Sequence[str]) -> Element:
-    """Only admins can do this ("import teams"), and who they are."""
+    """Says that only admins can do this ("import teams"), and who they are."""
     names = [plain(name, 40) for name in admins[:MAX_NAMES]]
     if more := len(admins) - len(names):
         names.append(f"{more:,} more")

@@ -11,5 +11,5 @@ async def claim_code(app: Application) -> int:
 
 
 def how_to_claim(code: str) -> str:
-    """What to do with a code."""
+    """Tell people what to do with a code."""
     return f"To become the first admin, write to the bot in Teams: claim {code}"

@@ -48,7 +48,7 @@ class OpenAgent(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What the composition root brings to the command line."""
+    """What the composition root passes to the command line."""
 
     open_agent: OpenAgent
     serve: Serve

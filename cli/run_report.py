@@ -93,11 +93,11 @@ async def work_on_report(
     )
     if retry and run.state is not RunState.OPEN:
         await app.runs.requests.retry(run.id, actor, app.context.clock())
-        run = (await app.runs.requests.progress(run.id)).run
+        run = (await app.runs.views.progress(run.id)).run
     is_open = run.state is RunState.OPEN
     if is_open:
         await app.runs.worker.work(run.id, patience=patience, progress=progress)
-    return await app.runs.requests.view(run.id, NOT_SENT), is_open
+    return await app.runs.views.view(run.id, NOT_SENT), is_open
 
 
 async def _scope(app: Application, team: str | None) -> tuple[RunKind, str | None]:

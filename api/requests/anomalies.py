@@ -13,7 +13,7 @@ SNOOZE_DAYS = (7, 30)
 
 
 class AnomaliesQuery(Query):
-    """Which anomalies."""
+    """Which anomalies to list."""
 
     limit: LimitField = Field(100, description=LIMIT_DESCRIPTION)
     status: AnomalyStatus | None = Field(None, description="Only with this status.")

@@ -6,7 +6,7 @@ from api.requests.queries import CURSOR_DESCRIPTION, LIMIT_DESCRIPTION, DayField
 
 
 class HistoryQuery(Query):
-    """Which costs."""
+    """Which costs to list."""
 
     limit: LimitField = Field(100, description=LIMIT_DESCRIPTION)
     team_id: str | None = Field(None, description="Only of this team.")

@@ -11,7 +11,7 @@ WEEK_PATTERN = "^20[0-9]{2}-W(0[1-9]|[1-4][0-9]|5[0-3])$"
 
 
 class Query(BaseModel):
-    """Base of query parameters: unknown ones are refused by name. Itself it has none."""
+    """Base of query parameters: unknown ones are refused by name. The base has none."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, populate_by_name=True)
 

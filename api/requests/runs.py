@@ -14,7 +14,7 @@ from services.domain import RunKind
 
 
 class RunsQuery(Query):
-    """Which runs."""
+    """Which runs to list."""
 
     limit: LimitField = Field(100, description=LIMIT_DESCRIPTION)
     kind: RunKind | None = Field(None, description="Only of this kind.")

@@ -71,7 +71,7 @@ async def _trigger(call: Call, kind: RunKind, team_id: str | None) -> EndpointRe
 async def list_runs(call: Call) -> EndpointResponse:
     """Runs, newest first."""
     query = call.query
-    runs = await call.services.app.runs.requests.newest(
+    runs = await call.services.app.runs.views.newest(
         query.limit + 1, kind=query.kind, after=cursors.decode_instant(CURSOR, query.cursor)
     )
     return page(
@@ -85,7 +85,7 @@ async def list_runs(call: Call) -> EndpointResponse:
 @endpoints("get", "/api/runs/{id}", RunDetailsResponse)
 async def get_run(call: Call) -> RunDetailsResponse:
     """A run with its counts, and at most 100 deliveries that failed, expired, or are unknown."""
-    view = await call.services.app.runs.requests.view(call.id)
+    view = await call.services.app.runs.views.view(call.id)
     return RunDetailsResponse.model_validate(_details(view))
 
 
@@ -99,7 +99,7 @@ async def get_run(call: Call) -> RunDetailsResponse:
 async def list_deliveries(call: Call) -> EndpointResponse:
     """All deliveries of a run, by recipient."""
     query = call.query
-    deliveries = await call.services.app.runs.requests.deliveries(
+    deliveries = await call.services.app.runs.views.deliveries(
         call.id, query.limit + 1, cursors.decode_pair(DELIVERIES_CURSOR, query.cursor)
     )
     return page(
@@ -123,7 +123,7 @@ async def retry_run(call: Call) -> EndpointResponse:
     itself (409).
     """
     retried = await call.services.app.runs.requests.retry(call.id, call.caller.actor, call.now)
-    view = await call.services.app.runs.requests.view(call.id)
+    view = await call.services.app.runs.views.view(call.id)
     if retried:
         call.services.app.runs.scheduler.work(view.run.id)
     response = RetryResponse.model_validate({**_details(view), "retried": retried})

@@ -57,7 +57,7 @@ class UndoMinimumPayload(Payload):
 
 
 async def list_anomalies(chat: Chat, turn: Turn, argument: str) -> Reply:
-    """Open anomalies first."""
+    """List anomalies, open ones first."""
     team = await pick_team(chat, argument, "anomalies") if argument else None
     return Reply(await _page(chat, team, 1))
 
@@ -77,7 +77,7 @@ async def _page(chat: Chat, team: Team | None, page: int) -> Card:
 
 
 async def open_anomaly(chat: Chat, turn: Turn, payload: AnomalyPayload) -> Reply:
-    """The alert card of an anomaly."""
+    """Show the alert card of an anomaly."""
     anomaly = await chat.app.anomalies.resolutions.get(payload.anomaly)
     return Reply(await anomaly_card(chat, turn, anomaly), is_new_message=True)
 

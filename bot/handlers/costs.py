@@ -54,7 +54,7 @@ class CancelPlannedChangePayload(Payload):
 
 
 async def show_costs(chat: Chat, turn: Turn, argument: str) -> Reply:
-    """Daily costs of a team."""
+    """Show the daily costs of a team."""
     name, parsed = await split_team(
         chat, argument, _parse_span, f"costs <team> write {SPAN_USAGE}"
     )
@@ -68,7 +68,7 @@ def _parse_span(words: str) -> str | None:
 
 
 async def press_costs(chat: Chat, turn: Turn, payload: CostsPayload) -> Reply:
-    """The same, from a button."""
+    """Do what ``show_costs`` does, for a button."""
     reply = await _costs(chat, turn, await chat.app.teams.get(payload.team), payload.span)
     return Reply(reply.card, is_new_message=True)
 
@@ -78,7 +78,7 @@ async def _costs(chat: Chat, turn: Turn, team: Team, span: Span) -> Reply:
 
 
 async def explain(chat: Chat, turn: Turn, argument: str) -> Reply:
-    """Why a team's costs changed, now or in an earlier period.
+    """Explain why a team's costs changed, now or in an earlier period.
 
     Without a team, a reply to an alert means the team of the alert.
     """
@@ -124,7 +124,7 @@ async def _explain_anomalies(chat: Chat, turn: Turn, anomalies: Sequence[Anomaly
 
 
 async def press_explain(chat: Chat, turn: Turn, payload: ExplainPayload) -> Reply:
-    """The same, from a button."""
+    """Do what ``explain`` does, for a button."""
     team = await chat.app.teams.get(payload.team)
     report = await chat.app.reports.previews.team_report(team, turn.now, payload.period or None)
     return Reply(cost_explanation(report), is_new_message=True)

@@ -50,7 +50,7 @@ async def cancel(chat: Chat, turn: Turn, payload: Payload) -> Reply:
 
 
 async def show_status(chat: Chat, turn: Turn, argument: str) -> Reply:
-    """Health, cost source, runs; problems first."""
+    """Show health, cost source and runs, problems first."""
     return Reply(status_card(await _status(chat, turn.now), role_in(turn)))
 
 
@@ -68,7 +68,7 @@ async def _status(chat: Chat, now: datetime) -> StatusFacts:
     problems += [skew] if skew else []
     weekly = [
         run
-        for run in await chat.app.runs.requests.newest(50)
+        for run in await chat.app.runs.views.newest(50)
         if run.kind in {RunKind.WEEKLY, RunKind.TEAM}
     ]
     last = next((run for run in weekly if run.kind is RunKind.WEEKLY), None)
@@ -133,7 +133,7 @@ async def _retryable(chat: Chat, runs: list[Run]) -> tuple[Run | None, int]:
     for run in runs:
         if run.state is RunState.OPEN:
             continue
-        counts = await chat.app.runs.requests.counts(run.id)
+        counts = await chat.app.runs.views.counts(run.id)
         failed = sum(counts.get(state, 0) for state in RETRYABLE)
         if failed:
             return run, failed
@@ -141,7 +141,7 @@ async def _retryable(chat: Chat, runs: list[Run]) -> tuple[Run | None, int]:
 
 
 async def _run_words(chat: Chat, run: Run) -> str:
-    counts = await chat.app.runs.requests.counts(run.id)
+    counts = await chat.app.runs.views.counts(run.id)
     sent = counts.get(DeliveryState.SENT, 0)
     total = sum(counts.values())
     state = "at work" if run.state is RunState.OPEN else run.state.value
@@ -152,13 +152,13 @@ async def _run_words(chat: Chat, run: Run) -> str:
 
 
 async def show_history(chat: Chat, turn: Turn, argument: str) -> Reply:
-    """Who changed what, when, and from where."""
+    """Show who changed what, when, and from where."""
     team = await pick_team(chat, argument, "history") if argument else None
     return Reply(await _history(chat, team, 1))
 
 
 async def page_history(chat: Chat, turn: Turn, payload: HistoryPayload) -> Reply:
-    """Another page."""
+    """Show another page of the audit trail."""
     team = await chat.app.teams.get(payload.team) if payload.team else None
     return Reply(await _history(chat, team, payload.page))
 

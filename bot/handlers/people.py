@@ -23,7 +23,7 @@ async def whoami(chat: Chat, turn: Turn, argument: str) -> Reply:
 
 
 async def admins(chat: Chat, turn: Turn, argument: str) -> Reply:
-    """Who is an admin."""
+    """List the admins."""
     return Reply(
         admin_list(
             await chat.app.administration.roles.admins(),
@@ -60,7 +60,7 @@ async def revoke(chat: Chat, turn: Turn, argument: str) -> Reply:
 
 
 async def press_revoke(chat: Chat, turn: Turn, payload: RevokePayload) -> Reply:
-    """The same, from a button."""
+    """Do what ``revoke`` does, for a button."""
     person = await _granted(chat, turn, payload.person)
     await chat.app.administration.roles.revoke(person, turn.actor, turn.now)
     text = f"{person.name} is no longer an admin. Revoked by {turn.actor.name}."

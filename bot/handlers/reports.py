@@ -44,7 +44,7 @@ def _only_admins(turn: Turn) -> None:
 
 
 async def preview(chat: Chat, turn: Turn, argument: str) -> Reply:
-    """A team's report, or the consolidated one."""
+    """Show a team's report, or the consolidated one."""
     if argument.casefold() == ADMIN or (not argument and turn.is_admin):
         _only_admins(turn)
         report = await chat.app.reports.previews.admin_report(turn.now)
@@ -53,7 +53,7 @@ async def preview(chat: Chat, turn: Turn, argument: str) -> Reply:
 
 
 async def press_preview(chat: Chat, turn: Turn, payload: TeamPayload) -> Reply:
-    """The same, from a button."""
+    """Do what ``preview`` does, for a button."""
     if payload.team in {ADMIN, ""}:
         reply = await preview(chat, turn, payload.team)
     else:
@@ -67,7 +67,7 @@ async def _team_preview(chat: Chat, turn: Turn, team: Team) -> Reply:
 
 
 async def open_email(chat: Chat, turn: Turn, payload: TeamPayload) -> Reply:
-    """The plain text of the email."""
+    """Show the plain text of the email."""
     if payload.team == ADMIN:
         _only_admins(turn)
         rendered = await chat.app.reports.previews.rendered_admin(
@@ -116,7 +116,7 @@ async def run_report(chat: Chat, turn: Turn, argument: str) -> Reply:
 
 
 async def press_send(chat: Chat, turn: Turn, payload: TeamPayload) -> Reply:
-    """The same question, from a button."""
+    """Ask what ``send`` asks, for a button."""
     if payload.team == WEEKLY:
         reply = await run_report(chat, turn, "")
     else:
@@ -144,8 +144,8 @@ async def _team_question(chat: Chat, turn: Turn, team: Team) -> Reply:
 
 
 async def send_now(chat: Chat, turn: Turn, payload: SendPayload) -> Reply:
-    """Start the run that was asked about. Pressed twice, it is one run: the number in the payload
-    says which repetition of the period's run is meant.
+    """Start the run that the question described. Pressing twice starts one run: the number in the
+    payload says which repetition of the period's run is meant.
     """
     kind = RunKind.WEEKLY if payload.team == WEEKLY else RunKind.TEAM
     team_id = None if payload.team == WEEKLY else payload.team
@@ -157,12 +157,12 @@ async def send_now(chat: Chat, turn: Turn, payload: SendPayload) -> Reply:
     )
     if run.state is RunState.OPEN:
         chat.app.runs.scheduler.work(run.id)
-    view = await chat.app.runs.requests.progress(run.id)
+    view = await chat.app.runs.views.progress(run.id)
     return Reply(run_card(view), run_id=run.id if run.state is RunState.OPEN else None)
 
 
 def run_card(view: RunView) -> dict[str, object]:
-    """The progress of a run, or its result."""
+    """Build the card of a run's progress, or of its result."""
     run = view.run
     asked_by = run.requested_by.name or run.requested_by.interface
     if run.state is RunState.OPEN:
@@ -174,7 +174,7 @@ def run_card(view: RunView) -> dict[str, object]:
 async def retry_run(chat: Chat, turn: Turn, payload: RunPayload) -> Reply:
     """Send the failed emails of a run again."""
     retried = await chat.app.runs.requests.retry(payload.run, turn.actor, turn.now)
-    view = await chat.app.runs.requests.progress(payload.run)
+    view = await chat.app.runs.views.progress(payload.run)
     if not retried and view.run.state is not RunState.OPEN:
         return Reply(run_card(view))
     chat.app.runs.scheduler.work(payload.run)
@@ -182,7 +182,7 @@ async def retry_run(chat: Chat, turn: Turn, payload: RunPayload) -> Reply:
 
 
 async def show_run(chat: Chat, turn: Turn, payload: RunPayload) -> Reply:
-    """The details of a run."""
-    view = await chat.app.runs.requests.unsettled(payload.run)
+    """Show the details of a run."""
+    view = await chat.app.runs.views.unsettled(payload.run)
     failed = [delivery for delivery in view.deliveries if delivery.error]
     return Reply(run_details(view.run, view.counts, failed), is_new_message=True)

@@ -213,7 +213,7 @@ async def alerts_here(chat: Chat, turn: Turn, argument: str) -> Reply:
 
 
 async def press_alerts_here(chat: Chat, turn: Turn, payload: Payload) -> Reply:
-    """The same, from a button."""
+    """Do what ``alerts_here`` does, for a button."""
     return await alerts_here(chat, turn, "")
 
 
@@ -224,7 +224,7 @@ async def alerts_off(chat: Chat, turn: Turn, argument: str) -> Reply:
 
 
 async def press_alerts_off(chat: Chat, turn: Turn, payload: Payload) -> Reply:
-    """The same, from a button."""
+    """Do what ``alerts_off`` does, for a button."""
     return await alerts_off(chat, turn, "")
 
 

@@ -233,7 +233,7 @@ async def ask_to_remove(chat: Chat, turn: Turn, argument: str) -> Reply:
 
 
 async def press_remove(chat: Chat, turn: Turn, payload: TeamPayload) -> Reply:
-    """The same question, from a button."""
+    """Ask what ``ask_to_remove`` asks, for a button."""
     return Reply(remove_question(await chat.app.teams.get(payload.team)), is_new_message=True)
 
 

@@ -57,7 +57,7 @@ def _split(argument: str) -> tuple[str, str, str]:
 
 
 async def press_what_if(chat: Chat, turn: Turn, payload: ThresholdPayload) -> Reply:
-    """The same, from a button."""
+    """Do what ``show_threshold`` does, for a button."""
     team = await chat.app.teams.get(payload.team) if payload.team else None
     return await _what_if(chat, turn, payload.value, payload.min, team)
 

@@ -46,7 +46,7 @@ def plain(words: str, max_length: int = 200) -> str:
 
 
 def sentence(words: str, max_length: int = 400) -> str:
-    """The same with a full stop at its end, so that another sentence can follow."""
+    """Like ``plain``, with a period at the end, so that another sentence can follow."""
     line = plain(words, max_length)
     return line if not line or line.endswith((".", "…", "!", "?")) else f"{line}."
 

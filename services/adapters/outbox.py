@@ -144,7 +144,7 @@ class OutboxConnection:
         return path
 
     async def aclose(self) -> None:
-        """Nothing to close."""
+        """Does nothing: no connection is open."""
 
 
 def _sync(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""What alert cards are made from, and what they say in short."""
+"""The content of alert cards, and a short form of what each one shows."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -37,7 +37,7 @@ MAX_TITLE = 80
 
 @dataclass(frozen=True, slots=True)
 class AlertContext:
-    """What all cards of one round are made from."""
+    """What the content of all cards of one round is built from."""
 
     now: datetime
     teams: dict[str, Team] = field(default_factory=dict)
@@ -113,7 +113,7 @@ class ContentBuilder:
         return await self._reports.figures(basis, accounts, thresholds)
 
     def anomaly_content(self, anomaly: Anomaly, context: AlertContext) -> AnomalyContent:
-        """What the card of an anomaly says."""
+        """Build the content of an anomaly's card."""
         is_too_small = anomaly.status == "too_small"
         return AnomalyContent(
             anomaly=anomaly,

@@ -37,7 +37,7 @@ class Digests:
         anomalies: Sequence[Anomaly],
         context: AlertContext,
     ) -> None:
-        """One message for accounts that moved together.
+        """Post one message for accounts that moved together.
 
         Accounts that join the group later belong to what was posted already: they get no message.
         """
@@ -50,7 +50,9 @@ class Digests:
     async def post_hour(
         self, conversation: Conversation, anomalies: Sequence[Anomaly], context: AlertContext
     ) -> None:
-        """One message for what exceeds an hour's cards; what comes later waits for the next hour."""
+        """Post one message for the alerts beyond an hour's cards; later ones wait for the next
+        hour.
+        """
         subject = f"{DIGEST}{context.now:%Y-%m-%dT%H}"
         digest = self._poster.alert(subject, conversation, context.now)
         if await self._alerts.create_once(digest):

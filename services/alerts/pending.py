@@ -1,4 +1,4 @@
-"""Which anomalies conversations are still to be alerted about."""
+"""Finds the anomalies that conversations must still be alerted about."""
 
 from collections.abc import Sequence
 from datetime import datetime

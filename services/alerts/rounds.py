@@ -141,7 +141,7 @@ class AlertRounds:
                 await self._run_cards.email(stuck_runs, now)
 
     async def content_of(self, anomaly: Anomaly, now: datetime) -> AnomalyContent:
-        """What a card says of an anomaly now."""
+        """Build the content that an anomaly's card should have now."""
         context = await self._content.context([anomaly], now)
         return self._content.anomaly_content(anomaly, context)
 

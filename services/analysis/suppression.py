@@ -1,4 +1,5 @@
-"""Which anomalies people hear of: suppression by earlier answers, and one alert per cost.
+"""Which anomalies people are alerted about: suppression by earlier answers, and one alert per
+cost.
 
 An anomaly below its account's alert minimum, or similar to an earlier one that was answered, is
 stored with that answer and nobody is alerted. It reopens as soon as the reason no longer holds: it
@@ -106,7 +107,9 @@ def next_minimum(excess: Decimal, current: Decimal) -> Decimal | None:
 
 
 def notified(anomalies: Sequence[Anomaly]) -> list[Anomaly]:
-    """Those that people were alerted about: neither suppressed nor covered by another alert."""
+    """Keep the anomalies that people were alerted about: neither suppressed nor covered by another
+    alert.
+    """
     return [
         anomaly
         for anomaly in deduplicated(anomalies)

@@ -1,4 +1,4 @@
-"""What the application is built over: the outside world, and what the operator has set."""
+"""What the application is built on: adapters of the outside world, and the operator's options."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class CapturingTransport(MailTransport, CapturedMails, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """The ways that emails can leave."""
+    """The transports that emails can leave through."""
 
     outbox: CapturingTransport
     transports: Mapping[str, Callable[[SmtpSettings], MailTransport]]
@@ -35,7 +35,7 @@ class Mail:
 
 @dataclass(frozen=True, slots=True)
 class Probes:
-    """What is only looked at, to say whether it works."""
+    """What is only checked for whether it works."""
 
     ticker: Ticking
     folder: Folder
@@ -59,7 +59,7 @@ class Adapters:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the operator has set, as far as use cases need it."""
+    """The operator's settings that use cases need."""
 
     smtp: SmtpSettings = SmtpSettings()  # noqa: RUF009 - frozen
     when_unsure: Literal["resend", "hold"] = "resend"

@@ -28,7 +28,7 @@ from services.teams import Teams
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """All that the product can do, whoever asks for it."""
+    """Everything that the product can do, through whichever interface."""
 
     context: Context
     administration: Administration

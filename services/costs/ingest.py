@@ -110,7 +110,7 @@ class CostIngest:
         span: DaySpan,
         progress: Progress = _no_progress,
     ) -> None:
-        """Read a span of all accounts, with a team or without, unless refreshes cover it.
+        """Read a span for all accounts, with or without a team, unless refreshes cover it.
 
         Otherwise only the history of teams is read, and a consolidated report of those days
         would lack the other accounts.
@@ -130,7 +130,7 @@ class CostIngest:
             await self._backfill.run(now, accounts, months, all_accounts=False)
 
     async def backfill_all(self, now: datetime, accounts: Sequence[str], months: int) -> set[str]:
-        """As ``backfill``, with every other account that had costs in one of these months.
+        """Like ``backfill``, but with every other account that had costs in one of these months.
 
         Returns all of them; accounts that have been closed since are among them.
         """

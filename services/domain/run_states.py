@@ -32,7 +32,7 @@ class RunView:
 
 @dataclass(frozen=True, slots=True)
 class RunOutlook:
-    """What a request for a run would start, or resume."""
+    """The run that a request would start or resume."""
 
     period: str
     repeat: int

@@ -34,7 +34,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class MailRoutes:
-    """The ways that emails can leave."""
+    """The transports that emails can leave through."""
 
     outbox: MailTransport
     makers: Mapping[str, Callable[[SmtpSettings], MailTransport]]

@@ -34,7 +34,7 @@ Outcome = Callable[..., Awaitable[bool]]
 
 @dataclass(frozen=True, slots=True)
 class SenderSettings:
-    """What the operator decides about sending."""
+    """The operator's decisions about sending."""
 
     when_unsure: Literal["resend", "hold"] = "resend"
 

@@ -65,7 +65,7 @@ class Transports:
         return cached[1]
 
     async def warning(self, now: datetime) -> str:
-        """What will stop working with these settings; empty if nothing is known."""
+        """A warning about what will stop working with these settings; empty if there is none."""
         settings = await self._settings(now)
         host = (settings.host or "").lower()
         signs_in = settings.transport == "smtp" and settings.auth == "password" and settings.user

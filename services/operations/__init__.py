@@ -27,7 +27,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What surrounds the agent and is checked, besides MongoDB and email."""
+    """The agent's surroundings that are checked in addition to MongoDB and email."""
 
     source: CostSource
     outbox: CapturedMails

@@ -1,4 +1,4 @@
-"""What ``check`` and the health endpoint ask of the process itself."""
+"""What ``check`` and the health endpoint need from the process itself."""
 
 from datetime import datetime
 from typing import Protocol

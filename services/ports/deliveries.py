@@ -97,7 +97,7 @@ class DeliveryLedger(Protocol):
         ...
 
     async def next_due(self, run_id: str) -> datetime | None:
-        """When the next one is due or its lease ends; None if all are final."""
+        """When the next delivery is due or its lease ends; None if all are final."""
         ...
 
     async def last_sent(self, run_id: str) -> datetime | None:

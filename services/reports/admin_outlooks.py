@@ -1,4 +1,6 @@
-"""What the admins' report says beyond the window: the month's end, and the record of alerts."""
+"""What the admins' report says beyond the window: the month-end forecast, and the record of
+alerts.
+"""
 
 import asyncio
 import math

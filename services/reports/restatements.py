@@ -65,7 +65,7 @@ class Restatements:
 def restatement_of(
     reported: Decimal, now: Decimal, span: DaySpan, reported_on: date
 ) -> Restatement | None:
-    """What to say about a total that has moved, as printed; None when it moved too little."""
+    """The restatement of a total that has moved, as printed; None when it moved too little."""
     percent = percent_moved(now, reported)
     if percent is None or abs(percent) <= MIN_PERCENT or abs(moved(now, reported)) <= MIN_AMOUNT:
         return None

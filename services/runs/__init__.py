@@ -16,6 +16,7 @@ from services.runs.planner import Planner
 from services.runs.progress import Progress, no_progress
 from services.runs.requests import RunRequests
 from services.runs.scheduler import Scheduler, SchedulerUses
+from services.runs.views import RunViews
 from services.runs.worker import Worker
 from services.runtime.context import Context
 from services.teams import Teams
@@ -24,6 +25,7 @@ __all__ = [
     "Capabilities",
     "Progress",
     "RunRequests",
+    "RunViews",
     "Runs",
     "build",
     "no_progress",
@@ -37,6 +39,7 @@ class Runs:
     """The face of the package."""
 
     requests: RunRequests
+    views: RunViews
     planner: Planner
     worker: Worker
     scheduler: Scheduler
@@ -44,7 +47,7 @@ class Runs:
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a run is made with."""
+    """The capabilities that runs use."""
 
     administration: Administration
     teams: Teams
@@ -58,6 +61,7 @@ def build(
     store: Store, use: Capabilities, start: Start, send_alerts: SendAlerts, context: Context
 ) -> Runs:
     """Build the face; ``send_alerts`` makes a round of alerts after each tick and run."""
+    views = RunViews(store.runs, store.deliveries, context.source.name)
     requests = RunRequests(
         runs=store.runs,
         deliveries=store.deliveries,
@@ -65,6 +69,7 @@ def build(
         config=use.administration.config,
         transports=use.mailing.transports,
         audit=use.administration.audit_trail,
+        views=views,
         source=context.source.name,
     )
     planner = _planner(store, use, context)
@@ -87,7 +92,7 @@ def build(
         send_alerts=send_alerts,
         context=context,
     )
-    return Runs(requests=requests, planner=planner, worker=worker, scheduler=scheduler)
+    return Runs(requests, views, planner, worker, scheduler)
 
 
 def _planner(store: Store, use: Capabilities, context: Context) -> Planner:

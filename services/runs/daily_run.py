@@ -71,7 +71,7 @@ class DailyRun:
         return run_summary(basis, builder, len(teams), count)
 
     async def _detected_through(self, run: Run) -> date | None:
-        """The last day of the daily runs before this one; None for the first."""
+        """The last day that earlier daily runs covered; None for the first run."""
         earlier = await self._runs.list_runs(
             self._source, kind=RunKind.DAILY, limit=MAX_EARLIER_RUNS
         )

@@ -1,22 +1,17 @@
-"""Runs as people ask for them: start or find the run of a period, look at it, retry it.
+"""Requests for runs: start or find the run of a period, retry its emails.
 
 The work itself is in ``worker``; a request only stores what is wanted, once per period.
 """
 
-from collections.abc import Sequence
 from datetime import datetime
 
 from services.administration import AuditTrail, Config
-from services.domain import Actor, Delivery, DeliveryState, Run, RunKind, RunState, SourceName
+from services.domain import Actor, DeliveryState, Run, RunKind, RunState, SourceName
 from services.domain.errors import ConflictError, InvalidError, NotFoundError
 from services.domain.run_states import (
     KEEP_TRYING,
-    MAX_LISTED_DELIVERIES,
-    RETRYABLE,
     UNSETTLED,
     RunOutlook,
-    RunView,
-    other_run_id,
     run_id,
 )
 from services.domain.schedule import (
@@ -28,13 +23,14 @@ from services.domain.schedule import (
 )
 from services.mailing import Transports
 from services.ports import DeliveryLedger, RunStore, TeamStore
+from services.runs.views import RunViews
 
 MAX_PERIODS_AHEAD = 1
 """Only the period that has started can have a run before its slot."""
 
 
 class RunRequests:
-    """The runs of one source."""
+    """Starts and retries the runs of one source."""
 
     def __init__(
         self,
@@ -45,8 +41,10 @@ class RunRequests:
         config: Config,
         transports: Transports,
         audit: AuditTrail,
+        views: RunViews,
         source: SourceName,
     ) -> None:
+        self._views = views
         self._audit = audit
         self._runs = runs
         self._deliveries = deliveries
@@ -141,7 +139,7 @@ class RunRequests:
     async def outlook(
         self, kind: RunKind, now: datetime, *, team_id: str | None = None
     ) -> RunOutlook:
-        """What ``request`` would start or resume now, for whoever is to decide on it."""
+        """What ``request`` would start or resume now, for the person who decides."""
         period = await self._checked_period(kind, None, now)
         latest = await self._latest(kind, period, team_id)
         sent, repeat = 0, 1
@@ -220,7 +218,7 @@ class RunRequests:
             return run
         await self._runs.reopen(run.id, actor, now, now + KEEP_TRYING)
         await self._record(actor, "run.retry", run, now)
-        return await self._get(run.id)
+        return await self._views.get(run.id)
 
     async def _record(self, actor: Actor, action: str, run: Run, now: datetime) -> None:
         """Record a request in the audit trail; the scheduler's own runs are not requests."""
@@ -229,72 +227,13 @@ class RunRequests:
         facts: dict[str, object] = {"run": run.id, "period": run.period, "kind": run.kind.value}
         await self._audit.record(actor, action, run.team_id or run.id, now, after=facts)
 
-    async def _get(self, run_id: str) -> Run:
-        run = await self._runs.get(run_id)
-        if run is None and (other_id := other_run_id(run_id)) is not None:
-            run = await self._runs.get(other_id)
-        if run is None or run.source != self._source:
-            raise NotFoundError(f"Run {run_id} does not exist. See the list of runs.")
-        return run
-
-    async def view(self, run_id: str, states: Sequence[DeliveryState] = RETRYABLE) -> RunView:
-        """The run with at most 100 deliveries in these states. Raises NotFoundError."""
-        run = await self._get(run_id)
-        return RunView(
-            run,
-            await self._deliveries.counts(run.ledger_id),
-            await self._deliveries.list_deliveries(
-                run.ledger_id, states=states, limit=MAX_LISTED_DELIVERIES
-            ),
-        )
-
-    async def deliveries(
-        self, run_id: str, limit: int, after: tuple[str, str] | None = None
-    ) -> list[Delivery]:
-        """A page of a run's deliveries, by recipient; ``after``: (recipient, ID)."""
-        run = await self._get(run_id)
-        return await self._deliveries.list_deliveries(run.ledger_id, after=after, limit=limit)
-
-    async def progress(self, run_id: str) -> RunView:
-        """The run with its counts; once it is over, with the deliveries that can be retried."""
-        run = await self._get(run_id)
-        is_over = run.state is not RunState.OPEN
-        deliveries = await self.failures(run_id) if is_over else []
-        return RunView(run, await self._deliveries.counts(run.ledger_id), deliveries)
-
-    async def unsettled(self, run_id: str) -> RunView:
-        """The run with the deliveries that have not been sent."""
-        run = await self._get(run_id)
-        states = (*RETRYABLE, DeliveryState.PENDING)
-        deliveries = await self._deliveries.list_deliveries(run.ledger_id, states=states)
-        return RunView(run, await self._deliveries.counts(run.ledger_id), deliveries)
-
-    async def counts(self, run_id: str) -> dict[DeliveryState, int]:
-        """How many of a run's deliveries are in each state."""
-        return await self._deliveries.counts((await self._get(run_id)).ledger_id)
-
-    async def failures(self, run_id: str) -> list[Delivery]:
-        """The deliveries of a run that a person may retry."""
-        ledger_id = (await self._get(run_id)).ledger_id
-        return await self._deliveries.list_deliveries(ledger_id, states=RETRYABLE)
-
-    async def newest(
-        self,
-        limit: int = 100,
-        *,
-        kind: RunKind | None = None,
-        after: tuple[datetime, str] | None = None,
-    ) -> list[Run]:
-        """The newest runs; ``after``: those that follow this position (created_at, ID)."""
-        return await self._runs.list_runs(self._source, kind=kind, after=after, limit=limit)
-
     async def retry(self, run_id: str, actor: Actor, now: datetime) -> int:
         """Reopen a run's failed, expired and unknown deliveries; return their number.
 
         A run that failed before it was planned is tried anew. Raises ConflictError while the run
         is still working on them.
         """
-        run = await self._get(run_id)
+        run = await self._views.get(run_id)
         if run.state is RunState.OPEN:
             raise ConflictError(
                 "The run is still open and retries on its own. See its deliveries."

@@ -44,7 +44,7 @@ class Timing:
         return timedelta(seconds=self.delivery_lease)
 
     def retry(self, attempts: int) -> float:
-        """Seconds to wait after this many attempts of a delivery."""
+        """Seconds to wait after this many attempts at a delivery."""
         return self.retries[min(attempts, len(self.retries)) - 1]
 
     def run_retry(self, attempts: int) -> timedelta:

@@ -56,5 +56,5 @@ def facts_of(team: Team) -> dict[str, object]:
 
 
 def input_of(team: Team) -> dict[str, object]:
-    """The fields of a stored team as the models of input take them."""
+    """The fields of a stored team, in the form that ``TeamInput`` accepts."""
     return {**facts_of(team), "admin_emails": list(team.admin_emails)}

@@ -1,4 +1,4 @@
-"""What undoing a change of a team means."""
+"""How changes of teams are undone."""
 
 from collections.abc import Mapping
 from datetime import datetime

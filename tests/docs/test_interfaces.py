@@ -30,6 +30,7 @@ from services.operations.metrics_snapshot import MetricsReader
 from services.operations.undo import Undo
 from services.reports.previews import ReportPreviewer
 from services.runs.requests import RunRequests
+from services.runs.views import RunViews
 from services.teams.teams import Teams
 from tests.docs.test_docs import commands_of, text
 
@@ -39,6 +40,7 @@ USE_CASES: tuple[type, ...] = (
         Config,
         ReportPreviewer,
         RunRequests,
+        RunViews,
         AnomalyList,
         Resolutions,
         CostRowReader,

@@ -106,10 +106,9 @@ async def test_nobody_is_mailed_again_after_it_and_only_the_person_not_next_week
     today: Upgraded,
 ) -> None:
     app = today.world.agent.app
-    (run, *_) = await app.runs.requests.newest(1)
+    (run, *_) = await app.runs.views.newest(1)
     counts = {
-        one.id: await app.runs.requests.counts(one.id)
-        for one in await app.runs.requests.newest(20)
+        one.id: await app.runs.views.counts(one.id) for one in await app.runs.views.newest(20)
     }
     sent = len(today.smtp.mails)
 
@@ -123,7 +122,7 @@ async def test_nobody_is_mailed_again_after_it_and_only_the_person_not_next_week
     again = [mail.recipient for mail in today.smtp.mails[sent:]]
     assert again == [], "only what had failed is tried again, and it fails"
     for run_id, number in counts.items():
-        assert await app.runs.requests.counts(run_id) == number
+        assert await app.runs.views.counts(run_id) == number
 
     today.clock.move(days=7)
     view, worked = await work_on_report(app)

@@ -64,7 +64,7 @@ class World:
                 await asyncio.sleep(0.2)
                 async with self.client.get(f"/api/runs/{self.run_id}") as answer:
                     state = (await answer.json())["state"] if answer.status == 200 else state
-        deliveries = await self.agent.app.runs.requests.deliveries(self.run_id, limit=1000)
+        deliveries = await self.agent.app.runs.views.deliveries(self.run_id, limit=1000)
         assert {one.state.value for one in deliveries} == {"sent"}
         assert sum(one.ambiguous for one in deliveries) == 0
         assert dict(self.smtp.by_recipient) == {f"t{i}@example.org": 1 for i in range(TEAMS)}

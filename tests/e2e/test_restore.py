@@ -41,7 +41,7 @@ async def test_what_was_open_in_the_backup_is_mailed_on_request_only(
 
     assert "Closed 2 open runs; 3 emails may have been sent" in capsys.readouterr().out
     assert not UNSENT & set(restored.smtp.by_recipient)
-    view = await app.runs.requests.view("datadog:weekly:2026-W48")
+    view = await app.runs.views.view("datadog:weekly:2026-W48")
     assert view.run.state is RunState.EXPIRED
     assert view.counts[DeliveryState.UNKNOWN] == 2
 

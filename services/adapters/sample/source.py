@@ -72,7 +72,7 @@ class SampleSource:
         return [*(account_of(number) for number in range(84)), *UNMAPPED]
 
     async def check(self, now: datetime) -> str:
-        """Nothing can fail; says how to get real costs."""
+        """Always succeeds; says how to get real costs."""
         return f"made up, these are not your costs. {self._how_to_connect}".rstrip()
 
     async def wait_for_rate_limit(self) -> None:
@@ -83,7 +83,7 @@ class SampleSource:
         return METRIC
 
     async def aclose(self) -> None:
-        """Nothing is open."""
+        """Does nothing: no connection is open."""
 
     async def account_names(
         self, metric: str, span: DaySpan, accounts: Sequence[str]
@@ -194,7 +194,7 @@ def _has_data(account: str, day: date) -> bool:
 
 
 def _factor(day: date, events: Sequence[SampleEvent]) -> float:
-    """What the events make of a day's usage."""
+    """The factor by which the events change a day's usage."""
     return math.prod(event.factor for event in events if event.first <= day <= event.last)
 
 

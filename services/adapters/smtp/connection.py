@@ -120,7 +120,7 @@ class SmtpConnection:
         )
 
     async def _reset(self) -> None:
-        """Get ready for the next message, or close a connection that cannot."""
+        """Get ready for the next message; close a connection that cannot be reset."""
         try:
             await self._client.rset()
         except (SMTPException, OSError):

@@ -256,7 +256,7 @@ def _means(weeks: list[float], number: int) -> list[float]:
 
 
 def _growth(weeks: Sequence[float]) -> float:
-    """By how much money a week usually exceeds the one before; never negative."""
+    """The money by which a week usually exceeds the one before; never negative."""
     if len(weeks) < GROWTH_WEEKS - 1:
         return 0.0
     steps = [(a - b) / LEVEL_WEEKS for a, b in zip(weeks, weeks[LEVEL_WEEKS:], strict=False)]

@@ -212,7 +212,7 @@ class EventTracker(Rows):
         self._end(day)
 
     def _lift(self, event: Event, column: int) -> tuple[float, float]:
-        """By which factor, or else by how much money a day, an event has raised a column."""
+        """The factor, or else the money per day, by which an event has raised a column."""
         days = [d for d in sorted(event.shares)[-WEEK:] if d >= self.first]
         if not days or (column and self.names[column] not in event.sums):
             return 1.0, 0.0

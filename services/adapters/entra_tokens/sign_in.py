@@ -1,21 +1,22 @@
-"""Access tokens that Microsoft Entra ID issues to the agent itself: for the bot, SMTP and Graph.
-
-Two ways to sign in: a client secret (OAuth 2.0 client credentials, RFC 6749, section 4.4) and the
-managed identity of an Azure VM or App Service. Why not ``azure-identity``:
-docs/decisions/0014-our-own-access-tokens.md.
-"""
+"""Signs in to Entra ID and caches the tokens."""
 
 import asyncio
 import math
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 import httpx
 import stamina
 
-from services.domain.errors import AgentError, BotSignInError, MailConnectError
+from services.adapters.entra_tokens.apps import (
+    EntraApp,
+    TokenRequest,
+    bot_with_managed_identity,
+    bot_with_secret,
+    email_app,
+)
+from services.domain.errors import AgentError
 from services.ports import UNMEASURED, AccessTokens, Clock, Meter
 from services.settings import DIRECT, ProxySettings, SmtpSettings, TeamsAppSettings
 
@@ -24,39 +25,6 @@ RENEW_EARLY_SECONDS = 300
 DEFAULT_LIFETIME_SECONDS = 3600.0
 MAX_ATTEMPTS = 3
 MAX_REASON_LENGTH = 80
-IMDS_URL = "http://169.254.169.254/metadata/identity/oauth2/token"
-"""The Instance Metadata Service of an Azure VM; the address is the same on every VM."""
-FIXES = {
-    90002: "Entra ID does not know the tenant: check {tenant}.",
-    700016: "The app is not registered in this tenant: check {client} and {tenant}.",
-    7000215: "The client secret is wrong: set {secret} to the secret's value, not its ID.",
-    7000222: "The client secret has expired: create a new one and set {secret} to its value.",
-}
-"""What to do, by Entra's error code (the number after ``AADSTS``)."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Request:
-    """How to ask for a token."""
-
-    method: Literal["GET", "POST"]
-    url: str
-    fields: Mapping[str, str] = field(repr=False)  # with the client secret
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    is_local: bool = False
-    """Never through a proxy: a managed identity can be asked for on the machine itself only."""
-
-
-@dataclass(frozen=True, slots=True)
-class _App:
-    """Whose tokens these are, and how to explain why there is none."""
-
-    purpose: str
-    request: _Request
-    fix: str
-    fixes: Mapping[int, str]
-    unreachable_fix: str
-    error: type[BotSignInError] | type[MailConnectError]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +51,14 @@ class EntraSignIn:
         if settings.app_id is None:
             return None
         has_secret = settings.kind == "SingleTenant"
-        app = _bot_with_secret(settings) if has_secret else _bot_with_managed_identity(settings)
+        app = bot_with_secret(settings) if has_secret else bot_with_managed_identity(settings)
         return _CachedTokens(app, self._send, self._clock)
 
     def for_email(self, settings: SmtpSettings) -> AccessTokens:
         """Tokens for the email transport of the settings. Their errors are MailConnectErrors."""
-        return _CachedTokens(_email(settings), self._send, self._clock)
+        return _CachedTokens(email_app(settings), self._send, self._clock)
 
-    async def _send(self, request: _Request) -> httpx.Response:
+    async def _send(self, request: TokenRequest) -> httpx.Response:
         began = time.perf_counter()
         outcome = "error"
         try:
@@ -106,7 +74,7 @@ class EntraSignIn:
             self._meter.asked("identity", outcome, time.perf_counter() - began)
         return response
 
-    def _client(self, request: _Request) -> httpx.AsyncClient:
+    def _client(self, request: TokenRequest) -> httpx.AsyncClient:
         proxy = None if request.is_local else self._proxies.for_url(request.url)
         # Made when first needed: loading the certificate authorities takes tens of milliseconds.
         if proxy not in self._clients:
@@ -131,7 +99,10 @@ class _CachedTokens:
     """
 
     def __init__(
-        self, app: _App, send: Callable[[_Request], Awaitable[httpx.Response]], clock: Clock
+        self,
+        app: EntraApp,
+        send: Callable[[TokenRequest], Awaitable[httpx.Response]],
+        clock: Clock,
     ) -> None:
         self._app = app
         self._send = send
@@ -204,7 +175,7 @@ def _lifetime(expires_in: object) -> float:
     return seconds if math.isfinite(seconds) else DEFAULT_LIFETIME_SECONDS
 
 
-def _refusal(app: _App, status: int, body: object) -> AgentError:
+def _refusal(app: EntraApp, status: int, body: object) -> AgentError:
     fields = body if isinstance(body, dict) else {}
     reason = str(fields.get("error", ""))[:MAX_REASON_LENGTH]
     codes = fields.get("error_codes")
@@ -219,86 +190,3 @@ def _refusal(app: _App, status: int, body: object) -> AgentError:
         and status != httpx.codes.TOO_MANY_REQUESTS,
         code=status,
     )
-
-
-def _bot_with_secret(settings: TeamsAppSettings) -> _App:
-    names = {
-        "tenant": "MicrosoftAppTenantId",
-        "client": "MicrosoftAppId",
-        "secret": "MicrosoftAppPassword",
-    }
-    secret = settings.password.get_secret_value() if settings.password else ""
-    return _App(
-        purpose="the bot",
-        request=_Request(
-            "POST",
-            settings.token_url,
-            _client_credentials(settings.app_id, secret, f"{settings.resource}/.default"),
-        ),
-        fix="Check MicrosoftAppId, MicrosoftAppPassword and MicrosoftAppTenantId.",
-        fixes=_fixes(names),
-        unreachable_fix="Check the network.",
-        error=BotSignInError,
-    )
-
-
-def _bot_with_managed_identity(settings: TeamsAppSettings) -> _App:
-    header = settings.identity_header.get_secret_value() if settings.identity_header else ""
-    on_app_service = settings.identity_endpoint is not None
-    return _App(
-        purpose="the bot",
-        request=_Request(
-            "GET",
-            settings.identity_endpoint or IMDS_URL,
-            {
-                "resource": settings.resource,
-                "client_id": settings.app_id or "",
-                "api-version": "2019-08-01" if on_app_service else "2018-02-01",
-            },
-            # Without its header either service refuses: it guards against forged requests (SSRF).
-            {"X-IDENTITY-HEADER": header} if on_app_service else {"Metadata": "true"},
-            is_local=True,
-        ),
-        fix="Check that this machine has the managed identity MicrosoftAppId.",
-        fixes={},
-        unreachable_fix="Check that this machine has the managed identity MicrosoftAppId.",
-        error=BotSignInError,
-    )
-
-
-def _email(settings: SmtpSettings) -> _App:
-    names = {
-        "tenant": "SMTP_OAUTH_TENANT_ID",
-        "client": "SMTP_OAUTH_CLIENT_ID",
-        "secret": "SMTP_OAUTH_CLIENT_SECRET",
-    }
-    secret = settings.oauth_client_secret
-    return _App(
-        purpose="email",
-        request=_Request(
-            "POST",
-            settings.oauth_token_url,
-            _client_credentials(
-                settings.oauth_client_id,
-                secret.get_secret_value() if secret else "",
-                settings.token_scope,
-            ),
-        ),
-        fix="Check SMTP_OAUTH_TENANT_ID, SMTP_OAUTH_CLIENT_ID and SMTP_OAUTH_CLIENT_SECRET.",
-        fixes=_fixes(names),
-        unreachable_fix="Check the network and SMTP_OAUTH_AUTHORITY.",
-        error=MailConnectError,
-    )
-
-
-def _client_credentials(client_id: str | None, secret: str, scope: str) -> dict[str, str]:
-    return {
-        "grant_type": "client_credentials",
-        "client_id": client_id or "",
-        "client_secret": secret,
-        "scope": scope,
-    }
-
-
-def _fixes(setting_names: Mapping[str, str]) -> dict[int, str]:
-    return {code: fix.format(**setting_names) for code, fix in FIXES.items()}
