@@ -171,7 +171,6 @@ def _week(span: DaySpan, daily: "array[float]", data_through: date) -> WeekFigur
     return WeekFigures(
         current=current,
         previous=previous,
-        change_percent=change_percent(current, previous),
         days=_days(span, daily, last - WEEK + 1),
         days_before=_days(span, daily, last - 2 * WEEK + 1),
     )

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 
-from services.analysis.figures import amount_over, change_percent
+from services.analysis.figures import amount_over
 from services.domain import Category, CostRow, CostSeries, DayAmount, DaySpan, Team, WeekCost
 
 MAX_SERVICES = 2
@@ -46,24 +46,18 @@ def largest_services(span: DaySpan, series: Sequence[CostSeries]) -> tuple[tuple
 
 
 def weeks(span: DaySpan, totals: "array[float]") -> tuple[WeekCost, ...]:
-    """Weeks from the first day on; a last one that is shorter is not compared."""
+    """Weeks from the first day on; the last one may be shorter."""
     week_costs: list[WeekCost] = []
-    before: Decimal | None = None
     for begin in range(0, len(span), WEEK):
         length = min(WEEK, len(span) - begin)
         amount = amount_over(totals, begin, length)
-        whole = length == WEEK
         week_costs.append(
             WeekCost(
                 first=span.first + timedelta(days=begin),
                 last=span.first + timedelta(days=begin + length - 1),
                 amount=amount,
-                change_percent=change_percent(amount, before)
-                if before is not None and whole
-                else None,
             )
         )
-        before = amount
     return tuple(week_costs)
 
 

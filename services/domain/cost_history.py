@@ -14,8 +14,6 @@ class WeekCost(Value):
     first: date
     last: date
     amount: Decimal
-    change_percent: Decimal | None = None
-    """Compared with the week before; None for the first week, and after a week without cost."""
 
 
 class CostHistory(Value):

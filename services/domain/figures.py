@@ -54,7 +54,6 @@ class WeekFigures(Value):
 
     current: Decimal
     previous: Decimal
-    change_percent: Decimal | None
     days: tuple[DayAmount, ...]
     days_before: tuple[DayAmount, ...]
 

@@ -153,14 +153,17 @@ def _summary_and_title(
     if not (crossed or report.anomalies or _is_unusual(report)):
         return f"{round_money(current, currency)}, nothing unusual", "Nothing unusual"
     above = f", {plural(crossed, 'team')} above threshold" if crossed else ""
+    aside = (
+        f" without {plural(report.missing.accounts, 'silent account')}" if report.missing else ""
+    )
     if change == 0:
-        return f"unchanged{above}", f"Costs unchanged{above}"
+        return f"unchanged{aside}{above}", f"Costs unchanged{aside}{above}"
     verb, amount = "up" if change > 0 else "down", round_money(abs(change), currency)
     percent = "" if before == 0 else f" ({bare_percent(change / abs(before) * 100)})"
     moving = report.missing.other_services if report.missing else report.services
     services = drivers(moving, up=change > 0)
     mostly = f", mostly {services}" if services else ""
-    return f"{verb} {amount}{percent}{above}", f"Costs {verb} {amount}{mostly}"
+    return f"{verb} {amount}{percent}{aside}{above}", f"Costs {verb} {amount}{aside}{mostly}"
 
 
 def _is_unusual(report: AdminReport) -> bool:

@@ -267,7 +267,10 @@ def test_the_fall_of_silent_accounts_is_missing_data_and_not_in_the_headline() -
 
     rendered = render_admin(report)
 
-    assert rendered.subject == "AWS costs: up $500 (50.0%), 1 team above threshold"
+    assert (
+        rendered.subject
+        == "AWS costs: up $500 (50.0%) without 1 silent account, 1 team above threshold"
+    )
     words = (
         "The change includes −$3,540.00 of missing data from 1 silent account; without it, costs "
         "are up $500.00 (+50.0%)."
@@ -275,7 +278,7 @@ def test_the_fall_of_silent_accounts_is_missing_data_and_not_in_the_headline() -
     text = " ".join(rendered.text.split())
     assert words in text
     assert words in Texts(rendered.html).text
-    assert "COSTS UP $500, MOSTLY RDS" in text
+    assert "COSTS UP $500 WITHOUT 1 SILENT ACCOUNT, MOSTLY RDS" in text
     movers = rendered.text.partition("MOVERS")[2].partition("Total")[0]
     assert "no data since 11 Nov" in movers
     assert "no data since 11 Nov; cost 1–10 Nov: $3,540.00" in text
