@@ -87,8 +87,10 @@ class FakeCosts:
     def _table(self, span: DaySpan, lines: list[Cost], key: Callable[[Cost], Key]) -> CostTable:
         rows: dict[Key, list[list[float]]] = {}
         for cost in lines:
-            days = rows.setdefault(key(cost), [[] for _ in span])
-            days[span.index(cost.day)].append(cost.amount)
+            row = key(cost)
+            if row not in rows:
+                rows[row] = [[] for _ in span]
+            rows[row][span.index(cost.day)].append(cost.amount)
         series = [
             CostSeries(
                 *key_of_row, array("d", [math.fsum(day) if day else math.nan for day in days])
