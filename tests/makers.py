@@ -119,8 +119,8 @@ async def cells_known(
     """Every amount of an account in Datadog as it was known at an instant."""
     seen, changes = await costs.load_history("datadog", [account], span)
     found = cells(seen)
-    for one in changes:
-        if one.at <= at:
-            category = one.category.value if one.category else ""
-            found[one.account_id, one.service, category, one.day] = one.amount
+    for change in changes:
+        if change.at <= at:
+            category = change.category.value if change.category else ""
+            found[change.account_id, change.service, category, change.day] = change.amount
     return {key: amount for key, amount in found.items() if not math.isnan(amount)}

@@ -111,7 +111,7 @@ async def test_a_password_is_never_seen_again(world: World, typed: str) -> None:
 @pytest.mark.parametrize("field", ["team_email", "admin_emails"])
 @settings(AS_MANY, max_examples=40)
 @given(typed=ANY_TEXT)
-async def test_a_mail_address(world: World, field: str, typed: str) -> None:
+async def test_an_email_address(world: World, field: str, typed: str) -> None:
     body = {
         "team_name": "x",
         "aws_account_id": str(next(NUMBERS)),

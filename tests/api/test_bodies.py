@@ -72,7 +72,7 @@ async def test_a_body_that_is_wrong_changes_nothing(
     assert await world.get("/api/config") == before
 
 
-async def test_a_byte_order_mark_is_no_fault(world: World) -> None:
+async def test_a_byte_order_mark_is_accepted(world: World) -> None:
     body = b'\xef\xbb\xbf{"anomaly_threshold": 21}'
     await world.send("PUT", "/api/config", 200, data=body, headers=JSON)
     body = b'{"anomaly_threshold": 22}'
@@ -127,7 +127,7 @@ class Transport:
 
 
 @pytest.mark.parametrize(("closing", "error"), [(True, MalformedBodyError), (False, RuntimeError)])
-async def test_a_connection_that_is_lost_is_no_defect_of_ours(
+async def test_a_lost_connection_is_not_logged_as_our_bug(
     closing: bool, error: type[Exception]
 ) -> None:
     loop = asyncio.get_running_loop()

@@ -64,7 +64,7 @@ def test_every_operation_is_described_in_full() -> None:
             assert "404" in answers
 
 
-async def test_the_document_tells_how_the_door_stands(world: World) -> None:
+async def test_the_document_says_whether_a_key_is_needed(world: World) -> None:
     found = await world.get("/api/openapi.json")
     assert "securitySchemes" not in found["components"]
     assert "Local mode" in found["info"]["description"]

@@ -192,7 +192,7 @@ async def test_from_the_first_key_on_all_but_health_needs_one(world: World) -> N
     await world.send("POST", "/api/health", 401)
 
 
-async def test_a_revoked_key_opens_nothing_and_the_door_stays_locked(world: World) -> None:
+async def test_a_revoked_key_is_refused_and_a_key_is_still_needed(world: World) -> None:
     key = await world.key()
     (stored,) = await world.agent.app.administration.api_keys.list()
     await world.get("/api/teams", headers=key)
@@ -249,7 +249,7 @@ async def test_a_scope_covers_what_it_says_and_no_more(
         "cst_abcd1234",
     ],
 )
-async def test_what_is_no_key_is_401(world: World, header: str) -> None:
+async def test_an_invalid_key_is_401(world: World, header: str) -> None:
     await world.key()
     answer = await world.send("GET", "/api/teams", 401, headers={"Authorization": header})
     assert answer["title"] == "Unauthorized"
@@ -313,7 +313,7 @@ async def test_wrong_keys_are_answered_slowly_and_others_at_once(world: World) -
     assert {type(outcome) for outcome in outcomes} == {RefusedError}
 
 
-async def test_only_a_hash_is_kept_and_the_last_use(world: World) -> None:
+async def test_only_the_hash_and_the_last_use_are_stored(world: World) -> None:
     header = (await world.key())["Authorization"]
     secret = header[len("Bearer cst_12345678_") :]
     await world.get("/api/teams", headers={"Authorization": header})
@@ -360,7 +360,7 @@ async def test_pages_take_the_key_from_a_browsers_dialogue_and_nothing_else_does
     for path in ("/api/docs", "/api/openapi.json", "/outbox"):
         async with world.client.get(path) as answer:
             challenges = answer.headers.getall("WWW-Authenticate")
-            assert [one.split()[0] for one in challenges] == ["Bearer", "Basic"]
+            assert [challenge.split()[0] for challenge in challenges] == ["Bearer", "Basic"]
         async with world.client.get(path, headers=header) as answer:
             assert answer.status == 200, path
     # A browser sends such a password by itself, so it must change nothing anywhere.
@@ -421,4 +421,8 @@ async def test_every_endpoint_asks_for_the_scope_of_its_method(world: World) -> 
         assert await asked(one, keys[other]) == 403, one.path
         for scopes in (needed, "read,write"):
             assert await asked(one, keys[scopes]) in {200, 202, 404, 415}, one.path
-    assert not [one for one in ENDPOINTS if not one.needs_key and one.path != "/api/health"]
+    assert not [
+        endpoint
+        for endpoint in ENDPOINTS
+        if not endpoint.needs_key and endpoint.path != "/api/health"
+    ]

@@ -208,7 +208,7 @@ async def test_an_anomaly_is_answered_once_and_taken_back(world: World) -> None:
     ],
     ids=str,
 )
-async def test_an_answer_that_is_none_is_refused(
+async def test_an_invalid_answer_is_refused(
     world: World, path: str, body: object, status: int
 ) -> None:
     await raised(world, anomaly(0), anomaly(1, id="sampled", source="sample"))

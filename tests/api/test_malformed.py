@@ -176,7 +176,7 @@ async def test_an_unknown_expectation_is_refused(world: World) -> None:
     assert b"Traceback" not in body
 
 
-async def test_local_mode_is_no_proxy_to_another_address(world: World) -> None:
+async def test_local_mode_does_not_proxy_to_another_address(world: World) -> None:
     def asked(address: bytes) -> bytes:
         return b"GET " + address + b" HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n"
 

@@ -87,7 +87,7 @@ async def test_a_wrong_field_is_named(world: World, body: dict[str, Any], field:
     [(b"{", 400), (b"[1]", 422), (b'{"anomaly_threshold": NaN}', 400), (b"[" * 100_000, 400)],
     ids=["cut", "list", "nan", "deep"],
 )
-async def test_a_body_that_is_none_is_refused(world: World, body: bytes, status: int) -> None:
+async def test_an_invalid_body_is_refused(world: World, body: bytes, status: int) -> None:
     answer = await world.send(
         "PUT", "/api/config", status, data=body, headers={"Content-Type": "application/json"}
     )
@@ -152,7 +152,7 @@ async def test_a_preview_has_the_servers_own_sums_and_stores_nothing(world: Worl
     }
     assert set(preview) == wanted
     for parts in (preview["services"], preview["accounts"]):
-        services = sum(Decimal(one["current"]) for one in parts)
+        services = sum(Decimal(part["current"]) for part in parts)
         assert services == Decimal(preview["current_total"])
     assert await world.get("/api/runs") == []
     await world.send("GET", "/api/preview/team-report/unknown", 404)
@@ -171,7 +171,7 @@ async def test_the_admins_preview_covers_accounts_without_a_team(world: World) -
         assert "sandbox" in page.headers["Content-Security-Policy"]
 
 
-async def test_a_triggered_run_mails_teams_and_admins_once(world: World) -> None:
+async def test_a_triggered_run_emails_teams_and_admins_once(world: World) -> None:
     await world.add_teams(3)
     await world.send("PUT", "/api/config", 200, json={"global_admin_emails": ["cfo@example.org"]})
 
@@ -195,7 +195,7 @@ async def test_a_triggered_run_mails_teams_and_admins_once(world: World) -> None
     assert (await world.finished(repeated["id"]))["counts"] == {"sent": 4}
 
 
-async def test_a_repetition_is_found_by_its_id_as_it_stands_in_an_address(world: World) -> None:
+async def test_a_repetition_is_found_by_its_id_in_a_url(world: World) -> None:
     await world.add_teams(1)
     run = await world.send("POST", "/api/trigger/weekly-report", 202)
     await world.finished(run["id"])
@@ -210,7 +210,7 @@ async def test_a_repetition_is_found_by_its_id_as_it_stands_in_an_address(world:
     assert (await world.get(f"/api/runs/{run['id']}"))["id"] == run["id"]
 
 
-async def test_runs_with_ids_of_before_are_found_under_both(world: World) -> None:
+async def test_runs_with_old_ids_are_found_under_both_forms(world: World) -> None:
     old = stored_run("datadog:weekly:2026-W47#2", period="2026-W47", repeat=2, state="failed")
     await world.store.runs.begin(old.model_copy(update={"planned": True}))
     await world.store.runs.freeze([frozen(run_id=old.ledger_id)])
@@ -265,7 +265,7 @@ async def test_a_large_run_answers_with_counts_and_what_failed(world: World) -> 
     await world.send("GET", f"{path}?cursor=x", 404)
 
 
-async def test_one_teams_run_mails_that_team_alone(world: World) -> None:
+async def test_one_teams_run_emails_that_team_alone(world: World) -> None:
     teams = await world.add_teams(2)
     run = await world.send("POST", f"/api/trigger/team-report/{teams[0]['id']}", 202)
     await world.finished(run["id"])
@@ -304,7 +304,7 @@ async def test_a_wrong_request_begins_no_run(world: World, query: str, status: i
     assert await world.get("/api/runs") == []
 
 
-async def test_a_source_that_fails_is_told_and_nothing_is_mailed(world: World) -> None:
+async def test_a_failing_source_is_reported_and_nothing_is_emailed(world: World) -> None:
     (team,) = await world.add_teams(1)
     world.datadog.faults += [once(400, {"errors": ["no such metric"]}) for _ in range(3)]
     answer = await world.send("GET", f"/api/preview/team-report/{team['id']}", 502)
@@ -364,7 +364,7 @@ async def test_local_mode_answers_this_machine_only(
     assert (await world.get("/api/config"))["anomaly_threshold"] == 20
 
 
-async def test_what_is_not_there_is_problem_json(world: World) -> None:
+async def test_a_missing_object_is_problem_json(world: World) -> None:
     for method, path, status in (
         ("GET", "/api/nothing", 404),
         ("DELETE", "/api/config", 405),
@@ -376,7 +376,9 @@ async def test_what_is_not_there_is_problem_json(world: World) -> None:
         assert answer["request_id"]
 
 
-async def test_the_outbox_shows_a_mail_without_obeying_it(mongo_url: str, tmp_path: Path) -> None:
+async def test_the_outbox_shows_an_email_without_obeying_it(
+    mongo_url: str, tmp_path: Path
+) -> None:
     environment = {
         "MONGO_URL": mongo_url,
         "DB_NAME": f"test_{secrets.token_hex(6)}",

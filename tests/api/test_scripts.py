@@ -157,7 +157,7 @@ async def test_no_script_of_a_teams_name_runs(browsed: Browsed) -> None:
     assert all("<b>team</b>" not in page for page in seen[:3])
 
 
-async def test_a_mail_that_is_all_script_is_shown_and_does_nothing(browsed: Browsed) -> None:
+async def test_an_email_that_is_all_script_is_shown_and_does_nothing(browsed: Browsed) -> None:
     mail = hostile_mail(browsed.beacon, browsed.folder)
     list_page = await browsed.see("/outbox")
     page = await browsed.see(f"/outbox/{mail}")

@@ -73,7 +73,7 @@ async def test_without_mongodb_everything_is_503_and_health_says_why(
             assert (await asked(client, "GET", "/api/runs", headers=headers))[1] == []
 
 
-async def test_health_from_outside_is_503_also_where_the_door_was_never_asked(
+async def test_health_from_outside_is_503_even_before_the_mode_is_known(
     mongo_url: str, tmp_path: Path
 ) -> None:
     with MongoRelay(mongo_url) as relay:
@@ -112,7 +112,7 @@ async def test_in_local_mode_health_from_outside_stays_refused(
         assert (await asked(client, "GET", "/api/health", headers=forwarded))[0] == 403
 
 
-async def test_a_clock_that_stands_is_named(mongo_url: str, tmp_path: Path) -> None:
+async def test_a_stopped_scheduler_is_named(mongo_url: str, tmp_path: Path) -> None:
     environment = {
         "MONGO_URL": mongo_url,
         "DB_NAME": f"test_{secrets.token_hex(6)}",

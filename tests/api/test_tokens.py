@@ -57,7 +57,7 @@ async def here(mongo_url: str, database: str, tmp_path: Path) -> AsyncIterator[T
             yield Tenanted(tenant, client, clock, agent)
 
 
-async def test_with_an_audience_the_door_is_locked_from_the_start(here: Tenanted) -> None:
+async def test_with_an_audience_a_key_is_needed_from_the_start(here: Tenanted) -> None:
     async with here.client.get("/api/config") as answer:
         assert answer.status == 401
     async with here.client.get("/api/health") as answer:
@@ -200,7 +200,9 @@ async def test_a_key_that_is_withdrawn_is_forgotten_within_a_day(here: Tenanted)
     assert await here.status(here.token(kid="k2")) == 200
 
 
-async def test_known_keys_go_on_while_entra_is_away_and_none_is_503(here: Tenanted) -> None:
+async def test_known_keys_stay_valid_while_entra_is_unavailable_and_without_keys_it_is_503(
+    here: Tenanted,
+) -> None:
     here.tenant.status = 500
     async with here.client.get(
         "/api/config", headers={"Authorization": f"Bearer {here.token()}"}

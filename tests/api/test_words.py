@@ -24,9 +24,9 @@ ANYTHING: list[Any] = [
     *({}, {"a": 1}, {"\ud800": 1}),
 ]
 MODELS = [
-    pytest.param(model, part == "query", id=f"{one.method} {one.path} {part}")
-    for one in ENDPOINTS
-    for part, model in (("query", one.accepts.query), ("body", one.accepts.body))
+    pytest.param(model, part == "query", id=f"{endpoint.method} {endpoint.path} {part}")
+    for endpoint in ENDPOINTS
+    for part, model in (("query", endpoint.accepts.query), ("body", endpoint.accepts.body))
     if model is not None
 ]
 

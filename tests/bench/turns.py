@@ -230,7 +230,7 @@ def show(found: dict[str, list[Measured]]) -> None:
     print("|---|---:|---:|---:|---:|---:|---:|")
     for name, rounds in found.items():
         middle = {
-            field: statistics.median(getattr(one, field) for one in rounds)
+            field: statistics.median(getattr(measured, field) for measured in rounds)
             for field in Measured.__dataclass_fields__
         }
         print(

@@ -87,9 +87,9 @@ class World:
     def messages(self, where: Where = "channel", holding: str = "") -> list[Message]:
         """The bot's messages of a place that hold a text."""
         return [
-            one
-            for one in self.sim.messages.values()
-            if where_of(one.conversation) == where and holding in one.text
+            message
+            for message in self.sim.messages.values()
+            if where_of(message.conversation) == where and holding in message.text
         ]
 
     async def quiet(self) -> None:

@@ -64,7 +64,7 @@ def sent() -> Iterator[tuple[str, Data]]:
             if action["type"] != "Action.Execute":
                 continue
             takes = [] if action.get("associatedInputs") == "none" else inputs
-            yield name, {**action["data"], **{one["id"]: one.get("value", "") for one in takes}}
+            yield name, {**action["data"], **{take["id"]: take.get("value", "") for take in takes}}
 
 
 def test_every_button_of_every_card_sends_what_the_model_of_its_verb_takes() -> None:

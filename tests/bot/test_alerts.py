@@ -32,7 +32,7 @@ async def alerted(
 
 
 async def search(here: World) -> Team:
-    return next(one for one in await here.agent.app.teams.list() if one.team_name == "Search")
+    return next(team for team in await here.agent.app.teams.list() if team.team_name == "Search")
 
 
 def cards(here: World, where: Where = "channel") -> list[Message]:
@@ -62,7 +62,7 @@ async def test_one_card_for_an_anomaly_that_follows_it_in_place(
             await here.tick()
         assert "$900.00" in channel.text
         replies = here.messages("channel", "Grown")
-        assert [one.conversation for one in replies] == [channel.conversation]
+        assert [reply.conversation for reply in replies] == [channel.conversation]
         assert "$900.00" in replies[0].text
         assert "$400.00" in replies[0].text
         assert len(here.messages("group", "Grown")) == 1
@@ -103,7 +103,7 @@ async def test_many_at_once_are_eight_cards_and_one_digest(mongo_url: str, tmp_p
         await here.tick()
         assert len(cards(here)) == 8
         assert {"$1,000.00", "$993.00"} <= set(
-            re.findall(r"\$[\d,.]+\d", " ".join(one.text for one in cards(here)))
+            re.findall(r"\$[\d,.]+\d", " ".join(card.text for card in cards(here)))
         )
         (digest,) = here.messages("channel", "4 more anomalies")
         assert "$989.00" in digest.text
@@ -159,7 +159,7 @@ async def test_two_agents_on_one_database_tell_each_anomaly_once(
                 )
                 clock.move(minutes=2)
             for where in ("channel", "group"):
-                texts = [one.text for one in here.messages(where)]
+                texts = [message.text for message in here.messages(where)]
                 for number in range(14):
                     amount = f"${1000 - number:,}.00"
                     assert sum(amount in text for text in texts) == 1, amount
@@ -187,7 +187,7 @@ async def test_what_may_pass_is_tried_again_and_shown_once(
         assert here.notices() == []
 
 
-async def test_a_refusal_for_good_is_tried_once_told_by_mail_and_stops_no_other_card(
+async def test_a_permanent_refusal_is_tried_once_reported_by_email_and_stops_no_other_card(
     mongo_url: str, tmp_path: Path
 ) -> None:
     async with alerted(tmp_path, mongo_url, "channel", "group") as (here, clock):
@@ -199,7 +199,7 @@ async def test_a_refusal_for_good_is_tried_once_told_by_mail_and_stops_no_other_
         await here.tick()
         clock.move(hours=2)
         await here.tick()
-        assert [MADE in one.text and "$100.00" in one.text for one in cards(here)] == [True]
+        assert [MADE in card.text and "$100.00" in card.text for card in cards(here)] == [True]
         assert len(cards(here, "group")) == 2
         (notice,) = here.notices()
         assert "are not reaching" in notice["title"]
@@ -207,7 +207,7 @@ async def test_a_refusal_for_good_is_tried_once_told_by_mail_and_stops_no_other_
 
 
 @pytest.mark.parametrize("shown", [True, False])
-async def test_a_post_whose_fate_is_unknown_is_not_repeated_and_is_told_by_mail(
+async def test_a_post_with_an_unknown_outcome_is_not_repeated_and_is_reported_by_email(
     mongo_url: str, tmp_path: Path, shown: bool
 ) -> None:
     async with alerted(tmp_path, mongo_url) as (here, clock):
@@ -230,7 +230,7 @@ async def test_a_post_whose_fate_is_unknown_is_not_repeated_and_is_told_by_mail(
         (404, "ConversationNotFound", "uninstalled"),
     ],
 )
-async def test_a_channel_that_takes_nothing_any_more_is_marked_told_by_mail_and_comes_back(
+async def test_a_channel_that_accepts_nothing_any_more_is_marked_reported_by_email_and_can_return(
     mongo_url: str, tmp_path: Path, status: int, code: str, state: str
 ) -> None:
     async with alerted(tmp_path, mongo_url, "channel", "group") as (here, clock):
@@ -252,7 +252,7 @@ async def test_a_channel_that_takes_nothing_any_more_is_marked_told_by_mail_and_
         assert len(cards(here)) == 1
 
 
-async def test_a_channel_that_is_not_reached_for_half_an_hour_is_told_by_mail_once(
+async def test_a_channel_that_is_unreachable_for_half_an_hour_is_reported_by_email_once(
     mongo_url: str, tmp_path: Path
 ) -> None:
     async with alerted(tmp_path, mongo_url, "channel", "group") as (here, clock):
@@ -283,7 +283,7 @@ async def test_a_card_that_somebody_deleted_is_not_posted_again_and_stops_no_oth
         team = await search(here)
         gone, stays = here.raise_anomaly(team, 900), here.raise_anomaly(team, 800)
         await here.tick()
-        deleted = next(one for one in cards(here) if "$900.00" in one.text)
+        deleted = next(card for card in cards(here) if "$900.00" in card.text)
         del here.sim.messages[deleted.id]
         for anomaly in (gone, stays):
             here.change_anomaly(anomaly, excess="1000")
@@ -291,7 +291,7 @@ async def test_a_card_that_somebody_deleted_is_not_posted_again_and_stops_no_oth
         for _ in range(3):
             await here.tick()
             clock.move(minutes=5)
-        assert sorted(re.findall(r"\$[\d,]+", " ".join(one.text for one in cards(here)))) == [
+        assert sorted(re.findall(r"\$[\d,]+", " ".join(card.text for card in cards(here)))) == [
             "$1,000",
             "$700",
         ]
@@ -323,7 +323,7 @@ async def test_an_answer_is_shown_later_when_teams_takes_no_update_now(
 # Runs
 
 
-async def test_a_run_with_failed_mails_is_told_in_the_channel_and_retried_there(
+async def test_a_run_with_failed_emails_is_reported_in_the_channel_and_retried_there(
     mongo_url: str, tmp_path: Path
 ) -> None:
     faults = Faults(refuse={"team85@example.org": "550 mailbox full"})
@@ -351,7 +351,7 @@ async def test_a_run_with_failed_mails_is_told_in_the_channel_and_retried_there(
             assert len(here.messages("channel", "2026-W48")) == 1
 
 
-async def test_reports_that_do_not_go_out_at_all_are_told_in_the_channel(
+async def test_reports_that_are_not_sent_at_all_are_reported_in_the_channel(
     mongo_url: str, tmp_path: Path
 ) -> None:
     more: Any = {"SMTP_HOST": "127.0.0.1", "SMTP_PORT": "1", "SMTP_TLS": "none"}

@@ -194,13 +194,13 @@ async def test_of_two_who_answer_at_once_one_is_first_and_the_other_reads_who(
     stored = here.anomaly(anomaly)
     first = stored["answer"]["by"]
     assert first in {"Bob", "Ana"}
-    (late,) = [said(one) for one in turns if "has already answered" in said(one)]
+    (late,) = [said(turn) for turn in turns if "has already answered" in said(turn)]
     assert late.startswith(f"{first} has already answered: ")
     assert here.database["audit"].count_documents({"before.anomaly": anomaly}) == 1
     assert first in message.text
 
 
-async def test_an_old_card_says_who_was_first_and_the_same_answer_is_no_other_one(
+async def test_an_outdated_card_says_who_was_first_and_repeating_an_answer_changes_nothing(
     here: World,
 ) -> None:
     anomaly, message = await alert(here)

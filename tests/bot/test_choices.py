@@ -28,7 +28,7 @@ async def here(mongo_url: str, tmp_path_factory: pytest.TempPathFactory) -> Asyn
 
 
 async def account(here: World, name: str) -> str:
-    (found,) = [one for one in await here.agent.app.teams.list() if one.team_name == name]
+    (found,) = [team for team in await here.agent.app.teams.list() if team.team_name == name]
     return found.aws_account_id
 
 
@@ -77,7 +77,7 @@ async def test_a_team_is_found_by_its_account(here: World, form: str) -> None:
     assert "Search" in (await here.says(f"team {text}", BOB)).text
 
 
-async def test_a_few_that_fit_are_buttons_and_a_press_goes_on_with_the_command(
+async def test_a_few_matches_are_buttons_and_a_press_continues_the_command(
     here: World,
 ) -> None:
     shown = await here.says("costs check last 30 days", BOB, "channel")
@@ -110,10 +110,14 @@ async def test_choices_of_admins_commands_do_what_the_command_does(here: World, 
     shown = await here.says(text, ANA, "channel")
     (choice,) = [one for one in shown.card["body"] if one["type"] == "Input.ChoiceSet"]
     old = shown.as_it_was()
-    known = {one.id: one.version for one in here.sim.messages.values()}
+    known = {message.id: message.version for message in here.sim.messages.values()}
     await here.sim.press(shown, "Show", ANA, {"team": choice["choices"][2]["value"]})
     await here.quiet()
-    (brought,) = [one for one in here.sim.messages.values() if known.get(one.id) != one.version]
+    (brought,) = [
+        message
+        for message in here.sim.messages.values()
+        if known.get(message.id) != message.version
+    ]
     assert "Many 2" in brought.text
     refused: Any = await here.sim.press(old, "Show", BOB, {"team": choice["choices"][2]["value"]})
     if not text.startswith("threshold"):

@@ -149,7 +149,9 @@ def typed(example: tuple[str, str, str, str, str], number: int) -> tuple[str, st
 
 
 async def test_every_usage_of_the_table_is_an_example_here() -> None:
-    usages = {usage for one in COMMANDS for usage in re.split(r", (?![^<\[]*[>\]])", one.usage)}
+    usages = {
+        usage for command in COMMANDS for usage in re.split(r", (?![^<\[]*[>\]])", command.usage)
+    }
     assert usages - {"history [team]"} <= {example[0] for example in EXAMPLES}
 
 
@@ -170,7 +172,7 @@ async def test_a_viewer_changes_nothing_with_any_command(here: World, scope: Whe
 
 
 @pytest.mark.parametrize("scope", SCOPES)
-async def test_an_admin_is_answered_and_each_change_stands_in_the_trail(
+async def test_an_admin_is_answered_and_each_change_is_in_the_audit_trail(
     here: World, scope: Where
 ) -> None:
     for example in EXAMPLES:

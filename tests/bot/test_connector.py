@@ -39,7 +39,7 @@ async def test_a_status_that_may_pass_is_tried_again(status: int) -> None:
     ],
     ids=["seconds", "date"],
 )
-async def test_the_wait_that_teams_names_is_kept(headers: dict[str, str]) -> None:
+async def test_the_wait_that_teams_names_is_respected(headers: dict[str, str]) -> None:
     async with opened(echo) as harness:
         harness.sim.faults.append(Fault(status=429, headers=headers))
         await sent(harness)
@@ -173,7 +173,7 @@ async def test_other_refusals_are_final_and_say_what_they_mean(
     [b'{"id": "' + b"x" * 3_000_000 + b'"}', b"[" * 200_000, b"\xff\xfe"],
     ids=["long", "deep", "not text"],
 )
-async def test_a_response_that_is_no_small_json_leaves_the_status_to_go_by(body: bytes) -> None:
+async def test_only_the_status_counts_if_a_response_is_not_small_json(body: bytes) -> None:
     async with opened(echo) as harness:
         harness.sim.faults.append(Fault(status=201, body=body, shown=True))
         harness.sim.faults.append(Fault(status=403, body=body))
@@ -201,7 +201,7 @@ async def test_an_update_is_repeated_after_a_lost_connection() -> None:
         assert harness.sim.messages[activity_id].version == 2
 
 
-async def test_a_service_that_is_away_is_tried_again_and_then_told() -> None:
+async def test_an_unavailable_service_is_retried_and_then_reported() -> None:
     async with opened(echo) as harness:
         with pytest.raises(ConnectorError, match="cannot be reached") as caught:
             await harness.connector.send("http://127.0.0.1:1", "a:x", {"type": "message"})

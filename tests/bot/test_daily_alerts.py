@@ -6,7 +6,7 @@ from tests.bot.agent import world
 from tests.servers.teams import ANA
 
 
-async def test_what_the_daily_run_finds_is_told_in_the_channel_as_soon_as_it_ends(
+async def test_what_the_daily_run_finds_is_posted_in_the_channel_as_soon_as_it_ends(
     mongo_url: str, tmp_path: Path
 ) -> None:
     async with world(tmp_path, mongo_url, teams=()) as here:
@@ -21,4 +21,4 @@ async def test_what_the_daily_run_finds_is_told_in_the_channel_as_soon_as_it_end
         await here.quiet()
         alerts = [one for name, one in here.sim.messages.items() if name not in known]
         assert alerts
-        assert all("Explain" in str(one.card) for one in alerts)
+        assert all("Explain" in str(alert.card) for alert in alerts)

@@ -132,7 +132,7 @@ async def test_an_activity_that_the_token_does_not_cover_is_401(change: dict[str
         assert harness.sim.messages == {}
 
 
-async def test_a_key_without_endorsements_is_no_key() -> None:
+async def test_a_key_without_endorsements_is_ignored() -> None:
     async with opened(echo) as harness:
         harness.sim.endorsements = None
         assert (await harness.sim.say("x")).status == 401
@@ -193,7 +193,7 @@ async def test_parallel_first_requests_fetch_the_keys_once() -> None:
     ],
     ids=["none", "cut", "list", "null", "text", "empty", "deep", "types", "binary", "large"],
 )
-async def test_what_is_no_activity_is_refused(data: bytes, status: int) -> None:
+async def test_an_invalid_activity_is_refused(data: bytes, status: int) -> None:
     async with opened(echo) as harness:
         headers = {"Authorization": f"Bearer {harness.sim.token()}"}
         async with harness.sim._http.post(
@@ -217,7 +217,7 @@ async def test_what_is_no_activity_is_refused(data: bytes, status: int) -> None:
     ],
     ids=range(9),
 )
-async def test_an_odd_activity_is_never_a_server_error(change: dict[str, Any]) -> None:
+async def test_an_unusual_activity_is_never_a_server_error(change: dict[str, Any]) -> None:
     async with opened(echo) as harness:
         answer = await harness.sim.post({**harness.sim.activity("message", text="x"), **change})
         assert answer.status < 500
@@ -244,7 +244,7 @@ async def test_an_activity_that_comes_twice_is_one_turn() -> None:
         assert len(turns) == 2
 
 
-async def test_a_turn_that_breaks_is_no_server_error_and_the_next_one_works() -> None:
+async def test_a_failing_turn_is_not_a_server_error_and_the_next_one_works() -> None:
     async def broken(context: TurnContext) -> None:
         if context.activity.text == "break":
             raise KeyError("on purpose")
@@ -274,7 +274,7 @@ async def test_local_mode_answers_only_towards_this_machine() -> None:
             assert (await harness.sim.post(activity)).status == 403
 
 
-async def test_a_wrong_secret_is_no_server_error() -> None:
+async def test_a_wrong_secret_is_not_a_server_error() -> None:
     async with opened(echo, MicrosoftAppPassword="wrong") as harness:
         assert (await harness.sim.say("x")).status == 201
         assert harness.sim.messages == {}

@@ -62,7 +62,7 @@ async def test_an_answer_that_is_lost_is_not_sent_again_and_what_was_done_is_don
     assert here.database["audit"].count_documents({"after.team_name": name}) == 1
 
 
-async def test_an_answer_that_is_refused_for_good_is_no_error_and_the_next_one_works(
+async def test_a_permanently_refused_reply_is_not_an_error_and_the_next_one_works(
     here: World,
 ) -> None:
     here.sim.faults.append(Fault(status=413, code="MessageSizeTooBig", path=WORDS))
@@ -98,7 +98,7 @@ async def test_a_press_is_answered_though_the_card_cannot_be_replaced_now(here: 
     assert here.database["open_cards"].count_documents({}) == 0
 
 
-async def test_a_card_that_is_gone_is_shown_anew(here: World) -> None:
+async def test_a_deleted_card_is_shown_again(here: World) -> None:
     shown = await here.says('add team "Deleted" 333300000002 s@example.org', ANA, "channel")
     del here.sim.messages[shown.id]
     turn = await here.sim.press(shown, "Undo")
@@ -108,7 +108,7 @@ async def test_a_card_that_is_gone_is_shown_anew(here: World) -> None:
     assert here.sim.newest.conversation == shown.conversation
 
 
-async def test_a_run_goes_on_and_its_card_is_finished_whatever_happens_to_updates(
+async def test_a_run_continues_and_its_card_is_finished_whatever_happens_to_updates(
     here: World,
 ) -> None:
     question = await here.says("send search", ANA, "channel")
@@ -163,7 +163,7 @@ async def test_a_roster_that_does_not_answer_ends_in_words_not_in_waiting(here: 
     held.set()
 
 
-async def test_who_is_known_is_not_asked_for_again(here: World) -> None:
+async def test_a_known_person_is_not_looked_up_again(here: World) -> None:
     await here.says("whoami", ANA, "channel")
     here.sim.faults.append(Fault(status=503, times=99, method="GET", path="/members/"))
     assert "You are an admin" in (await here.says("whoami", ANA, "channel")).text
@@ -217,7 +217,7 @@ async def left_behind(here: World, touched: float, **more: object) -> Message:
     return shown
 
 
-async def test_a_card_of_a_machine_that_is_gone_is_taken_over_and_of_a_live_one_is_left(
+async def test_a_card_of_a_dead_machine_is_taken_over_and_one_of_a_live_machine_is_not(
     here: World,
 ) -> None:
     gone, alive = await left_behind(here, 10), await left_behind(here, 1)

@@ -106,7 +106,7 @@ def together(*extras: Extra) -> Extra:
     return lambda service, day: sum(extra(service, day) for extra in extras)
 
 
-async def test_too_small_offers_a_floor_that_hides_what_it_said_and_undo_tells_it(
+async def test_too_small_offers_a_minimum_that_hides_as_many_as_it_said_and_undo_restores_them(
     mongo_url: str, tmp_path: Path
 ) -> None:
     third = D0 + timedelta(days=16)
@@ -180,7 +180,7 @@ async def test_a_floor_tells_what_grows_past_it_and_a_stale_offer_is_refused_in_
     ("title", "status", "quiet_days"),
     [("Expected", "expected", 35), ("Not an anomaly", "not_an_anomaly", 90)],
 )
-async def test_what_is_like_an_answered_one_is_not_told_and_more_than_that_is(
+async def test_an_anomaly_similar_to_an_answered_one_raises_no_alert_and_a_larger_one_does(
     mongo_url: str, tmp_path: Path, title: str, status: str, quiet_days: int
 ) -> None:
     again, more = D0 + timedelta(days=10), D0 + timedelta(days=16)
@@ -211,7 +211,7 @@ async def test_an_answer_that_is_taken_back_hides_nothing_any_more(
         assert here.statuses() == ["ended", "open"]
 
 
-async def test_a_snooze_ends_on_its_day_and_is_told_again_only_while_it_is_still_open(
+async def test_a_snooze_ends_on_its_day_and_alerts_again_only_while_the_anomaly_is_open(
     mongo_url: str, tmp_path: Path
 ) -> None:
     async with days(tmp_path, mongo_url, on(D0, 200, "ec2", 40)) as here:
@@ -227,7 +227,7 @@ async def test_a_snooze_ends_on_its_day_and_is_told_again_only_while_it_is_still
         assert await here.passed(2) == []
 
 
-async def test_an_accepted_level_is_told_no_more_and_a_rise_above_it_is(
+async def test_an_accepted_level_raises_no_alert_and_a_rise_above_it_does(
     mongo_url: str, tmp_path: Path
 ) -> None:
     more = D0 + timedelta(days=12)

@@ -25,7 +25,7 @@ def inputs(message: Message) -> dict[str, Any]:
     return {one["id"]: one.get("value") for one in body if one["type"].startswith("Input.")}
 
 
-async def test_a_schedule_that_is_none_is_kept_in_the_form_with_what_is_wrong(here: World) -> None:
+async def test_an_invalid_schedule_stays_in_the_form_with_its_problem(here: World) -> None:
     form = await here.says("schedule", ANA)
     before = here.state()
     typed = {"day": "friday", "hour": "7", "zone": "Mars/Olympus"}
@@ -37,7 +37,7 @@ async def test_a_schedule_that_is_none_is_kept_in_the_form_with_what_is_wrong(he
     assert form.text.startswith("Weekly reports: Friday 07:00 Europe/Paris")
 
 
-async def test_recipients_that_are_none_are_kept_in_the_form_with_what_is_wrong(
+async def test_invalid_recipients_stay_in_the_form_with_their_problem(
     here: World,
 ) -> None:
     form = await here.says("recipients", ANA)
@@ -74,7 +74,7 @@ async def test_very_long_input_does_not_come_back_in_a_card_that_is_too_large(
         ('add team "Zebra" 123456789012', "Give the name, account ID and email address"),
     ],
 )
-async def test_what_is_typed_wrongly_is_named_as_people_know_it(
+async def test_invalid_input_is_named_as_people_know_it(
     here: World, text: str, wrong: str
 ) -> None:
     before = here.state()

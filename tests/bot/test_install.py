@@ -25,10 +25,10 @@ async def here(mongo_url: str, tmp_path_factory: pytest.TempPathFactory) -> Asyn
 
 def welcomes(here: World, where: Where) -> list[Message]:
     return [
-        one
-        for one in here.sim.messages.values()
-        if where_of(one.conversation) == where and "See teams" in str(one.body)
-        if "reported weekly" in one.text
+        message
+        for message in here.sim.messages.values()
+        if where_of(message.conversation) == where and "See teams" in str(message.body)
+        if "reported weekly" in message.text
     ]
 
 
@@ -84,7 +84,7 @@ async def test_a_channel_keeps_its_name_and_kind_whatever_a_message_leaves_out(
     assert "Alerts" in (await here.says("alerts")).text
 
 
-async def test_an_alert_channel_that_is_left_is_told_by_mail_and_gets_no_more_cards(
+async def test_an_alert_channel_without_the_app_is_reported_by_email_and_gets_no_more_cards(
     here: World,
 ) -> None:
     await here.says("alerts here", ANA, "channel")
@@ -100,10 +100,12 @@ async def test_an_alert_channel_that_is_left_is_told_by_mail_and_gets_no_more_ca
     assert "uninstalled" in (await here.says("alerts")).text
     await here.sim.install("channel")
     await here.tick()
-    assert [one for one in here.sim.messages.values() if "more than expected" in one.text]
+    assert [
+        message for message in here.sim.messages.values() if "more than expected" in message.text
+    ]
 
 
-async def test_a_welcome_that_teams_does_not_take_now_is_no_error(here: World) -> None:
+async def test_a_welcome_that_teams_cannot_accept_now_is_not_an_error(here: World) -> None:
     await here.sim.uninstall("group")
     here.sim.faults.append(Fault(status=500, code="ServiceError", times=2))
     turn = await here.sim.install("group")

@@ -68,7 +68,9 @@ async def test_an_attached_file_of_a_thousand_teams_is_checked_and_stored_in_the
     assert "1,000 new" in imported.asked
     assert "1,000 added" in imported.question.text
     # The card that said that it takes a while is gone: the answer stands in the question's place.
-    assert [one for one in here.sim.messages.values() if one.text == "Working on it…"] == []
+    assert [
+        message for message in here.sim.messages.values() if message.text == "Working on it…"
+    ] == []
 
 
 @pytest.mark.parametrize(

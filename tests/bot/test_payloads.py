@@ -73,8 +73,8 @@ async def must_be_a_sentence(here: World, message: Message, payload: Any, person
             assert turn.body["statusCode"] == 200
             assert said(turn).strip()
             assert "went wrong" not in said(turn), (payload, said(turn))
-        for one in turn.replies:
-            assert "went wrong" not in one.text, (payload, one.text)
+        for reply in turn.replies:
+            assert "went wrong" not in reply.text, (payload, reply.text)
 
 
 @pytest.mark.parametrize("verb", [*sorted(BUTTONS), "nothing", "", None, 5, [], {}, "__class__"])

@@ -39,7 +39,7 @@ def test_what_a_period_is_called(words: str, period: str) -> None:
 @pytest.mark.parametrize(
     "words", ["", "2026", "2026-13", "47", "octo", "search", "last", "w", "yesterday", "٢٠٢٦-W47"]
 )
-def test_what_is_no_period(words: str) -> None:
+def test_invalid_periods(words: str) -> None:
     assert parse_period(words, TODAY) is None
 
 

@@ -132,7 +132,7 @@ async def test_a_team_is_added_by_form_with_what_was_typed_kept_and_taken_back(
     assert "(undone)" in entry
 
 
-async def test_a_second_team_on_an_account_is_said_to_be_one(here: World) -> None:
+async def test_a_second_team_on_an_account_is_reported(here: World) -> None:
     search = await team(here, "Search")
     assert search is not None
     shown = await here.says(f'add team "Other" {search.aws_account_id} o@example.org')
@@ -386,7 +386,7 @@ async def test_a_threshold_is_looked_at_saved_and_taken_back(here: World) -> Non
 @pytest.mark.parametrize(
     "text", ["threshold 0", "threshold -5", "threshold abc", "threshold 25 min 5 for search"]
 )
-async def test_a_threshold_that_is_none_is_not_looked_at(here: World, text: str) -> None:
+async def test_an_invalid_threshold_is_not_previewed(here: World, text: str) -> None:
     shown = await here.says(text)
     assert not any(title.startswith("Save") for title in titles(shown))
 
@@ -474,7 +474,7 @@ async def test_a_role_is_granted_by_mention_and_taken_back(here: World) -> None:
     assert "Bob is no longer an admin" in (await here.says(f"revoke {BOB.object_id}", ANA)).text
     assert "Only admins" in (await here.says("history", BOB)).text
     entries = list(here.database["audit"].find({"action": {"$regex": "^role"}}).sort("at", 1))
-    assert {one["subject"] for one in entries} >= {BOB.object_id}
+    assert {entry["subject"] for entry in entries} >= {BOB.object_id}
 
 
 @pytest.mark.parametrize(
@@ -573,7 +573,7 @@ async def mailing(
             yield found, smtp
 
 
-async def test_a_teams_report_is_asked_for_and_sent_once_however_often_it_is_pressed(
+async def test_a_teams_report_is_confirmed_and_sent_once_however_often_it_is_pressed(
     mailing: tuple[World, FakeSmtp],
 ) -> None:
     here, smtp = mailing
@@ -598,7 +598,7 @@ async def test_a_teams_report_is_asked_for_and_sent_once_however_often_it_is_pre
     await here.quiet()
     assert len(smtp.mails) == 2
     entries = here.database["audit"].find({"action": "run.start", "subject": found.id})
-    assert [one["actor"]["id"] for one in entries] == [ANA.object_id] * 2
+    assert [entry["actor"]["id"] for entry in entries] == [ANA.object_id] * 2
 
 
 async def test_the_weeks_reports_go_out_with_progress_and_what_failed_is_retried(
@@ -649,7 +649,7 @@ async def test_a_question_of_another_week_sends_nothing(here: World) -> None:
     assert here.database["runs"].count_documents({"kind": "weekly"}) == 0
 
 
-async def test_the_preview_leads_to_the_mail_itself(here: World) -> None:
+async def test_the_preview_leads_to_the_email_itself(here: World) -> None:
     (team,) = [one for one in await here.agent.app.teams.list() if one.team_name == "Search"]
     preview = await here.says("preview search")
     mail = await pressed_for_new(here, preview, "Open email")
@@ -720,7 +720,7 @@ async def test_a_change_is_announced_once_and_cancelled(here: World) -> None:
         "expect wombat +30% from 3 Nov to 20 Nov",
     ],
 )
-async def test_an_announcement_that_is_none_is_not_stored(here: World, text: str) -> None:
+async def test_an_invalid_announcement_is_not_stored(here: World, text: str) -> None:
     before = here.state()
     assert (await here.says(text)).text
     assert here.state() == before
@@ -777,7 +777,7 @@ async def test_history_undoes_a_change_of_the_past_and_says_so(here: World) -> N
     assert "Undone by Ana" in text
     assert await team(here, "Past") is None
     entries = list(here.database["audit"].find({"after.team_name": "Past"}))
-    assert [bool(one["undone_at"]) for one in entries] == [True]
+    assert [bool(entry["undone_at"]) for entry in entries] == [True]
 
 
 async def test_alerts_are_turned_on_tested_and_off(here: World) -> None:

@@ -164,7 +164,7 @@ def test_unknown_text_gets_the_closest_command(text: str, closest: str | None) -
 
 
 def test_every_name_and_alias_is_of_one_command_and_lower_case() -> None:
-    names = [name for one in COMMANDS for name in (one.name, *one.aliases)]
+    names = [name for command in COMMANDS for name in (command.name, *command.aliases)]
     assert len(names) == len(set(names))
     assert all(name == name.casefold() for name in names)
 

@@ -80,8 +80,8 @@ async def test_it_shows_our_bot_people_and_channels() -> None:
     assert config["bot"]["name"] == BOT
     assert re.fullmatch(r"28:[0-9a-f-]{36}", config["bot"]["id"])
     people = [config["currentUser"], *config["users"]]
-    assert len({one["aadObjectId"] for one in people}) == 6
-    assert all(re.fullmatch(r"29:1\S+", one["id"]) for one in people)
+    assert len({person["aadObjectId"] for person in people}) == 6
+    assert all(re.fullmatch(r"29:1\S+", person["id"]) for person in people)
     assert config["groupChats"][0]["name"] == GROUP
     assert CHANNEL in [one["name"] for one in config["teams"][0]["channels"]]
 
@@ -104,7 +104,7 @@ async def test_without_an_agent_it_says_how_to_start_one() -> None:
     assert "make run" in said
 
 
-async def test_something_that_is_no_agent_is_not_taken_for_one() -> None:
+async def test_another_server_is_not_mistaken_for_an_agent() -> None:
     async with something(["hello"]) as port:
         code, said = await refused(port, free_port())
     assert code == 1
@@ -118,7 +118,7 @@ async def test_an_agent_with_sign_in_cannot_be_tried_and_it_says_why() -> None:
     assert "MicrosoftAppId" in said
 
 
-async def test_a_taken_port_is_said_and_no_other_is_taken_instead() -> None:
+async def test_a_port_in_use_is_reported_and_no_other_is_used_instead() -> None:
     async with something({"status": "healthy"}) as agent:
         with socket.create_server(("127.0.0.1", 0)) as door:
             port = door.getsockname()[1]
@@ -128,6 +128,6 @@ async def test_a_taken_port_is_said_and_no_other_is_taken_instead() -> None:
     assert "PLAYGROUND_PORT" in said
 
 
-async def test_a_port_that_is_none_is_said() -> None:
+async def test_an_invalid_port_is_reported() -> None:
     code, said = await refused("eighty", 1)
     assert (code, said) == (1, "PORT=eighty is not a port. Give a number from 1 to 65535.\n")

@@ -79,7 +79,7 @@ def _cell(cell: Json) -> str:
 
 
 def _buttons(actions: list[Json]) -> Iterator[str]:
-    titles = [f"[{one['title']}]" for one in actions]
+    titles = [f"[{action['title']}]" for action in actions]
     if len(titles) > 3:
         titles.insert(3, "…")
     if titles:

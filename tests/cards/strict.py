@@ -88,7 +88,9 @@ def _schema() -> jsonschema_rs.Draft6Validator:
 def schema_problems(card: Json) -> list[str]:
     """Where a card leaves the schema of version 1.5."""
     old = as_old_clients_see(card)
-    return [f"{one.instance_path}: {one.message[:300]}" for one in _schema().iter_errors(old)]
+    return [
+        f"{error.instance_path}: {error.message[:300]}" for error in _schema().iter_errors(old)
+    ]
 
 
 def as_old_clients_see(value: Any) -> Any:

@@ -75,7 +75,7 @@ def step(cell: str) -> Decimal:
 
 @settings(max_examples=150, deadline=None)
 @given(random_figures())
-def test_cards_and_mail_print_the_same_figures(found: AccountFigures) -> None:
+def test_cards_and_email_print_the_same_figures(found: AccountFigures) -> None:
     report = examples.report(ORDINARY, found)
     mail = render_team(report, teams_app=False)
     team = lines_of(read(team_card(report, "viewer")))
@@ -156,11 +156,11 @@ def test_an_alert_prints_the_difference_of_the_usage_it_prints(found: AccountFig
 @given(st.lists(st.none() | st.floats(-9, 999, allow_nan=False), min_size=1, max_size=31))
 def test_the_weeks_of_a_history_add_up(days: list[float | None]) -> None:
     span = DaySpan(SPAN.last - timedelta(days=len(days) - 1), SPAN.last)
-    series = makers.series([makers.NAN if one is None else one for one in days])
+    series = makers.series([makers.NAN if day is None else day for day in days])
     found = examples.history(ORDINARY, span, series)
     assert found.span == SpanDays(first=span.first, last=span.last)
     shown = read(cost_history(found, "30 days"))
-    if all(one is None for one in days):
+    if all(day is None for day in days):
         assert "No AWS cost data." in shown
         assert "$0.00" not in shown
         return
@@ -173,13 +173,13 @@ def test_the_weeks_of_a_history_add_up(days: list[float | None]) -> None:
     # The chart's numbers stand in the card inside, each day once.
     words = [line.partition(": ")[2] for line in lines_of(shown) if "Daily costs > " in line]
     told = [part for line in words for part in line.split(", ") if part]
-    expected = ["no data" if one is None else money(D(repr(one)), "USD") for one in days]
+    expected = ["no data" if day is None else money(D(repr(day)), "USD") for day in days]
     assert told[: len(days)] == expected
 
 
 @settings(max_examples=25, deadline=None)
 @given(st.lists(random_figures(), min_size=1, max_size=9))
-def test_the_admins_preview_prints_the_mails_figures_and_adds_up(
+def test_the_admins_preview_prints_the_emails_figures_and_adds_up(
     found: list[AccountFigures],
 ) -> None:
     builder = AdminReportBuilder(basis_of(SPAN.last), {})

@@ -118,7 +118,7 @@ def test_facts_tables_and_boxes_show_what_they_were_given(typed: str) -> None:
             table([(line, 1, False), ("x", 1, True)], [[line, (line, line)]]),
         ]
     )
-    assert [one for one in texts_of_blocks(made) if seen(one) != {one}] == []
+    assert [block for block in texts_of_blocks(made) if seen(block) != {block}] == []
     assert not any(MACRO.search(one["text"]) for one in walk(made) if one["type"] == "TextRun")
     separator = ": " if made["body"][2]["type"] == "FactSet" else " | "
     assert read(made).split("\n") == [
@@ -131,7 +131,7 @@ def test_facts_tables_and_boxes_show_what_they_were_given(typed: str) -> None:
 
 
 @given(typed=st.lists(st.sampled_from(PIECES), max_size=20).map("".join))
-def test_a_mail_keeps_its_own_line_ends(typed: str) -> None:
+def test_an_email_keeps_its_own_line_ends(typed: str) -> None:
     body = "\n".join(neutral(line) for line in typed.split("\n"))
     # A word that is too long for a line has further ones.
     assert words(monospace(body)).replace("\n", "") == body.replace("\n", "")
@@ -198,7 +198,7 @@ def test_no_card_has_words_that_a_client_reads_as_markup(texts: Any) -> None:
         ("12. x", "a list"),
     ],
 )
-def test_what_phones_and_computers_read_differently_is_no_text_block(
+def test_text_that_phones_and_computers_read_differently_is_not_a_text_block(
     words_of_phones: str, why: str
 ) -> None:
     assert text(words_of_phones)["type"] == "RichTextBlock", why
@@ -224,7 +224,7 @@ def test_a_long_word_can_break_where_runs_would_not() -> None:
     assert words(text(name)) == name
 
 
-def test_a_long_word_without_markup_is_whole_and_breaks_by_itself() -> None:
+def test_a_long_word_without_markup_is_whole_and_breaks_automatically() -> None:
     name = "_".join(["abc"] * 20)
     assert text(name) == {"type": "TextBlock", "text": name, "wrap": True}
 

@@ -153,11 +153,11 @@ def test_a_card_has_at_most_six_buttons_and_three_of_them_in_sight(cards: Cards)
     for name, card in cards.items():
         actions = card.get("actions", [])
         assert len(actions) <= 6, name
-        modes = [one.get("mode") for one in actions]
+        modes = [action.get("mode") for action in actions]
         in_sight = modes.count(None)
         assert modes == [None] * in_sight + ["secondary"] * (len(actions) - in_sight), name
         assert min(len(actions), 1) <= in_sight <= 3, name
-        titles = [one["title"] for one in actions]
+        titles = [action["title"] for action in actions]
         assert titles.index("Cancel") == len(titles) - 1 if "Cancel" in titles else True, name
 
 
@@ -203,7 +203,7 @@ def test_only_buttons_that_need_what_was_typed_take_it(cards: Cards) -> None:
         if name.startswith("export"):  # what is in its box is to be copied
             inputs = False
         assert len(takes) == (1 if inputs else 0), name
-        assert all(one["title"] != "Cancel" for one in takes), name
+        assert all(take["title"] != "Cancel" for take in takes), name
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if "viewer" in name])
@@ -213,7 +213,7 @@ def test_a_viewers_card_has_no_button_for_admins(name: str) -> None:
             assert BUTTONS[one["verb"]].role == "viewer"
 
 
-def test_sample_data_is_said_first_and_in_the_notification() -> None:
+def test_sample_data_is_stated_first_and_in_the_notification() -> None:
     marked = [name for name in NAMES if "SAMPLE DATA" in json.dumps(every()[name])]
     assert len(marked) >= 15
     for name in marked:

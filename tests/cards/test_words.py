@@ -106,7 +106,7 @@ def test_only_what_crossed_a_threshold_or_failed_is_red() -> None:
         assert [one for one in walk(every()[name]) if one.get("color") == "Attention"], name
 
 
-def test_no_data_is_said_and_no_zero_is_printed() -> None:
+def test_missing_data_is_stated_and_no_zero_is_printed() -> None:
     for name in ("team silent", "preview silent", "explain silent", "costs, none"):
         assert "o AWS cost data" in read(every()[name])
         assert "$0.00" not in read(every()[name])
@@ -235,7 +235,7 @@ def test_columns_make_room_for_amounts_that_a_phone_would_break() -> None:
     assert widths("+XYZ 123,456,789,012,345.67") == [8, 27, 12]
 
 
-def test_only_amounts_widen_a_column_as_words_may_go_on_below() -> None:
+def test_only_amounts_widen_a_column_as_words_may_wrap() -> None:
     columns = [("Team: driver", 5, False), ("Excess", 4, True), ("Since, status", 4, True)]
     state = ("17 Nov", "not an anomaly, above threshold")
     made = table(columns, [[("Checkout", "EC2"), "$1.00", state]])
@@ -267,7 +267,7 @@ def test_buttons_that_would_not_fit_a_phone_go_behind_the_menu() -> None:
     assert in_sight("W" * 80, "Help") == 1
 
 
-def test_a_name_that_a_button_would_cut_off_stands_above_it() -> None:
+def test_a_name_that_a_button_would_cut_off_is_printed_above_it() -> None:
     long, short = "W" * 60, "Checkout, 012345678901"
     choices = [(name, "team", {"team": name}) for name in (long, short)]
     made = read(general.team_choice("x", choices))
@@ -282,7 +282,7 @@ def test_a_currency_stays_with_its_amount_which_can_be_copied_as_it_is() -> None
     assert run["text"] == "a*b −€1.00"
 
 
-def test_a_mail_on_a_card_has_its_insets_and_only_the_line_ends_that_mean_something() -> None:
+def test_an_email_on_a_card_has_its_insets_and_only_the_line_ends_that_mean_something() -> None:
     mail = """\
 Data is late: complete through 20 Nov, normally 24 Nov. Comparisons stop
 there.

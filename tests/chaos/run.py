@@ -329,12 +329,12 @@ def _compare(
 ) -> None:
     """The mail server's and Teams' word against the ledger's."""
     deliveries = _effective_deliveries(db, found)
-    by_id = {one["message_id"]: one for one in deliveries}
+    by_id = {delivery["message_id"]: delivery for delivery in deliveries}
     accepted = Counter(mail.message_id for mail in mails)
     found.accepted = sum(accepted.values())
     found.copies = found.accepted - len(accepted)
-    found.ambiguous = sum(one["ambiguous"] for one in deliveries)
-    found.unknown = sum(one["state"] == "unknown" for one in deliveries)
+    found.ambiguous = sum(delivery["ambiguous"] for delivery in deliveries)
+    found.unknown = sum(delivery["state"] == "unknown" for delivery in deliveries)
     found.deliveries = len(deliveries)
     wrong = found.wrong
     if len(by_id) != len(deliveries):
@@ -346,7 +346,7 @@ def _compare(
     for mail in mails:
         bodies.setdefault(mail.message_id, set()).add(mail.sha256)
     wrong += [f"{name} came in other bytes" for name, all_of in bodies.items() if len(all_of) > 1]
-    weekly = [one for one in deliveries if "|notice|" not in one["_id"]]
+    weekly = [delivery for delivery in deliveries if "|notice|" not in delivery["_id"]]
     missing = wanted - {one["recipient"] for one in weekly}
     found.missing += len(missing)
     wrong += [f"{address} was never planned" for address in missing]
@@ -361,7 +361,10 @@ def _compare_with_faults(db: Any, mails: list[Mail], workers: Workers) -> None:
     it comes late: its process was frozen in the middle of handing it over, and woke up.
     """
     found = workers.found
-    notices = {one["message_id"] for one in db.deliveries.find({"_id": {"$regex": r"\|notice\|"}})}
+    notices = {
+        delivery["message_id"]
+        for delivery in db.deliveries.find({"_id": {"$regex": r"\|notice\|"}})
+    }
     idle = {place.smtp.port for place in workers.places if not place.is_right}
     found.wrong += [
         f"{mail.recipient} got a mail from a worker whose clock is off"
@@ -428,16 +431,16 @@ def _breaches(one: dict[str, Any], copies: int, found: Found) -> list[str]:
 def _compare_cards(db: Any, teams: ChaoticTeams, found: Found) -> None:
     """Every card that is shown is one that the ledger knows or calls unknown."""
     alerts = list(db.alerts.find())
-    posted = {one["activity_id"] for one in alerts if one["activity_id"]}
+    posted = {alert["activity_id"] for alert in alerts if alert["activity_id"]}
     found.cards = len(teams.messages)
-    found.cards_unknown = sum(one["state"] == "unknown" for one in alerts)
+    found.cards_unknown = sum(alert["state"] == "unknown" for alert in alerts)
     strangers = set(teams.messages) - posted
     if len(strangers) > found.cards_unknown:
         found.wrong.append(f"{len(strangers)} cards more than the ledger knows")
     found.wrong += [f"the card {name} is not shown" for name in posted - set(teams.messages)]
     # A crossed threshold lasts from the first of its month, on which an event may begin as well.
     accounts = Counter(
-        (one["account_id"], one["start"], one["kind"] == "threshold")
-        for one in db.anomalies.find()
+        (anomaly["account_id"], anomaly["start"], anomaly["kind"] == "threshold")
+        for anomaly in db.anomalies.find()
     )
     found.wrong += [f"two anomalies of {key}" for key, number in accounts.items() if number > 1]

@@ -175,17 +175,17 @@ def test_the_embedded_mongodb_is_called_one_for_trials() -> None:
     assert mongodb_finding("6.0.24", embedded=False).text == "answers, version 6.0.24"
 
 
-def test_what_came_from_teams_last_is_told() -> None:
+def test_the_last_message_from_teams_is_reported() -> None:
     heard = datetime(2026, 11, 24, 9, 5, tzinfo=UTC)
     assert teams_text("x", heard) == "signed in as app x; last heard from on 24 Nov 2026 09:05 UTC"
 
 
 def test_each_trouble_is_one_sentence_and_its_cure() -> None:
-    for one in troubles():
-        wrong, cure = one.parts
-        assert wrong, one
-        assert cure.endswith("."), one
-        assert "127.0.0.1" not in one.answer, "an address of this test"
+    for trouble in troubles():
+        wrong, cure = trouble.parts
+        assert wrong, trouble
+        assert cure.endswith("."), trouble
+        assert "127.0.0.1" not in trouble.answer, "an address of this test"
 
 
 def test_a_trouble_is_split_where_its_cure_begins() -> None:

@@ -92,7 +92,7 @@ async def test_a_team_that_two_people_change_at_once_has_both_changes(any_store:
     assert len(await any_store.audit_entries.newest(100)) == 2 * ROUNDS
 
 
-async def test_of_two_answers_to_an_anomaly_one_counts_and_the_other_is_told(
+async def test_of_two_answers_to_an_anomaly_one_counts_and_the_other_is_reported(
     any_store: Store,
 ) -> None:
     one, other = (
@@ -164,7 +164,7 @@ async def test_a_person_who_is_forgotten_stays_so_beside_a_change_of_the_setting
         assert sorted(stored.global_admin_emails) == sorted(added)
 
 
-async def test_the_last_of_many_writers_is_told_that_it_is_too_busy() -> None:
+async def test_the_last_of_many_writers_gets_the_too_busy_error() -> None:
     attempts = 0
 
     async def lose() -> bool | None:

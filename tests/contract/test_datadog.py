@@ -96,7 +96,7 @@ async def test_what_may_pass_is_asked_again_until_it_is_whole(
     assert server.calls == 2
 
 
-async def test_a_200_with_errors_beside_data_is_no_answer(
+async def test_a_200_with_errors_beside_data_is_rejected(
     server: FakeDatadog, source: DatadogSource
 ) -> None:
     def half(request: web.Request, query: str) -> web.Response:
@@ -111,7 +111,7 @@ async def test_a_200_with_errors_beside_data_is_no_answer(
     assert cells(await source.by_service(METRIC, SPAN, ACCOUNTS)) == wanted
 
 
-async def test_the_wait_that_a_rate_limit_names_is_kept(server: FakeDatadog) -> None:
+async def test_the_wait_that_a_rate_limit_names_is_respected(server: FakeDatadog) -> None:
     source = DatadogSource(server.settings())
     told: list[float | bool] = []
     client = source._client
@@ -224,7 +224,7 @@ async def test_a_refused_key_is_not_tried_again_and_is_named(
     ],
     ids=["scope", "proxy", "query", "address", "redirect"],
 )
-async def test_what_will_not_pass_is_told_with_its_cure(
+async def test_a_permanent_error_names_its_fix(
     server: FakeDatadog, source: DatadogSource, fault: Any, words: str
 ) -> None:
     server.faults.append(fault)
@@ -235,7 +235,7 @@ async def test_what_will_not_pass_is_told_with_its_cure(
 
 
 @pytest.mark.parametrize("status", [400, 422])
-async def test_days_beyond_retention_are_told_from_a_bad_query(
+async def test_days_beyond_retention_are_distinguished_from_a_bad_query(
     server: FakeDatadog, source: DatadogSource, status: int
 ) -> None:
     words = "Queries ending outside the retention date are invalid"
@@ -262,7 +262,7 @@ async def test_too_large_and_twice_cut_off_ask_for_fewer_accounts(
     assert (await source.by_service(METRIC, SPAN, ACCOUNTS[:1])).series
 
 
-async def test_a_server_that_is_away_is_named() -> None:
+async def test_an_unavailable_server_is_named() -> None:
     async with FakeDatadog([]) as server:
         settings = server.settings()
     source = DatadogSource(settings)
@@ -272,7 +272,7 @@ async def test_a_server_that_is_away_is_named() -> None:
     assert not caught.value.permanent
 
 
-async def test_without_any_data_the_cure_is_told(server: FakeDatadog) -> None:
+async def test_without_any_data_the_fix_is_named(server: FakeDatadog) -> None:
     server.costs = []
     source = DatadogSource(server.settings())
     with pytest.raises(CostSourceError, match="Cloud Cost Management"):
@@ -291,7 +291,7 @@ async def test_the_net_metric_comes_first_and_the_plain_one_second(server: FakeD
     await set_by_hand.aclose()
 
 
-async def test_amounts_without_a_charge_category_are_told_apart_by_cost_type(
+async def test_amounts_without_a_charge_category_are_distinguished_by_cost_type(
     server: FakeDatadog, source: DatadogSource
 ) -> None:
     types = {
@@ -358,7 +358,7 @@ async def test_units_are_read_and_scaled(
     assert cells(found) == pytest.approx({key: x * scale for key, x in plain.items()})
 
 
-async def test_a_currency_that_is_stated_nowhere_is_assumed_and_said(
+async def test_a_currency_that_is_stated_nowhere_is_assumed_and_reported(
     server: FakeDatadog, source: DatadogSource
 ) -> None:
     server.unit = None
@@ -369,7 +369,7 @@ async def test_a_currency_that_is_stated_nowhere_is_assumed_and_said(
     assert (found.currency, found.currency_stated) == ("USD", False)
 
 
-async def test_a_metric_that_is_no_money_is_refused(
+async def test_a_metric_without_a_currency_is_refused(
     server: FakeDatadog, source: DatadogSource
 ) -> None:
     server.edit = with_unit([{"family": "bytes", "name": "byte", "scale_factor": 1.0}, None])
@@ -421,7 +421,7 @@ async def test_an_answer_with_fewer_rows_than_series_is_none(
     assert cells(await source.by_service(METRIC, SPAN, ACCOUNTS)) == wanted
 
 
-async def test_a_row_that_misses_days_is_no_answer(
+async def test_a_row_with_missing_days_is_rejected(
     server: FakeDatadog, source: DatadogSource
 ) -> None:
     def shorten(answer: dict[str, Any]) -> None:

@@ -185,7 +185,7 @@ async def test_a_malformed_answer_gives_one_sentence_with_the_cure(body: bytes) 
     ],
     ids=["deep", "deep errors", "not UTF-8", "many", "long", "very long"],
 )
-async def test_a_malformed_refusal_is_told_by_its_status(status: int, body: bytes) -> None:
+async def test_a_malformed_refusal_is_recognized_by_its_status(status: int, body: bytes) -> None:
     async with Gateway(always(body, status)) as settings:
         source = DatadogSource(settings)
         with pytest.raises(CostSourceError, match=str(status)) as caught:
@@ -260,7 +260,7 @@ async def test_an_answer_that_trickles_has_an_end_too() -> None:
     assert "did not end" in str(error)
 
 
-async def test_only_what_can_be_unpacked_within_limits_is_asked_for() -> None:
+async def test_only_encodings_that_can_be_unpacked_within_limits_are_requested() -> None:
     gateway = Gateway(always(answer()))
     async with gateway as settings:
         source = DatadogSource(settings)

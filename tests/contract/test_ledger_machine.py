@@ -102,7 +102,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @property
     def living(self) -> list[Hand]:
-        return [one for one in self.hands if not one.dead]
+        return [hand for hand in self.hands if not hand.dead]
 
     # What happens
 
@@ -182,7 +182,7 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(number=st.integers(0, 9))
     def the_server_takes_a_body(self, number: int) -> None:
         """Also from a worker that was frozen before it wrote to the socket."""
-        hands = [one for one in self.hands if one.in_data and not one.accepted]
+        hands = [hand for hand in self.hands if hand.in_data and not hand.accepted]
         self._accept(hands[number % len(hands)])
 
     def _accept(self, hand: Hand) -> None:
@@ -321,7 +321,9 @@ class LedgerMachine(RuleBasedStateMachine):
     @invariant()
     def no_minute_has_more_mails_than_the_budget(self) -> None:
         for at in self.permits:
-            minute = [one for one in self.permits if at <= one < at + timedelta(seconds=60)]
+            minute = [
+                permit for permit in self.permits if at <= permit < at + timedelta(seconds=60)
+            ]
             assert len(minute) <= PER_MINUTE
 
     def _moved_rightly(self, before: Delivery, after: Delivery) -> None:

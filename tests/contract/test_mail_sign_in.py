@@ -151,7 +151,7 @@ async def test_an_answer_without_a_token_is_an_error(
 # Microsoft Graph
 
 
-async def test_graph_takes_the_mail_byte_for_byte(entra: FakeEntra, sign_in: EntraSignIn) -> None:
+async def test_graph_takes_the_email_byte_for_byte(entra: FakeEntra, sign_in: EntraSignIn) -> None:
     transport = over_graph(entra, sign_in)
     assert await sent(transport) == "202 r-1"
     assert entra.mails == [mail_to("r@x.org")]
@@ -213,7 +213,7 @@ async def test_a_lost_answer_of_graph_is_an_unknown_fate(
     assert len(entra.mails) == (status == 0)
 
 
-async def test_graph_that_is_away_is_named(entra: FakeEntra, sign_in: EntraSignIn) -> None:
+async def test_unavailable_graph_is_named(entra: FakeEntra, sign_in: EntraSignIn) -> None:
     with pytest.raises(MailConnectError, match="cannot be reached") as caught:
         await sent(over_graph(entra, sign_in, graph_url="http://127.0.0.1:1"))
     assert not caught.value.permanent
@@ -230,7 +230,7 @@ async def test_graph_that_is_away_is_named(entra: FakeEntra, sign_in: EntraSignI
         ({"MAIL_TRANSPORT": "graph", "SMTP_OAUTH_TENANT_ID": TENANT}, "SMTP_OAUTH_CLIENT_ID"),
     ],
 )
-def test_half_a_sign_in_ends_the_start_with_what_is_missing(
+def test_an_incomplete_sign_in_ends_the_start_and_names_what_is_missing(
     given: dict[str, str], missing: str
 ) -> None:
     with pytest.raises(Exception, match=missing):

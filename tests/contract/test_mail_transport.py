@@ -61,7 +61,7 @@ async def way(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[W
         )
 
 
-async def test_several_mails_go_over_one_connection_byte_for_byte(way: Way) -> None:
+async def test_several_emails_go_over_one_connection_byte_for_byte(way: Way) -> None:
     mails = [mail_to(f"r{i}@example.org") for i in range(3)]
     connection = await way.transport.connect()
     for i, raw in enumerate(mails):
@@ -135,7 +135,7 @@ async def test_a_refused_recipient_leaves_the_connection_usable(smtp: FakeSmtp) 
         *("drop at RCPT", "drop at DATA", "hang at RCPT", "sender refused", "sender later"),
     ],
 )
-async def test_whatever_happens_before_an_accepted_body_is_no_delivery(
+async def test_nothing_counts_as_delivered_before_the_body_is_accepted(
     faults: Faults, error: type[MailError], permanent: bool
 ) -> None:
     async with FakeSmtp(faults) as server:
@@ -225,7 +225,7 @@ async def test_silence_after_the_body_is_an_unknown_fate(place: str, how: str) -
 
 
 @pytest.mark.parametrize("side", ["up", "down"])
-async def test_wherever_a_connection_is_cut_what_is_said_of_the_mail_is_true(side: str) -> None:
+async def test_wherever_a_connection_is_cut_the_reported_outcome_is_true(side: str) -> None:
     """Every few bytes, through the commands and the mail, and through the answers."""
     raw, outcomes = mail_to("r@x.org", text="short\n"), []
     async with FakeSmtp() as server:
@@ -322,7 +322,7 @@ async def test_a_server_without_starttls_gets_nothing(smtp: FakeSmtp) -> None:
     assert caught.value.permanent
 
 
-async def test_a_server_that_is_away_or_busy_is_named() -> None:
+async def test_an_unavailable_or_busy_server_is_named() -> None:
     async with FakeSmtp(Faults(greeting=["421 too many connections", "554 go away"])) as server:
         transport = SmtpTransport(server.settings(), QUICK)
         with pytest.raises(MailConnectError, match="421") as busy:
@@ -340,7 +340,7 @@ def test_without_a_sender_there_is_no_transport() -> None:
     assert SmtpTransport(SmtpSettings(host="m.example.org", user="a@x.org")).sender == "a@x.org"
 
 
-async def test_the_outbox_keeps_one_file_for_a_mail_that_comes_twice(tmp_path: Path) -> None:
+async def test_the_outbox_keeps_one_file_for_an_email_that_comes_twice(tmp_path: Path) -> None:
     outbox = OutboxTransport(tmp_path)
     connection = await outbox.connect()
     for _ in range(2):

@@ -96,7 +96,7 @@ async def test_runs_and_cards_of_before_can_be_closed_and_changed(store: MongoSt
     assert await store.alerts.replace(card) is not None
 
 
-async def test_the_door_of_an_actor_becomes_its_interface(store: MongoStore) -> None:
+async def test_the_old_field_door_of_an_actor_becomes_its_interface(store: MongoStore) -> None:
     db = await before_versions(store)
     doors = {"c": "cli", "r": "rest", "t": "chat", "s": "clock"}
     for collection, field in (("audit", "actor"), ("runs", "requested_by")):

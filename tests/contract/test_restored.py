@@ -13,7 +13,7 @@ ERROR = "It may have been sent."
 
 
 @pytest.mark.parametrize("kind", [RunKind.WEEKLY, RunKind.TEAM, RunKind.NOTICE])
-async def test_what_was_open_is_closed_and_its_undecided_mails_are_of_unknown_fate(
+async def test_open_runs_are_closed_and_their_undecided_emails_become_unknown(
     any_store: Store, kind: RunKind
 ) -> None:
     await any_store.runs.begin(run(kind=kind, plan=2))
@@ -36,7 +36,7 @@ async def test_what_was_open_is_closed_and_its_undecided_mails_are_of_unknown_fa
     assert await any_store.deliveries.counts("r~1") == {DeliveryState.PENDING: 1}
 
 
-async def test_it_is_settled_once_and_a_daily_check_goes_on(any_store: Store) -> None:
+async def test_it_is_settled_once_and_a_daily_run_continues(any_store: Store) -> None:
     await any_store.runs.begin(run())
     await any_store.runs.begin(run("daily", kind=RunKind.DAILY))
     await any_store.runs.begin(run("done", state=RunState.DONE))

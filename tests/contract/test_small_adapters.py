@@ -95,7 +95,7 @@ async def test_work_of_one_name_runs_once_and_its_error_is_seen(
     assert "broken on purpose" in capsys.readouterr().out
 
 
-async def test_draining_ends_what_does_not_end_by_itself() -> None:
+async def test_draining_cancels_tasks_that_do_not_end() -> None:
     background, ended = Background(), []
 
     async def forever() -> None:
@@ -170,7 +170,7 @@ async def test_the_ticker_ticks_on_when_the_clock_of_the_machine_is_set_back() -
     await background.drain(1)
 
 
-def test_a_process_that_has_ended_is_surely_gone_and_others_are_not() -> None:
+def test_only_a_process_that_has_ended_is_certainly_dead() -> None:
     code = "from services.adapters.worker_identity import worker_name; print(worker_name())"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path.cwd()

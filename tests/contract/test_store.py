@@ -94,7 +94,7 @@ async def test_totals_are_kept_beside_the_details_of_the_same_days(any_store: St
     assert cells(await costs.load("datadog", [A], first.span)) == {}
 
 
-async def test_a_total_that_is_gone_from_an_answer_is_gone_from_the_store(
+async def test_a_total_that_is_missing_from_a_response_is_removed_from_the_store(
     any_store: Store,
 ) -> None:
     costs = any_store.costs
@@ -135,7 +135,7 @@ async def test_a_restated_day_keeps_its_earlier_values_as_dated_revisions(
     assert cells(await costs.load("datadog", [A], first.span)) == cells(third)
 
 
-async def test_a_day_first_seen_later_is_no_revision(any_store: Store) -> None:
+async def test_a_day_first_seen_later_is_not_a_revision(any_store: Store) -> None:
     costs = any_store.costs
     await costs.save_details("datadog", "m", table(JAN_30, series([1])), [A], NOW)
     both = table(JAN_30, series([1, 2]))
@@ -171,16 +171,16 @@ async def test_a_history_begins_with_what_was_seen_first_and_tells_each_change(
     assert cells(seen) == cells(first)
     day = JAN_30 + timedelta(days=1)
     usage = Category.USAGE
-    assert {(one.account_id, one.service, one.category, one.day, one.at): one.amount
-            for one in changes if not math.isnan(one.amount)} == {
+    assert {(change.account_id, change.service, change.category, change.day, change.at): change.amount
+            for change in changes if not math.isnan(change.amount)} == {
         (A, "EC2", usage, day, later(hours=1)): 2.5,
         (A, "S3", usage, day, later(hours=1)): 1.0,
         (A, "EC2", usage, JAN_30 + timedelta(days=3), later(hours=1)): 4.0,
         (A, "EC2", usage, day, later(hours=2)): 2.75,
     }  # fmt: skip
-    gone = [one for one in changes if math.isnan(one.amount)]
+    gone = [change for change in changes if math.isnan(change.amount)]
     assert [(one.service, one.day, one.at) for one in gone] == [("S3", day, later(hours=2))]
-    assert [one.at for one in changes] == sorted(one.at for one in changes)
+    assert [change.at for change in changes] == sorted(change.at for change in changes)
     inner, fewer = await costs.load_history("datadog", [A], DaySpan(JAN_30, JAN_30))
     assert (cells(inner), fewer) == ({(A, "EC2", "usage", JAN_30): 1.0}, [])
 
@@ -208,7 +208,7 @@ async def test_an_absent_series_and_an_account_without_costs_are_the_whole_truth
     }
 
 
-async def test_another_metric_replaces_and_is_no_revision(any_store: Store) -> None:
+async def test_another_metric_replaces_amounts_without_a_revision(any_store: Store) -> None:
     costs = any_store.costs
     await costs.save_details("datadog", "net", table(JAN_30, series([1, 2])), [A], NOW)
     other = table(JAN_30, series([10, 20]))
@@ -320,8 +320,11 @@ async def test_pages_of_teams_hold_every_team_once(any_store: Store) -> None:
     assert await teams.page(sample=False, after=("straße", ""), limit=2) == [renamed, whole[-2]]
     assert await teams.count(sample=False) == len(names)
     accounts = [f"{number:012d}" for number in (1, 3, 50, 99)]
-    assert {one.id for one in await teams.of_accounts(accounts, sample=False)} == {"t1", "t3"}
-    assert [one.id for one in await teams.of_accounts(accounts, sample=True)] == ["t50"]
+    assert {account.id for account in await teams.of_accounts(accounts, sample=False)} == {
+        "t1",
+        "t3",
+    }
+    assert [account.id for account in await teams.of_accounts(accounts, sample=True)] == ["t50"]
 
 
 async def test_samples_are_seeded_once_and_never_changed(any_store: Store) -> None:
@@ -434,7 +437,9 @@ async def test_an_alert_is_changed_by_one_of_two_and_never_by_a_stale_one(
     assert await alerts.replace(one.model_copy(update={"id": "x|c"})) is None
 
 
-async def test_a_floor_is_replaced_by_whoever_saw_the_one_that_is_there(any_store: Store) -> None:
+async def test_an_alert_minimum_is_replaced_only_by_a_writer_that_saw_the_stored_one(
+    any_store: Store,
+) -> None:
     floors = any_store.alert_minimums
     first = AlertMinimum(
         account_id=A, source="datadog", amount=Decimal("60.5"), by="Ana", at=NOW, entry="e1"
@@ -733,7 +738,7 @@ async def test_each_delivery_is_claimed_by_one_of_many_workers(any_store: Store)
 
     claims = await asyncio.gather(*(ledger.claim("r", f"w{i}", NOW, TTL) for i in range(16)))
 
-    taken = [one.id for one in claims if one is not None]
+    taken = [claim.id for claim in claims if claim is not None]
     assert len(taken) == 10
     assert len(set(taken)) == 10
 
@@ -761,12 +766,12 @@ async def test_only_what_is_due_is_claimed_and_the_earliest_first(any_store: Sto
     )
     claims = [await ledger.claim("r", "w", NOW, TTL) for _ in range(3)]
 
-    assert [one.id for one in claims if one] == ["b", "a"]
+    assert [claim.id for claim in claims if claim] == ["b", "a"]
     assert await ledger.expire("r", NOW) == 1
     assert await ledger.next_due("r") == later(seconds=60)
 
 
-async def test_a_released_claim_is_no_attempt(any_store: Store) -> None:
+async def test_a_released_claim_is_not_an_attempt(any_store: Store) -> None:
     ledger = any_store.deliveries
     await ledger.plan([delivery()])
     claimed = await ledger.claim("r", "w", NOW, TTL)
@@ -859,7 +864,7 @@ async def test_a_dead_workers_delivery_is_taken_over_by_one(any_store: Store) ->
     assert await ledger.finish(taken[0], DeliveryPhase.DATA, DeliveryState.UNKNOWN, NOW)
 
 
-async def test_a_gone_workers_leases_end_at_once(any_store: Store) -> None:
+async def test_a_dead_workers_leases_end_immediately(any_store: Store) -> None:
     ledger = any_store.deliveries
     await ledger.plan([delivery("a"), delivery("b")])
     await ledger.claim("r", "gone", NOW, TTL)
@@ -923,7 +928,7 @@ async def test_admins_are_known_by_tenant_and_object_id(any_store: Store) -> Non
     assert await admins.add(ana)
     assert not await admins.add(ana.model_copy(update={"object_id": "a-1"}))
     assert await admins.add(ana.model_copy(update={"tenant_id": "other", "name": "Zoe"}))
-    assert [one.name for one in await admins.list_admins()] == ["Ana", "Zoe"]
+    assert [admin.name for admin in await admins.list_admins()] == ["Ana", "Zoe"]
     assert await admins.remove("t", "a-1") == ana
     assert await admins.remove("t", "a-1") is None
 
@@ -962,7 +967,7 @@ async def test_a_conversation_keeps_what_was_decided_of_it(any_store: Store) -> 
     assert (again.service_url, again.title) == ("https://new.example.com/", "alerts")
     assert (await conversations.seen(conversation(title="renamed"))).title == "renamed"
     await conversations.seen(conversation("19:b"))
-    assert [one.id for one in await conversations.with_alerts()] == ["19:a"]
+    assert [alert.id for alert in await conversations.with_alerts()] == ["19:a"]
     assert await conversations.get("19:c") is None
     assert await conversations.alerts_off("19:a", NOW)
     assert not await conversations.alerts_off("19:a", NOW)
@@ -1023,7 +1028,7 @@ async def test_a_card_that_still_changes_is_taken_over_by_one_worker(any_store: 
 # The rate budget
 
 
-async def test_no_minute_has_more_mails_than_the_budget(any_store: Store) -> None:
+async def test_no_minute_has_more_emails_than_the_budget(any_store: Store) -> None:
     rates = any_store.rate_budget
     granted = []
     for tenth in range(2000):

@@ -42,7 +42,9 @@ async def test_usage_is_as_it_was_first_seen_without_other_charges(any_store: St
         "S3": ["nan", "nan"],
         "RDS": ["nan", "nan"],
     }
-    assert [(one.day, one.service, one.amount, one.at) for one in found[A].changes] == [
+    assert [
+        (change.day, change.service, change.amount, change.at) for change in found[A].changes
+    ] == [
         (JAN_30 + DAY, "EC2", 2.5, later(hours=1)),
         (JAN_30 + 2 * DAY, "RDS", 6.0, later(hours=1)),
     ]
@@ -50,7 +52,7 @@ async def test_usage_is_as_it_was_first_seen_without_other_charges(any_store: St
     assert await costs.load_usage("sample", [A], span) == []
 
 
-async def test_changes_of_days_before_the_span_are_told_within_its_months(
+async def test_changes_of_days_before_the_span_are_returned_within_its_months(
     any_store: Store,
 ) -> None:
     costs = any_store.costs
@@ -60,10 +62,10 @@ async def test_changes_of_days_before_the_span_are_told_within_its_months(
     )
     last = DaySpan(JAN_30 + 3 * DAY, JAN_30 + 3 * DAY)
     (found,) = await costs.load_usage("datadog", [A], last)
-    assert [(one.day, one.amount) for one in found.changes] == [(JAN_30 + 2 * DAY, 5.0)]
+    assert [(change.day, change.amount) for change in found.changes] == [(JAN_30 + 2 * DAY, 5.0)]
     assert list(found.usage["EC2"]) == [4.0]
     (whole,) = await costs.load_usage("datadog", [A], DaySpan(JAN_30, JAN_30 + 3 * DAY))
-    assert [(one.day, one.amount) for one in whole.changes] == [
+    assert [(change.day, change.amount) for change in whole.changes] == [
         (JAN_30, 0.0),
         (JAN_30 + 2 * DAY, 5.0),
     ]

@@ -220,10 +220,10 @@ async def until_healthy(http: aiohttp.ClientSession) -> None:
 
 def alert_of(sim: TeamsSim) -> Message | None:
     """The first card in the channel that can be answered."""
-    for one in sim.messages.values():
-        titles = {action.get("title") for action in actions_of(one.card)}
-        if where_of(one.conversation) == "channel" and "Expected" in titles:
-            return one
+    for message in sim.messages.values():
+        titles = {action.get("title") for action in actions_of(message.card)}
+        if where_of(message.conversation) == "channel" and "Expected" in titles:
+            return message
     return None
 
 

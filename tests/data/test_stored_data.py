@@ -154,7 +154,9 @@ async def today(old: Recording, mongo_url: str, tmp_path: Path) -> AsyncIterator
 
 
 def test_there_is_data_of_before_versions_and_of_each_version_since() -> None:
-    found = {one["version"] for name in RECORDED for one in stored_versions(recording(name))}
+    found = {
+        version["version"] for name in RECORDED for version in stored_versions(recording(name))
+    }
     assert found == {None, *range(FIRST, NEWEST + 1)}, "see CONTRIBUTING.md, recipe stored data"
 
 
@@ -163,7 +165,7 @@ def stored_versions(old: Recording) -> Iterator[dict[str, Any]]:
     yield from docs or [{"version": None}]
 
 
-async def test_what_the_agent_said_of_its_data_it_says_today(today: Upgraded) -> None:
+async def test_the_agent_reports_its_old_data_unchanged(today: Upgraded) -> None:
     compared = 0
     for name, before in today.old.found["said"].items():
         if before is None:
@@ -256,7 +258,7 @@ async def test_every_command_reads_old_data(today: Upgraded) -> None:
         assert any(part in answer.text for part in holding.split("|")), (text, answer.text)
 
 
-async def test_the_killed_run_is_finished_and_no_mail_goes_out_twice(today: Upgraded) -> None:
+async def test_the_killed_run_is_finished_and_no_email_goes_out_twice(today: Upgraded) -> None:
     had_it = {recipient for recipient, _ in today.old.found["mailed"]}
     assert had_it == {"finance@example.org", "lead@example.org", "team0@example.org"}
 
@@ -266,16 +268,22 @@ async def test_the_killed_run_is_finished_and_no_mail_goes_out_twice(today: Upgr
     assert set(today.smtp.by_recipient.values()) == {1}
     # The server had this one's body when the agent was killed: only the identical one may follow,
     # or none and a line to the admins, should mails be put together in another way by now.
-    (before,) = [one for one in today.old.documents("deliveries") if one["phase"] == "data"]
+    (before,) = [
+        document for document in today.old.documents("deliveries") if document["phase"] == "data"
+    ]
     mails = [one for one in today.smtp.mails if one.recipient == HANDED_OVER]
     assert {mail.sha256 for mail in mails} <= {before["raw_sha256"]}
     after = today.world.database["deliveries"].find_one({"_id": before["_id"]})
     assert after["state"] == ("sent" if mails else "unknown")
 
 
-async def test_finished_periods_and_told_anomalies_stay_quiet(today: Upgraded) -> None:
+async def test_finished_periods_and_notified_anomalies_raise_nothing_again(
+    today: Upgraded,
+) -> None:
     sent = {
-        one["message_id"] for one in today.old.documents("deliveries") if one["state"] == "sent"
+        document["message_id"]
+        for document in today.old.documents("deliveries")
+        if document["state"] == "sent"
     }
     (card,) = today.old.documents("alerts")
     view, worked = await work_on_report(today.world.agent.app, period=last_period(today.old))
@@ -289,17 +297,21 @@ async def test_finished_periods_and_told_anomalies_stay_quiet(today: Upgraded) -
 
     assert not sent & {mail.message_id for mail in today.smtp.mails}
     assert today.world.anomaly(card["subject"])["status"] == "expected"
-    known = [one for one in today.world.messages("channel") if one.reply_to is None]
+    known = [message for message in today.world.messages("channel") if message.reply_to is None]
     assert all(card["subject"] not in json.dumps(one.body) for one in known)
 
 
 def last_period(old: Recording) -> str:
-    return min(str(one["period"]) for one in old.documents("runs") if one["kind"] == "weekly")
+    return min(
+        str(document["period"])
+        for document in old.documents("runs")
+        if document["kind"] == "weekly"
+    )
 
 
 async def mail_finding(today: Upgraded) -> Finding:
     findings = await today.world.agent.app.operations.diagnostics.all(today.clock())
-    return next(one for one in findings if one.system == "Email")
+    return next(finding for finding in findings if finding.system == "Email")
 
 
 async def test_with_another_secret_key_only_the_mail_password_is_to_be_given_again(

@@ -103,7 +103,7 @@ class Function:
         self._process.wait()
 
 
-async def test_an_event_is_one_run_and_a_second_one_mails_nobody_twice(
+async def test_an_event_is_one_run_and_a_second_one_emails_nobody_twice(
     agent: AgentProcess,
 ) -> None:
     accounts = account_ids(3, 5)
@@ -124,7 +124,7 @@ async def test_an_event_is_one_run_and_a_second_one_mails_nobody_twice(
             assert await api.invoke({"job": "tick"}) == ("ok", {"job": "tick"})
 
 
-async def test_a_mail_that_was_not_sent_is_an_error_of_the_function(agent: AgentProcess) -> None:
+async def test_an_email_that_was_not_sent_is_an_error_of_the_function(agent: AgentProcess) -> None:
     faults = Faults(refuse={"team2@example.org": "550 no such mailbox"})
     accounts = account_ids(3, 5)
     async with (
@@ -141,7 +141,7 @@ async def test_a_mail_that_was_not_sent_is_an_error_of_the_function(agent: Agent
             assert "'failed': 1" in answer["errorMessage"]
 
 
-async def test_an_event_that_is_none_begins_no_run(agent: AgentProcess) -> None:
+async def test_an_invalid_event_starts_no_run(agent: AgentProcess) -> None:
     events: list[Any] = ["text", [], {"job": "weekly"}, {"period": 47}]
     async with RuntimeApi() as api:
         with Function(api, agent.environment):

@@ -31,9 +31,9 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def commands(listed: Callable[[Command], object]) -> str:
     """Typed commands: how to write them, who may use them, what they do."""
     rows = [
-        (_code(one.usage.split(", ")), _who(one), one.description)
-        for one in COMMANDS
-        if listed(one)
+        (_code(command.usage.split(", ")), _who(command), command.description)
+        for command in COMMANDS
+        if listed(command)
     ]
     return table(("write", "for", "to see or do"), rows)
 
@@ -41,8 +41,13 @@ def commands(listed: Callable[[Command], object]) -> str:
 def all_commands() -> str:
     """The same with all aliases that the parser understands."""
     rows = [
-        (_code(one.usage.split(", ")), _code(one.aliases), _who(one), one.description)
-        for one in COMMANDS
+        (
+            _code(command.usage.split(", ")),
+            _code(command.aliases),
+            _who(command),
+            command.description,
+        )
+        for command in COMMANDS
     ]
     return table(("write", "or", "for", "to see or do"), rows)
 
@@ -73,7 +78,10 @@ def _default(value: Any) -> str:
 
 def answers_of_check() -> str:
     """The messages of ``check``."""
-    rows = [(one.system, *(part.replace("<", "\\<") for part in one.parts)) for one in troubles()]
+    rows = [
+        (trouble.system, *(part.replace("<", "\\<") for part in trouble.parts))
+        for trouble in troubles()
+    ]
     return table(("system", "message of `check`", "what to do"), rows)
 
 

@@ -97,7 +97,9 @@ def test_every_command_and_button_is_in_the_table_and_no_other() -> None:
 
 
 def test_every_endpoint_is_in_the_table_and_no_other() -> None:
-    assert named("REST") == {f"{one.method.upper()} {one.path}" for one in ENDPOINTS}
+    assert named("REST") == {
+        f"{endpoint.method.upper()} {endpoint.path}" for endpoint in ENDPOINTS
+    }
 
 
 def test_every_command_line_is_in_the_table_and_no_other() -> None:

@@ -47,7 +47,7 @@ TARGET = re.compile(r"`make ([a-z-]+)`|^make ([a-z-]+)(?: |$)", re.MULTILINE)
 
 
 def outbox_pages() -> list[tuple[str, str]]:
-    return [(one.method, one.path) for one in pages if isinstance(one, web.RouteDef)]
+    return [(page.method, page.path) for page in pages if isinstance(page, web.RouteDef)]
 
 
 def ids(path: Path) -> str:
@@ -64,7 +64,7 @@ def test_every_setting_that_a_page_names_exists(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=ids)
 def test_every_endpoint_that_a_page_names_exists(page: Path) -> None:
-    known = {(one.method.upper(), one.path) for one in ENDPOINTS}
+    known = {(endpoint.method.upper(), endpoint.path) for endpoint in ENDPOINTS}
     known |= set(outbox_pages()) | {("POST", "/api/messages")}
     named = {(method, path) for method, path in ENDPOINT.findall(page.read_text("utf-8"))}
     assert named <= known
@@ -90,9 +90,11 @@ def test_every_command_of_the_table_exists_with_its_options() -> None:
     commands = commands_of(build_parser())
     for row in (line for line in section.splitlines() if line.startswith("| `")):
         first = re.findall(r"`([^`]+)`", row.split("|")[1])[-1]
-        name = max((one for one in commands if first.startswith(one)), key=len, default=None)
+        name = max(
+            (command for command in commands if first.startswith(command)), key=len, default=None
+        )
         assert name is not None, first
-        known = {option for one in commands[name]._actions for option in one.option_strings}
+        known = {option for action in commands[name]._actions for option in action.option_strings}
         if name == "serve":
             known |= {"--first-report"}
         assert set(re.findall(r"--[a-z-]+", row)) <= known, row

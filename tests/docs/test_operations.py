@@ -46,7 +46,10 @@ def metrics() -> set[str]:
 def events() -> set[str]:
     """The log events of the code."""
     folders = ("api", "bot", "cards", "cli", "deploy", "manifest", "services")
-    files = [ROOT / "app.py", *(path for one in folders for path in (ROOT / one).rglob("*.py"))]
+    files = [
+        ROOT / "app.py",
+        *(path for folder in folders for path in (ROOT / folder).rglob("*.py")),
+    ]
     return {
         name
         for path in files

@@ -93,13 +93,13 @@ async def test_wrong_days_and_percentages_are_one_line(agent: AgentProcess) -> N
     assert swapped.stderr == "Error: --to 2026-01-01 is before --from 2026-02-01. Swap them.\n"
 
 
-async def test_a_day_that_was_restated_is_told_on_the_day_on_which_that_was_known(
+async def test_a_restated_day_is_notified_on_the_day_on_which_it_was_known(
     agent: AgentProcess,
 ) -> None:
     teams = Path(agent.environment["DATA_DIR"]) / "teams.csv"
     teams.write_text(
         "team_name,aws_account_id,team_email\n"
-        + "".join(f"Team {one},{one},team@example.org\n" for one in ACCOUNTS)
+        + "".join(f"Team {account},{account},team@example.org\n" for account in ACCOUNTS)
     )
     restated = THROUGH - timedelta(days=10)
     async with FakeDatadog(lines()) as datadog:

@@ -176,7 +176,7 @@ async def test_what_hinders_is_named_before_anything_is_changed(
     assert "gets the report of Team 0" in capsys.readouterr().out
 
 
-async def test_the_command_removes_captured_mails_too(tmp_path: Path, mongo_url: str) -> None:
+async def test_the_command_removes_captured_emails_too(tmp_path: Path, mongo_url: str) -> None:
     database = f"test_{secrets.token_hex(6)}"
     agent = AgentProcess(
         {
@@ -227,6 +227,6 @@ def test_whole_addresses_are_taken_out_and_no_parts_of_others(text: str, left: s
 
 
 @pytest.mark.parametrize("word", ["", "Ana", "a b@x.org", "1234567", "x" * 7])
-def test_what_is_no_address_and_no_id_is_refused(word: str) -> None:
+def test_text_that_is_neither_an_address_nor_an_id_is_refused(word: str) -> None:
     with pytest.raises(InvalidError, match="neither an email address nor an ID"):
         identity_of([word])

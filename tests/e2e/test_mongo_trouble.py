@@ -65,8 +65,8 @@ class World:
                 async with self.client.get(f"/api/runs/{self.run_id}") as answer:
                     state = (await answer.json())["state"] if answer.status == 200 else state
         deliveries = await self.agent.app.runs.views.deliveries(self.run_id, limit=1000)
-        assert {one.state.value for one in deliveries} == {"sent"}
-        assert sum(one.ambiguous for one in deliveries) == 0
+        assert {delivery.state.value for delivery in deliveries} == {"sent"}
+        assert sum(delivery.ambiguous for delivery in deliveries) == 0
         assert dict(self.smtp.by_recipient) == {f"t{i}@example.org": 1 for i in range(TEAMS)}
 
 
@@ -194,7 +194,7 @@ async def test_a_mongodb_that_ends_or_hangs_under_a_run_is_waited_for(
             await world.done()
 
 
-async def test_a_right_that_is_taken_away_stops_the_run_until_it_is_given_back(
+async def test_a_revoked_permission_stops_the_run_until_it_is_granted_again(
     tmp_path: Path,
 ) -> None:
     user = {"pwd": "right", "roles": ["root"]}
@@ -240,7 +240,7 @@ async def test_a_mongodb_that_is_too_old_is_named_at_the_start(
                 pass
 
 
-async def test_a_start_while_mongodb_is_away_waits_with_a_line_and_goes_on(
+async def test_a_start_while_mongodb_is_unavailable_waits_with_a_line_and_continues(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     late = Mongod(tmp_path / "mongod", free_ports(1)[0])

@@ -51,7 +51,7 @@ async def test_what_was_open_in_the_backup_is_mailed_on_request_only(
     assert {restored.smtp.by_recipient[one] for one in UNSENT} == {1}
 
 
-async def test_a_backup_of_before_this_weeks_run_does_not_make_it_again_by_itself(
+async def test_a_backup_from_before_this_weeks_run_does_not_repeat_it_automatically(
     restored: Upgraded,
 ) -> None:
     database, app = restored.world.database, restored.world.agent.app
@@ -68,7 +68,7 @@ async def test_a_backup_of_before_this_weeks_run_does_not_make_it_again_by_itsel
     restored.clock.move(days=7)
     await tick(restored)
     assert reports <= set(restored.smtp.by_recipient), "the next week is the clock's again"
-    assert {restored.smtp.by_recipient[one] for one in reports} == {1}
+    assert {restored.smtp.by_recipient[report] for report in reports} == {1}
 
 
 async def tick(restored: Upgraded) -> None:

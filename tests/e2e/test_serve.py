@@ -108,7 +108,7 @@ async def test_84_teams_and_the_admins_get_totals_that_are_the_servers_own(
         assert set(smtp.by_recipient.values()) == {1}
 
 
-async def test_a_served_run_goes_on_by_itself_after_a_kill(
+async def test_a_served_run_resumes_automatically_after_a_kill(
     agent: AgentProcess, tmp_path: Path
 ) -> None:
     accounts = account_ids(30, seed=32)
@@ -146,7 +146,9 @@ async def test_a_taken_port_is_one_line_and_begins_nothing(tmp_path: Path) -> No
     assert list(tmp_path.iterdir()) == []
 
 
-async def test_an_open_door_without_protection_is_refused(agent: AgentProcess) -> None:
+async def test_listening_on_the_network_without_authentication_is_refused(
+    agent: AgentProcess,
+) -> None:
     result = await agent.run("serve", HOST="0.0.0.0")
     assert result.returncode == 1
     assert "HOST=0.0.0.0" in result.stderr
@@ -170,7 +172,9 @@ async def test_check_says_what_works_and_what_to_do(agent: AgentProcess) -> None
     assert "SMTP_HOST" in ill.stdout
 
 
-async def test_check_says_that_mongodb_is_away_as_it_says_all_else(agent: AgentProcess) -> None:
+async def test_check_reports_an_unavailable_mongodb_like_any_other_system(
+    agent: AgentProcess,
+) -> None:
     result = await agent.run("check", MONGO_URL="mongodb://127.0.0.1:1", SECRET_KEY="k" * 32)
     assert result.returncode == 1
     (line,) = result.stdout.splitlines()

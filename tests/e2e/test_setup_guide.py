@@ -97,7 +97,7 @@ async def stops(process: "subprocess.Popen[bytes]") -> None:
     await asyncio.to_thread(process.communicate)
 
 
-async def test_the_guide_leads_from_settings_to_the_first_mail(tmp_path: Path) -> None:
+async def test_the_guide_leads_from_settings_to_the_first_email(tmp_path: Path) -> None:
     today = datetime.now(UTC).date()
     span = DaySpan(today - timedelta(days=80), today - timedelta(days=2))
     costs = random_costs(["123456789012", "210987654321"], span, 3)

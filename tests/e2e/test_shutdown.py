@@ -45,7 +45,7 @@ def listens(url: str) -> bool:
         return probe.connect_ex((host, int(port))) == 0
 
 
-async def test_no_new_requests_then_no_new_work_then_the_mail_in_hand_then_the_end(
+async def test_no_new_requests_then_no_new_work_then_the_email_in_progress_then_the_end(
     agent: AgentProcess, tmp_path: Path
 ) -> None:
     accounts = account_ids(TEAMS, seed=51)
@@ -135,7 +135,7 @@ async def test_what_does_not_end_within_the_grace_is_left_as_what_it_is(
         assert process.returncode == 0
 
 
-async def test_a_command_ends_with_the_mail_in_hand_and_the_next_goes_on(
+async def test_a_command_ends_with_the_email_in_progress_and_the_next_one_resumes(
     agent: AgentProcess, tmp_path: Path
 ) -> None:
     accounts = account_ids(TEAMS, seed=53)

@@ -56,7 +56,7 @@ def dollars(amount: Decimal) -> str:
     return f"{'−' if cents < 0 else ''}${abs(cents):,.2f}"
 
 
-async def test_84_teams_get_one_mail_each_whose_total_is_the_servers_own_to_the_cent(
+async def test_84_teams_get_one_email_each_whose_total_is_the_servers_own_to_the_cent(
     agent: AgentProcess, tmp_path: Path
 ) -> None:
     accounts = account_ids(84, seed=3)
@@ -106,7 +106,7 @@ async def test_a_second_run_of_the_period_sends_nothing_and_again_repeats_it(
         assert len(smtp.mails) == 6
 
 
-async def test_a_killed_run_goes_on_after_a_restart_and_nobody_gets_a_second_mail(
+async def test_a_killed_run_resumes_after_a_restart_and_nobody_gets_a_second_email(
     agent: AgentProcess, tmp_path: Path
 ) -> None:
     accounts = account_ids(24, seed=6)
@@ -135,7 +135,7 @@ async def test_a_killed_run_goes_on_after_a_restart_and_nobody_gets_a_second_mai
         assert all(number <= 2 for number in smtp.by_recipient.values())
 
 
-async def test_a_run_that_is_killed_between_two_mails_sends_each_exactly_once(
+async def test_a_run_that_is_killed_between_two_emails_sends_each_exactly_once(
     agent: AgentProcess, tmp_path: Path
 ) -> None:
     accounts = account_ids(12, seed=8)

@@ -41,7 +41,7 @@ def _needs_a_browser() -> None:
         pytest.skip(f"The mails were NOT looked at: there is no {', no '.join(lacking)}.")
 
 
-def test_nothing_invisible_is_copied_out_of_a_mail() -> None:
+def test_nothing_invisible_is_copied_out_of_an_email() -> None:
     for name, mail in mails().items():
         for text in (mail.subject, mail.text, *Elements(mail.html).texts):
             assert not invisible_in(text), name
@@ -67,7 +67,7 @@ class Elements(HTMLParser):
 
 
 @pytest.mark.usefixtures("_needs_a_browser")
-def test_every_mail_is_sound_readable_and_whole_at_every_width_and_in_the_dark() -> None:
+def test_every_email_is_sound_readable_and_whole_at_every_width_and_in_the_dark() -> None:
     found = looked_at({name: mail.html for name, mail in mails().items()})
     for name, one in found.items():
         assert one["markup"] == [], name
@@ -82,7 +82,7 @@ def test_every_mail_is_sound_readable_and_whole_at_every_width_and_in_the_dark()
 
 
 @pytest.mark.usefixtures("_needs_a_browser")
-def test_what_is_wrong_with_a_mail_is_found() -> None:
+def test_what_is_wrong_with_an_email_is_found() -> None:
     html = mails()["team quiet"].html
     wrong = html.replace(
         "</h1>",
@@ -105,7 +105,7 @@ def test_what_is_wrong_with_a_mail_is_found() -> None:
 
 
 @pytest.mark.parametrize("name", mails())
-def test_a_mail_is_not_clipped_by_gmail(name: str) -> None:
+def test_an_email_is_not_clipped_by_gmail(name: str) -> None:
     assert len(mails()[name].html.encode()) < GMAIL_CLIPS_AT
 
 

@@ -255,7 +255,7 @@ def test_the_command_writes_the_package_of_the_settings_and_always_the_same_byte
             assert entry.compress_type == zipfile.ZIP_STORED
 
 
-def test_without_an_app_id_a_placeholder_stands_there_and_a_warning_is_printed(
+def test_without_an_app_id_there_is_a_placeholder_and_a_warning(
     tmp_path: Path,
 ) -> None:
     result = made_with(tmp_path)

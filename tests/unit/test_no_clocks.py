@@ -52,7 +52,7 @@ def measurements(source: str) -> Iterator[int]:
                 yield node.lineno
 
 
-def test_measurements_are_told_from_deadlines() -> None:
+def test_measurements_are_distinguished_from_deadlines() -> None:
     assert sorted(measurements(FOUND)) == [3, 5, 6, 7]
     assert list(measurements(ALLOWED)) == []
 

@@ -132,7 +132,7 @@ def import_cost() -> tuple[float, float]:
 def compared(accounts: int, rounds: int) -> dict[str, str]:
     """Screening and looks of a day in both ways, in milliseconds."""
     rows = made(accounts)
-    cube = np.array([np.asarray(one) for one in rows]).reshape(accounts, WINDOW + 1, COLUMNS)
+    cube = np.array([np.asarray(row) for row in rows]).reshape(accounts, WINDOW + 1, COLUMNS)
     looks = max(accounts * COLUMNS // 20, 1)  # one column in twenty stands out
     picked = cube.transpose(0, 2, 1).reshape(-1, WINDOW + 1)[:looks].astype(float)
     values, today = picked[:, :-1], picked[:, -1]

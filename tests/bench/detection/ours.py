@@ -43,6 +43,6 @@ def events(world: World, rules: Rules) -> list[Detected]:
 def alerts(world: World, rules: Rules) -> list[Alert]:
     """The same as alerts."""
     return [
-        Alert(one.account_id, one.start, one.last, one.raised_on, one.driver, one.kind)
-        for one in events(world, rules)
+        Alert(event.account_id, event.start, event.last, event.raised_on, event.driver, event.kind)
+        for event in events(world, rules)
     ]

@@ -58,7 +58,7 @@ async def test_keys_come_with_the_channels_that_they_speak_for() -> None:
     ],
     ids=["curve", "no name", "encryption", "empty", "no base64", "more"],
 )
-async def test_a_key_that_is_none_for_us_spoils_no_other(odd: Mapping[str, Any]) -> None:
+async def test_an_unusable_key_does_not_affect_the_others(odd: Mapping[str, Any]) -> None:
     keys = signing_keys(SAID, {"keys": [GOOD, odd]})
     jwt.decode(token(), (await keys.find(token())).key, algorithms=["RS256"])
 

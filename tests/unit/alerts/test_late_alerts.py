@@ -48,7 +48,7 @@ async def of(world: World, anomaly: Anomaly, **changes: object) -> None:
 
 
 @pytest.mark.parametrize("late", [3, 4, 6])
-async def test_a_spike_that_is_over_when_it_comes_is_told_once_by_however_many_workers(
+async def test_a_spike_that_is_over_when_it_arrives_is_notified_once_by_any_number_of_workers(
     late: int,
 ) -> None:
     world, days = await channel()
@@ -63,7 +63,7 @@ async def test_a_spike_that_is_over_when_it_comes_is_told_once_by_however_many_w
     assert world.notifier.updates == []
 
 
-async def test_each_channel_is_told_once() -> None:
+async def test_each_channel_is_notified_once() -> None:
     world, days = await channel()
     first = await world.store.conversations.get("19:c")
     assert first is not None
@@ -84,7 +84,7 @@ async def test_the_spike_waits_for_a_channel_that_takes_nothing_now() -> None:
     assert len(told(world)) == 1
 
 
-async def test_what_was_said_before_keeps_it_quiet() -> None:
+async def test_an_earlier_answer_suppresses_it() -> None:
     world, days = await channel()
     floor = AlertMinimum(
         account_id=ACCOUNT,
@@ -110,7 +110,7 @@ async def test_what_was_said_before_keeps_it_quiet() -> None:
     ],
     ids=["before the channel was turned on", "answered", "a month's threshold"],
 )
-async def test_what_nobody_has_to_hear_of_is_not_told(changes: dict[str, object]) -> None:
+async def test_a_suppressed_event_is_not_notified(changes: dict[str, object]) -> None:
     world, days = await channel()
     found = await come_late(world, days, 4)
     world.store.conversations._change("19:c", alerts_since=now_of(JUMP))
@@ -120,7 +120,7 @@ async def test_what_nobody_has_to_hear_of_is_not_told(changes: dict[str, object]
     assert told(world) == []
 
 
-async def test_what_has_ended_unseen_since_it_was_raised_open_is_not_told() -> None:
+async def test_an_event_that_was_raised_open_and_ended_unseen_is_not_notified() -> None:
     world, days = await channel()
     days.factors[ACCOUNT] = spike
     await days.read_and_detect(JUMP - timedelta(days=1))
@@ -134,14 +134,14 @@ async def test_what_has_ended_unseen_since_it_was_raised_open_is_not_told() -> N
     assert told(world) == []
 
 
-async def test_what_nobody_could_be_told_for_a_week_is_not_told_any_more() -> None:
+async def test_an_event_that_nobody_could_be_notified_of_for_a_week_is_dropped() -> None:
     world, days = await channel()
     await come_late(world, days, 4)
     await world.tick(days=8)
     assert told(world) == []
 
 
-async def test_the_first_detection_tells_nothing_of_what_is_over() -> None:
+async def test_the_first_detection_notifies_nothing_that_is_over() -> None:
     world, days = await channel()
     days.factors[ACCOUNT] = spike
     assert await days.read_and_detect(JUMP + timedelta(days=6)) == []
@@ -150,7 +150,7 @@ async def test_the_first_detection_tells_nothing_of_what_is_over() -> None:
     assert world.notifier.posts == []
 
 
-async def test_the_teams_next_mail_lists_it_as_ended() -> None:
+async def test_the_teams_next_email_lists_it_as_ended() -> None:
     over = event(
         status="ended", end=THROUGH - timedelta(days=5), start=THROUGH - timedelta(days=6)
     )
@@ -168,7 +168,7 @@ async def test_the_teams_next_mail_lists_it_as_ended() -> None:
     assert (await made.team_report(team, NOW + timedelta(days=8))).ended == ()
 
 
-async def test_beside_open_ones_it_is_counted_by_itself() -> None:
+async def test_beside_open_ones_it_is_counted_separately() -> None:
     over = event(id="over", status="ended", end=THROUGH)
     made, team = await reports(await stored(event(), over))
     text = (await made.rendered_team(await made.team_report(team, NOW))).text

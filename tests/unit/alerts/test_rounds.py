@@ -88,7 +88,7 @@ class World:
     async def mails(self) -> list[str]:
         """The subjects of the notices that were told by mail."""
         reports = self.store.runs.reports.values()
-        return [one.rendered.subject for one in reports if one.kind == "notice"]
+        return [report.rendered.subject for report in reports if report.kind == "notice"]
 
 
 @pytest.fixture
@@ -212,7 +212,7 @@ async def test_cards_that_wait_for_their_turn_are_posted_by_the_next_worker(worl
     assert await world.mails() == []
 
 
-async def test_what_a_killed_worker_had_sent_is_one_mail(world: World) -> None:
+async def test_what_a_killed_worker_had_sent_is_one_email(world: World) -> None:
     await many_channels(world, 59)
 
     def die() -> None:
@@ -233,7 +233,7 @@ async def test_what_a_killed_worker_had_sent_is_one_mail(world: World) -> None:
     assert "And 40 more." in text
 
 
-async def test_an_outage_of_teams_is_one_mail_a_day(world: World) -> None:
+async def test_an_outage_of_teams_is_one_email_a_day(world: World) -> None:
     await many_channels(world, 29)
     world.notifier.on_post = [AgentError("503 busy") for _ in range(9999)]
     for _ in range(50):
@@ -267,7 +267,7 @@ async def test_an_answer_that_is_lost_is_never_repeated(world: World) -> None:
     assert len(await world.mails()) == 1
 
 
-async def test_an_answer_that_cannot_be_stored_is_kept_in_hand(world: World) -> None:
+async def test_a_reply_that_cannot_be_stored_is_held(world: World) -> None:
     keep, away = world.store.alerts.replace, [3]
 
     async def replace(alert: Alert) -> Alert | None:
@@ -336,7 +336,7 @@ async def test_a_worker_that_was_frozen_before_its_card_was_taken_up_posts_nothi
     assert (await world.alert()).activity_id == "m1"
 
 
-async def test_growth_is_told_by_one_of_two_workers(world: World) -> None:
+async def test_growth_is_notified_by_one_of_two_workers(world: World) -> None:
     await world.tick()
     (grown,) = await world.store.anomalies.open_of("datadog")
     await world.store.anomalies.update(grown.model_copy(update={"excess": Decimal(500)}))
@@ -352,7 +352,7 @@ async def test_growth_is_told_by_one_of_two_workers(world: World) -> None:
     assert len(world.notifier.replies) == 1
 
 
-async def test_a_channel_that_takes_nothing_for_half_an_hour_is_told_by_mail(
+async def test_a_channel_that_accepts_nothing_for_half_an_hour_is_reported_by_email(
     world: World,
 ) -> None:
     world.notifier.on_post = [AgentError("503 busy") for _ in range(99)]
@@ -368,7 +368,7 @@ async def test_a_channel_that_takes_nothing_for_half_an_hour_is_told_by_mail(
     assert (await world.alert()).state == "failed"
 
 
-async def test_a_channel_that_is_gone_is_told_by_mail_before_it_is_marked(world: World) -> None:
+async def test_a_deleted_channel_is_reported_by_email_before_it_is_marked(world: World) -> None:
     world.notifier.on_post = [ConversationGoneError("gone", "uninstalled")]
     await world.tick()
     (subject,) = await world.mails()
@@ -378,7 +378,7 @@ async def test_a_channel_that_is_gone_is_told_by_mail_before_it_is_marked(world:
     assert found.state == "uninstalled"
 
 
-async def test_mail_that_is_wrongly_set_up_stops_no_alert(world: World) -> None:
+async def test_wrong_email_settings_stop_no_alert(world: World) -> None:
     config = await world.store.config.get(NOW)
     odd = {"smtp_password_encrypted": "not a token", "version": config.version + 1}
     assert await world.store.config.replace(config.model_copy(update=odd))
@@ -406,7 +406,7 @@ async def run_cards(world: World) -> list[RunContent]:
     return [news for _, news in world.notifier.posts if isinstance(news, RunContent)]
 
 
-async def test_mails_that_failed_are_told_in_the_channel_once_and_so_is_their_going_out(
+async def test_failed_emails_are_reported_in_the_channel_once_and_so_is_their_recovery(
     world: World,
 ) -> None:
     await failed_run(world)
@@ -425,7 +425,7 @@ async def test_mails_that_failed_are_told_in_the_channel_once_and_so_is_their_go
     assert await world.mails() == []
 
 
-async def test_without_a_channel_they_are_told_by_mail_once(world: World) -> None:
+async def test_without_a_channel_they_are_reported_by_email_once(world: World) -> None:
     assert await world.store.conversations.alerts_off("19:c", NOW)
     await failed_run(world)
     await world.tick()
@@ -437,19 +437,19 @@ async def test_without_a_channel_they_are_told_by_mail_once(world: World) -> Non
 @pytest.mark.parametrize(
     "error", [MessageRefusedError("413 too large"), MessageFateUnknownError("no answer")]
 )
-async def test_a_run_whose_card_no_channel_shows_for_sure_is_told_by_mail_once(
+async def test_a_run_whose_card_no_channel_certainly_shows_is_reported_by_email_once(
     world: World, error: AgentError
 ) -> None:
     world.notifier.on_post = [error]
     await failed_run(world)
     for _ in range(3):
         await world.tick(minutes=1)
-    subjects = [one for one in await world.mails() if "did not go out in full" in one]
+    subjects = [mail for mail in await world.mails() if "did not go out in full" in mail]
     assert len(subjects) == 1
     assert await run_cards(world) == []
 
 
-async def test_a_run_in_trouble_is_told_by_mail_within_the_hour_while_teams_is_away(
+async def test_a_run_in_trouble_is_reported_by_email_within_the_hour_while_teams_is_unavailable(
     world: World,
 ) -> None:
     """Also while the first thing that Teams does not take is the card of something else."""
@@ -462,11 +462,11 @@ async def test_a_run_in_trouble_is_told_by_mail_within_the_hour_while_teams_is_a
     await world.store.runs.begin(run("w", attempts=2, last_error="Datadog 500", created_at=NOW))
     for _ in range(40):
         await world.tick(minutes=1)
-    subjects = [one for one in await world.mails() if "did not go out in full" in one]
+    subjects = [mail for mail in await world.mails() if "did not go out in full" in mail]
     assert len(subjects) == 1
 
 
-async def test_a_channel_is_told_of_a_run_in_trouble_that_began_before_it_was_registered(
+async def test_a_channel_is_notified_of_a_run_in_trouble_that_began_before_it_was_registered(
     world: World,
 ) -> None:
     before = NOW - timedelta(days=10)
@@ -479,7 +479,7 @@ async def test_a_channel_is_told_of_a_run_in_trouble_that_began_before_it_was_re
 
 
 @pytest.mark.parametrize("kind", [RunKind.WEEKLY, RunKind.TEAM])
-async def test_mails_that_wait_while_nothing_goes_out_are_told_within_the_hour(
+async def test_emails_that_wait_while_nothing_is_sent_are_reported_within_the_hour(
     world: World, kind: RunKind
 ) -> None:
     await world.store.runs.begin(run("w", planned=True, kind=kind, team_id="t1"))
@@ -502,7 +502,7 @@ async def test_a_slow_run_that_sends_is_not_late(world: World) -> None:
     assert len(await run_cards(world)) == 1
 
 
-async def test_a_run_that_fails_again_and_again_is_told_while_it_is_tried(world: World) -> None:
+async def test_a_run_that_keeps_failing_is_reported_while_it_is_retried(world: World) -> None:
     await world.store.runs.begin(run("w", attempts=1, last_error="Datadog 500"))
     await world.tick()
     assert await run_cards(world) == []

@@ -81,6 +81,8 @@ def test_a_correction_counts_from_the_day_on_which_it_was_known() -> None:
 
 
 def test_months_before_the_history_and_days_without_data_mark_nothing() -> None:
-    assert [one.start.month for one in breaches(history(), SPAN, ThresholdRule(5.0, 0.0))] == []
+    assert [
+        breache.start.month for breache in breaches(history(), SPAN, ThresholdRule(5.0, 0.0))
+    ] == []
     empty = History(ACCOUNT, SPAN, {"EC2": array("d", [math.nan]) * len(SPAN)})
     assert marked(empty) == []

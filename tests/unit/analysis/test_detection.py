@@ -47,7 +47,9 @@ def near(amount: Decimal, wanted: float, share: float = 0.1) -> bool:
 
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("days", [1, 2, 3])
-def test_a_spike_is_told_on_its_first_day_with_its_service_and_money(days: int, seed: int) -> None:
+def test_a_spike_is_raised_on_its_first_day_with_its_service_and_money(
+    days: int, seed: int
+) -> None:
     (found,) = told(add(usage(seed=seed), "RDS", range(AT, AT + days), 300.0))
 
     assert (found.kind, found.driver, found.start, found.raised_on) == ("spike", "RDS", DAY, DAY)
@@ -70,7 +72,7 @@ def test_a_shift_stays_open_while_it_lasts_and_ends_with_it(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_a_slow_drift_is_told_before_it_has_doubled_the_service(seed: int) -> None:
+def test_a_slow_drift_is_raised_before_it_has_doubled_the_service(seed: int) -> None:
     amounts = usage(seed=seed)
     for k in range(35):
         add(amounts, "EC2", [AT + k], 6.0 * (k + 1))
@@ -84,13 +86,15 @@ def test_a_slow_drift_is_told_before_it_has_doubled_the_service(seed: int) -> No
     assert near(found.excess, sum(6.0 * (k + 1) for k in range(35)), 0.2)
 
 
-def test_a_new_service_is_told_at_once() -> None:
+def test_a_new_service_is_raised_at_once() -> None:
     (found,) = told(add(usage(), "Bedrock", range(AT, AT + 10), 90.0))
     assert (found.driver, found.raised_on, found.kind) == ("Bedrock", DAY, "shift")
     assert near(found.excess, 900.0)
 
 
-def test_a_service_that_grows_while_another_shrinks_is_told_though_the_account_is_level() -> None:
+def test_a_service_that_grows_while_another_shrinks_is_raised_though_the_account_is_level() -> (
+    None
+):
     amounts = usage(noise=0.02)
     add(amounts, "RDS", range(AT, AT + 14), 80.0)
     add(amounts, "EC2", range(AT, AT + 14), -80.0)
@@ -99,7 +103,7 @@ def test_a_service_that_grows_while_another_shrinks_is_told_though_the_account_i
     assert near(found.excess, 80.0 * 14)
 
 
-def test_a_spike_on_a_day_of_a_known_charge_is_told_and_the_charge_is_not_counted() -> None:
+def test_a_spike_on_a_day_of_a_known_charge_is_raised_and_the_charge_is_not_counted() -> None:
     firsts = [i for i in range(DAYS) if day(i).day == 1]
     amounts = add(usage(), "Marketplace", firsts, 500.0)
     spiked = firsts[7]
@@ -109,7 +113,7 @@ def test_a_spike_on_a_day_of_a_known_charge_is_told_and_the_charge_is_not_counte
     assert near(found.excess, 700.0, 0.15)
 
 
-def test_a_monthly_charge_that_begins_is_told_once_and_then_known() -> None:
+def test_a_monthly_charge_that_begins_is_raised_once_and_then_known() -> None:
     firsts = [i for i in range(DAYS) if day(i).day == 1 and i > AT]
     (found,) = told(add(usage(), "Marketplace", firsts, 500.0))
     assert found.start == day(firsts[0])
@@ -120,7 +124,7 @@ def test_a_job_that_costs_more_every_second_week_becomes_a_habit() -> None:
     assert [one.start for one in found] == [day(AT), day(AT + 14)]
 
 
-def test_small_money_is_not_told_and_the_floor_is_a_rule() -> None:
+def test_small_amounts_raise_nothing_and_the_minimum_is_a_rule() -> None:
     amounts = add(usage(level=40.0), "EC2", [AT], 20.0)
     assert told(amounts) == []
     (found,) = told(amounts, rules=Rules(alert_minimum=10.0))
@@ -145,7 +149,7 @@ def test_a_pause_of_up_to_three_days_is_one_event_and_a_longer_one_is_two() -> N
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_an_event_that_is_weaker_for_some_days_goes_on_and_counts_them(seed: int) -> None:
+def test_an_event_that_is_weaker_for_some_days_continues_and_counts_them(seed: int) -> None:
     amounts = add(usage(seed=seed), "EC2", range(AT, AT + 20), 200.0)
     add(amounts, "EC2", range(AT + 8, AT + 11), -160.0)
 
@@ -180,7 +184,7 @@ def test_a_level_that_stays_becomes_the_new_normal_after_four_weeks() -> None:
     assert near(later.excess, 600.0, 0.15)
 
 
-def test_a_rise_that_goes_on_is_not_taken_for_normal() -> None:
+def test_a_rise_that_continues_is_not_taken_for_normal() -> None:
     amounts = usage()
     for k in range(45):
         add(amounts, "EC2", [AT + k], 12.0 * (k + 1))
@@ -228,7 +232,7 @@ def test_a_day_that_comes_late_is_judged_when_it_is_there() -> None:
     assert near(found.excess, 500.0)
 
 
-def test_a_day_that_is_restated_upwards_is_told_then_and_not_before() -> None:
+def test_a_day_that_is_restated_upwards_is_raised_then_and_not_before() -> None:
     amounts = usage()
     raised = Correction(day(AT + 3 + 4), day(AT), "RDS", amounts["RDS"][AT] + 400.0)
     (found,) = told(amounts, [raised])
@@ -269,7 +273,7 @@ def test_an_alert_of_an_amount_that_is_taken_back_stays_and_its_excess_goes() ->
     assert (after.start, after.raised_on) == (before.start, before.raised_on)
 
 
-def test_while_an_account_is_learned_only_a_large_jump_is_told() -> None:
+def test_while_an_account_is_learned_only_a_large_jump_is_raised() -> None:
     amounts = usage()
     for row in amounts.values():
         for i in range(AT - 20):
@@ -290,7 +294,7 @@ def test_an_open_event_of_an_account_without_data_ends() -> None:
     assert after.end == day(AT + 4)
 
 
-def test_what_is_told_by_a_day_does_not_change_with_the_days_after_it() -> None:
+def test_what_is_raised_by_a_day_does_not_change_with_the_days_after_it() -> None:
     world = make_world(7, accounts=6)
     for found in histories(world):
         whole = replay(found, RULES, world.span.last)
@@ -334,7 +338,7 @@ def test_accounts_that_are_seen_later_join_the_group_and_its_key_stays() -> None
         amounts = add(usage(level=200.0 + 100 * n, seed=n), "EC2", range(AT, AT + 20), 150.0)
         found = history(amounts, account=f"{n:012d}")
         events += replay(found, RULES, found.span.last)
-    early = grouped([one for one in events if one.raised_on == DAY], accounts=20)
+    early = grouped([event for event in events if event.raised_on == DAY], accounts=20)
     late = grouped(events, accounts=20)
     assert len(early) == len(late) == 1
     assert early[0].key == late[0].key
@@ -365,7 +369,7 @@ def test_an_empty_history_says_nothing() -> None:
     assert index(FIRST) == 0
 
 
-def test_a_job_that_slips_by_a_day_is_not_news_and_one_that_runs_twice_is() -> None:
+def test_a_job_that_slips_by_a_day_raises_nothing_and_one_that_runs_twice_does() -> None:
     def jobs(slipped: int | None, doubled: int | None) -> Usage:
         amounts = usage()
         for i in range(2, DAYS, 7):
@@ -396,7 +400,7 @@ def test_a_rise_of_all_services_is_measured_on_the_whole_account() -> None:
     assert near(found.excess, 0.6 * whole, 0.04)
 
 
-def test_an_account_that_is_a_little_too_high_every_day_is_told_within_three_weeks() -> None:
+def test_an_account_that_is_a_little_too_high_every_day_is_raised_within_three_weeks() -> None:
     amounts = usage(noise=0.1)
     (found,) = told(scaled(amounts, range(AT, AT + 28), 1.3))
     assert (found.raised_on - DAY).days <= 20
@@ -436,7 +440,7 @@ def test_a_rise_of_many_days_makes_no_charge_that_is_due_a_month_later() -> None
     assert [one.start for one in told(amounts)] == [date(2026, 7, 6), date(2026, 8, 6)]
 
 
-def test_a_seldom_used_service_is_told_only_when_it_costs_more_than_ever() -> None:
+def test_a_seldom_used_service_is_raised_only_when_it_costs_more_than_ever() -> None:
     amounts = add(usage(), "Athena", [20], 60.0)
     for i, amount in ((80, 66.0), (140, 74.0), (200, 81.0)):
         add(amounts, "Athena", [i], amount)
@@ -510,7 +514,10 @@ def test_usage_is_as_it_was_first_seen_and_a_service_may_be_known_from_correctio
         "EC2": ["1.0", "2.0", "nan"],
         "Bedrock": ["0.0", "0.0", "0.0"],
     }
-    assert [(one.known, one.day, one.service, one.amount) for one in found.corrections] == [
+    assert [
+        (correction.known, correction.day, correction.service, correction.amount)
+        for correction in found.corrections
+    ] == [
         (at.date(), day(2), "EC2", 3.0),
         (at.date(), day(1), "Bedrock", 7.0),
     ]

@@ -44,8 +44,8 @@ def explained(*found: CostSeries) -> Explanation:
 
 def shared_moves(*accounts: Explanation) -> tuple[SharedMove, ...]:
     moves = SharedMoves()
-    for one in accounts:
-        moves.add(one)
+    for account in accounts:
+        moves.add(account)
     return moves.largest()
 
 
@@ -76,7 +76,7 @@ def test_the_lines_lead_from_the_previous_total_to_the_current_one_exactly(
     assert found.up - found.down == found.change
 
 
-def test_new_gone_grown_shrunk_and_unchanged_services_are_told_apart() -> None:
+def test_new_removed_grown_shrunk_and_unchanged_services_are_distinguished() -> None:
     found = explained(
         moved(0, 900, service="Bedrock"),
         moved(400, 0, service="Redshift"),
@@ -134,7 +134,7 @@ def test_a_move_that_many_accounts_share_is_one_move() -> None:
     (move,) = shared_moves(*accounts)
 
     assert (move.service, move.up, move.accounts, move.using) == ("EC2", True, 8, 9)
-    assert move.change == sum((one.change for one in accounts), NOTHING) - 200 - 8
+    assert move.change == sum((account.change for account in accounts), NOTHING) - 200 - 8
 
 
 def test_moves_in_both_directions_or_of_a_few_accounts_are_not_shared() -> None:

@@ -222,8 +222,8 @@ def test_all_accounts_together_are_the_sum_of_each() -> None:
     totals = Totals()
     for one in accounts:
         totals.add(one)
-    assert totals.current_total == sum(one.current_total for one in accounts)
-    assert totals.usage_previous == sum(one.usage_previous for one in accounts)
+    assert totals.current_total == sum(account.current_total for account in accounts)
+    assert totals.usage_previous == sum(account.usage_previous for account in accounts)
     assert {(s.name, s.current, s.previous) for s in totals.services} == {
         ("EC2", Decimal(152), Decimal(101)),
         ("S3", Decimal(5), Decimal(10)),

@@ -132,7 +132,7 @@ def test_the_record_tells_how_closed_months_came_out_as_forecast_then() -> None:
     assert record.typical_error_percent < 1
 
 
-def test_a_month_that_came_out_otherwise_is_told_as_that() -> None:
+def test_a_month_that_ended_differently_is_recorded_as_it_ended() -> None:
     odd = usage()
     for i in range(SPAN.index(date(2026, 9, 22)), SPAN.index(date(2026, 9, 30)) + 1):
         odd.amounts[i] *= 4

@@ -45,7 +45,7 @@ def bumps(*days: str, excess: float = 100.0) -> list[RecurringSpike]:
         ("2025-12-01", "2026-01-01", DUE),
     ],
 )
-def test_what_is_due_again(earlier: str, day: str, expected: int) -> None:
+def test_spikes_that_are_due_again(earlier: str, day: str, expected: int) -> None:
     assert due(on(earlier), on(day)) == expected
 
 

@@ -63,7 +63,7 @@ def test_floors_are_amounts_that_people_would_choose(excess: str, amount: str) -
     assert next_minimum(Decimal(excess), Decimal(0)) == Decimal(amount)
 
 
-def test_below_the_floor_is_too_small_and_at_it_is_told() -> None:
+def test_below_the_minimum_is_too_small_and_at_it_is_notified() -> None:
     floor = AlertMinimum(
         account_id="1" * 12, source="datadog", amount=Decimal(100), by="Ana", at=NOW, entry="e"
     )
@@ -97,7 +97,7 @@ def test_below_the_floor_is_too_small_and_at_it_is_told() -> None:
         ({}, {"by_id": "plan"}, False),
     ],
 )
-def test_what_is_like_an_answered_one(
+def test_anomalies_similar_to_an_answered_one(
     found: dict[str, Any], before: dict[str, Any], is_like: bool
 ) -> None:
     quiet = resolved_by_similarity(anomaly(**found), [answered(**before)], NOW)
@@ -112,14 +112,14 @@ def test_an_anomaly_is_not_like_itself() -> None:
     assert resolved_by_similarity(answered(), [answered()], NOW) is None
 
 
-def test_an_accepted_level_is_quiet_by_itself_and_an_accepted_threshold_for_a_month() -> None:
+def test_an_accepted_level_raises_nothing_and_an_accepted_threshold_nothing_for_a_month() -> None:
     assert suppressed_until(anomaly(), "accepted", TODAY) is None
     month = suppressed_until(anomaly(kind="threshold"), "accepted", TODAY)
     assert month == TODAY + timedelta(days=35)
     assert suppressed_until(anomaly(), "too_small", TODAY) is None
 
 
-def test_only_what_people_were_told_of_is_counted() -> None:
+def test_only_notified_anomalies_are_counted() -> None:
     covered = anomaly("t", kind="threshold", start=date(2026, 11, 1))
     alone = anomaly("u", kind="threshold", start=date(2026, 12, 1))
     listed = [anomaly(), answered(by_id="floor"), covered, alone]

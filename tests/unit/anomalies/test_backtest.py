@@ -120,7 +120,7 @@ async def test_an_alert_that_still_lasts_has_no_end() -> None:
     assert (line["kind"], line["end"]) == ("shift", None)
 
 
-async def test_an_amount_that_was_restated_is_told_on_the_day_on_which_it_was_known() -> None:
+async def test_an_amount_that_was_restated_is_raised_on_the_day_on_which_it_was_known() -> None:
     seen_late = datetime(2026, 9, 20, 1, tzinfo=UTC)
     store = await stored({ACCOUNT: steady()}, at=datetime(2026, 9, 13, 1, tzinfo=UTC))
     await stored({ACCOUNT: spiked()}, at=seen_late, store=store)
@@ -162,7 +162,7 @@ async def test_credits_tax_and_fees_are_no_usage() -> None:
     assert found.lines == ()
 
 
-async def test_breaches_of_the_threshold_come_only_when_asked_for() -> None:
+async def test_breaches_of_the_threshold_come_only_when_requested() -> None:
     level = usage(400.0, lambda _: 1.0, days=DAYS)
     amounts = add(level, "EC2", range((date(2026, 10, 1) - FIRST).days, DAYS), 130.0)
     store = await stored({ACCOUNT: amounts, OTHER: amounts})

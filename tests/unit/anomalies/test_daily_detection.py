@@ -151,7 +151,7 @@ async def test_a_jump_is_raised_once_grows_and_keeps_its_identity() -> None:
     assert later.last == JUMP + timedelta(days=5)
 
 
-async def test_money_below_the_floor_is_not_told() -> None:
+async def test_an_excess_below_the_minimum_raises_no_alert() -> None:
     days = Days()
     days.factors[ACCOUNT] = jump(JUMP, 0.8, until=JUMP)
     await days.read_and_detect(JUMP - timedelta(days=1))
@@ -216,7 +216,7 @@ async def test_an_anomaly_ends_when_a_replay_finds_no_event_any_more() -> None:
 
 
 @pytest.mark.parametrize("later", [1, 4, 21])
-async def test_a_day_that_is_restated_upwards_later_is_told_then(later: int) -> None:
+async def test_a_day_that_is_restated_upwards_later_is_raised_then(later: int) -> None:
     days = Days()
     assert await days.through(JUMP - timedelta(days=1), 1 + later) == []
     days.factors[ACCOUNT] = lambda day: 2.5 if day == JUMP else 1.0
@@ -238,7 +238,7 @@ async def test_what_was_restated_while_the_source_was_late_is_evaluated_after_th
 
 
 @pytest.mark.parametrize("last", [0, 3])
-async def test_what_was_restated_in_a_refresh_after_the_days_detection_is_told_the_next_day(
+async def test_what_was_restated_in_a_refresh_after_the_days_detection_is_raised_the_next_day(
     last: int,
 ) -> None:
     days = Days()
@@ -252,7 +252,7 @@ async def test_what_was_restated_in_a_refresh_after_the_days_detection_is_told_t
     assert again.id == found.id
 
 
-async def test_what_a_later_refresh_raises_in_the_days_of_a_known_anomaly_is_not_told_again() -> (
+async def test_what_a_later_refresh_raises_in_the_days_of_a_known_anomaly_is_not_raised_again() -> (
     None
 ):
     days = Days()
@@ -395,7 +395,7 @@ async def test_a_level_accepted_while_costs_are_late_is_normal_once_its_day_is_t
         assert (found.status, found.last) == ("accepted", next_day)
 
 
-async def test_an_answer_stays_while_its_anomaly_goes_on() -> None:
+async def test_an_answer_stays_while_its_anomaly_continues() -> None:
     days = Days()
     days.factors[ACCOUNT] = jump(JUMP, 0.8)
     await days.read_and_detect(JUMP - timedelta(days=1))
@@ -455,7 +455,7 @@ async def test_a_price_that_changes_everywhere_is_one_message() -> None:
     found = await days.read_and_detect(JUMP)
     events = [one for one in found if one.kind != "threshold"]
     assert len(events) == 12
-    assert len({one.group for one in events}) == 1
+    assert len({event.group for event in events}) == 1
     await world.tick()
     await world.tick(hours=3)
     ((_, news),) = world.notifier.posts

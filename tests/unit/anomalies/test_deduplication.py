@@ -53,8 +53,8 @@ def breach(**more: Any) -> Anomaly:
 
 async def stored(*anomalies: Anomaly) -> MemoryStore:
     store = MemoryStore()
-    for one in anomalies:
-        assert await store.anomalies.raise_once(one)
+    for anomaly in anomalies:
+        assert await store.anomalies.raise_once(anomaly)
     return store
 
 
@@ -64,11 +64,11 @@ def listing(store: MemoryStore) -> AnomalyList:
 
 
 @pytest.mark.parametrize("recorded", [True, False])
-async def test_mails_and_cards_count_and_list_the_event_with_its_mark(recorded: bool) -> None:
+async def test_emails_and_cards_count_and_list_the_event_with_its_mark(recorded: bool) -> None:
     store = await stored(event(), *([breach()] if recorded else []))
     made, team = await reports(store, now=15.0)
     report = await made.team_report(team, NOW)
-    assert [one.id for one in report.anomalies] == ["event"]
+    assert [anomaly.id for anomaly in report.anomalies] == ["event"]
     text = (await made.rendered_team(report)).text
     assert "NEEDS ATTENTION (1 OPEN ANOMALY)" in text
     assert "above the threshold. No one has answered yet." in text.replace("\n", " ")
@@ -78,7 +78,7 @@ async def test_mails_and_cards_count_and_list_the_event_with_its_mark(recorded: 
     assert "over expected, above threshold" in admins
 
 
-async def test_the_weekly_mails_list_it_once_and_what_is_recorded_stays() -> None:
+async def test_the_weekly_emails_list_it_once_and_what_is_recorded_stays() -> None:
     tags = {
         "aws_member_account_id": ACCOUNTS[0],
         "aws_product": "AmazonEC2",
@@ -106,20 +106,22 @@ async def test_an_event_of_the_month_before_stands_for_no_threshold_of_this_one(
     store = await stored(event(start=before, last=before), breach())
     made, team = await reports(store, now=15.0)
     report = await made.team_report(team, NOW)
-    assert sorted(one.id for one in report.anomalies) == ["event", breach().id]
+    assert sorted(anomaly.id for anomaly in report.anomalies) == ["event", breach().id]
     text = (await made.rendered_team(report)).text.replace("\n", " ")
     assert ", above the threshold" not in text
     lines = await listing(store).list()
-    assert [one.above_threshold for one in lines] == [False, False]
+    assert [line.above_threshold for line in lines] == [False, False]
 
 
 async def test_an_answered_event_stands_for_nothing_in_lists() -> None:
     store = await stored(event(status="expected", answer=SAID), breach())
     made, team = await reports(store, now=15.0)
-    assert [one.id for one in (await made.team_report(team, NOW)).anomalies] == [breach().id]
+    assert [anomaly.id for anomaly in (await made.team_report(team, NOW)).anomalies] == [
+        breach().id
+    ]
     lines = await listing(store).list()
-    assert [one.anomaly.id for one in lines] == [breach().id, "event"]
-    assert not any(one.above_threshold for one in lines)
+    assert [line.anomaly.id for line in lines] == [breach().id, "event"]
+    assert not any(line.above_threshold for line in lines)
 
 
 async def test_the_list_marks_the_event_and_a_page_of_all_keeps_both() -> None:
@@ -127,7 +129,7 @@ async def test_the_list_marks_the_event_and_a_page_of_all_keeps_both() -> None:
     past = breach(id="past", status="ended", end=date(2026, 10, 31))
     store = await stored(event(), *others, past)
     lines = await listing(store).list()
-    assert [(one.anomaly.id, one.above_threshold) for one in lines] == [
+    assert [(line.anomaly.id, line.above_threshold) for line in lines] == [
         ("event", True),
         ("other", False),
         ("past", False),
@@ -147,5 +149,5 @@ async def test_a_message_of_several_marks_those_that_stand_for_a_threshold() -> 
     ((_, news),) = world.notifier.posts
     assert isinstance(news, DigestContent)
     assert len(news.lines) == 12
-    marked = [one.anomaly.account_id for one in news.lines if one.above_threshold]
+    marked = [line.anomaly.account_id for line in news.lines if line.above_threshold]
     assert marked == [crossed.account_id]

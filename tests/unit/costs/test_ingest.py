@@ -104,7 +104,7 @@ async def test_costs_without_an_account_are_kept() -> None:
     assert await stored_sum(store, DaySpan(day, day), UNATTRIBUTED) == Decimal("7.25")
 
 
-async def test_costs_that_are_gone_from_the_source_are_gone_from_the_store() -> None:
+async def test_costs_that_the_source_dropped_are_removed_from_the_store() -> None:
     stranger, day = "000000000042", date(2026, 11, 5)
     tags = {"aws_product": "ec2", "chargecategory": "usage"}
     gone = [
@@ -218,7 +218,7 @@ async def test_an_account_that_is_too_large_alone_is_an_error() -> None:
         await costs_of(source, MemoryStore()).refresh(NOW, ACCOUNTS)
 
 
-async def test_costs_restated_between_two_answers_are_asked_for_again() -> None:
+async def test_costs_restated_between_two_answers_are_requested_again() -> None:
     source, store = FakeCosts(list(LINES)), MemoryStore()
     done = [False]
 
@@ -332,7 +332,7 @@ async def test_the_history_ends_where_the_source_keeps_none() -> None:
     assert (await store.costs.state("datadog")).oldest_month == "2026-07"
 
 
-async def test_no_more_history_is_asked_for_than_the_source_declares() -> None:
+async def test_no_more_history_is_requested_than_the_source_declares() -> None:
     lines = random_costs(ACCOUNTS[:1], SPAN, seed=2, services=1)
     source, store = FakeCosts(lines, history_months=4), MemoryStore()
     costs = costs_of(source, store)
@@ -361,7 +361,7 @@ async def test_other_permanent_errors_do_not_end_the_history() -> None:
     assert (await store.costs.state("datadog")).oldest_month is None
 
 
-async def test_a_source_without_account_names_is_not_asked_for_any() -> None:
+async def test_a_source_without_account_names_is_not_asked_for_names() -> None:
     tags = {"aws_member_account_name": "shop", "aws_product": "ec2", "chargecategory": "usage"}
     lines = [Cost(day, 3.0, {"aws_member_account_id": ACCOUNTS[0], **tags}) for day in RECENT]
     span = DaySpan(date(2026, 11, 1), date(2026, 11, 21))

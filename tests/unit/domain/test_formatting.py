@@ -84,7 +84,7 @@ def test_a_percentage_is_that_of_the_printed_amounts(now: str, before: str, text
     ("value", "text"),
     [(20.0, "20%"), (12.5, "12.5%"), (1_000_000.0, "1,000,000%"), (0.000001, "0.000001%")],
 )
-def test_a_threshold_is_told_as_it_was_set(value: float, text: str) -> None:
+def test_a_threshold_is_printed_as_it_was_set(value: float, text: str) -> None:
     assert wording.threshold(value) == text
 
 

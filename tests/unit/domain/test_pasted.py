@@ -30,7 +30,7 @@ def test_an_account_id_is_read(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["012345678901.5", "1.23457E+11", "01234567890a", "12.34"])
-def test_what_is_no_account_id_stays_to_be_refused(text: str) -> None:
+def test_an_invalid_account_id_is_left_to_be_refused(text: str) -> None:
     assert account_id_text(text) == text
 
 

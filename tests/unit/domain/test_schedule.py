@@ -42,7 +42,7 @@ def at(text: str) -> datetime:
 @pytest.mark.parametrize(
     "text", ["2026-W54", "2026-W00", "2027-W53", "2026-w48", "2026W48", "", "٢٠٢٦-W48"]
 )
-def test_what_is_no_period(text: str) -> None:
+def test_invalid_periods(text: str) -> None:
     with pytest.raises(InvalidError, match="2026-W47"):
         parse_period(text)
 

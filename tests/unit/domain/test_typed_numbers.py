@@ -50,7 +50,7 @@ def test_a_percentage_that_can_mean_two_is_asked_about(text: str) -> None:
     "text",
     ["", "25_0", "2_5", "x", "nan", "inf", "1e3", "1,23,4", "1,00,000", "٢٥", "5.", "1" * 50],
 )
-def test_what_is_no_number_is_refused(text: str) -> None:
+def test_an_invalid_number_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not a percentage; give a number"):
         parse_percent(text)
     with pytest.raises(ValueError, match="is not an amount; give a number"):

@@ -114,7 +114,7 @@ def columns_of(rendered: RenderedReport) -> tuple[list[list[Decimal]], list[Deci
     raise AssertionError(rendered.text)
 
 
-def test_the_columns_of_a_teams_mail_add_up_to_what_it_prints() -> None:
+def test_the_columns_of_a_teams_email_add_up_to_what_it_prints() -> None:
     services = [grown(1.333 + i, 1 + i / 7, service=f"Service {i:02d}") for i in range(14)]
     found = figures(*services, steady(-0.37, service="Credits", category=Category.CREDIT))
     rendered = render_team(team_report(found), teams_app=True)
@@ -150,7 +150,7 @@ def test_the_subject_says_what_happened(found: AccountFigures, words: str) -> No
     assert len(rendered.subject) <= 150
 
 
-def test_a_crossed_threshold_is_said_in_words_and_money() -> None:
+def test_a_crossed_threshold_is_stated_in_words_and_money() -> None:
     report = team_report(figures(grown(10, 1.5)), anomalies=(threshold_anomaly(),))
     rendered = render_team(report, teams_app=True)
     for text in (rendered.text, Texts(rendered.html).text):
@@ -200,7 +200,7 @@ def test_the_mark_of_days_with_an_open_event_is_explained_where_it_is_used(
     ],
     ids=["sample", "late", "restated", "silent"],
 )
-def test_a_state_is_said(report: TeamReport, words: str) -> None:
+def test_a_state_is_stated(report: TeamReport, words: str) -> None:
     rendered = render_team(report, teams_app=True)
     assert words.lower() in rendered.text.lower()
     assert words.lower() in Texts(rendered.html).text.lower()
@@ -224,7 +224,7 @@ def test_text_from_outside_is_shown_and_never_obeyed() -> None:
     assert "\n" not in rendered.subject
 
 
-def test_mails_need_no_network_no_script_and_stand_without_their_style_block() -> None:
+def test_emails_need_no_network_no_script_and_stand_without_their_style_block() -> None:
     rendered = render_team(team_report(figures(grown(10, 1.5))), teams_app=True)
     seen = Texts(rendered.html)
     tags = {tag for tag, _ in seen.tags}
@@ -267,7 +267,7 @@ def test_the_admins_csv_has_every_team_and_adds_up() -> None:
 
 
 @pytest.mark.parametrize("teams", [84, 3_000])
-def test_the_largest_mails_stay_below_90_kb(teams: int) -> None:
+def test_the_largest_emails_stay_below_90_kb(teams: int) -> None:
     rendered = render_admin(admin_report(teams, accounts=teams // 10))
     assert len(rendered.html.encode()) < 90_000
     assert len(rendered.text.encode()) < 90_000
@@ -280,7 +280,7 @@ def test_the_largest_mails_stay_below_90_kb(teams: int) -> None:
     assert len(one.html.encode()) < 90_000
 
 
-def test_the_admins_mail_lists_what_needs_a_look() -> None:
+def test_the_admins_email_lists_what_needs_a_look() -> None:
     report = admin_report(84, accounts=2)
     rendered = render_admin(report)
     seen = Texts(rendered.html).text

@@ -73,7 +73,7 @@ def test_the_bytes_are_the_same_every_time(subject: str, text: str) -> None:
     "recipient",
     ["a@b@c.org", "a@x.org,b@x.org", "a@x.org\r\nBcc: b@x.org", "<a@x.org>", "ä@x.org\u2028"],
 )
-def test_an_address_that_is_none_is_not_mailed(recipient: str) -> None:
+def test_an_invalid_address_gets_no_email(recipient: str) -> None:
     with pytest.raises((AgentError, ValueError)):
         built(recipient=recipient)
 

@@ -111,7 +111,7 @@ async def world() -> World:
     return found
 
 
-async def test_every_mail_goes_once(world: World) -> None:
+async def test_every_email_goes_once(world: World) -> None:
     await world.work(world.sender())
     assert dict(world.transport.by_recipient) == {f"d{i}@example.org": 1 for i in range(4)}
     assert await world.ledger.counts("r") == {DeliveryState.SENT: 4}
@@ -160,7 +160,7 @@ async def test_a_sender_that_is_refused_after_the_body_keeps_everything_pending(
     assert set(world.transport.by_recipient.values()) == {1}
 
 
-async def test_a_greylisted_mail_comes_within_half_a_minute_and_backs_off(world: World) -> None:
+async def test_a_greylisted_email_comes_within_half_a_minute_and_backs_off(world: World) -> None:
     world.transport.on_offer["d1@example.org"] = [greylisted() for _ in range(3)]
     times: list[datetime] = []
     keep = world.ledger.claim
@@ -181,7 +181,7 @@ async def test_a_greylisted_mail_comes_within_half_a_minute_and_backs_off(world:
     assert (world.one("d1").state, world.one("d1").attempts) == (DeliveryState.SENT, 4)
 
 
-async def test_a_connection_that_is_cut_is_tried_again_and_the_mail_comes_once(
+async def test_a_connection_that_is_cut_is_tried_again_and_the_email_comes_once(
     world: World,
 ) -> None:
     world.transport.on_offer["d0@example.org"] = [cut_off(), cut_off()]
@@ -191,7 +191,7 @@ async def test_a_connection_that_is_cut_is_tried_again_and_the_mail_comes_once(
     assert len(world.transport.by_recipient) == 4
 
 
-async def test_a_lost_answer_sends_the_identical_mail_again(world: World) -> None:
+async def test_a_lost_reply_sends_the_identical_email_again(world: World) -> None:
     world.transport.on_hand_over["d1@example.org"] = [lost_after_body(accepted=True)]
     world.transport.on_hand_over["d2@example.org"] = [lost_after_body(accepted=False)]
     await world.work(world.sender())
@@ -219,7 +219,7 @@ async def test_answers_that_keep_getting_lost_are_left_to_a_person(world: World)
 
 
 @pytest.mark.parametrize(("taken", "unsure"), [(True, 4), (False, 0)], ids=["taken", "cut off"])
-async def test_a_server_that_breaks_every_connection_gets_only_a_few_mails_at_a_time(
+async def test_a_server_that_breaks_every_connection_gets_only_a_few_emails_at_a_time(
     taken: bool, unsure: int
 ) -> None:
     world = World()
@@ -236,7 +236,7 @@ async def test_a_server_that_breaks_every_connection_gets_only_a_few_mails_at_a_
     assert len(world.transport.mails) == unsure
 
 
-async def test_after_an_unknown_fate_only_the_identical_mail_may_follow(world: World) -> None:
+async def test_after_an_unknown_outcome_only_the_identical_email_may_follow(world: World) -> None:
     world.transport.on_hand_over["d1@example.org"] = [lost_after_body(accepted=True)]
 
     async def change_of_sender() -> None:
@@ -264,7 +264,7 @@ async def test_what_a_dead_worker_claimed_goes_back_and_what_it_handed_over_is_u
     assert len(world.transport.mails) == 3
 
 
-async def test_a_worker_that_is_known_to_be_gone_is_not_waited_for(world: World) -> None:
+async def test_a_worker_that_is_known_to_be_dead_is_not_waited_for(world: World) -> None:
     assert await world.ledger.claim("r", "dead", NOW, PRODUCTION.delivery_ttl)
     world.gone.add("dead")
     await world.work(world.sender())
@@ -329,7 +329,7 @@ async def test_an_outcome_waits_for_the_database(world: World) -> None:
 
 
 @pytest.mark.parametrize("ends", [False, True])
-async def test_what_became_of_a_mail_is_known_however_long_the_database_is_away(
+async def test_the_outcome_of_an_email_is_known_however_long_the_database_is_unavailable(
     world: World, ends: bool
 ) -> None:
     keep, back = world.ledger.finish, NOW + timedelta(seconds=PRODUCTION.store_patience + 300)
@@ -492,7 +492,7 @@ async def test_cut_off_at_the_end_of_the_grace_it_stores_what_is_known(
     assert (found.state, found.ambiguous, found.owner) == (state, unsure, None)
 
 
-async def test_cut_off_while_the_database_is_away_it_stores_what_is_known_at_the_very_end(
+async def test_cut_off_while_the_database_is_unavailable_it_stores_what_is_known_at_the_very_end(
     world: World,
 ) -> None:
     keep, away, reached = world.ledger.finish, [True], asyncio.Event()
@@ -517,7 +517,7 @@ async def test_cut_off_while_the_database_is_away_it_stores_what_is_known_at_the
     assert (world.one("d0").state, world.one("d0").ambiguous) == (DeliveryState.SENT, 0)
 
 
-async def test_told_to_stop_it_waits_for_no_rate_and_no_connection(world: World) -> None:
+async def test_after_a_stop_it_waits_for_no_rate_and_no_connection(world: World) -> None:
     world.transport.per_minute = 1
     sender = world.sender(shutdown=Shutdown())
     work = asyncio.create_task(sender.send_due("r", world.transport, nothing))
@@ -529,7 +529,7 @@ async def test_told_to_stop_it_waits_for_no_rate_and_no_connection(world: World)
     assert await world.ledger.counts("r") == {DeliveryState.SENT: 1, DeliveryState.PENDING: 3}
 
 
-async def test_no_more_mails_in_a_minute_than_the_budget(world: World) -> None:
+async def test_no_more_emails_in_a_minute_than_the_budget(world: World) -> None:
     world.transport.per_minute = 2
     times: list[datetime] = []
 
@@ -554,7 +554,7 @@ async def test_a_server_that_does_not_let_us_in_fails_no_delivery(
     assert len(world.transport.on_connect) == (18 if permanent else 12)
 
 
-async def test_told_to_stop_it_ends_after_the_mail_in_hand(world: World) -> None:
+async def test_after_a_stop_it_ends_after_the_email_in_progress(world: World) -> None:
     sender = world.sender()
     world.transport.lanes = 1
 

@@ -81,7 +81,7 @@ async def test_an_earlier_period_lists_what_was_so_then_and_records_nothing(
     assert [one.id for one in stored] == [november(ACCOUNTS[1]).id]
 
 
-async def test_a_period_without_any_costs_is_refused_and_mails_nothing(world: Workers) -> None:
+async def test_a_period_without_any_costs_is_refused_and_emails_nothing(world: Workers) -> None:
     with pytest.raises(CostSourceError, match="There are no costs from 2024"):
         await worked(world, "2024-W10")
     (run,) = await world.store.runs.list_runs("datadog", kind=RunKind.WEEKLY, limit=2)

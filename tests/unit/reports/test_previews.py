@@ -116,7 +116,7 @@ async def test_a_preview_says_what_was_reported_and_is_not_so_any_more() -> None
     assert f"Checkout: {words}" in (await made.rendered_admin(admins)).text.replace("\n", " ")
 
 
-async def test_the_admins_preview_says_how_the_last_mails_went() -> None:
+async def test_the_admins_preview_says_how_the_last_emails_went() -> None:
     store = MemoryStore()
     made, team = await reports(store)
     await last_week(store, team, "140.00")

@@ -65,7 +65,7 @@ async def test_the_others_do_all_of_it(world: Workers, skew: float) -> None:
 
 
 @pytest.mark.parametrize("skew", OFF)
-async def test_a_run_that_is_asked_for_is_refused_in_words_and_left_as_it_was(
+async def test_a_requested_run_is_refused_with_the_reason_and_left_as_it_was(
     world: Workers, skew: float
 ) -> None:
     run = await world.asked(Actor(interface="cli"))

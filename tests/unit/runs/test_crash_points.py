@@ -99,6 +99,6 @@ async def test_a_worker_that_is_killed_at_any_step_loses_and_repeats_nothing(
             assert one.state is DeliveryState.SENT
             assert copies[one.recipient] <= 1 + one.ambiguous
         assert len({raw for _, raw in world.transport.mails}) == len(copies)
-        unsure += sum(one.ambiguous for one in deliveries)
+        unsure += sum(delivery.ambiguous for delivery in deliveries)
     assert at > 20
     assert unsure > 0

@@ -44,7 +44,7 @@ async def work_under_a_lease(runs: AwayRuns) -> None:
                 await asyncio.sleep(0.001)
 
 
-async def test_a_lease_is_kept_while_mongodb_is_away_for_half_of_it() -> None:
+async def test_a_lease_is_kept_while_mongodb_is_unavailable_for_half_of_it() -> None:
     runs = AwayRuns()
     runs.back = HALF
     await work_under_a_lease(runs)
@@ -52,7 +52,7 @@ async def test_a_lease_is_kept_while_mongodb_is_away_for_half_of_it() -> None:
     assert runs.leases["r"].owner is None, "given back"
 
 
-async def test_work_ends_when_mongodb_is_away_for_longer() -> None:
+async def test_work_ends_when_mongodb_is_unavailable_for_longer() -> None:
     runs = AwayRuns()
     runs.back = TIMING.run_lease
     with pytest.raises(LostLeaseError, match="has taken over r"):

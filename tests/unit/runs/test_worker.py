@@ -50,7 +50,7 @@ async def test_a_run_is_planned_sent_and_closed(world: Workers) -> None:
     assert dict(world.transport.by_recipient) == EVERYBODY
 
 
-async def test_several_workers_at_once_make_one_plan_and_send_each_mail_once(
+async def test_several_workers_at_once_make_one_plan_and_send_each_email_once(
     world: Workers,
 ) -> None:
     run = await world.asked()
@@ -113,7 +113,7 @@ async def test_a_stale_planner_that_wakes_up_adds_nobody_to_the_run(world: Worke
     assert await ledger.counts(found.ledger_id) == {DeliveryState.SENT: 4}
 
 
-async def test_a_costs_error_fails_a_run_that_was_asked_for_and_the_clocks_is_tried_again(
+async def test_a_costs_error_fails_a_requested_run_and_one_of_the_scheduler_is_retried(
     world: Workers,
 ) -> None:
     problem = CostSourceError("Datadog answered 500. Try again.", permanent=False)
@@ -132,7 +132,7 @@ async def test_a_costs_error_fails_a_run_that_was_asked_for_and_the_clocks_is_tr
     assert "500" in str(found.last_error)
 
 
-async def test_a_database_that_is_away_for_a_while_only_makes_the_run_wait(
+async def test_a_short_database_outage_only_delays_the_run(
     world: Workers,
 ) -> None:
     """Each operation fails in turn, as it would in an election, at every point of a run."""
@@ -160,7 +160,7 @@ def _away_twice(keep: Any) -> Any:
     return call
 
 
-async def test_a_database_that_stays_away_ends_the_work_and_not_the_run(world: Workers) -> None:
+async def test_a_long_database_outage_ends_the_work_but_not_the_run(world: Workers) -> None:
     world.timing = replace(world.timing, run_patience=3.0)
     run = await world.asked()
     keep = memory(world).deliveries.plan
@@ -177,7 +177,7 @@ async def test_a_database_that_stays_away_ends_the_work_and_not_the_run(world: W
     assert (await world.run(run.id)).state is RunState.DONE
 
 
-async def test_a_mail_server_that_is_away_is_waited_for_and_then_noted(world: Workers) -> None:
+async def test_an_unavailable_mail_server_is_waited_for_and_then_noted(world: Workers) -> None:
     run = await world.asked()
     away = MailConnectError("The mail server cannot be reached.", permanent=False)
     made, keep = world.services(), memory(world).runs.mark_planned
@@ -198,7 +198,7 @@ async def test_a_mail_server_that_is_away_is_waited_for_and_then_noted(world: Wo
     assert dict(world.transport.by_recipient) == EVERYBODY
 
 
-async def test_mail_that_is_not_set_any_more_is_noted_on_the_run(world: Workers) -> None:
+async def test_removed_email_settings_are_noted_on_the_run(world: Workers) -> None:
     run = await world.asked()
     memory(world).runs.runs[run.id] = (await world.run(run.id)).model_copy(
         update={"transport": "graph", "planned": True}
@@ -233,7 +233,7 @@ async def test_a_worker_leaves_the_run_at_once_on_shutdown(world: Workers) -> No
     assert (await world.run(run.id)).state is RunState.OPEN
 
 
-async def test_mails_are_counted_for_whoever_watches_once_in_half_a_second(
+async def test_emails_are_counted_for_whoever_watches_once_in_half_a_second(
     world: Workers,
 ) -> None:
     world.transport.lanes, told = 1, list[int]()
@@ -341,9 +341,9 @@ async def test_a_team_that_was_mailed_before_a_hundred_others_is_known_to_have_b
 async def test_two_replicas_tick_and_the_week_is_mailed_once(world: Workers) -> None:
     await slot_an_hour_ago(world)
     replicas = [world.services(f"w{i}") for i in range(2)]
-    await asyncio.gather(*(world.tick(one) for one in replicas))
+    await asyncio.gather(*(world.tick(replica) for replica in replicas))
     world.now += timedelta(minutes=1)
-    await asyncio.gather(*(world.tick(one) for one in replicas))
+    await asyncio.gather(*(world.tick(replica) for replica in replicas))
     assert dict(world.transport.by_recipient) == EVERYBODY
     kinds = [run.kind for run in await memory(world).runs.list_runs("datadog")]
     assert sorted(kinds) == [RunKind.DAILY, RunKind.WEEKLY]
@@ -358,7 +358,7 @@ async def slot_an_hour_ago(world: Workers) -> None:
     assert await memory(world).config.replace(config.model_copy(update=since))
 
 
-async def test_a_slot_that_was_missed_by_more_than_three_days_is_told_and_never_mailed(
+async def test_a_slot_that_was_missed_by_more_than_three_days_is_reported_and_never_emailed(
     world: Workers,
 ) -> None:
     await slot_an_hour_ago(world)
@@ -392,7 +392,7 @@ async def test_a_slot_that_came_before_a_change_of_the_zone_is_begun_where_its_w
     assert dict(world.transport.by_recipient) == EVERYBODY
 
 
-async def test_mail_that_is_wrongly_set_up_is_on_the_run_for_all_to_see(world: Workers) -> None:
+async def test_wrong_email_settings_are_visible_on_the_run(world: Workers) -> None:
     """Not only in the log: who is to be told of a run that did not go out needs the run."""
     await slot_an_hour_ago(world)
     config = await memory(world).config.get(world.now)
@@ -449,7 +449,7 @@ async def test_anomalies_are_raised_once_over_runs_and_replicas(world: Workers) 
     weekly, daily = await world.asked(), await world.asked(CLOCK, RunKind.DAILY)
     replicas = [world.services(f"w{i}") for i in range(2)]
     results = await together(
-        *(one.worker.work(run.id) for one in replicas for run in (weekly, daily))
+        *(replica.worker.work(run.id) for replica in replicas for run in (weekly, daily))
     )
     assert results == [None] * 4
     assert raised

@@ -75,7 +75,7 @@ async def test_half_of_a_round_trip_is_counted() -> None:
     assert clock.now() == machines.true
 
 
-async def test_a_slow_answer_is_asked_for_again_and_the_fastest_counts() -> None:
+async def test_a_slow_response_is_requested_again_and_the_fastest_counts() -> None:
     machines = Machines(trips=[20.0, 8.0, 12.0, 0.0])
     clock = machines.clock()
     await clock.measure()

@@ -120,7 +120,7 @@ async def test_a_threshold_is_read(cell: str, threshold: float) -> None:
 
 
 @pytest.mark.parametrize("cell", ["2_5", '"33,333"', "33.333", "nan", "1e3"])
-async def test_a_threshold_that_is_none_or_two_is_refused(cell: str) -> None:
+async def test_an_invalid_or_ambiguous_threshold_is_refused(cell: str) -> None:
     data = f"{HEADER},anomaly_threshold\nA,012345678901,a@x.org,{cell}\n"
     _, teams, (problem,) = await imported(data)
     assert (teams, problem.field) == ([], "anomaly_threshold")
@@ -229,7 +229,7 @@ async def test_a_dry_run_stores_nothing() -> None:
         *("open quote", "open quote further down", "text after a quote", "binary", "xlsx"),
     ],
 )
-def test_a_file_that_is_none_says_what_to_do(data: bytes, words: str) -> None:
+def test_an_invalid_file_says_what_to_do(data: bytes, words: str) -> None:
     with pytest.raises(InvalidError, match=words):
         parse_csv(data)
 
@@ -253,13 +253,13 @@ def test_no_rows_break_it(rows: list[list[str]]) -> None:
 
 async def test_the_line_that_names_the_separator_counts_as_a_line() -> None:
     _, _, problems = await imported(f"sep=;\n{HEADER.replace(',', ';')}\nA;1;a@x.org\n")
-    assert [(one.line, one.reason) for one in problems] == [
+    assert [(problem.line, problem.reason) for problem in problems] == [
         (3, "has 1 digit, needs 12; a spreadsheet may have dropped leading zeros")
     ]
 
 
 @pytest.mark.parametrize("cell", ['=""1+1""', "=1+1", '=""012345678901""&""9""'])
-async def test_another_formula_is_no_account_id(cell: str) -> None:
+async def test_another_formula_is_not_an_account_id(cell: str) -> None:
     result, teams, (problem,) = await imported(f'{HEADER}\nA,"{cell}",a@x.org\n')
     assert (result.created, teams, problem.field) == (0, [], "aws_account_id")
 
@@ -305,11 +305,11 @@ async def test_what_others_change_meanwhile_fails_its_own_row_alone() -> None:
         (1, "aws_account_id"),
     ]
     assert "There is no team" in result.failed[0].reason
-    assert [one.team_name for one in result.edits] == ["Good"]
+    assert [edit.team_name for edit in result.edits] == ["Good"]
     assert {team.team_name for team in await teams.list()} == {"Other", "Good"}
 
 
-async def test_a_database_that_goes_away_ends_the_import_and_says_so() -> None:
+async def test_a_database_outage_ends_the_import_and_says_so() -> None:
     class Gone(MemoryTeams):
         async def add(self, team: Team) -> None:
             if team.aws_account_id.startswith("2"):
