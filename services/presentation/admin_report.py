@@ -85,7 +85,7 @@ class AdminView:
     categories: str | None
     unmapped: list[tuple[str, str, str]]
     more_unmapped: str
-    silent: list[tuple[str, str, str]]
+    silent: list[tuple[str, str, str, str]]
     more_silent: str
     delivery: str
     failed: list[tuple[str, str]]

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
-from services.domain import UNATTRIBUTED, AdminReport, DataState, SilentTeam, TeamLine
+from services.domain import UNATTRIBUTED, AdminReport, DataState, TeamLine
 from services.domain.formatting import cents, day, money, moved, neutral, plural
 from services.presentation.change_rows import ROUNDING, Row, change_row, remainder
 from services.presentation.missing_data import arrival_note, spent_words
@@ -89,25 +89,17 @@ def unmapped_rows(report: AdminReport) -> list[tuple[str, str, str]]:
     ]
 
 
-def silent_rows(report: AdminReport) -> list[tuple[str, str, str]]:
-    """(name, account ID, since when) of teams without data."""
+def silent_rows(report: AdminReport) -> list[tuple[str, str, str, str]]:
+    """(name, account id, since when, what was spent before) of teams without data."""
     return [
         (
             neutral(team.team_name, MAX_NAME),
             team.aws_account_id,
-            _silent_state(team, report.currency),
+            arrival_note(DataState.SILENT, team.last_day),
+            spent_words(team.spent, report.currency) if team.spent else "",
         )
         for team in report.silent[:MAX_SILENT]
     ]
-
-
-def _silent_state(team: SilentTeam, currency: str) -> str:
-    """``no data since 12 Nov; cost 1–11 Nov: $68,725.00``."""
-    since = arrival_note(DataState.SILENT, team.last_day)
-    if team.spent is None:
-        return since
-    words = spent_words(team.spent, currency)
-    return f"{since}; {words[0].lower()}{words[1:]}"
 
 
 def failed_deliveries(report: AdminReport) -> list[tuple[str, str]]:

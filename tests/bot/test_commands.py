@@ -39,8 +39,20 @@ EXAMPLES: tuple[tuple[str, str, str, str, str], ...] = (
         "",
     ),
     ("explain <team> [period]", "explain search", "Why costs changed", "Why costs changed", ""),
-    ("explain <team> [period]", "explain search 2026-W45", "1–[56] Nov", "1–[56] Nov", ""),
-    ("explain <team> [period]", "explain search w45", "1–[56] Nov", "1–[56] Nov", ""),
+    (
+        "explain <team> [period]",
+        "explain search 2026-W45",
+        "October vs September",
+        "October vs September",
+        "",
+    ),
+    (
+        "explain <team> [period]",
+        "explain search w45",
+        "October vs September",
+        "October vs September",
+        "",
+    ),
     (
         "explain <team> [period]",
         "explain search last month",

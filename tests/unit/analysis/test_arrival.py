@@ -281,7 +281,7 @@ def test_the_fall_of_silent_accounts_is_missing_data_and_not_in_the_headline() -
     assert "COSTS UP $500 WITHOUT 1 SILENT ACCOUNT, MOSTLY RDS" in text
     movers = rendered.text.partition("MOVERS")[2].partition("Total")[0]
     assert "no data since 11 Nov" in movers
-    assert "no data since 11 Nov; cost 1–10 Nov: $3,540.00" in text
+    assert "000000000001: no data since 11 Nov Cost 1–10 Nov: $3,540.00" in text
     # The table keeps both, and adds up.
     assert (report.current_total, report.previous_total) == (D("5040.0"), D("8080.0"))
     total = rendered.text.partition("MOVERS")[2].partition("\nTotal")[2]
