@@ -41,9 +41,11 @@ def money(amount: Decimal, currency: str) -> str:
 
 def round_money(amount: Decimal, currency: str) -> str:
     """Format an amount for sentences and subjects, without cents from 100 up: ``$2,263``."""
-    if abs(amount) < MIN_WHOLE:
-        return money(amount, currency)
-    return _signed(amount.quantize(Decimal(1), ROUND_HALF_UP), currency, ",.0f")
+    # Of the printed cents: $12,729.4999 is $12,729.50 in tables, which readers round to $12,730.
+    printed = cents(amount)
+    if abs(printed) < MIN_WHOLE:
+        return money(printed, currency)
+    return _signed(printed.quantize(Decimal(1), ROUND_HALF_UP), currency, ",.0f")
 
 
 def change(amount: Decimal, currency: str) -> str:

@@ -31,7 +31,14 @@ def test_money(amount: str, currency: str, text: str) -> None:
 
 @pytest.mark.parametrize(
     ("amount", "text"),
-    [("99.99", "$99.99"), ("100", "$100"), ("1234.5", "$1,235"), ("-1234.5", "−$1,235")],
+    [
+        ("99.99", "$99.99"),
+        ("99.996", "$100"),
+        ("100", "$100"),
+        ("1234.5", "$1,235"),
+        ("-1234.5", "−$1,235"),
+        ("12729.4999", "$12,730"),  # tables print $12,729.50
+    ],
 )
 def test_money_in_sentences(amount: str, text: str) -> None:
     assert wording.round_money(D(amount), "USD") == text
