@@ -42,8 +42,8 @@ WRONG_KEY_SECONDS = 0.2
 can guess one. Nobody is locked out either: behind a proxy, strangers share the address of everybody.
 """
 MAX_WAITING = 50
-"""Answers to wrong keys that wait at the same time; more are sent at once. Otherwise strangers could
-occupy every connection with them.
+"""Responses to wrong keys that wait at the same time; more are sent immediately. Otherwise
+strangers could occupy every connection with them.
 """
 Pause = Callable[[float], Awaitable[None]]
 

@@ -17,8 +17,8 @@ from services.domain import Conversation
 FILE = "application/vnd.microsoft.teams.file.download.info"
 MESSAGE, EDITED_MESSAGE = "message", "messageUpdate"
 DELETED = {"channelDeleted": "channel", "teamDeleted": "team", "teamHardDeleted": "team"}
-"""Event of Teams: the part of ``channelData`` that names what is gone. A team's General channel has
-the ID of the team.
+"""Event of Teams: the part of ``channelData`` that names what was deleted. A team's General
+channel has the ID of the team.
 """
 MAX_TITLE = 100
 MAX_FILE_NAME = 200

@@ -51,7 +51,7 @@ class FileConsent(BaseModel):
 
 
 class Files:
-    """Fetches attachments, and stores files in the OneDrive of whoever asked for them."""
+    """Fetches attachments, and stores files in the OneDrive of the person who asked for them."""
 
     def __init__(self, http: HttpClient, connector: Connector) -> None:
         self._http = http

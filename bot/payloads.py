@@ -51,6 +51,6 @@ class TeamPayload(Payload):
 
 
 class TextPayload(Payload):
-    """Text that was typed, or that stands for it."""
+    """Text that was typed, or that a button sends instead."""
 
     text: Text = ""

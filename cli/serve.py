@@ -173,7 +173,7 @@ async def _serve_until(
 
 
 def _unprotected(host: str) -> SettingsError:
-    """The error in local mode, which authenticates nobody."""
+    """The error for a network address in local mode, which authenticates nobody."""
     return SettingsError(
         f"HOST={host} would open the agent to the network without any protection, so it was not "
         "started. Set HOST=127.0.0.1, create an API key with `api-key create`, or set "

@@ -20,7 +20,7 @@ MAX_QUOTED = 40
 
 
 def role_in(turn: Turn) -> Role:
-    """The role whose buttons a new card shows: that of the person who asked for it.
+    """The role whose buttons a new card shows: that of the person who requested it.
 
     In a channel or group chat others see the same card, as Teams has one card for everybody, so
     each press is authorized again.

@@ -34,7 +34,7 @@ class Roles:
         self.configured = tuple(object_id.lower() for object_id in configured)
         self._local = local
         self._wrong: Counter[tuple[str, str]] = Counter()
-        """Wrong codes by person (tenant ID, object ID), counted anew for each new code."""
+        """Wrong codes by person (tenant ID, object ID), counted separately for each new code."""
         self._counted_codes: set[str] = set()
         self._names: dict[str, str] = {}
         """Names of admins from the settings, known once they have written to the bot."""

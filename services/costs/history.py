@@ -1,4 +1,4 @@
-"""The cost history of a team's account, for whoever asks for more than a report."""
+"""The cost history of a team's account, for those who need more than a report."""
 
 from datetime import datetime, timedelta
 from typing import Literal

@@ -35,7 +35,7 @@ MAX_CACHED_REPORTS = 4
 
 @dataclass(slots=True)
 class LaneConnection:
-    """A lane's connection, which is opened anew when the server closes it."""
+    """A lane's connection, which is reopened when the server closes it."""
 
     transport: MailTransport
     connection: MailConnection | None = None

@@ -87,7 +87,7 @@ class Notices:
     async def _send(
         self, keys: set[str], title: str, lines: Sequence[str], now: datetime, *, once: bool
     ) -> None:
-        """Email a notice that stands for all keys; nothing when it was emailed before."""
+        """Email a notice that stands for all keys; does nothing if it was emailed before."""
         first, *others = sorted(self._id(key, now, once=once) for key in keys) or [""]
         if not first or await self._runs.get(first) is not None:
             return

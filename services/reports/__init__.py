@@ -1,4 +1,4 @@
-"""Reports: what a team and the admins are told about a period."""
+"""Reports: what a team and the admins learn about a period."""
 
 from dataclasses import dataclass
 

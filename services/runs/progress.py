@@ -1,4 +1,4 @@
-"""How far a run has come, for whoever watches it."""
+"""How far a run has come, for those who watch it."""
 
 from collections.abc import Callable
 

@@ -188,7 +188,7 @@ class Worker:
             log.info("run_planned", run=run.id, teams=summary.teams, anomalies=summary.anomalies)
 
     async def _store_failure(self, run: Run, token: int, error: AgentError) -> None:
-        """The scheduler retries its own runs; all others go back to whoever asked."""
+        """The scheduler retries its own runs; all others go back to the person who asked."""
         is_scheduled = run.requested_by.interface == "scheduler"
         attempts = len(self._timing.run_retries) if error.permanent else run.attempts
         log.warning("run_failed", run=run.id, error=str(error), permanent=error.permanent)

@@ -21,7 +21,7 @@ from services.ports import Clock
 log = structlog.get_logger()
 
 MAX_SKEW = timedelta(seconds=30)
-"""A worker whose machine's clock is further off than this takes no work."""
+"""A worker whose machine's clock is further off than this takes on no work."""
 MEASURE_SECONDS = 30.0
 MAX_ROUND_TRIP_SECONDS = 0.5
 """Half a round trip is how wrong a measurement can be; a slower one is repeated."""

@@ -65,7 +65,7 @@ class Teams:
     async def find(self, text: str) -> Sequence[Team]:
         """Find teams by name or account ID, or else by a prefix of either.
 
-        Names match that look the same (``match_key``).
+        Names that look the same match (``match_key``).
         """
         wanted = match_key(text)
         if DASHED_ACCOUNT_ID.fullmatch(wanted):

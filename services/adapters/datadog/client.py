@@ -127,7 +127,9 @@ class DatadogClient:
         raise AssertionError("the last try returns or raises")
 
     def _wait_before_retry(self, error: Exception) -> bool | float:
-        """Whether to try again, or after how many seconds; what the server says wins."""
+        """Whether to try again, or after how many seconds; a wait that the server names takes
+        precedence.
+        """
         if not isinstance(error, _TryAgainError):
             return False
         if error.wait_seconds is None:

@@ -43,7 +43,7 @@ CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 """In none of the tags that are read: names of accounts in AWS are printable ASCII (pattern of
 ``AccountName`` in CreateAccount of AWS Organizations), and the others are codes."""
 ACCOUNT_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
-"""Values that can be asked for in a scope without quoting; account ids are 12 digits."""
+"""Values that a scope can contain without quoting; account IDs are 12 digits."""
 
 
 class _Series(msgspec.Struct):

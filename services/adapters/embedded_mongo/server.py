@@ -75,7 +75,7 @@ async def start_embedded(data_dir: Path) -> AsyncIterator[EmbeddedMongo]:
 
 
 async def _keep_running(folder: Path) -> None:
-    """Start mongod again when its guardian is gone: killed, or it has given up.
+    """Start mongod again when its guardian has ended: it was killed, or has given up.
 
     It gives up when mongod ends again right after it was started, as on a full disk.
     """

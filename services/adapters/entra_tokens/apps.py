@@ -27,7 +27,7 @@ class TokenRequest:
     fields: Mapping[str, str] = field(repr=False)  # with the client secret
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     is_local: bool = False
-    """Never through a proxy: a managed identity can be asked for on the machine itself only."""
+    """Never through a proxy: a managed identity can only be used on the machine itself."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Refusals of the sender, told apart from refusals of one recipient or one message.
+"""Refusals of the sender, as opposed to those of one recipient or one message.
 
 Servers refuse a sender wherever they like, not only in reply to MAIL: Exchange after the body,
 Postfix at RCPT (``smtpd_delay_reject``), Amazon SES and SendGrid after the body and without an
@@ -8,7 +8,7 @@ enhanced status code. Whatever the step, every other email would meet the same r
 import re
 
 ENHANCED_CODE = re.compile(r"\b5\.\d{1,3}\.\d{1,3}\b")
-"""RFC 3463; stands at the start of the text (RFC 2034), and after it in replies of several lines."""
+"""RFC 3463; is at the start of the text (RFC 2034), and after it in replies of several lines."""
 SIGN_IN_REPLIES = frozenset({530, 534, 535, 538})
 """RFC 4954, section 6: the client has to sign in, or to do it differently."""
 
