@@ -47,7 +47,7 @@ class Outcome(StrEnum):
 
     SHOWN = "shown"
     REFUSED = "refused"
-    """Teams will never take it, or may have shown it already: it must not be sent again."""
+    """Teams will never accept it, or may have shown it already: it must not be sent again."""
     LATER = "later"
     """Teams cannot be reached now."""
 

@@ -16,7 +16,7 @@ PAGE_SIZE = 10
 MAX_TRAILING_WORDS = 4
 """At most so many words at the end of a text are read as what follows the team."""
 MAX_QUOTED = 40
-"""Of what people typed, in an error."""
+"""Characters of typed text that an error quotes."""
 
 
 def role_in(turn: Turn) -> Role:

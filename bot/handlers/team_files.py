@@ -30,7 +30,9 @@ from services.teams import (
 
 FILE_NAME = "teams.csv"
 MAX_EXPORT_BYTES = 15_000
-"""Of one part of the export, so that its card stays below what Teams takes: 28 KB for any client."""
+"""Of one part of the export, so that its card stays below what Teams accepts: 28 KB for any
+client.
+"""
 
 
 class ImportPayload(Payload):

@@ -25,7 +25,7 @@ MAX_NAME_LENGTH = 100
 LAST_USED_PRECISION = timedelta(minutes=1)
 """The last use is only stored this precisely, so that not every request is a write."""
 DUMMY_SHA256 = hashlib.sha256(b"nobody").hexdigest()
-"""Compared with when there is no such key, so that the time of the comparison does not tell."""
+"""Compared with when there is no such key, so that the time of the comparison reveals nothing."""
 
 
 class ApiKeys:

@@ -13,7 +13,7 @@ RUN = "run:"
 RESOLVED = "went out"
 """Stored as what the card of a run shows once its trouble is over."""
 UNSEEN_STATES = {"failed", "unknown"}
-"""States of a card that Teams did not take, or that nobody knows of."""
+"""States of a card that Teams did not accept, or whose outcome is unknown."""
 
 
 class RunCards:

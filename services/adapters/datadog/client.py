@@ -36,7 +36,7 @@ log = structlog.get_logger()
 
 QUERY_PATH = "/api/v2/query/timeseries"
 VALIDATE_PATH = "/api/v1/validate"
-"""Looks at the API key alone, so that it tells a wrong API key from a wrong application key."""
+"""Checks only the API key, which distinguishes a wrong API key from a wrong application key."""
 TIMEOUT = httpx.Timeout(60.0, connect=10.0)
 MAX_TRIES = 8
 MAX_CONNECTS = 4

@@ -20,7 +20,7 @@ TOO_LARGE_WORDS = ("too large", "too many", "too big", "limit of groups", "excee
 """No status or code of its own is documented for a query with too many groups."""
 RETENTION_WORD = "retention"
 """Days that are no longer kept are a plain 400, recorded in Datadog's API client as "Queries
-ending outside the retention date are invalid"; only the word tells it from a bad query."""
+ending outside the retention date are invalid"; only the word distinguishes it from a bad query."""
 
 
 def explain(

@@ -35,7 +35,7 @@ FIRST_STAMP = datetime(2000, 1, 1, tzinfo=UTC).timestamp() * 1000
 LAST_STAMP = datetime(2100, 1, 1, tzinfo=UTC).timestamp() * 1000
 """Stamps outside these are not milliseconds of a day of costs: seconds would be in 1970."""
 MAX_AMOUNT = 1e15
-"""What is more is not money, and sums of it would not be exact to the cent."""
+"""A larger amount is not money, and sums of it would not be exact to the cent."""
 Amount = Annotated[float, msgspec.Meta(ge=-MAX_AMOUNT, le=MAX_AMOUNT)]
 MAX_TAG_LENGTH = 1000
 """Datadog cuts tags at 200 characters."""

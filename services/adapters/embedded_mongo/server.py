@@ -37,7 +37,7 @@ MAX_SOCKET_PATH_LENGTH = 90
 START_SECONDS = 30.0
 STOP_SECONDS = 12.0
 MIN_RESTART_SECONDS, MAX_RESTART_SECONDS = 1.0, 15.0
-"""Between two looks whether it runs, doubled after each start that failed."""
+"""Between two checks of whether it is running, doubled after each start that failed."""
 GUARDIAN = Path(__file__).with_name("guardian.py")
 USE_OTHER_SERVER = "Set MONGO_URL to another MongoDB server (6.0 or newer)."
 PACKAGES_BY_LIBRARY = {

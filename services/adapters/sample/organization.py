@@ -12,7 +12,7 @@ Kind = Literal["spike", "shift", "drop"]
 
 EVENTS_A_MONTH = 14
 SHORT_IDS = 3
-"""One in seven account ids begins with three zeros, as a spreadsheet would drop them."""
+"""One in seven account IDs begins with three zeros, as a spreadsheet would drop them."""
 TEAM_NAMES = (
     *("Checkout", "Payments", "Search", "Catalog", "Inventory", "Pricing", "Orders", "Returns"),
     *("Shipping", "Warehouse", "Loyalty", "Identity", "Accounts", "Notifications", "Messaging"),

@@ -36,7 +36,7 @@ Key = tuple[str, str, Category | None]
 
 METRIC = "sample"
 BEGIN = date(2024, 1, 1)
-"""There are no costs before."""
+"""There are no costs before this day."""
 SILENT_SINCE = date(2026, 10, 12)
 SERVICES_OF_EVERY_ACCOUNT = 3
 """So many of the first services are used by every account, the others by a share of them."""

@@ -49,7 +49,7 @@ FIXES_BY_CODE = {
     ),
     **{f"5.7.{detail}": BLOCKED_FIX for detail in (*range(606, 650), *range(700, 750))},
 }
-"""Codes that say by themselves that the sender is meant."""
+"""Codes that are enough to know that the sender is meant."""
 
 FIXES_BY_TEXT = (
     # "554 5.2.0 STOREDRV.Submission.Exception:SendAsDeniedException", Exchange before 5.2.252.
