@@ -1,5 +1,6 @@
 """The box at the top of an alert: new, answered by whom, and what the answer changes."""
 
+from datetime import date, timedelta
 from decimal import Decimal
 
 from cards.elements import Element, bold, box, crossing, note, plain, text
@@ -29,6 +30,8 @@ def alert_status(content: AnomalyContent, excess: Decimal, growth: str) -> Eleme
         return box([crossing(_open_words(content, amount))], "attention")
     if anomaly.status == "ended":
         last = anomaly.end or anomaly.start
+        if anomaly.kind == "threshold":
+            return box([text(bold("ENDED"), f": {_threshold_end(last)}")])
         days = plural((last - anomaly.start).days + 1, "day")
         return box([text(bold("ENDED"), f" after {days}, {amount}")])
     if anomaly.answer is None:
@@ -38,6 +41,13 @@ def alert_status(content: AnomalyContent, excess: Decimal, growth: str) -> Eleme
     effect = _effect(content, anomaly.answer)
     words = text(bold(MARKS[anomaly.status]), _resolved_words(anomaly, anomaly.answer))
     return box([words, *([note(effect)] if effect else [])])
+
+
+def _threshold_end(last: date) -> str:
+    """Why a crossed threshold is over: the month is, or usage is below it again."""
+    if (last + timedelta(days=1)).day == 1:
+        return f"the comparison of {last:%B} is over"
+    return f"no longer above the threshold as of {day(last)}"
 
 
 def _open_words(content: AnomalyContent, amount: str) -> str:
@@ -56,7 +66,8 @@ def _planned_words(answer: Resolution, growth: str) -> str:
 def _resolved_words(anomaly: Anomaly, answer: Resolution) -> str:
     by, until = plain(answer.by, 60), _until(answer)
     if answer.by_id == BY_SIMILARITY and answer.like is not None:
-        return f" until {until}, based on {by}'s answer to the anomaly of {day(answer.like)}"
+        like = f"{answer.like:%B}" if anomaly.kind == "threshold" else day(answer.like)
+        return f" until {until}, based on {by}'s answer to the anomaly of {like}"
     if answer.by_id == BY_MINIMUM and answer.floor is not None:
         minimum = money(answer.floor, anomaly.currency)
         return f": below the alert minimum of {minimum} set by {by}"

@@ -140,4 +140,6 @@ def _event_amounts(content: AnomalyContent) -> list[Element]:
 def _owner(content: AnomalyContent) -> Element:
     team = content.team
     owner = f"Owner {plain(team.team_email, 80)}" if team else "No team owns this account"
-    return note(f"{owner} · raised {clock_time(content.anomaly.raised_at)}")
+    anomaly = content.anomaly
+    verb = "found when the agent was installed," if anomaly.found_at_install else "raised"
+    return note(f"{owner} · {verb} {clock_time(anomaly.raised_at)}")

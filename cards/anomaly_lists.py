@@ -18,6 +18,7 @@ from cards.elements import (
 from cards.notices import sample_notice
 from services.domain import AnomalyLine, DigestContent
 from services.domain.formatting import day, money, plural
+from services.presentation import anomaly_days
 
 MAX_DIGEST_LINES = 10
 STATUS_WORDS = {
@@ -110,12 +111,12 @@ def _table(lines: Sequence[AnomalyLine]) -> Element:
         [
             (plain(line.team_name, 60), plain(line.anomaly.service, 60)),
             _excess(line),
-            (day(line.anomaly.start), _status(line)),
+            (anomaly_days(line.anomaly), _status(line)),
         ]
         for line in lines
     ]
     return table(
-        [("Team: driver", 5, False), ("Excess", 4, True), ("Since, status", 4, True)], rows
+        [("Team: driver", 5, False), ("Excess", 4, True), ("Days, status", 4, True)], rows
     )
 
 

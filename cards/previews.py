@@ -132,11 +132,11 @@ def _anomaly_table(view: AdminView) -> list[Element | None]:
         [
             (plain(line.team, 60), plain(line.driver, 60)),
             line.excess,
-            (plain(line.since), line.kind),
+            (plain(line.days), line.kind),
         ]
         for line in view.anomalies
     ]
-    columns = [("Team: driver", 5, False), ("Excess", 4, True), ("Since", 4, True)]
+    columns = [("Team: driver", 5, False), ("Excess", 4, True), ("Days", 4, True)]
     return [
         section(view.anomalies_heading),
         table(columns, rows),

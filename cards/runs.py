@@ -18,7 +18,16 @@ from cards.elements import (
 )
 from cards.notices import sample_notice
 from cards.previews import address_list
-from services.domain import SAMPLE, Delivery, DeliveryState, Run, RunContent, RunKind, RunState
+from services.domain import (
+    SAMPLE,
+    Delivery,
+    DeliveryState,
+    HistoryProgress,
+    Run,
+    RunContent,
+    RunKind,
+    RunState,
+)
 from services.domain.formatting import clock_time, day, plural
 
 MAX_FAILURES = 5
@@ -83,11 +92,20 @@ def _goes(emails: int) -> str:
     return "It goes" if emails == 1 else "They go"
 
 
-def run_progress(run: Run, counts: Mapping[DeliveryState, int], requested_by: str) -> Element:
-    """A run that is not finished."""
+def run_progress(
+    run: Run,
+    counts: Mapping[DeliveryState, int],
+    requested_by: str,
+    history: HistoryProgress | None = None,
+) -> Element:
+    """A run that is not finished; ``history``: how much of it is read, while the run waits for it."""
     last_error = f" · {plain(run.last_error, 200)}" if run.last_error else ""
     by = note(f"by {plain(requested_by, 60)}, {clock_time(run.created_at)}{last_error}")
     sample = sample_notice(run.source == SAMPLE)
+    if not run.planned and history is not None:
+        months = f"{history.months_read} of {plural(history.months, 'month')}"
+        words = text(bold(run.period), f" Reading the cost history, {months}…")
+        return card([sample, words, progress_bar(history.months_read, history.months), by])
     if not run.planned:
         words = text(bold(run.period), " Reading costs and preparing reports…")
         return card([sample, words, progress_bar(0, 0), by])

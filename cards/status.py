@@ -28,6 +28,14 @@ class StatusFacts:
     anomalies: int
     alerts_to: int
     """Conversations that alerts are sent to."""
+    costs_read: str
+    """When costs were last read, or that they never were."""
+    email_tried: str = ""
+    """When an email or a sign-in was last tried, and how it went; empty: not known."""
+    history: str = ""
+    """How much of the cost history is read, until all of it is."""
+    is_checked: bool = True
+    """Whether this process has looked at all systems since it started."""
     unknown_categories: Sequence[str] = ()
     retry: Run | None = None
     """A run with failed deliveries."""
@@ -45,7 +53,7 @@ def status_card(status: StatusFacts, role: Role) -> Element:
     return card(
         [
             sample_notice(status.sample),
-            heading(plural(len(problems), "problem") if problems else "No problems"),
+            heading(_heading(status)),
             *[crossing(plain(words, 400)) for words in problems[:MAX_PROBLEMS]],
             facts(_pairs(status)),
             note(f"Checked {status.checked_at}."),
@@ -54,20 +62,34 @@ def status_card(status: StatusFacts, role: Role) -> Element:
     )
 
 
+def _heading(status: StatusFacts) -> str:
+    """Without problems only once there was a look; before that, nothing is known."""
+    if status.problems:
+        return plural(len(status.problems), "problem")
+    return "No problems" if status.is_checked else "Not checked yet"
+
+
 def _pairs(status: StatusFacts) -> list[tuple[str, str]]:
     pairs = [
         ("Source", plain(_source(status), 200)),
+        ("Costs", plain(status.costs_read, 100)),
         ("Data through", status.data_through),
         ("Last run", plain(status.last_run, 200)),
         ("Next run", plain(status.next_run, 100)),
-        ("Email", plain(status.email, 200)),
+        ("Email", plain(_email(status), 200)),
         ("Teams", f"{status.teams:,}"),
         ("Open anomalies", f"{status.anomalies:,}"),
         ("Alerts go to", plural(status.alerts_to, "conversation")),
     ]
+    if status.history:
+        pairs.insert(3, ("Cost history", plain(status.history, 100)))
     if status.unknown_categories:
         pairs.append(("Unknown charges", plain(", ".join(status.unknown_categories), 200)))
     return pairs
+
+
+def _email(status: StatusFacts) -> str:
+    return f"{status.email}, {status.email_tried}" if status.email_tried else status.email
 
 
 def _source(status: StatusFacts) -> str:

@@ -118,7 +118,7 @@ def _events(title: str, events: Sequence[WhatIfEvent], currency: str) -> list[El
         ]
         for event in events[:MAX_EVENTS]
     ]
-    columns = [("Team", 4, False), ("Driver, since", 4, False), ("Excess", 3, True)]
+    columns = [("Team", 4, False), ("Driver, flagged on", 4, False), ("Excess", 3, True)]
     more = len(events) - MAX_EVENTS
     rest = [note(f"and {more:,} more")] if more > 0 else []
     return [section(title), table(columns, rows), *rest]

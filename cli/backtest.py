@@ -132,7 +132,9 @@ def _row(line: BacktestLine, currency: str) -> tuple[str, ...]:
         f"{line.account_id}{name}",
         neutral(line.service, 30),
         line.kind,
-        f"{line.start.isoformat()} to {end}{', new normal' if line.accepted else ''}",
+        f"{line.start:%B %Y}"
+        if line.kind == "threshold"
+        else f"{line.start.isoformat()} to {end}{', new normal' if line.accepted else ''}",
         money(line.excess, currency),
     )
 

@@ -9,7 +9,7 @@ from services.operations import Finding
 
 async def check(app: Application) -> int:
     """Print a line for each system; returns 0 only if all work."""
-    return _print(await app.operations.diagnostics.all(app.context.clock()))
+    return _print((await app.operations.diagnostics.check(app.context.clock())).findings)
 
 
 def without_mongodb(error: StoreUnavailableError) -> int:

@@ -11,6 +11,7 @@ MIN_SECONDS_BETWEEN_LINES = 5.0
 
 LABELS = {
     "costs": "Reading costs",
+    "cost history": "Reading history",
     "reports": "Creating reports",
     "emails": "Sending emails",
 }

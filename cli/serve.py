@@ -63,8 +63,14 @@ class TickerControl(Protocol):
         ...
 
 
-class Drainable(Protocol):
+class BackgroundWork(Protocol):
     """Background work."""
+
+    def start(
+        self, name: str, work: Coroutine[Any, Any, None], *, droppable: bool = False
+    ) -> object:
+        """Start named work; ``droppable``: can be cancelled at any point."""
+        ...
 
     async def drain(self, seconds: float) -> None:
         """Wait this many seconds for the work to finish, then cancel it."""
@@ -94,7 +100,7 @@ class ServedAgent(Protocol):
         ...
 
     @property
-    def background(self) -> Drainable: ...
+    def background(self) -> BackgroundWork: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +189,9 @@ def _unprotected(host: str) -> SettingsError:
 
 async def _start(agent: ServedAgent) -> None:
     agent.ticker.start()
+    # A wrong key or an unreachable mail server is in the status before the first run has failed.
+    look = agent.app.operations.diagnostics.look(agent.app.context.clock())
+    agent.background.start("look", look, droppable=True)
     await when_mongodb_responds(agent.resume)
     # What the start has allocated lives as long as the process. A full collection that walks through
     # it would stop the event loop, so it is moved out of the collector's sight.

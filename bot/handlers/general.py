@@ -1,5 +1,6 @@
 """Status, history, undo, cancel."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -13,9 +14,19 @@ from cards.audit_trail import AuditLine, audit_trail
 from cards.schedule import skipped_sentence
 from cards.status import StatusFacts, status_card
 from services.administration import SCHEDULE
-from services.domain import AuditEntry, DeliveryState, Run, RunKind, RunState, Team
+from services.domain import (
+    AuditEntry,
+    Conversation,
+    DeliveryState,
+    Run,
+    RunKind,
+    RunState,
+    SourceState,
+    Team,
+)
 from services.domain.formatting import clock_time, day, exact_time, plural, weekday
 from services.domain.run_states import RETRYABLE
+from services.operations import Checkup
 from services.runtime.server_clock import skew_problem
 
 MAX_HISTORY = 500
@@ -51,6 +62,7 @@ async def cancel(chat: Chat, turn: Turn, payload: Payload) -> Reply:
 
 async def show_status(chat: Chat, turn: Turn, argument: str) -> Reply:
     """Show health, cost source and runs, problems first."""
+    chat.start("look", chat.app.operations.diagnostics.look_again(turn.now))
     return Reply(status_card(await _status(chat, turn.now), role_in(turn)))
 
 
@@ -76,21 +88,12 @@ async def _status(chat: Chat, now: datetime) -> StatusFacts:
     if failed:
         problems.append(f"{plural(failed, 'email')} of {retry.period if retry else ''} failed.")
     problems += _run_problems(weekly, last)
-    if (
-        state.data_through
-        and state.expected_through
-        and state.data_through < state.expected_through
-    ):
-        problems.append(
-            f"Data is late: complete through {day(state.data_through)}, "
-            f"normally {day(state.expected_through)}."
-        )
+    problems += _late_data(state)
     channels = await chat.app.administration.conversations.with_alerts()
-    problems += [
-        f"Alerts do not reach {channel.title or channel.kind}: {channel.state}."
-        for channel in channels
-        if channel.state != "active"
-    ]
+    sent = await chat.app.runs.views.last_sent(weekly[:5])
+    latest = chat.app.operations.diagnostics.latest
+    problems += _checkup_problems(latest, state.refreshed_at, sent, problems)
+    problems += _unreachable(channels)
     zone = ZoneInfo(config.schedule_timezone)
     slots = await chat.app.runs.requests.upcoming(now, 1)
     upcoming = slots[0].astimezone(zone) if slots else None
@@ -111,11 +114,64 @@ async def _status(chat: Chat, now: datetime) -> StatusFacts:
             line.anomaly.status == "open" for line in await chat.app.anomalies.listing.list()
         ),
         alerts_to=len(channels),
+        costs_read=f"last read {clock_time(state.refreshed_at)}"
+        if state.refreshed_at
+        else "not read yet",
+        email_tried=_email_tried(latest, sent),
+        history=_history_words(state),
+        is_checked=latest is not None,
         unknown_categories=state.unknown_categories,
         retry=retry,
         failed=failed,
         sample=chat.sample,
     )
+
+
+def _late_data(state: SourceState) -> list[str]:
+    through, expected = state.data_through, state.expected_through
+    if through is None or expected is None or through >= expected:
+        return []
+    return [f"Data is late: complete through {day(through)}, normally {day(expected)}."]
+
+
+def _unreachable(channels: Sequence[Conversation]) -> list[str]:
+    return [
+        f"Alerts do not reach {channel.title or channel.kind}: {channel.state}."
+        for channel in channels
+        if channel.state != "active"
+    ]
+
+
+def _checkup_problems(
+    latest: Checkup | None,
+    costs_read: datetime | None,
+    email_sent: datetime | None,
+    known: Sequence[str],
+) -> list[str]:
+    """What did not work at the last look and has not worked since, unless it is ``known``."""
+    if latest is None:
+        return []
+    return [
+        f"{finding.system}, checked {clock_time(latest.at)}: {finding.text}"
+        for finding in latest.problems(costs_read, email_sent)
+        if not any(finding.text in problem for problem in known)
+    ]
+
+
+def _email_tried(latest: Checkup | None, sent: datetime | None) -> str:
+    """When an email was last sent or the mail server last checked; empty if never."""
+    if sent is not None and (latest is None or sent > latest.at):
+        return f"last sent {clock_time(sent)}"
+    if latest is None:
+        return "not tried yet"
+    return f"last tried {clock_time(latest.at)}: {'works' if latest.email.ok else 'failed'}"
+
+
+def _history_words(state: SourceState) -> str:
+    """How much of the cost history is read; empty once all of it is."""
+    if state.has_history or state.history is None:
+        return ""
+    return f"{state.history.months_read} of {plural(state.history.months, 'month')} read"
 
 
 def _run_problems(runs: list[Run], last: Run | None) -> list[str]:

@@ -166,7 +166,7 @@ def run_card(view: RunView) -> dict[str, object]:
     run = view.run
     asked_by = run.requested_by.name or run.requested_by.interface
     if run.state is RunState.OPEN:
-        return run_progress(run, view.counts, asked_by)
+        return run_progress(run, view.counts, asked_by, view.history)
     failed = [delivery for delivery in view.deliveries if delivery.state in RETRYABLE]
     return run_result(run, view.counts, failed, asked_by)
 

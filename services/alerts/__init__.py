@@ -29,6 +29,7 @@ def build(
     source = context.source.name
     return AlertRounds(
         store=store,
+        teams=teams,
         content=ContentBuilder(
             reports.builder, teams, administration.config, anomalies.alert_minimums, source
         ),

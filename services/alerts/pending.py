@@ -5,7 +5,8 @@ from datetime import datetime
 
 from services.analysis.suppression import RAISED_AFTER_END_WINDOW, covers, raised_after_end
 from services.domain import Anomaly, Conversation, SourceName
-from services.ports import AlertStore, AnomalyStore
+from services.ports import Store
+from services.teams import Teams
 
 MAX_EVENTS = 1000
 
@@ -13,19 +14,39 @@ MAX_EVENTS = 1000
 class PendingAlerts:
     """Finds the anomalies that a conversation has no alert about."""
 
-    def __init__(self, anomalies: AnomalyStore, alerts: AlertStore, source: SourceName) -> None:
-        self._anomalies = anomalies
-        self._alerts = alerts
+    def __init__(self, store: Store, teams: Teams, source: SourceName) -> None:
+        self._teams = teams
+        self._anomalies = store.anomalies
+        self._alerts = store.alerts
+        self._costs = store.costs
         self._source = source
 
     async def candidates(self, now: datetime) -> list[Anomaly]:
         """The anomalies that some conversation may have to be alerted about.
 
-        Open anomalies first, then those that had ended when they were raised.
+        Open anomalies first, then those that had ended when they were raised. Nothing while the
+        cost history is being read after the installation: it may change all of them. What ended
+        before the installation is in reports only.
         """
-        open_anomalies = await self._deduplicated(await self._anomalies.open_of(self._source))
+        if (await self._costs.state(self._source)).awaits_history(now):
+            return []
+        hidden = await self._teams.hidden_accounts()
+        open_anomalies = await self._deduplicated(
+            [
+                anomaly
+                for anomaly in await self._anomalies.open_of(self._source)
+                if anomaly.account_id not in hidden
+            ]
+        )
         ended = await self._anomalies.ended_of(self._source, now - RAISED_AFTER_END_WINDOW)
-        return [*open_anomalies, *(anomaly for anomaly in ended if raised_after_end(anomaly))]
+        late = [
+            anomaly
+            for anomaly in ended
+            if raised_after_end(anomaly)
+            and not anomaly.found_at_install
+            and anomaly.account_id not in hidden
+        ]
+        return [*open_anomalies, *late]
 
     async def pending_for(
         self, conversation: Conversation, candidates: Sequence[Anomaly]

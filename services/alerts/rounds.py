@@ -45,6 +45,7 @@ from services.domain.errors import (
     StoreUnavailableError,
 )
 from services.ports import Notifier, Store
+from services.teams import Teams
 
 log = structlog.get_logger()
 
@@ -62,6 +63,7 @@ class AlertRounds:
         self,
         *,
         store: Store,
+        teams: Teams,
         content: ContentBuilder,
         poster: CardPoster,
         notifier: Notifier,
@@ -75,7 +77,7 @@ class AlertRounds:
         self._source = source
         self._content = content
         self._poster = poster
-        self._pending = PendingAlerts(store.anomalies, store.alerts, source)
+        self._pending = PendingAlerts(store, teams, source)
         self._digests = Digests(
             alerts=store.alerts,
             anomalies=store.anomalies,

@@ -117,7 +117,7 @@ def account_figures(
         categories=_category_amounts(categories),
         services=_service_changes(services),
         explanation=explained(sums),
-        week=_week(recent, daily, arrived.through) if known else None,
+        week=_week(recent, daily, arrived.through, threshold, min_increase) if known else None,
         forecast=_forecast(span, compared, arrived.through, data_through),
         threshold=threshold,
         breach=_breach(usage, usages, threshold, min_increase),
@@ -164,13 +164,22 @@ def _daily_totals(span: DaySpan, series: Sequence[CostSeries], begin: int = 0) -
     return totals
 
 
-def _week(span: DaySpan, daily: "array[float]", data_through: date) -> WeekFigures:
+def _week(
+    span: DaySpan,
+    daily: "array[float]",
+    data_through: date,
+    threshold: float,
+    min_increase: float,
+) -> WeekFigures:
     last = (data_through - span.first).days
     current = amount_over(daily, last - WEEK + 1, WEEK)
     previous = amount_over(daily, last - 2 * WEEK + 1, WEEK)
+    percent = change_percent(current, previous)
+    is_past_threshold = percent is None or percent > Decimal(repr(threshold))
     return WeekFigures(
         current=current,
         previous=previous,
+        is_large_rise=is_past_threshold and current - previous >= Decimal(repr(min_increase)),
         days=_days(span, daily, last - WEEK + 1),
         days_before=_days(span, daily, last - 2 * WEEK + 1),
     )

@@ -5,7 +5,7 @@ follows its event until the event is over.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -14,7 +14,7 @@ from services.analysis.detection.groups import grouped
 from services.analysis.detection.replay import Detected
 from services.analysis.detection.rules import Rules
 from services.analysis.suppression import resolved_by_minimum, resolved_by_similarity
-from services.analysis.windows import expected_data_through, known_after
+from services.analysis.windows import comparison_window, expected_data_through, known_after
 from services.anomalies.history_replay import (
     ACCOUNTS_PER_BATCH,
     EventUsage,
@@ -35,6 +35,7 @@ ANOMALIES_PER_ACCOUNT = 80
 An event ends after three days without excess at the earliest, so no more than this can start within
 the replayed history.
 """
+LAST_WEEK = timedelta(days=6)
 Groups = Mapping[tuple[str, date], str]
 """(account, first day) of each event that belongs to a group → the key of the group."""
 
@@ -70,12 +71,18 @@ class DailyDetector:
         *,
         since: date | None,
         alert_minimum: float,
+        relearned: Collection[str] = (),
+        installed_through: date | None = None,
     ) -> int:
         """Record the events of ``accounts`` up to ``through``; return how many are open.
 
         ``alert_minimum``: the smallest excess, in money a day, that raises an event.
         ``since``: the day up to which the last detection ran; events raised on it or later are
-        new. None: the first detection, which raises only events that are still open.
+        new. None: the first detection, which raises events that are still open, and those that
+        reports still show in their figures.
+        ``relearned``: accounts of which older costs were read since then: as with the first one.
+        ``installed_through``: the last complete day when the agent was installed; what its costs raised
+        is marked as found then.
 
         Safe to kill and restart at any point: recording an event twice changes nothing.
         """
@@ -88,6 +95,8 @@ class DailyDetector:
             currency,
             now,
             since,
+            frozenset(relearned),
+            installed_through,
         )
         recent: dict[str, list[EventUsage]] = {}
         open_count = 0
@@ -194,6 +203,8 @@ class DailyDetector:
             currency=run.currency,
             raised_at=run.now,
             updated_at=run.now,
+            found_at_install=run.installed_through is not None
+            and event.raised_on <= run.installed_through,
         )
 
 
@@ -205,10 +216,22 @@ class _Run:
     currency: str
     now: datetime
     since: date | None
+    relearned: frozenset[str]
+    installed_through: date | None
 
     def is_recent(self, event: Detected) -> bool:
         """Whether an event is open, or may have to be raised."""
         return event.end is None or (self.since is not None and event.raised_on >= self.since)
+
+    def is_first_of(self, account_id: str) -> bool:
+        """Whether nothing was detected in an account before with what is known of it now."""
+        return self.since is None or account_id in self.relearned
+
+    def is_in_figures(self, event: Detected) -> bool:
+        """Whether the days that reports compare, or the last seven, have a day of an event."""
+        through = self.day.through
+        month = comparison_window(through).current.first
+        return event.last >= min(month, through - LAST_WEEK)
 
     def has_recent(self, events: Iterable[EventUsage]) -> bool:
         return any(self.is_recent(measured.event) for measured in events)
@@ -261,8 +284,12 @@ def _is_new(event: Detected, recorded: Sequence[Anomaly], run: _Run) -> bool:
     An event of the day of the last detection that no anomaly covers is raised too: it comes from
     costs that were read later that day.
     """
+    if run.is_first_of(event.account_id):
+        if event.end is None:
+            return True
+        return run.since is None and not event.accepted and run.is_in_figures(event)
     if run.since is None or event.raised_on != run.since:
-        return event.end is None if run.since is None else event.raised_on > run.since
+        return run.since is not None and event.raised_on > run.since
     return not any(_overlap(anomaly, event, run.day.through) for anomaly in recorded)
 
 

@@ -40,6 +40,7 @@ class AnomalyLifecycle:
         now: datetime,
         planned_change: PlannedChange | None = None,
         earlier: Sequence[Anomaly] = (),
+        installed_through: date | None = None,
     ) -> Anomaly | None:
         """Raise, update or end the threshold anomaly of the compared month; return it if open.
 
@@ -48,7 +49,7 @@ class AnomalyLifecycle:
         change is raised as expected, so that nobody is alerted, and an anomaly that is similar to
         a resolved one among ``earlier`` is raised with that resolution.
         """
-        breach = evaluate_threshold(source, account_id, figures, now)
+        breach = evaluate_threshold(source, account_id, figures, now, installed_through)
         recorded = await self._store.get(anomaly_id(source, account_id, figures))
         if breach is None:
             # Missing costs end nothing: usage may not have fallen.
@@ -108,6 +109,9 @@ class AnomalyLifecycle:
     ) -> Anomaly:
         """Give a recorded anomaly today's figures, and change its status where that is due."""
         figures = {name: getattr(detected, name) for name in UPDATED_FIELDS}
+        if recorded.status == "open":
+            # Estimated anew, as the excess is. One that is answered keeps the days of its answer.
+            figures["start"] = detected.start
         current = recorded.model_copy(update={**figures, "end": recorded.end if is_over else None})
         if current != recorded:
             current = current.model_copy(update={"updated_at": now})

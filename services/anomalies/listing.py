@@ -26,9 +26,18 @@ class AnomalyList:
         line is marked instead.
         """
         accounts = [team.aws_account_id] if team else None
-        open_anomalies = await self._store.open_of(self._source, accounts)
+        hidden = await self._teams.hidden_accounts()
+        open_anomalies = [
+            anomaly
+            for anomaly in await self._store.open_of(self._source, accounts)
+            if anomaly.account_id not in hidden
+        ]
         newest = await self._store.newest(self._source, accounts, MAX_CLOSED)
-        others = [anomaly for anomaly in newest if anomaly.status != "open"]
+        others = [
+            anomaly
+            for anomaly in newest
+            if anomaly.status != "open" and anomaly.account_id not in hidden
+        ]
         above = above_threshold(open_anomalies)
         teams = await self._teams_of((*open_anomalies, *others))
         return [
@@ -57,6 +66,7 @@ class AnomalyList:
         anomalies = await self._store.page(
             self._source,
             accounts=[team.aws_account_id] if team else None,
+            without=await self._teams.hidden_accounts(),
             status=status,
             after=after,
             limit=limit,

@@ -1,13 +1,13 @@
 """Keeps the stored costs of a source up to date."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import date, datetime
 
 import structlog
 
 from services.analysis.tables import cut, last_day, with_silent
 from services.analysis.windows import expected_data_through, needed_span
-from services.costs.backfill import Backfill
+from services.costs.backfill import Backfill, Progress, ReadHistory, no_progress, without_end
 from services.costs.reader import CostReader
 from services.domain import UNATTRIBUTED, CostTable, DaySpan, SourceState
 from services.domain.errors import CostSourceError
@@ -15,14 +15,8 @@ from services.ports import CostSource, CostStore
 
 log = structlog.get_logger()
 
-Progress = Callable[[str, int, int], None]
-"""Called with (step, items done, items in total)."""
 MONTHS_BACK = 15
 """How far back detection and the backtest look."""
-
-
-def _no_progress(step: str, done: int, total: int) -> None:
-    pass
 
 
 class CostIngest:
@@ -43,7 +37,7 @@ class CostIngest:
         return await self._reader.state()
 
     async def refresh(
-        self, now: datetime, accounts: Sequence[str], progress: Progress = _no_progress
+        self, now: datetime, accounts: Sequence[str], progress: Progress = no_progress
     ) -> SourceState:
         """Read the current and the previous month of every account with costs again.
 
@@ -57,18 +51,20 @@ class CostIngest:
         metric = await self._reader.metric(needed_span(expected))
         total, through = await self._total_through(metric, expected)
         unknown = await self._read_all(metric, total, accounts, now, progress)
-        state = (await self.state()).model_copy(
-            update={
-                "metric": metric,
-                "currency": total.currency,
-                "currency_stated": total.currency_stated,
-                "data_through": through,
-                "expected_through": expected,
-                "refreshed_at": now,
-                "unknown_categories": tuple(sorted(unknown)),
-            }
-        )
-        await self._store.save_state(state)
+        read = {
+            "metric": metric,
+            "currency": total.currency,
+            "currency_stated": total.currency_stated,
+            "data_through": through,
+            "expected_through": expected,
+            "refreshed_at": now,
+            "unknown_categories": tuple(sorted(unknown)),
+        }
+        state = await self.state()
+        if state.refreshed_at is None:
+            read |= {"installed_at": now, "installed_through": through}
+        state = state.model_copy(update=read)
+        await self._store.save_state(state, read)
         log.info("costs_refreshed", data_through=str(through))
         return state
 
@@ -108,7 +104,7 @@ class CostIngest:
         now: datetime,
         accounts: Sequence[str],
         span: DaySpan,
-        progress: Progress = _no_progress,
+        progress: Progress = no_progress,
     ) -> None:
         """Read a span for all accounts, with or without a team, unless refreshes cover it.
 
@@ -123,18 +119,34 @@ class CostIngest:
         await self._read_all(metric, total, accounts, now, progress)
 
     async def backfill(
-        self, now: datetime, accounts: Sequence[str], months: int = MONTHS_BACK
-    ) -> None:
-        """Read the months before those of a refresh, newest first, where they are not stored."""
-        if accounts:
-            await self._backfill.run(now, accounts, months, all_accounts=False)
+        self,
+        now: datetime,
+        accounts: Collection[str],
+        progress: Progress = no_progress,
+        may_go_on: Callable[[], bool] = without_end,
+    ) -> ReadHistory:
+        """Read the months before those of a refresh, newest first, where they are not stored.
+
+        ``may_go_on`` is asked before each month. Raises CostSourceError.
+        """
+        known = sorted(set(accounts) - {UNATTRIBUTED})
+        if not known:
+            return ReadHistory(frozenset(), is_complete=True)
+        return await self._backfill.run(
+            now, known, MONTHS_BACK, progress=progress, may_go_on=may_go_on
+        )
 
     async def backfill_all(self, now: datetime, accounts: Sequence[str], months: int) -> set[str]:
         """Like ``backfill``, but with every other account that had costs in one of these months.
 
         Returns all of them; accounts that have been closed since are among them.
         """
-        return await self._backfill.run(now, accounts, months, all_accounts=True)
+        history = await self._backfill.run(now, accounts, months, all_accounts=True)
+        return set(history.accounts)
+
+    async def save_detected(self, state: SourceState) -> None:
+        """Store up to which day detection has run, and when."""
+        await self._store.save_state(state, ["detected_through", "detected_at"])
 
     async def _read_all(
         self,

@@ -44,7 +44,8 @@ class Anomaly(Value):
     end: date | None = None
     """Last day of an ended anomaly; None while open."""
     last: date | None = None
-    """Last day that belongs to it so far; None for a threshold, which covers a month."""
+    """Last day that belongs to it so far. A threshold has no onset: ``start`` and ``last`` are those of
+    the days that are compared, or None in ``last`` if an earlier version raised it."""
     excess: Decimal
     """Cost above what was expected, so far."""
     usage: Decimal | None = None
@@ -59,6 +60,8 @@ class Anomaly(Value):
     """The newest resolution; None while nobody has answered. Stored under this name."""
     raised_at: datetime
     updated_at: datetime
+    found_at_install: bool = False
+    """It began before the agent was installed, so it says nothing about how alerts are answered."""
 
 
 class AlertMinimum(Value):

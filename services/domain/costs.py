@@ -2,7 +2,7 @@
 
 from array import array
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated
 
@@ -111,6 +111,24 @@ class SourceDescription(Value):
         return self.metric_labels.get(metric, metric)
 
 
+HISTORY_PATIENCE = timedelta(hours=24)
+"""How long after the installation nobody is alerted because the cost history is still incomplete."""
+
+
+class HistoryProgress(Value):
+    """How much of the cost history before a refresh's months has been read."""
+
+    months_read: int
+    months: int
+    """How many months are to be read, or exist."""
+    read_at: datetime
+    """When the newest of it was read."""
+
+    @property
+    def is_complete(self) -> bool:
+        return self.months_read >= self.months
+
+
 class SourceState(Value):
     """What is stored about a cost source between runs."""
 
@@ -126,3 +144,31 @@ class SourceState(Value):
     unknown_categories: tuple[str, ...] = ()
     oldest_month: str | None = None
     """The first month ("2025-08") that the source has data for; None if unknown."""
+    installed_at: datetime | None = None
+    """When costs were first read; None also if an earlier version read them."""
+    installed_through: date | None = None
+    """The last complete day at that time: what its costs tell began before the installation."""
+    history: HistoryProgress | None = None
+    """None before any history was read, and if an earlier version read it."""
+    detected_through: date | None = None
+    """The last day up to which detection ran with the history it needs; None before."""
+    detected_at: datetime | None = None
+    """When detection ran last, with all of the history or not."""
+
+    @property
+    def has_history(self) -> bool:
+        """Whether all of the history is stored, as far as is known."""
+        return self.history.is_complete if self.history else self.installed_at is None
+
+    @property
+    def has_detected(self) -> bool:
+        """Whether detection has run at all, so that a report can say that nothing is unusual."""
+        return self.installed_at is None or self.detected_at is not None
+
+    def awaits_history(self, now: datetime) -> bool:
+        """Whether anomalies may still change because history is missing: nobody is alerted yet."""
+        return (
+            self.installed_at is not None
+            and self.detected_through is None
+            and now - self.installed_at < HISTORY_PATIENCE
+        )

@@ -54,6 +54,8 @@ class WeekFigures(Value):
 
     current: Decimal
     previous: Decimal
+    is_large_rise: bool = False
+    """They exceed the days before by more than the threshold, and by the minimum increase."""
     days: tuple[DayAmount, ...]
     days_before: tuple[DayAmount, ...]
 
@@ -124,6 +126,8 @@ class AccountFigures(Value):
     state: DataState = DataState.CURRENT
     spent: Spent | None = None
     """The month of its last day with data; None if that is too long ago."""
+    learning_day: int | None = None
+    """How many days detection has learned from, over the loaded span; None once it is enough."""
 
     @property
     def silent(self) -> bool:

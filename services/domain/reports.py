@@ -38,6 +38,10 @@ class TeamReport(Value):
     """Open ones, largest excess first."""
     ended: tuple[Anomaly, ...] = ()
     """Those of the last week that had already ended when raised, largest excess first."""
+    learning: str = ""
+    """How much of what detection needs is known, "12 of 35 days"; empty once it is enough."""
+    has_detected: bool = True
+    """Whether detection has run, so that no anomalies means that there are none."""
     restatement: Restatement | None = None
     planned_change: PlannedChange | None = None
     """An announced usage change that overlaps the window."""
@@ -62,6 +66,10 @@ class TeamLine(Value):
     state: DataState = DataState.CURRENT
     last_day: date | None = None
     """Last day with data; None if there is no data."""
+    week_rise: bool = False
+    """Its last seven days exceed those before by more than the threshold."""
+    learning: bool = False
+    """Detection does not know enough of the account's costs yet."""
 
 
 class UnmappedAccount(Value):
@@ -141,6 +149,8 @@ class AlertRecord(Value):
     days: int
     statuses: tuple[tuple[AnomalyStatus, int], ...] = ()
     """The number of anomalies in each status that occurs."""
+    found_at_install: int = 0
+    """Anomalies that began before the agent was installed, which are not counted above."""
     median_days: Decimal | None = None
     """Median days from the first day of a detected event to its alert; None without alerts."""
 
@@ -174,6 +184,8 @@ class AdminReport(Value):
     forecast_record: TrackRecord | None = None
     """How accurate earlier forecasts were."""
     alert_record: AlertRecord | None = None
+    has_detected: bool = True
+    """Whether detection has run, so that no anomalies means that there are none."""
     teams: tuple[TeamLine, ...]
     """All teams, largest absolute change first."""
     compared: tuple[ComparedAccount, ...] = ()

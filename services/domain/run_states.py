@@ -4,7 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from services.domain import Delivery, DeliveryState, Run, RunKind, SourceName
+from services.domain import (
+    Delivery,
+    DeliveryState,
+    HistoryProgress,
+    Run,
+    RunKind,
+    SourceName,
+)
 
 KEEP_TRYING = timedelta(days=3)
 """How long after its start a run still tries to deliver its emails."""
@@ -28,6 +35,8 @@ class RunView:
     run: Run
     counts: dict[DeliveryState, int]
     deliveries: list[Delivery]
+    history: HistoryProgress | None = None
+    """How much of the cost history is read, while the run waits for it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ from services.administration import Administration
 from services.anomalies import CHANGE_MINIMUM, Anomalies
 from services.mailing import Mailing
 from services.operations.after_restore import AfterRestore
-from services.operations.diagnostics import Diagnostics, Finding
+from services.operations.checkup import Checkup, Finding
+from services.operations.diagnostics import Diagnostics
 from services.operations.erasure import Erasure, PersonalData
 from services.operations.health import Health
 from services.operations.metrics_snapshot import MetricsReader
@@ -17,6 +18,7 @@ from services.teams import Teams
 from services.teams import undos as team_undos
 
 __all__ = [
+    "Checkup",
     "Finding",
     "Operations",
     "PersonalData",

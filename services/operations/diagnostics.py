@@ -1,29 +1,22 @@
 """Diagnostics: checks that every external system works, and says what to do if not."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from services.domain import RunKind
 from services.domain.errors import AgentError
 from services.mailing import Transports, preflight
+from services.operations.checkup import Checkup, Finding
 from services.ports import AccessTokens, Clock, CostSource, Folder, Store
 from services.runtime.context import Pacing
 from services.runtime.server_clock import skew_problem
 
 MAX_CLOCK_DIFFERENCE = timedelta(seconds=60)
+LOOK_AGAIN_AFTER = timedelta(minutes=5)
+"""A system that did not work is looked at again, when somebody asks for the status."""
 MIN_FREE_BYTES = 50 << 20
 MIN_FREE_BYTES_EMBEDDED = 1 << 30
 """With the embedded MongoDB on the same disk."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One line of the report."""
-
-    system: str
-    ok: bool
-    text: str
 
 
 class Diagnostics:
@@ -53,8 +46,22 @@ class Diagnostics:
         self._skew = pacing.skew
         self._clocks: dict[str, timedelta] = {}
         """How far each system's clock is ahead of this machine's."""
+        self.latest: Checkup | None = None
+        """The newest look of this process at everything; None before the first."""
 
-    async def all(self, now: datetime) -> list[Finding]:
+    async def look(self, now: datetime) -> None:
+        """Check everything, for ``latest``."""
+        self.latest = await self.check(now)
+
+    async def look_again(self, now: datetime) -> None:
+        """The same, when something did not work a while ago and may work again."""
+        latest = self.latest
+        if latest is None or all(finding.ok for finding in latest.findings):
+            return
+        if now - latest.at >= LOOK_AGAIN_AFTER:
+            await self.look(now)
+
+    async def check(self, now: datetime) -> Checkup:
         """Check MongoDB, the cost source, email, Teams, the disk and the clock, in this order.
 
         A failing system is a finding, and the others are still checked.
@@ -65,14 +72,15 @@ class Diagnostics:
             # ``now`` is MongoDB's time, and this is the time of this machine.
             return now + self._skew() + timedelta(seconds=self._timer() - began)
 
-        return [
-            await self._mongodb(),
-            await self._cost_source(now, clock),
-            await self._mail(now),
-            await self._teams(),
-            await self._disk(),
-            clock_finding(self._clocks, self._skew()),
-        ]
+        return Checkup(
+            at=now,
+            mongodb=await self._mongodb(),
+            costs=await self._cost_source(now, clock),
+            email=await self._mail(now),
+            teams=await self._teams(),
+            disk=await self._disk(),
+            clock=clock_finding(self._clocks, self._skew()),
+        )
 
     async def _mongodb(self) -> Finding:
         try:

@@ -59,7 +59,12 @@ class MetricsReader:
             if through is None
             else datetime.combine(through + timedelta(days=1), time(), tzinfo=UTC)
         )
-        anomalies = await self._anomalies.open_of(self._source)
+        hidden = await self._teams.hidden_accounts()
+        anomalies = [
+            anomaly
+            for anomaly in await self._anomalies.open_of(self._source)
+            if anomaly.account_id not in hidden
+        ]
         return MetricsSnapshot(
             failing=failing,
             last_success=await self._last_success(),

@@ -1,6 +1,6 @@
 """Storage of anomalies."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -58,12 +58,14 @@ class AnomalyStore(Protocol):
         source: SourceName,
         *,
         accounts: Sequence[str] | None = None,
+        without: Collection[str] = (),
         status: AnomalyStatus | None = None,
         after: tuple[datetime, str] | None = None,
         limit: int = 100,
     ) -> list[Anomaly]:
         """Newest first, by ``raised_at``, then ID.
 
+        ``without``: accounts that are left out.
         ``after``: only those that follow this position (raised_at, ID).
         """
         ...

@@ -1,6 +1,6 @@
 """Cost sources, and the storage of costs."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from typing import Protocol
 
@@ -170,4 +170,9 @@ class CostStore(UsageStore, Protocol):
 
     async def state(self, source: SourceName) -> SourceState: ...
 
-    async def save_state(self, state: SourceState) -> None: ...
+    async def save_state(self, state: SourceState, fields: Collection[str] | None = None) -> None:
+        """Store a state, or only some of its fields (None: all).
+
+        Runs and the reading of history write to it at the same time, each its own fields.
+        """
+        ...

@@ -5,6 +5,7 @@ from services.presentation.hints import hint
 from services.presentation.missing_data import arrival_note, no_data_title, no_data_words
 from services.presentation.phrases import (
     SAMPLE_NOTICE,
+    anomaly_days,
     crossing,
     days_line,
     late_notice,
@@ -21,6 +22,7 @@ __all__ = [
     "Row",
     "TeamView",
     "admin_view",
+    "anomaly_days",
     "arrival_note",
     "change_row",
     "crossing",

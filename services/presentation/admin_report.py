@@ -151,7 +151,8 @@ def _summary_and_title(
     change = now - before
     crossed = sum(line.above_threshold for line in report.teams)
     if not (crossed or report.anomalies or _is_unusual(report)):
-        return f"{round_money(current, currency)}, nothing unusual", "Nothing unusual"
+        words = _nothing_found(report)
+        return f"{round_money(current, currency)}, {words}", f"{words[0].upper()}{words[1:]}"
     above = f", {plural(crossed, 'team')} above threshold" if crossed else ""
     aside = (
         f" without {plural(report.missing.accounts, 'silent account')}" if report.missing else ""
@@ -164,6 +165,20 @@ def _summary_and_title(
     services = drivers(moving, up=change > 0)
     mostly = f", mostly {services}" if services else ""
     return f"{verb} {amount}{percent}{aside}{above}", f"Costs {verb} {amount}{aside}{mostly}"
+
+
+def _nothing_found(report: AdminReport) -> str:
+    """What a quiet report says; that nothing is unusual only of the accounts that are known."""
+    if not report.has_detected:
+        return "not checked for anomalies yet"
+    if rises := sum(line.week_rise for line in report.teams):
+        return f"{plural(rises, 'team')} up in the last 7 days"
+    learning = sum(line.learning for line in report.teams)
+    if not learning:
+        return "nothing unusual"
+    if learning == len(report.teams):
+        return "learning"
+    return f"nothing unusual, {plural(learning, 'account')} learning"
 
 
 def _is_unusual(report: AdminReport) -> bool:
@@ -184,8 +199,19 @@ def _notices(report: AdminReport) -> list[str]:
         SAMPLE_NOTICE if report.sample else None,
         late_notice(report.data_through, report.expected_through),
         _restated(report),
+        _learning(report),
     ]
     return [notice for notice in notices if notice]
+
+
+def _learning(report: AdminReport) -> str:
+    learning = sum(line.learning for line in report.teams)
+    if not learning or not report.has_detected:
+        return ""
+    return (
+        f"Learning: too little is known yet of {learning:,} of {plural(len(report.teams), 'team')} "
+        "to say what is unusual there."
+    )
 
 
 def _restated(report: AdminReport) -> str:
@@ -212,14 +238,23 @@ def _record(record: AlertRecord | None) -> str:
     """``Last 90 days: 17 alerts (9 expected, 8 unanswered); median time to alert: 3 days``."""
     if record is None:
         return ""
+    found = _found_at_install(record.found_at_install)
     if not record.total:
-        return f"Last {record.days} days: no alerts"
+        return f"Last {record.days} days: no alerts{found}"
     statuses = ", ".join(f"{count:,} {STATUS_NAMES[status]}" for status, count in record.statuses)
     sentence = f"Last {record.days} days: {plural(record.total, 'alert')} ({statuses})"
+    sentence += found
     if record.median_days is None:
         return sentence
     days = f"{record.median_days.normalize():f}"
     return f"{sentence}; median time to alert: {days} {'day' if days == '1' else 'days'}"
+
+
+def _found_at_install(found: int) -> str:
+    """Anomalies that had begun before anybody could have been alerted, in the record of alerts."""
+    if not found:
+        return ""
+    return f", besides {plural(found, 'anomaly', 'anomalies')} found when the agent was installed"
 
 
 def _to_do(report: AdminReport) -> list[str]:

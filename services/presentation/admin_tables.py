@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from services.domain import UNATTRIBUTED, AdminReport, DataState, TeamLine
-from services.domain.formatting import cents, day, money, moved, neutral, plural
+from services.domain.formatting import cents, money, moved, neutral, plural
 from services.presentation.change_rows import ROUNDING, Row, change_row, remainder
 from services.presentation.missing_data import arrival_note, spent_words
+from services.presentation.phrases import anomaly_days
 
 MAX_ANOMALIES = MAX_MOVERS = MAX_UNMAPPED = MAX_SILENT = MAX_FAILED = 10
 MAX_NAME = 60
@@ -20,8 +21,8 @@ class AdminAnomaly:
     team: str
     driver: str
     excess: str
-    since: str
-    """Its first day."""
+    days: str
+    """Since when, or the days that a threshold compares."""
     kind: str
 
 
@@ -33,12 +34,14 @@ def anomaly_lines(report: AdminReport) -> list[AdminAnomaly]:
         kind = "above threshold" if anomaly.kind == "threshold" else "over expected"
         if line.above_threshold:
             kind += ", above threshold"
+        if anomaly.found_at_install:
+            kind += ", found at installation"
         lines.append(
             AdminAnomaly(
                 team=neutral(line.team_name, MAX_NAME),
                 driver=neutral(anomaly.service, MAX_NAME),
                 excess=money(anomaly.excess, anomaly.currency),
-                since=day(anomaly.start),
+                days=anomaly_days(anomaly),
                 kind=kind,
             )
         )

@@ -10,6 +10,7 @@ from services.presentation.hints import hint
 from services.presentation.phrases import period_names
 
 MAX_ANOMALIES = 3
+FOUND_AT_INSTALL = "Found when the agent was installed."
 MAX_NAME = 80
 MAX_SERVICE_NAME = 60
 
@@ -58,7 +59,7 @@ def _threshold_sentences(report: TeamReport, anomaly: Anomaly) -> tuple[str, str
     _, previous = period_names(report.figures.window)
     excess, service = money(anomaly.excess, anomaly.currency), _service(anomaly)
     what = f"Usage is {excess} above {previous}; {service} grew the most."
-    return what, "Open this month. No one has answered yet."
+    return what, f"Open this month. {_answer_words(anomaly)}"
 
 
 def _ended_sentences(anomaly: Anomaly) -> tuple[str, str]:
@@ -66,6 +67,8 @@ def _ended_sentences(anomaly: Anomaly) -> tuple[str, str]:
     excess = money(anomaly.excess, anomaly.currency)
     what = f"{_service(anomaly)}: {excess} more than expected, {day_range(anomaly.start, last)}."
     days = plural((last - anomaly.start).days + 1, "day")
+    if anomaly.found_at_install:
+        return what, f"Ended after {days}. {FOUND_AT_INSTALL}"
     return what, f"Ended after {days}. Its costs arrived late or were restated."
 
 
@@ -74,7 +77,12 @@ def _open_sentences(report: TeamReport, anomaly: Anomaly) -> tuple[str, str]:
     what = f"{_service(anomaly)}: {excess} more than expected since {weekday(anomaly.start)}."
     days = plural((report.figures.data_through - anomaly.start).days + 1, "day")
     above = ", above the threshold" if is_above_threshold(anomaly, report.figures) else ""
-    return what, f"Open for {days}{above}. No one has answered yet."
+    return what, f"Open for {days}{above}. {_answer_words(anomaly)}"
+
+
+def _answer_words(anomaly: Anomaly) -> str:
+    """Nobody could have answered what was there before the agent."""
+    return FOUND_AT_INSTALL if anomaly.found_at_install else "No one has answered yet."
 
 
 def _service(anomaly: Anomaly) -> str:

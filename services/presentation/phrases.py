@@ -5,8 +5,10 @@ from decimal import Decimal
 
 from services.domain import (
     AccountFigures,
+    Anomaly,
     Forecast,
     Restatement,
+    TeamReport,
     TrackRecord,
     WeekFigures,
     WindowDays,
@@ -144,6 +146,28 @@ def late_notice(data_through: date, expected: date) -> str | None:
         f"Data is late: complete through {day(data_through)}, normally {day(expected)} by now. "
         "Nothing later is compared."
     )
+
+
+def learning_notice(report: TeamReport) -> str | None:
+    """``Learning, 12 of 35 days. Only large jumps alert.``; None once enough is known."""
+    if not report.has_detected:
+        return "Not checked for anomalies yet. That follows when the cost history has been read."
+    if not report.learning:
+        return None
+    if report.figures.learning_day is None:
+        return f"Learning: {report.learning} of the cost history have been read."
+    return f"Learning, {report.learning}. Only large jumps alert."
+
+
+def anomaly_days(anomaly: Anomaly) -> str:
+    """``since 5 Nov``, ``4–16 Nov`` once it is over; the compared days of a crossed threshold."""
+    if anomaly.kind == "threshold":
+        if anomaly.last is None:
+            return f"{anomaly.start:%B}"
+        return day_range(anomaly.start, anomaly.last)
+    if anomaly.end is not None:
+        return day_range(anomaly.start, anomaly.end)
+    return f"since {day(anomaly.start)}"
 
 
 def headline(text: str, max_length: int = MAX_HEADLINE) -> str:

@@ -29,7 +29,9 @@ def is_quiet(report: TeamReport) -> bool:
     """Whether nothing in a report needs attention."""
     figures = report.figures
     has_anomaly = report.anomalies or report.ended
-    return not (has_anomaly or figures.breach or _is_new_spend(figures) or _is_drop(figures))
+    if has_anomaly or figures.breach or _is_new_spend(figures) or _is_drop(figures):
+        return False
+    return not _week_rise(figures)
 
 
 def subject_text(report: TeamReport) -> str:
@@ -58,13 +60,28 @@ def subject_text(report: TeamReport) -> str:
             f"{round_money(first.excess, currency)} over expected, "
             f"{day_range(first.start, first.end or first.start)}"
         )
-    total = round_money(figures.current_total, currency)
-    return f"{total} for {period_names(figures.window)[0]}, no unusual changes"
+    return _week_rise(figures) or _quiet_subject(report)
+
+
+def _quiet_subject(report: TeamReport) -> str:
+    figures = report.figures
+    total = round_money(figures.current_total, figures.currency)
+    return f"{total} for {period_names(figures.window)[0]}, {_nothing_found(report)}"
 
 
 def title(report: TeamReport) -> str:
     """The headline of a report with figures."""
-    return headline("No unusual changes" if is_quiet(report) else _change_title(report))
+    if not is_quiet(report):
+        return headline(_change_title(report))
+    words = _nothing_found(report)
+    return headline(f"{words[0].upper()}{words[1:]}")
+
+
+def _nothing_found(report: TeamReport) -> str:
+    """What a quiet report says; that nothing is unusual only when enough is known to say so."""
+    if not report.has_detected:
+        return "not checked for anomalies yet"
+    return f"learning, {report.learning}" if report.learning else "no unusual changes"
 
 
 def _change_title(report: TeamReport) -> str:
@@ -72,6 +89,9 @@ def _change_title(report: TeamReport) -> str:
     change = _change(figures)
     if _is_new_spend(figures):
         return f"New spend of {round_money(change, currency)}"
+    has_cause = report.anomalies or report.ended or figures.breach or _is_drop(figures)
+    if not has_cause and (words := _week_rise(figures)):
+        return f"{words[0].upper()}{words[1:]}"
     if change > 0:
         services = drivers(figures.services, up=True)
         return f"Costs up {round_money(change, currency)}, mostly {services}"
@@ -83,6 +103,15 @@ def _change_title(report: TeamReport) -> str:
         services = drivers(figures.services, up=False)
         return f"Costs {down}, mostly {services}"
     return "Total cost unchanged"
+
+
+def _week_rise(figures: AccountFigures) -> str:
+    """``up $2,470 (45.8%) in the last 7 days``; empty unless that is a large rise."""
+    week, currency = figures.week, figures.currency
+    if week is None or not week.is_large_rise:
+        return ""
+    percent = _percent_suffix(week.current, week.previous)
+    return f"up {round_money(moved(week.current, week.previous), currency)}{percent} in the last 7 days"
 
 
 def _is_new_spend(figures: AccountFigures) -> bool:

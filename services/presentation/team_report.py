@@ -35,6 +35,7 @@ from services.presentation.phrases import (
     crossing,
     days_line,
     late_notice,
+    learning_notice,
     month_end_line,
     period_names,
     restated_words,
@@ -112,6 +113,7 @@ def _notices(report: TeamReport) -> list[str]:
         restated_words(report.restatement, report.figures.currency)
         if report.restatement
         else None,
+        learning_notice(report),
     ]
     return [notice for notice in notices if notice]
 

@@ -56,6 +56,7 @@ def build(
     """Build the face; ``teams_app``: whether emails may point to the bot."""
     builder = ReportBuilder(
         costs=store.costs,
+        teams=teams,
         anomalies=store.anomalies,
         planned_changes=anomalies.planned_changes,
         alert_minimums=store.alert_minimums,

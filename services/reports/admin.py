@@ -58,6 +58,8 @@ class AdminReportBuilder:
                 above_threshold=figures.breach is not None,
                 state=figures.state,
                 last_day=figures.last_day,
+                week_rise=figures.week is not None and figures.week.is_large_rise,
+                learning=bool(report.learning),
             )
         )
         if report.restatement is not None:
@@ -160,6 +162,7 @@ class AdminReportBuilder:
             forecast=outlook.forecast,
             forecast_record=outlook.forecast_record,
             alert_record=outlook.alert_record,
+            has_detected=basis.state.has_detected,
             teams=tuple(
                 sorted(
                     self._teams,

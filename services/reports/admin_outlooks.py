@@ -6,8 +6,8 @@ import asyncio
 import math
 from array import array
 from collections import Counter
-from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from collections.abc import Collection, Sequence
+from datetime import date, timedelta
 from decimal import Decimal
 from statistics import median
 
@@ -31,7 +31,7 @@ async def admin_outlook(
 ) -> AdminOutlook:
     """Forecast the month of all accounts together, and sum up the alerts of 90 days."""
     table = await costs.load_totals(source, basis.history)
-    total = await asyncio.to_thread(_summed, table, basis.data_through)
+    total = await asyncio.to_thread(_summed, table, basis.data_through, basis.hidden)
     forecast = month_end(table.span, total, basis.data_through)
     record = None
     if forecast is not None:
@@ -39,20 +39,28 @@ async def admin_outlook(
     return AdminOutlook(
         forecast=forecast,
         forecast_record=record,
-        alert_record=await _recent_alerts(anomalies, source, basis.made_at),
+        alert_record=await _recent_alerts(anomalies, source, basis),
     )
 
 
-async def _recent_alerts(
-    anomalies: AnomalyStore, source: SourceName, now: datetime
-) -> AlertRecord:
+async def _recent_alerts(anomalies: AnomalyStore, source: SourceName, basis: Basis) -> AlertRecord:
     newest = await anomalies.newest(source, None, MAX_ALERTS)
-    since = now - timedelta(days=RECORD_DAYS)
-    return alert_record(notified([anomaly for anomaly in newest if anomaly.raised_at >= since]))
+    since = basis.made_at - timedelta(days=RECORD_DAYS)
+    recent = [
+        anomaly
+        for anomaly in newest
+        if anomaly.raised_at >= since and anomaly.account_id not in basis.hidden
+    ]
+    return alert_record(notified(recent))
 
 
 def alert_record(raised: Sequence[Anomaly]) -> AlertRecord:
-    """Count what became of anomalies, and how many days passed from onset to alert (median)."""
+    """Count what became of anomalies, and how many days passed from onset to alert (median).
+
+    Those that began before the agent was installed could not have been told earlier, nor answered.
+    """
+    found_at_install = sum(anomaly.found_at_install for anomaly in raised)
+    raised = [anomaly for anomaly in raised if not anomaly.found_at_install]
     counts = Counter(anomaly.status for anomaly in raised)
     waits = sorted(
         (anomaly.raised_at.date() - anomaly.start).days
@@ -61,16 +69,18 @@ def alert_record(raised: Sequence[Anomaly]) -> AlertRecord:
     )
     return AlertRecord(
         days=RECORD_DAYS,
+        found_at_install=found_at_install,
         statuses=tuple((status, counts[status]) for status in STATUSES if counts[status]),
         median_days=Decimal(str(median(waits))) if waits else None,
     )
 
 
-def _summed(table: CostTable, data_through: date) -> list[CostSeries]:
+def _summed(table: CostTable, data_through: date, hidden: Collection[str]) -> list[CostSeries]:
     """All accounts as one series; NaN on days without any data."""
     table = with_late_days(table, data_through)
     amounts = array("d", [math.nan]) * len(table.span)
-    for i, day in enumerate(zip(*(series.amounts for series in table.series), strict=True)):
+    rows = [series.amounts for series in table.series if series.account_id not in hidden]
+    for i, day in enumerate(zip(*rows, strict=True)):
         known = [amount for amount in day if not math.isnan(amount)]
         if known:
             amounts[i] = math.fsum(known)

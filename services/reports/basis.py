@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from services.analysis.detection.rules import LEARNING_DAYS
 from services.analysis.track_record import HISTORY
 from services.analysis.windows import comparison_window, needed_span, window_days
 from services.domain import (
@@ -30,6 +31,8 @@ class Basis:
     """The last day that reports cover."""
     expected_through: date
     """The last day that should be complete; later than ``data_through`` when data is late."""
+    hidden: frozenset[str] = frozenset()
+    """Accounts of the sample that are in no report any more."""
     past: bool = False
     """Whether the period is over: what is open today need not be of it, and nothing is recorded."""
 
@@ -54,3 +57,12 @@ class AdminOutlook:
     forecast: Forecast | None = None
     forecast_record: TrackRecord | None = None
     alert_record: AlertRecord | None = None
+
+
+def learning_words(learning_day: int | None, state: SourceState) -> str:
+    """``12 of 35 days``: what detection knows of an account; empty once it is enough."""
+    if learning_day is not None:
+        return f"{learning_day} of {LEARNING_DAYS} days"
+    if state.has_history or state.history is None:
+        return ""
+    return f"{state.history.months_read} of {state.history.months} months"

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 
 from services.analysis.figures import account_figures
+from services.analysis.learning import learning_day
 from services.analysis.suppression import RAISED_AFTER_END_WINDOW, deduplicated, raised_after_end
 from services.analysis.threshold import evaluate_threshold
 from services.analysis.windows import complete_at, expected_data_through
@@ -30,8 +31,9 @@ from services.domain.schedule import month_of, reference_time
 from services.mailing import render_admin, render_team
 from services.ports import AlertMinimumStore, AnomalyStore, CostStore
 from services.reports.admin_outlooks import admin_outlook
-from services.reports.basis import AdminOutlook, Basis
+from services.reports.basis import AdminOutlook, Basis, learning_words
 from services.reports.preview_json import admin_preview, team_preview
+from services.teams import Teams
 
 EARLIER_ANOMALIES_PER_ACCOUNT = 20
 """How many are read, on average."""
@@ -44,6 +46,7 @@ class ReportBuilder:
         self,
         *,
         costs: CostStore,
+        teams: Teams,
         anomalies: AnomalyStore,
         planned_changes: PlannedChanges,
         alert_minimums: AlertMinimumStore,
@@ -52,6 +55,7 @@ class ReportBuilder:
         teams_app: bool,
     ) -> None:
         self._costs = costs
+        self._teams = teams
         self._anomalies = anomalies
         self._planned_changes = planned_changes
         self._alert_minimums = alert_minimums
@@ -88,6 +92,7 @@ class ReportBuilder:
             state=state,
             data_through=min(state.data_through, expected),
             expected_through=expected,
+            hidden=await self._teams.hidden_accounts(),
             past=at < now,
         )
 
@@ -122,6 +127,9 @@ class ReportBuilder:
                 thresholds.get(account, basis.config.anomaly_threshold),
                 max(basis.config.min_increase, own_minimum),
             )
+            if forecasts:
+                learned = learning_day(table.span, account_series)
+                figures[account] = figures[account].model_copy(update={"learning_day": learned})
             await asyncio.sleep(0)  # let other requests run between accounts
         return figures
 
@@ -180,7 +188,13 @@ class ReportBuilder:
             last = await self._costs.last_days(self._source, [team.aws_account_id])
             figures = figures.model_copy(update={"last_day": last.get(team.aws_account_id)})
         listable = list(anomalies)
-        breach = evaluate_threshold(self._source, team.aws_account_id, figures, basis.made_at)
+        breach = evaluate_threshold(
+            self._source,
+            team.aws_account_id,
+            figures,
+            basis.made_at,
+            basis.state.installed_through,
+        )
         if breach is not None and await self._is_unrecorded(
             breach, figures, planned_change, anomalies, basis.made_at
         ):
@@ -191,6 +205,8 @@ class ReportBuilder:
             anomalies=tuple(sorted(deduplicated(listable), key=lambda anomaly: -anomaly.excess)),
             restatement=restatement,
             planned_change=planned_change,
+            learning=learning_words(figures.learning_day, basis.state),
+            has_detected=basis.state.has_detected,
             expected_through=basis.expected_through,
             sample=self._is_sample,
             source_title=self._source_title,
@@ -276,6 +292,7 @@ class ReportBuilder:
         return {
             series.account_id: table.account_names.get(series.account_id)
             for series in table.series
+            if series.account_id not in basis.hidden
         }
 
 

@@ -53,6 +53,7 @@ class ThresholdRecorder:
             basis.made_at,
             report.planned_change,
             earlier,
+            basis.state.installed_through,
         )
         anomalies = (await self._reports.open_anomalies(basis, [account])).get(account, [])
         return report.model_copy(update={"anomalies": tuple(anomalies)})

@@ -12,7 +12,8 @@ from services.mailing import Mailing
 from services.ports import Start, Store
 from services.reports import Reports
 from services.runs.daily_run import DailyRun
-from services.runs.planner import Planner
+from services.runs.detection import DetectionUses, RunDetection
+from services.runs.planner import PlannedDetection, Planner
 from services.runs.progress import Progress, no_progress
 from services.runs.requests import RunRequests
 from services.runs.scheduler import Scheduler, SchedulerUses
@@ -61,7 +62,7 @@ def build(
     store: Store, use: Capabilities, start: Start, send_alerts: SendAlerts, context: Context
 ) -> Runs:
     """Build the face; ``send_alerts`` makes a round of alerts after each tick and run."""
-    views = RunViews(store.runs, store.deliveries, context.source.name)
+    views = RunViews(store.runs, store.deliveries, store.costs, context.source.name)
     requests = RunRequests(
         runs=store.runs,
         deliveries=store.deliveries,
@@ -72,19 +73,32 @@ def build(
         views=views,
         source=context.source.name,
     )
-    planner = _planner(store, use, context)
+    detection_uses = DetectionUses(
+        costs=use.costs.ingest,
+        reports=use.reports.builder,
+        teams=use.teams,
+        config=use.administration.config,
+        detector=use.anomalies.detector,
+        runs=store.runs,
+    )
+    detection = RunDetection(detection_uses, context)
+    planner = _planner(store, use, detection, context)
     worker = Worker(
         runs=store.runs,
         ledger=store.deliveries,
         planner=planner,
-        detection=_daily_run(store, use, context),
+        daily=DailyRun(detection_uses, detection, use.anomalies.lifecycle, context),
         sender=use.mailing.sender,
         transports=use.mailing.transports,
         context=context,
     )
     scheduler = Scheduler(
         use=SchedulerUses(
-            use.administration.config, use.costs.ingest, use.teams, use.mailing.notices
+            use.administration.config,
+            use.costs.ingest,
+            use.teams,
+            use.mailing.notices,
+            detection,
         ),
         runs=requests,
         worker=worker,
@@ -95,27 +109,15 @@ def build(
     return Runs(requests, views, planner, worker, scheduler)
 
 
-def _planner(store: Store, use: Capabilities, context: Context) -> Planner:
+def _planner(
+    store: Store, use: Capabilities, detection: RunDetection, context: Context
+) -> Planner:
     return Planner(
-        costs=use.costs.ingest,
+        detection=PlannedDetection(use.costs.ingest, detection, use.anomalies.lifecycle),
         reports=use.reports,
         teams=use.teams,
         config=use.administration.config,
-        anomalies=use.anomalies.lifecycle,
         runs=store.runs,
         ledger=store.deliveries,
-        context=context,
-    )
-
-
-def _daily_run(store: Store, use: Capabilities, context: Context) -> DailyRun:
-    return DailyRun(
-        costs=use.costs.ingest,
-        reports=use.reports.builder,
-        teams=use.teams,
-        config=use.administration.config,
-        anomalies=use.anomalies.lifecycle,
-        detections=use.anomalies.detector,
-        runs=store.runs,
         context=context,
     )

@@ -35,6 +35,7 @@ from services.reports import (
     team_recipients,
 )
 from services.runs.deliveries import deliveries_of
+from services.runs.detection import RunDetection
 from services.runs.progress import Progress
 from services.runtime.batches import chunked
 from services.runtime.context import Context
@@ -45,6 +46,15 @@ DELIVERIES_AT_ONCE = 500
 
 Addressed = tuple[FrozenReport, list[str]]
 """A report and the addresses that it goes to."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedDetection:
+    """What is read and detected before reports are made."""
+
+    costs: CostIngest
+    detection: RunDetection
+    anomalies: AnomalyLifecycle
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,21 +72,21 @@ class Planner:
     def __init__(
         self,
         *,
-        costs: CostIngest,
+        detection: PlannedDetection,
         reports: Reports,
         teams: Teams,
         config: Config,
-        anomalies: AnomalyLifecycle,
         runs: RunStore,
         ledger: DeliveryLedger,
         context: Context,
     ) -> None:
         source = context.source.name
-        self._costs = costs
+        self._costs = detection.costs
+        self._detection = detection.detection
         self._reports = reports.builder
         self._teams = teams
         self._config = config
-        self._thresholds = ThresholdRecorder(reports.builder, anomalies, source)
+        self._thresholds = ThresholdRecorder(reports.builder, detection.anomalies, source)
         self._restatements = reports.restatements
         self._runs = runs
         self._ledger = ledger
@@ -126,7 +136,8 @@ class Planner:
         now = self._clock()
         config = await self._config.stored(now)
         teams = await self._reported_teams(run)
-        basis = await self._read_costs(run, config, teams, now, progress)
+        await self._read_and_detect(run, config, teams, now, progress, record=record)
+        basis = await self._basis(run, config, teams, now, progress)
         names = await self._reports.account_totals(basis) if run.kind is RunKind.WEEKLY else {}
         builder = AdminReportBuilder(basis, names)
         restatements = await self._restatements.since_last(run.created_at, basis, teams)
@@ -160,7 +171,34 @@ class Planner:
             )
         return teams
 
-    async def _read_costs(
+    async def _read_and_detect(
+        self,
+        run: Run,
+        config: StoredConfig,
+        teams: Sequence[Team],
+        now: datetime,
+        progress: Progress,
+        *,
+        record: bool,
+    ) -> None:
+        """Read the newest costs, and detect what is unusual in them.
+
+        The report of one team needs no new detection when there has been one of the same day.
+        ``record``: see ``rehearse``, which stores no anomalies; nor do reports of past periods.
+        """
+        accounts = [team.aws_account_id for team in teams]
+        if run.kind is RunKind.TEAM:
+            await self._costs.refresh_accounts(now, accounts)
+        else:
+            await self._costs.refresh(now, accounts, progress)
+        state = await self._costs.state()
+        if run.kind is RunKind.TEAM and state.detected_through == state.data_through:
+            return
+        relearned = await self._detection.read_history(now, progress)
+        if record and not (await self._reports.basis(config, run.period, now)).past:
+            await self._detection.detect(now, relearned)
+
+    async def _basis(
         self,
         run: Run,
         config: StoredConfig,
@@ -168,12 +206,8 @@ class Planner:
         now: datetime,
         progress: Progress,
     ) -> Basis:
-        """Read the newest costs, and what a report of an earlier period needs beyond them."""
+        """What the reports are made from; reads what those of an earlier period need beyond."""
         accounts = [team.aws_account_id for team in teams]
-        if run.kind is RunKind.TEAM:
-            await self._costs.refresh_accounts(now, accounts)
-        else:
-            await self._costs.refresh(now, accounts, progress)
         basis = await self._reports.basis(config, run.period, now)
         if run.kind is RunKind.WEEKLY:
             await self._costs.ensure_all(basis.made_at, accounts, basis.span, progress)

@@ -19,6 +19,7 @@ from services.domain import Actor, Run, RunKind, RunState, StoredConfig
 from services.domain.schedule import due_periods, missed_slot, period_of
 from services.mailing import Notices
 from services.ports import Start
+from services.runs.detection import RunDetection
 from services.runs.requests import RunRequests
 from services.runs.worker import Worker, is_due
 from services.runtime.context import Context
@@ -38,6 +39,7 @@ class SchedulerUses:
     costs: CostIngest
     teams: Teams
     notices: Notices
+    detection: RunDetection
 
 
 class Scheduler:
@@ -57,6 +59,7 @@ class Scheduler:
         self._costs = use.costs
         self._teams = use.teams
         self._notices = use.notices
+        self._detection = use.detection
         self._runs = runs
         self._worker = worker
         self._start = start
@@ -121,7 +124,8 @@ class Scheduler:
         self._missed_checked = slot
 
     async def _backfill(self, now: datetime, accounts: frozenset[str]) -> None:
-        await self._costs.backfill(now, sorted(accounts))
+        """Read what no run has read; what was detected without it is detected again."""
+        await self._detection.catch_up(now)
         self._backfilled = accounts
 
     def send_alerts(self) -> None:

@@ -6,13 +6,16 @@ from datetime import datetime
 from services.domain import Delivery, DeliveryState, Run, RunKind, RunState, SourceName
 from services.domain.errors import NotFoundError
 from services.domain.run_states import MAX_LISTED_DELIVERIES, RETRYABLE, RunView, other_run_id
-from services.ports import DeliveryLedger, RunStore
+from services.ports import CostStore, DeliveryLedger, RunStore
 
 
 class RunViews:
     """Reads the runs of one source."""
 
-    def __init__(self, runs: RunStore, deliveries: DeliveryLedger, source: SourceName) -> None:
+    def __init__(
+        self, runs: RunStore, deliveries: DeliveryLedger, costs: CostStore, source: SourceName
+    ) -> None:
+        self._costs = costs
         self._runs = runs
         self._deliveries = deliveries
         self._source = source
@@ -49,7 +52,11 @@ class RunViews:
         run = await self.get(run_id)
         is_over = run.state is not RunState.OPEN
         deliveries = await self.failures(run_id) if is_over else []
-        return RunView(run, await self._deliveries.counts(run.ledger_id), deliveries)
+        counts = await self._deliveries.counts(run.ledger_id)
+        if is_over or run.planned:
+            return RunView(run, counts, deliveries)
+        state = await self._costs.state(self._source)
+        return RunView(run, counts, deliveries, None if state.has_history else state.history)
 
     async def unsettled(self, run_id: str) -> RunView:
         """The run with the deliveries that have not been sent."""
@@ -66,6 +73,11 @@ class RunViews:
         """The deliveries of a run that a person may retry."""
         ledger_id = (await self.get(run_id)).ledger_id
         return await self._deliveries.list_deliveries(ledger_id, states=RETRYABLE)
+
+    async def last_sent(self, runs: Sequence[Run]) -> datetime | None:
+        """When the newest email of these runs was sent; None if none was."""
+        sent = [await self._deliveries.last_sent(run.ledger_id) for run in runs]
+        return max((at for at in sent if at is not None), default=None)
 
     async def newest(
         self,

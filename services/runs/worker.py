@@ -46,7 +46,7 @@ class Worker:
         runs: RunStore,
         ledger: DeliveryLedger,
         planner: Planner,
-        detection: DailyRun,
+        daily: DailyRun,
         sender: Sender,
         transports: Transports,
         context: Context,
@@ -55,7 +55,7 @@ class Worker:
         self._runs = runs
         self._ledger = ledger
         self._planner = planner
-        self._detection = detection
+        self._daily = daily
         self._sender = sender
         self._transports = transports
         self._owner = context.worker
@@ -172,7 +172,7 @@ class Worker:
                 return
             try:
                 if run.kind is RunKind.DAILY:
-                    summary = await self._detection.detect_day(run, progress)
+                    summary = await self._daily.detect_day(run, progress)
                 else:
                     # Before anything is read or stored: a wrong password shows in seconds.
                     transport = await self._transports.named(run.transport, self._clock())

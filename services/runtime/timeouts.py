@@ -28,6 +28,8 @@ class Timing:
     """The longest wait for a retry; a worker leaves later ones to a later tick."""
     run_retries: tuple[float, ...] = (60, 120, 300, 900, 1800, 3600)
     """Delays after a run's first, second … error; the last one repeats."""
+    history_patience: float = 1200.0
+    """How long the first run waits for the cost history before it goes on without it."""
     alert_claim: float = 120.0
     """If a claimed card is not being posted after this, its worker has died."""
     alert_answer: float = 240.0

@@ -62,6 +62,17 @@ class Teams:
     async def _shows_samples(self) -> bool:
         return self._source == SAMPLE and not await self._store.any_real()
 
+    async def hidden_accounts(self) -> frozenset[str]:
+        """Accounts of the sample teams, once there is a real team: they have gone with their teams."""
+        if self._source != SAMPLE:
+            return frozenset()
+        real = await self._store.list_teams(sample=False)
+        if not real:
+            return frozenset()
+        samples = await self._store.list_teams(sample=True)
+        owned = {team.aws_account_id for team in real}
+        return frozenset(team.aws_account_id for team in samples) - owned
+
     async def find(self, text: str) -> Sequence[Team]:
         """Find teams by name or account ID, or else by a prefix of either.
 

@@ -58,6 +58,7 @@ from services.domain import (
     DeliveryState,
     DigestContent,
     Forecast,
+    HistoryProgress,
     MonthForecast,
     Person,
     PlannedChange,
@@ -860,6 +861,11 @@ def _sending(texts: Texts) -> Named:
     )
     counts = {DeliveryState.SENT: 31, DeliveryState.PENDING: 53, DeliveryState.FAILED: 2}
     yield "reading costs", run_progress(run(texts, planned=False), {}, texts.person)
+    history = HistoryProgress(months_read=4, months=13, read_at=NOW)
+    yield (
+        "reading the history",
+        run_progress(run(texts, planned=False), {}, texts.person, history),
+    )
     sample = run(texts, source="sample", last_error=texts.says("421 4.3.2 too many connections"))
     yield "progress", run_progress(sample, counts, texts.person)
     over = run(texts, state=RunState.DONE, finished_at=NOW)
@@ -957,8 +963,17 @@ def _settings(texts: Texts) -> Named:
         "teams": 84,
         "anomalies": 23,
         "alerts_to": 1,
+        "costs_read": "last read 23 Nov 08:00 UTC",
+        "email_tried": "last sent 23 Nov 08:00 UTC",
     }
     yield "status", status_card(StatusFacts(**facts), "viewer")
+    started = {
+        "is_checked": False,
+        "costs_read": "not read yet",
+        "email_tried": "not tried yet",
+        "history": "4 of 13 months read",
+    }
+    yield "status after the start", status_card(StatusFacts(**{**facts, **started}), "viewer")
     sample = {"source": "sample data", "metric": "sample", "sample": True, "email": "outbox"}
     yield (
         "status of the sample",

@@ -13,11 +13,11 @@ from services.administration.config import Config
 from services.domain import RunState
 from services.domain.errors import SettingsError
 from services.mailing.transports import Transports
+from services.operations.checkup import Finding
 from services.operations.diagnostics import (
     MIN_FREE_BYTES,
     MIN_FREE_BYTES_EMBEDDED,
     Diagnostics,
-    Finding,
     clock_finding,
     disk_finding,
     mongodb_finding,
@@ -107,7 +107,7 @@ async def test_a_clock_is_not_wrong_because_an_answer_took_long(
         pacing=Pacing(lambda: store.elapsed, skew=lambda: timedelta(seconds=skew)),
     )
 
-    (clock,) = [one for one in await check.all(NOW) if one.system == "Clock"]
+    (clock,) = [one for one in (await check.check(NOW)).findings if one.system == "Clock"]
 
     assert clock.ok is ok, clock.text
 
@@ -135,7 +135,7 @@ async def test_emails_that_wait_after_a_refusal_are_named_though_the_sign_in_wor
     )
 
     async def found() -> Finding:
-        return next(one for one in await check.all(NOW) if one.system == "Email")
+        return next(one for one in (await check.check(NOW)).findings if one.system == "Email")
 
     assert (await found()).ok
     await store.runs.begin(waiting)

@@ -194,6 +194,7 @@ CALLS: dict[str, list[Call]] = {
     ],
     "anomalies.page": [
         lambda s: s.anomalies.page(DATADOG, limit=10),
+        lambda s: s.anomalies.page(DATADOG, without=[A], limit=10),
         lambda s: s.anomalies.page(DATADOG, after=(later(days=-20), "x"), limit=10),
         lambda s: s.anomalies.page(
             DATADOG, status="ended", after=(later(days=-20), "x"), limit=10

@@ -104,6 +104,10 @@ async def test_pages_of_anomalies_neither_repeat_nor_miss_one(any_store: Store) 
     assert found == wanted
     ended = await anomalies.page("datadog", status="ended")
     assert ended == [one for one in wanted if one.status == "ended"]
+    of_all = await anomalies.page("datadog", without=[A])
+    assert of_all
+    assert A not in {anomaly.account_id for anomaly in of_all}
+    assert await anomalies.page("datadog", accounts=[A], without=[A]) == []
     of_a = await anomalies.page("datadog", accounts=[A], status="open")
     assert of_a == [one for one in wanted if one.status == "open" and one.account_id == A]
     assert await anomalies.page("datadog", accounts=[]) == []

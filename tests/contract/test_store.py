@@ -253,6 +253,9 @@ async def test_what_is_known_of_a_source(any_store: Store) -> None:
     )
     await costs.save_state(state)
     assert await costs.state("datadog") == state
+    # As a run and the reading of history do, each with the state that it knows.
+    await costs.save_state(state.model_copy(update={"metric": "n", "currency": "USD"}), ["metric"])
+    assert await costs.state("datadog") == state.model_copy(update={"metric": "n"})
 
 
 # Teams, settings, audit, anomalies

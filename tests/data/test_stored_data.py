@@ -26,7 +26,7 @@ from pymongo import MongoClient
 from cli.run_report import work_on_report
 from services.adapters.store.migrations import FIRST, STEPS
 from services.domain import Actor, RunState
-from services.operations.diagnostics import Finding
+from services.operations.checkup import Finding
 from tests.bot.agent import Moving, World, serving
 from tests.conftest import ROOT, AgentProcess
 from tests.data.record import (
@@ -310,7 +310,7 @@ def last_period(old: Recording) -> str:
 
 
 async def mail_finding(today: Upgraded) -> Finding:
-    findings = await today.world.agent.app.operations.diagnostics.all(today.clock())
+    findings = (await today.world.agent.app.operations.diagnostics.check(today.clock())).findings
     return next(finding for finding in findings if finding.system == "Email")
 
 

@@ -53,6 +53,8 @@ class SampleSource:
         self._seed = seed
         self._months: dict[Month, list[SampleEvent]] = {}
         self._how_to_connect = how_to_connect
+        self._newest: tuple[DaySpan, tuple[str, ...], CostTable] | None = None
+        """The table made last: sums over the same days are asked for next, and making it takes long."""
 
     @property
     def description(self) -> SourceDescription:
@@ -114,11 +116,13 @@ class SampleSource:
         return await asyncio.to_thread(self._table, span, accounts)
 
     def _table(self, span: DaySpan, accounts: Sequence[str]) -> CostTable:
-        return CostTable(
-            span,
-            "USD",
-            [series for account in accounts for series in self._account(account, span)],
-        )
+        newest, wanted = self._newest, tuple(accounts)
+        if newest is not None and newest[:2] == (span, wanted):
+            return newest[2]
+        series = [series for account in accounts for series in self._account(account, span)]
+        table = CostTable(span, "USD", series)
+        self._newest = (span, wanted, table)
+        return table
 
     def _account(self, account: str, span: DaySpan) -> list[CostSeries]:
         size = 8.0 * math.exp(2.2 * self._roll(account, "size") + self._roll(account, "tail") ** 6)

@@ -1,6 +1,6 @@
 """Anomalies in MongoDB."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +14,7 @@ from services.domain import (
 )
 
 # Only these: a resolution that arrives while detection runs must not be overwritten.
-FIGURE_FIELDS = {"excess", "service", "end", "last", "usage", "shares", "updated_at"}
+FIGURE_FIELDS = {"start", "excess", "service", "end", "last", "usage", "shares", "updated_at"}
 RESOLUTION_FIELDS = {"status", "answer", "end", "updated_at"}
 
 
@@ -101,6 +101,7 @@ class MongoAnomalies:
         source: SourceName,
         *,
         accounts: Sequence[str] | None = None,
+        without: Collection[str] = (),
         status: AnomalyStatus | None = None,
         after: tuple[datetime, str] | None = None,
         limit: int = 100,
@@ -108,6 +109,8 @@ class MongoAnomalies:
         query: dict[str, Any] = {"source": source}
         if accounts is not None:
             query["account_id"] = {"$in": list(accounts)}
+        if without:
+            query.setdefault("account_id", {})["$nin"] = list(without)
         if status is not None:
             query["status"] = status
         if after is not None:

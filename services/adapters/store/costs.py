@@ -7,7 +7,7 @@ that the event loop keeps answering.
 
 import asyncio
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any
@@ -282,9 +282,10 @@ class MongoCosts:
         return SourceState(source=source, **doc)
 
     @guarded
-    async def save_state(self, state: SourceState) -> None:
-        doc = plain(state.model_dump(exclude={"source"}))
-        await self._states.replace_one({"_id": state.source}, doc, upsert=True)
+    async def save_state(self, state: SourceState, fields: Collection[str] | None = None) -> None:
+        chosen = None if fields is None else set(fields)
+        doc = plain(state.model_dump(include=chosen, exclude={"source"}))
+        await self._states.update_one({"_id": state.source}, {"$set": doc}, upsert=True)
 
 
 def _write(costs: MonthOfCosts) -> Write:

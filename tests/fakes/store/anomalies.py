@@ -1,6 +1,6 @@
 """Anomalies, in memory."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from services.domain import (
@@ -24,7 +24,7 @@ class MemoryAnomalies:
 
     async def update(self, anomaly: Anomaly) -> None:
         stored = self.anomalies[anomaly.id]
-        names = ("excess", "service", "end", "last", "usage", "shares", "updated_at")
+        names = ("start", "excess", "service", "end", "last", "usage", "shares", "updated_at")
         self.anomalies[anomaly.id] = stored.model_copy(
             update={name: getattr(anomaly, name) for name in names}
         )
@@ -95,6 +95,7 @@ class MemoryAnomalies:
         source: SourceName,
         *,
         accounts: Sequence[str] | None = None,
+        without: Collection[str] = (),
         status: AnomalyStatus | None = None,
         after: tuple[datetime, str] | None = None,
         limit: int = 100,
@@ -103,6 +104,7 @@ class MemoryAnomalies:
             anomaly
             for anomaly in await self.newest(source, accounts, len(self.anomalies))
             if status in {None, anomaly.status}
+            and anomaly.account_id not in without
             and (after is None or (anomaly.raised_at, anomaly.id) < after)
         ]
         return matches[:limit]

@@ -2,7 +2,7 @@
 
 import math
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, date, datetime
 
 from services.domain import (
@@ -217,5 +217,8 @@ class MemoryCosts:
     async def state(self, source: SourceName) -> SourceState:
         return self._states.get(source, SourceState(source=source))
 
-    async def save_state(self, state: SourceState) -> None:
-        self._states[state.source] = state
+    async def save_state(self, state: SourceState, fields: Collection[str] | None = None) -> None:
+        stored = await self.state(state.source)
+        chosen = SourceState.model_fields if fields is None else fields
+        update = {name: getattr(state, name) for name in chosen}
+        self._states[state.source] = stored.model_copy(update=update)

@@ -144,7 +144,9 @@ async def test_an_event_that_nobody_could_be_notified_of_for_a_week_is_dropped()
 async def test_the_first_detection_notifies_nothing_that_is_over() -> None:
     world, days = await channel()
     days.factors[ACCOUNT] = spike
-    assert await days.read_and_detect(JUMP + timedelta(days=6)) == []
+    days.installed_through = JUMP + timedelta(days=6)
+    (found,) = await days.read_and_detect(JUMP + timedelta(days=6))
+    assert (found.status, found.found_at_install) == ("ended", True)
     world.now = now_of(JUMP + timedelta(days=6))
     await world.tick()
     assert world.notifier.posts == []

@@ -61,6 +61,7 @@ class Days:
         self.costs: UsageStore = self.store.costs
         self.factors: dict[str, Factor] = {ACCOUNT: lambda day: 1.0}
         self.since: date | None = None
+        self.installed_through: date | None = None
         self.floor = 25.0
         self.hours = 48
 
@@ -92,6 +93,7 @@ class Days:
             now or now_of(through),
             since=self.since,
             alert_minimum=self.floor,
+            installed_through=self.installed_through,
         )
         self.since = through
         return await self.anomalies()
@@ -174,14 +176,27 @@ async def test_an_event_that_is_over_ends_and_the_next_one_is_another() -> None:
     assert found[1].start == again
 
 
-async def test_the_first_detection_raises_only_what_still_lasts() -> None:
-    days = Days()
-    days.factors[ACCOUNT] = lambda day: 2.5 if day == JUMP else 1.0
-    assert await days.read_and_detect(JUMP + timedelta(days=9)) == []
+async def test_the_first_detection_raises_what_still_lasts_and_what_reports_compare() -> None:
+    over = Days()
+    over.factors[ACCOUNT] = lambda day: 2.5 if day == JUMP else 1.0
+    (found,) = await over.read_and_detect(JUMP + timedelta(days=9))
+    assert (found.start, found.end, found.status) == (JUMP, JUMP, "ended")
+    month_before = Days()
+    month_before.factors[ACCOUNT] = lambda day: 2.5 if day == date(2026, 10, 20) else 1.0
+    assert await month_before.read_and_detect(JUMP + timedelta(days=9)) == []
     lasting = Days()
     lasting.factors[ACCOUNT] = jump(JUMP, 0.9)
     (found,) = await lasting.read_and_detect(JUMP + timedelta(days=9))
     assert found.start == JUMP
+
+
+async def test_what_the_next_days_tell_was_not_found_at_the_installation() -> None:
+    """Its first day lies before the installation, but was not complete then."""
+    days = Days()
+    days.installed_through = JUMP - timedelta(days=1)
+    days.factors[ACCOUNT] = jump(JUMP, 0.9)
+    (found,) = await days.through(JUMP - timedelta(days=1), 3)
+    assert (found.start, found.found_at_install) == (JUMP, False)
 
 
 async def test_an_event_of_days_on_which_the_agent_was_down_is_still_raised() -> None:

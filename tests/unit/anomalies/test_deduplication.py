@@ -17,7 +17,7 @@ from tests.fakes.store import MemoryStore
 from tests.makers import NOW
 from tests.servers.datadog import Cost
 from tests.unit.anomalies.test_daily_detection import JUMP, channel, jump, now_of
-from tests.unit.reports.test_other_periods import SPAN, admin_text, november, worked
+from tests.unit.reports.test_other_periods import SPAN, admin_text, worked
 from tests.unit.reports.test_previews import ACCOUNT, THROUGH, reports
 from tests.workers import ACCOUNTS, Workers
 
@@ -84,10 +84,9 @@ async def test_the_weekly_emails_list_it_once_and_what_is_recorded_stays() -> No
         "aws_product": "AmazonEC2",
         "chargecategory": "usage",
     }
-    costs = [Cost(day, 30.0 if day.month == 11 else 10.0, tags) for day in SPAN]
+    costs = [Cost(day, 300.0 if day.month == 11 else 100.0, tags) for day in SPAN]
     world = Workers(costs=FakeCosts(costs))
     (team,) = await world.add_teams(1)
-    await world.store.anomalies.raise_once(november(ACCOUNTS[0]))
     run = await worked(world, None)
     text = await admin_text(world, run)
     assert "ANOMALIES (1 OPEN)" in text

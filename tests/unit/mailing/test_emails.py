@@ -150,6 +150,43 @@ def test_the_subject_says_what_happened(found: AccountFigures, words: str) -> No
     assert len(rendered.subject) <= 150
 
 
+def risen_week(before: float, last: float) -> CostSeries:
+    """$100 a day in October, $120 in the first week of November, then these in the next two."""
+    return series([100.0] * 31 + [120.0] * 7 + [before] * 7 + [last] * 7)
+
+
+def test_a_large_rise_of_the_last_days_is_never_called_usual() -> None:
+    rendered = render_team(team_report(figures(risen_week(76, 110))), teams_app=True)
+    # 7 × $110 = $770 after 7 × $76 = $532: $238 more, or 44.7%. The month is up by 2%.
+    assert rendered.subject.endswith("up $238 (44.7%) in the last 7 days")
+    assert "+44.7%" in rendered.text
+    for text in (rendered.subject, rendered.preheader, rendered.text, rendered.html):
+        assert "unusual" not in text.casefold()
+
+    # 7 × $110 after 7 × $92: $126 more, or 19.6%, which is below the threshold of 20%.
+    calm = render_team(team_report(figures(risen_week(92, 110))), teams_app=True)
+    assert "no unusual change" in calm.subject
+
+
+def test_the_admins_are_not_told_that_nothing_is_unusual_while_a_team_rises() -> None:
+    report = calm_report((1, figures(risen_week(76, 110))), (2, figures(steady(10))))
+    rendered = render_admin(report)
+    assert rendered.subject.endswith("1 team up in the last 7 days")
+    assert "unusual" not in rendered.text.casefold()
+
+
+def test_a_learned_account_is_not_judged_before_enough_is_known() -> None:
+    report = team_report(figures(steady(10)), learning="12 of 35 days")
+    learning = report.model_copy(
+        update={"figures": report.figures.model_copy(update={"learning_day": 12})}
+    )
+    unchecked = report.model_copy(update={"learning": "", "has_detected": False})
+    assert "learning, 12 of 35 days" in render_team(learning, teams_app=True).subject
+    for found in (learning, unchecked):
+        rendered = render_team(found, teams_app=True)
+        assert "unusual" not in rendered.text.casefold() + rendered.subject.casefold()
+
+
 def test_a_crossed_threshold_is_stated_in_words_and_money() -> None:
     report = team_report(figures(grown(10, 1.5)), anomalies=(threshold_anomaly(),))
     rendered = render_team(report, teams_app=True)

@@ -26,6 +26,7 @@ from services.reports.admin import AdminReportBuilder
 from services.reports.admin_outlooks import alert_record
 from services.reports.basis import Basis
 from services.reports.builder import ReportBuilder
+from services.teams import Teams
 from tests.fakes.costs import FakeCosts
 from tests.fakes.store import MemoryStore
 from tests.makers import NAN, NOW, series, table, team
@@ -61,6 +62,7 @@ async def store() -> MemoryStore:
 def reports(store: MemoryStore) -> ReportBuilder:
     return ReportBuilder(
         costs=store.costs,
+        teams=Teams(store.teams, AuditTrail(store.audit_entries), source="datadog"),
         anomalies=store.anomalies,
         planned_changes=PlannedChanges(store.planned_changes, AuditTrail(store.audit_entries)),
         alert_minimums=store.alert_minimums,

@@ -56,6 +56,7 @@ async def reports(store: MemoryStore, now: float = 10.0) -> tuple[ReportPreviewe
     await store.costs.save_state(state)
     reports = ReportBuilder(
         costs=store.costs,
+        teams=teams,
         anomalies=store.anomalies,
         planned_changes=PlannedChanges(store.planned_changes, audit),
         alert_minimums=store.alert_minimums,
