@@ -161,7 +161,7 @@ class CardPoster:
     def _mark_refused(
         self, conversation: Conversation, alert: Alert, error: AgentError, now: datetime
     ) -> None:
-        """Give up a card that Teams will never accept; the others may go well."""
+        """Give up a card that Teams will never accept; the others may succeed."""
         self.notices.add(
             REFUSED,
             f"refused:{conversation.id}",

@@ -16,7 +16,8 @@ SourceName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,31}$")
 
 SAMPLE: SourceName = "sample"
 """The source of sample costs. Stored documents contain only the source's name, so the name alone
-must tell whether they are sample data."""
+must show whether they are sample data.
+"""
 
 UNATTRIBUTED = "unattributed"
 """The account ID that costs without an account tag are stored under."""

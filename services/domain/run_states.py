@@ -18,8 +18,9 @@ KEEP_TRYING = timedelta(days=3)
 REPEAT_SEPARATOR = "."
 """Unreserved in URLs (RFC 3986, section 2.3), and in no source name, team ID or period."""
 FORMER_REPEAT_SEPARATOR = "#"
-"""Of runs of before: in a URL it begins the fragment, which clients do not send, so that the first
-run was found instead."""
+"""In IDs of older runs. In a URL it begins the fragment, which clients do not send, so they got
+the first run instead.
+"""
 SEPARATORS = (REPEAT_SEPARATOR, FORMER_REPEAT_SEPARATOR)
 RETRYABLE = (DeliveryState.FAILED, DeliveryState.EXPIRED, DeliveryState.UNKNOWN)
 """States that only a person can retry from."""

@@ -29,7 +29,7 @@ from services.runtime.context import Context
 log = structlog.get_logger()
 
 IsStillRecipient = Callable[[FrozenReport, str], Awaitable[bool]]
-"""Whether a report is still to go to an address."""
+"""Whether a report must still be sent to an address."""
 MAX_CACHED_REPORTS = 4
 
 

@@ -75,7 +75,7 @@ class OutcomeWriter:
         self._sleep = context.pacing.sleep
         self._meter = context.metrics
         self._unstored: dict[str, DeliveryAttempt] = {}
-        """By delivery id."""
+        """By delivery ID."""
 
     async def finish(
         self,

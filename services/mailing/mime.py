@@ -28,11 +28,13 @@ RAW_HEADER = re.compile(r"[\x21-\x7e ]{1,900}")
 MAX_LINE = 76
 """Characters of a header line that contains encoded words (RFC 2047, section 2)."""
 ENCODED_BYTES = 39
-"""Bytes of UTF-8 in one encoded word: 52 characters of base64, so that also the first line, after
+"""Bytes of UTF-8 in one encoded word: 52 characters of base64, so that even the first line, after
 ``Subject: =?utf-8?b?``, stays within ``MAX_LINE``."""
 NO_REPLIES = "DR, RN, NRN, OOF, AutoReply"
 """Everything that X-Auto-Response-Suppress can name (MS-OXCMAIL, 2.1.3.2.20) but non-delivery
-reports: ``All`` would suppress those too, and nobody would hear of an address that is gone."""
+reports: ``All`` would suppress those too, and nobody would learn of an address that no longer
+exists.
+"""
 CRLF = b"\r\n"
 HEADER_POLICY = SMTP.clone(cte_type="7bit")
 PARSER = BytesParser(policy=default)

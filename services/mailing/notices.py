@@ -72,7 +72,7 @@ class Notices:
     async def notify_together(
         self, kind: NoticeKind, lines: Mapping[str, str], now: datetime
     ) -> None:
-        """Email notices of a kind as one, without those that were emailed; ``lines``: by key."""
+        """Email notices of a kind as one, without those already emailed; ``lines``: by key."""
         new = {
             key: line
             for key, line in lines.items()

@@ -38,7 +38,7 @@ MAX_CONNECTION_FAILURES = 4
 """Failed connections in a row after which a lane gives up for now, whether none can be opened or
 each breaks in the middle of an email."""
 MAX_RATE_WAIT_SECONDS = 5.0
-"""Between two looks at the rate budget, which other processes use as well."""
+"""Between two checks of the rate budget, which other processes use as well."""
 
 OnChange = Callable[[], Awaitable[None]]
 

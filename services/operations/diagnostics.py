@@ -185,12 +185,12 @@ def clock_finding(ahead: Mapping[str, timedelta], skew: timedelta) -> Finding:
         return Finding("Clock", ok=False, text=problem)
     for system, difference in ahead.items():
         if abs(difference) > MAX_CLOCK_DIFFERENCE:
-            ours = "slow" if difference > timedelta() else "fast"
+            relation = "behind" if difference > timedelta() else "ahead of"
             seconds = round(abs(difference).total_seconds())
             return Finding(
                 "Clock",
                 ok=False,
-                text=f"This machine's clock is {seconds:,} s {ours} against {system}'s. Let NTP "
+                text=f"This machine's clock is {seconds:,} s {relation} {system}'s. Let NTP "
                 "set it (timedatectl set-ntp true): tokens may be refused.",
             )
     systems = " and ".join(ahead)

@@ -63,7 +63,7 @@ class RunPlan:
 
     summary: RunSummary
     recipients: tuple[tuple[str, str, str], ...]
-    """(report id, recipient, subject)"""
+    """(report ID, recipient, subject)"""
 
 
 class Planner:

@@ -33,7 +33,7 @@ from services.runtime.server_clock import check_skew
 log = structlog.get_logger()
 
 OTHER_WORKER_SECONDS = 0.5
-"""Between two looks at a run that another worker plans or closes."""
+"""Between two checks of a run that another worker plans or closes."""
 MIN_WAIT_SECONDS, MAX_WAIT_SECONDS = 0.2, 5.0
 
 

@@ -37,7 +37,7 @@ class Context:
     clock: Clock
     """MongoDB's time: see ``services.runtime.server_clock``."""
     worker: str
-    """The name of this process, different from every other that ever ran."""
+    """The name of this process, different from that of every other process so far."""
     is_worker_dead: IsWorkerDead
     shutdown: Shutdown = field(default_factory=Shutdown)
     timing: Timing = PRODUCTION

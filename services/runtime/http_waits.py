@@ -12,7 +12,7 @@ from email.utils import parsedate_to_datetime
 MAX_RESET_SECONDS = 3600.0
 """Rate periods of the APIs that the agent calls are an hour or less."""
 MAX_RETRY_AFTER_SECONDS = 86_400.0
-"""A day; what is longer is a wrong clock or a wrong number."""
+"""A day; a longer wait comes from a wrong clock or a wrong number."""
 MIN_STAMP = 1e9
 """From here on a number is a Unix time rather than seconds (2001; as seconds: 31 years)."""
 MIN_STAMP_MS = 1e11

@@ -105,7 +105,7 @@ class ServerClock:
 
 
 ClockOf = Callable[[AskTime], ServerClock]
-"""Makes the clock that everything goes by; tests bring one that they move."""
+"""Makes the clock that everything depends on; tests pass one that they can move."""
 
 
 def skew_problem(skew: timedelta) -> str | None:

@@ -37,8 +37,8 @@ from tests.makers import NOW, run
         (0, True, "agrees with Datadog"),
         (59, True, "agrees"),
         (-59, True, "agrees"),
-        (75, False, "75 s slow against Datadog's"),
-        (-4000, False, "4,000 s fast against Datadog's"),
+        (75, False, "75 s behind Datadog's"),
+        (-4000, False, "4,000 s ahead of Datadog's"),
     ],
 )
 def test_a_clock_may_differ_by_a_minute(seconds: int, ok: bool, said: str) -> None:

@@ -221,7 +221,7 @@ def _weeks_score(
     measure: Measure,
     rules: Rules,
 ) -> float:
-    """Score of one, two or three weeks against the eight before them, with usual growth."""
+    """Score of one, two or three weeks against the eight before them, allowing for usual growth."""
     days = HORIZONS[place]
     number = days // WEEK
     before = past.weeks[number : number + PROFILE_WEEKS]

@@ -104,7 +104,7 @@ class EventTracker(Rows):
         return excesses
 
     def _carriers(self, start: int, day: int) -> set[int]:
-        """The services that carry an account's excess."""
+        """The services behind an account's excess: the largest, and all with a notable share."""
         sums = {
             column: math.fsum(self._excesses(column, start, day))
             for column in range(1, self.width)
