@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 
-from services.analysis.arrival import arrival
+from services.analysis.arrival import REGULAR_OF, arrival
 from services.analysis.drivers import SharedMoves, explained
 from services.analysis.forecast import month_end
 from services.analysis.windows import needed_span, window_days
@@ -36,6 +36,8 @@ from services.domain import (
 
 ZERO = Decimal(0)
 WEEK = 7
+DAYS_BEFORE_LAST = timedelta(days=REGULAR_OF - 1)
+"""How far back from its last day with costs an account's habit is looked at."""
 
 
 def change_percent(current: Decimal, previous: Decimal) -> Decimal | None:
@@ -84,10 +86,12 @@ def account_figures(
     grew by more than the one and by at least the other. ``data_through`` lies in the span.
     """
     recent = DaySpan(max(span.first, needed_span(data_through).first), span.last)
-    daily = _daily_totals(span, series, span.index(recent.first))
-    known = [day for day, amount in zip(recent, daily, strict=True) if not math.isnan(amount)]
-    known = [day for day in known if day <= data_through]
-    arrived = arrival(known, DaySpan(recent.first, data_through))
+    observed = DaySpan(max(span.first, recent.first - DAYS_BEFORE_LAST), span.last)
+    totals = _daily_totals(span, series, span.index(observed.first))
+    daily = totals[len(observed) - len(recent) :]
+    known = _days_with_costs(recent, daily, data_through)
+    habit = _days_with_costs(observed, totals, data_through) if known else ()
+    arrived = arrival(habit, DaySpan(observed.first, data_through))
     window = arrived.window
     compared = () if arrived.state is DataState.LEFT_OUT else series
     services: dict[str, _Pair] = defaultdict(_Pair)
@@ -126,6 +130,15 @@ def account_figures(
         state=arrived.state,
         spent=_spent(recent, daily, known[-1]) if known else None,
     )
+
+
+def _days_with_costs(span: DaySpan, daily: "array[float]", last: date) -> list[date]:
+    """The days up to ``last``; ``daily`` begins on the first day of the span."""
+    return [
+        day
+        for day, amount in zip(span, daily, strict=False)
+        if day <= last and not math.isnan(amount)
+    ]
 
 
 def _spent(span: DaySpan, daily: "array[float]", last: date) -> Spent:

@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 
-from services.analysis.figures import account_figures
+from services.analysis.figures import DAYS_BEFORE_LAST, account_figures
 from services.analysis.learning import learning_day
 from services.analysis.suppression import RAISED_AFTER_END_WINDOW, deduplicated, raised_after_end
 from services.analysis.threshold import evaluate_threshold
@@ -18,6 +18,7 @@ from services.domain import (
     AdminReport,
     Anomaly,
     CostSeries,
+    DaySpan,
     PlannedChange,
     RenderedReport,
     Restatement,
@@ -111,7 +112,8 @@ class ReportBuilder:
         has the days of the window only and is not for showing.
         """
         minimums = await self._alert_minimums.of(self._source, accounts)
-        span = basis.history if forecasts else basis.span
+        first = basis.span.first - DAYS_BEFORE_LAST
+        span = basis.history if forecasts else DaySpan(first, basis.span.last)
         table = await self._costs.load(self._source, accounts, span)
         by_account: dict[str, list[CostSeries]] = {account: [] for account in accounts}
         for series in table.series:

@@ -88,6 +88,7 @@ def test_a_late_account_is_compared_over_its_own_days() -> None:
         (8, DataState.SILENT),
         (30, DataState.SILENT),
         (48, DataState.SILENT),
+        (50, DataState.SILENT),  # on the first of the compared days, with a month of costs before
     ],
 )
 def test_an_account_is_late_for_a_week_and_then_silent(gap: int, state: DataState) -> None:
