@@ -392,7 +392,7 @@ def _(facts: AdminFacts, said: Match) -> Iterator[str]:
 )
 def _(facts: AdminFacts, said: Match) -> Iterator[str]:
     truth = facts.teams[said["team"]]
-    own = TeamFacts(truth, facts.json, said["team"], facts.told.get(said["team"]))
+    own = TeamFacts(truth, facts.json, told=facts.told.get(said["team"]))
     yield from TEAM_SENTENCES.problems(own, f"{said['restated']}.")
 
 

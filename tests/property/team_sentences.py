@@ -33,6 +33,8 @@ class TeamFacts:
     truth: AccountTruth
     json: dict[str, Any]
     name: str = ""
+    ended: int = 0
+    """Anomalies that have ended, which the email has and the JSON lacks."""
     told: tuple[Decimal, str, date, date] | None = None
     """The total of the report before, when it was told, and the first and last of its days."""
 
@@ -526,6 +528,8 @@ def _(facts: TeamFacts, said: Match) -> Iterator[str]:
         actual, expected = amount(said["actual"]), amount(said["expected"])
         yield from so(expected >= 0, "less than nothing was expected")
         fits = [a for a in detected if excess(a) == actual - expected]
+        if not fits and facts.ended:
+            return
         yield from so(fits, f"{actual - expected} is the excess of none of {detected}")
         drivers = [a for a in fits if actual in list(_usage_so_far(facts.truth, a))]
         yield from so(drivers, "no driver had this usage since its first day")

@@ -23,7 +23,7 @@ SEEDS, SEEDS_OF_ALL = 1, 40
 PENDING = re.compile(
     r"everything that went|accounts for \d+%|not most of|did not rise|no such line|"
     r"there was usage before|'new spend'|the total moved by|usage rose by|no driver had|"
-    r"days rose|is spent already"
+    r"is spent already"
 )
 """What is known to be false, and is being mended."""
 
@@ -98,7 +98,14 @@ def _facts(
     drawn: World, ledger: Ledger, through: date, said: Reported, team: TeamSays
 ) -> TeamFacts:
     truth = _truth(drawn, ledger, through, team.team.aws_account_id, _moves(team, drawn))
-    return TeamFacts(truth, team.json, team.team.team_name, _told(said, team))
+    ended = re.search(r"(\d+) ended", team.rendered.text, re.IGNORECASE)
+    return TeamFacts(
+        truth,
+        team.json,
+        team.team.team_name,
+        int(ended[1]) if ended else 0,
+        _told(said, team),
+    )
 
 
 def _truth(
