@@ -131,6 +131,19 @@ def raised_after_end(anomaly: Anomaly) -> bool:
     )
 
 
+def ended_since_install(anomaly: Anomaly) -> bool:
+    """Whether a detected event was found when the agent was installed, and is over by now.
+
+    No report has said so far what it was.
+    """
+    return (
+        anomaly.status == "ended"
+        and anomaly.kind != "threshold"
+        and anomaly.answer is None
+        and anomaly.found_at_install
+    )
+
+
 def deduplicated(anomalies: Sequence[Anomaly]) -> list[Anomaly]:
     """Count the same money once: leave out thresholds that one of the detected events covers."""
     covered = {breach.id for _, breach in _covered(anomalies)}

@@ -109,7 +109,7 @@ class AnomalyLifecycle:
     ) -> Anomaly:
         """Give a recorded anomaly today's figures, and change its status where that is due."""
         figures = {name: getattr(detected, name) for name in UPDATED_FIELDS}
-        if recorded.status == "open":
+        if recorded.status in {"open", "ended"}:
             # Estimated anew, as the excess is. One that is answered keeps the days of its answer.
             figures["start"] = detected.start
         current = recorded.model_copy(update={**figures, "end": recorded.end if is_over else None})

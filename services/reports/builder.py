@@ -9,7 +9,12 @@ from datetime import date, datetime
 
 from services.analysis.figures import DAYS_BEFORE_LAST, account_figures
 from services.analysis.learning import learning_day
-from services.analysis.suppression import RAISED_AFTER_END_WINDOW, deduplicated, raised_after_end
+from services.analysis.suppression import (
+    RAISED_AFTER_END_WINDOW,
+    deduplicated,
+    ended_since_install,
+    raised_after_end,
+)
 from services.analysis.threshold import evaluate_threshold
 from services.analysis.windows import complete_at, expected_data_through
 from services.anomalies import PlannedChanges, resolved_by_planned_change
@@ -250,7 +255,9 @@ class ReportBuilder:
         for anomaly in await self._anomalies.ended_of(
             self._source, basis.made_at - RAISED_AFTER_END_WINDOW
         ):
-            if anomaly.account_id in accounts and raised_after_end(anomaly):
+            if anomaly.account_id in accounts and (
+                raised_after_end(anomaly) or ended_since_install(anomaly)
+            ):
                 by_account.setdefault(anomaly.account_id, []).append(anomaly)
         return by_account
 

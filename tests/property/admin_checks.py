@@ -421,7 +421,7 @@ def _(facts: AdminFacts, said: Match) -> Iterator[str]:
     yield from ()
 
 
-@says(r"Learning: too little is known of {number:count} of {teams:count} teams?\. .+")
+@says(r"Learning: too little is known yet of {number:count} of {teams:count} teams? to say .+")
 def _(facts: AdminFacts, said: Match) -> Iterator[str]:
     yield from so(int(said["teams"]) == len(facts.teams), "another number of teams")
 

@@ -258,6 +258,26 @@ async def test_what_was_detected_without_the_history_is_detected_again_with_it(
     assert [a.account_id for a in await pending.candidates(world.now)] == [RISEN]
 
 
+async def test_what_had_ended_is_reported_after_it_was_detected_again(world: Workers) -> None:
+    fail_before(world, date(2026, 10, 1))
+    await detect_as_the_daily_run(world)
+    found = (await anomalies(world))[ENDED]
+    # As it may be estimated without the history.
+    await world.store.anomalies.update(
+        found.model_copy(update={"excess": Decimal(9), "updated_at": NOW + timedelta(minutes=1)})
+    )
+    world.costs.spoil = lambda kind, table: table
+    world.now += timedelta(minutes=5)
+    await world.tick(world.services())
+
+    reports = await weekly(world)
+
+    text = in_one_line(reports[ENDED].rendered.text)
+    # 13 days at $60 more than usual.
+    assert "$780.00 more than expected, 4–16 Nov." in text
+    assert "Ended after 13 days. Found when the agent was installed." in text
+
+
 async def test_a_history_that_never_comes_holds_alerts_for_a_day_only(world: Workers) -> None:
     fail_before(world, date(2026, 10, 1))
     await detect_as_the_daily_run(world)
