@@ -58,6 +58,8 @@ def masked_words(explanation: Explanation, currency: str) -> str:
         return ""
     up = cents(explanation.up)
     down = up - moved(explanation.current, explanation.previous)
+    if min(up, down) <= 0:  # half a cent on each side may round to nothing on one
+        return ""
     return (
         f"The total hides larger changes: {money(up, currency)} up, {money(down, currency)} down."
     )

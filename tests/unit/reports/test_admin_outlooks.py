@@ -201,6 +201,16 @@ def test_an_explanation_names_the_largest_line_one_off_charges_and_what_cancels(
     ]
 
 
+def test_half_a_cent_hides_nothing() -> None:
+    """From $0.0140 to $0.0185 a cent is printed, which is all of what rose ($0.0095)."""
+    lines = [
+        (Category.USAGE, "EC2", Decimal(0), Decimal("0.0095")),
+        (Category.USAGE, "S3", Decimal("0.0050"), Decimal(0)),
+        (Category.USAGE, "RDS", Decimal("0.0090"), Decimal("0.0090")),
+    ]
+    assert not [sentence for sentence in reasons(explained(lines), "USD") if "hides" in sentence]
+
+
 def month(number: int, forecast: int, actual: int) -> MonthForecast:
     made = Forecast(
         month=f"2026-{number:02d}",
