@@ -12,6 +12,7 @@ from services.analysis.suppression import (
 )
 from services.domain import Anomaly, AnomalyContent, Resolution
 from services.domain.formatting import clock_time, day, money, plural, round_money, set_amount
+from services.presentation import account_excess
 
 MARKS = {
     "expected": "EXPECTED",
@@ -52,7 +53,12 @@ def _threshold_end(last: date) -> str:
 
 def _open_words(content: AnomalyContent, amount: str) -> str:
     if content.grown_from is not None:
-        return f"GROWN from {money(content.grown_from, content.anomaly.currency)} to {amount}"
+        before = money(content.grown_from, content.anomaly.currency)
+        # Growth is followed for the account, and the amount on this card may be the driver's.
+        if account_excess(content.anomaly):
+            now = money(content.anomaly.excess, content.anomaly.currency)
+            return f"GROWN, whole account from {before} to {now}"
+        return f"GROWN from {before} to {amount}"
     if content.has_reopened:
         return "OPEN AGAIN"
     return "ABOVE THRESHOLD" if content.anomaly.kind == "threshold" else "NEW ANOMALY"
@@ -90,11 +96,12 @@ def _reason(answer: Resolution) -> str:
 
 
 def _daily_level(anomaly: Anomaly) -> str:
-    """The accepted level per day, if it is known."""
-    if anomaly.usage is None:
+    """The driver's accepted level per day, if it is known."""
+    actual = anomaly.driver.actual if anomaly.driver else None
+    if actual is None:
         return ""
     days = ((anomaly.end or anomaly.last or anomaly.start) - anomaly.start).days + 1
-    return f" {round_money(anomaly.usage / days, anomaly.currency)} a day"
+    return f" {round_money(actual / days, anomaly.currency)} a day"
 
 
 def _effect(content: AnomalyContent, answer: Resolution) -> str:
@@ -109,6 +116,8 @@ def _effect(content: AnomalyContent, answer: Resolution) -> str:
     if answer.until is None or answer.by_id == BY_SIMILARITY:
         return ""
     above = "over the month before" if anomaly.kind == "threshold" else "over expected"
+    if not anomaly.is_of_driver or account_excess(anomaly):
+        above += " in the account"
     return (
         "You won't be alerted about this one again. "
         f"{plain(anomaly.service, 60)} alerts for this account are muted until "

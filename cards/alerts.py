@@ -7,9 +7,8 @@ from cards.alert_status import alert_status
 from cards.daily_costs import week_chart
 from cards.elements import Element, bold, card, crossing, facts, heading, note, plain, text
 from cards.notices import sample_notice
-from services.domain import AnomalyContent
+from services.domain import AccountFigures, AnomalyContent
 from services.domain.formatting import (
-    cents,
     clock_time,
     day_range,
     money,
@@ -18,8 +17,8 @@ from services.domain.formatting import (
     threshold,
     weekday,
 )
+from services.presentation import account_words, actual_words, driver_words, hint, period_names
 from services.presentation import crossing as crossing_words
-from services.presentation import driver_words, hint, period_names
 
 READ_ONLY_NOTES = {
     "nobody": (
@@ -42,7 +41,7 @@ def alert_card(content: AnomalyContent, audience: Audience = "everybody") -> Ele
             heading(_title(content)),
             *_amounts(content, excess),
             _owner(content),
-            *(week_chart(figures.week, figures.currency) if figures and figures.week else []),
+            *_account_chart(figures),
             note(read_only) if read_only else None,
         ],
         alert_buttons(content, audience),
@@ -56,10 +55,10 @@ def anomaly_summary(content: AnomalyContent) -> list[Element]:
 
 
 def alert_excess(content: AnomalyContent) -> Decimal:
-    """The excess as printed: the difference of the amounts beside it, where there are any."""
+    """The excess as printed: the driver's own, or the difference of the usage beside it."""
     figures = content.figures
     if figures is None or not _compares_its_month(content):
-        return content.anomaly.excess
+        return content.anomaly.amounts.excess
     return moved(figures.usage_current, figures.usage_previous)
 
 
@@ -94,6 +93,8 @@ def _amounts(content: AnomalyContent, excess: Decimal) -> list[Element]:
     if anomaly.kind == "threshold":
         return _threshold_amounts(content, amount)
     since = f" more than expected since {weekday(anomaly.start)}"
+    if not anomaly.is_of_driver:
+        since += f" in the account; {plain(anomaly.service, 60)} rose most"
     return [text(amount, since), *_event_amounts(content)]
 
 
@@ -124,17 +125,24 @@ def _event_amounts(content: AnomalyContent) -> list[Element]:
     anomaly, figures = content.anomaly, content.figures
     last = anomaly.end or anomaly.last or anomaly.start
     lines = []
-    if anomaly.usage is not None:
-        spent = money(anomaly.usage, anomaly.currency)
-        expected = money(cents(anomaly.usage) - cents(anomaly.excess), anomaly.currency)
-        lines.append(text(f"{spent}, expected {expected}, {day_range(anomaly.start, last)}"))
+    if words := actual_words(anomaly.amounts, anomaly.currency):
+        lines.append(text(f"{words}, {day_range(anomaly.start, last)}"))
+    if words := account_words(anomaly):
+        lines.append(text(words))
     if drivers := driver_words(anomaly):
         lines.append(text(drivers))
     if anomaly.status == "open" and figures is not None and figures.breach is not None:
-        lines.append(crossing(crossing_words(figures, "the")))
+        words = crossing_words(figures, "the")
+        lines.append(crossing(f"Account {words[0].lower()}{words[1:]}"))
     if words := hint(anomaly.service):
         lines.append(note(words))
     return lines
+
+
+def _account_chart(figures: AccountFigures | None) -> list[Element]:
+    if figures is None or figures.week is None:
+        return []
+    return week_chart(figures.week, figures.currency, "Account cost")
 
 
 def _owner(content: AnomalyContent) -> Element:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from cards.elements import (
+    Cell,
     Element,
     box,
     card,
@@ -18,7 +19,7 @@ from cards.elements import (
 from cards.notices import sample_notice
 from services.domain import AnomalyLine, DigestContent
 from services.domain.formatting import day, money, plural
-from services.presentation import anomaly_days
+from services.presentation import account_excess, anomaly_days, driver_label
 
 MAX_DIGEST_LINES = 10
 STATUS_WORDS = {
@@ -49,7 +50,7 @@ def anomaly_list(
         return card([sample_notice(sample), text(f"No anomalies{whose}.")])
     choices = [
         (
-            f"{plain(line.team_name, 50)}: {plain(line.anomaly.service, 40)}, {_excess(line)}",
+            f"{plain(line.team_name, 50)}: {_driver(line, 40)}, {_excess(line)}",
             line.anomaly.id,
         )
         for line in lines
@@ -102,15 +103,14 @@ def _digest_head(content: DigestContent) -> list[Element]:
             f"{len(content.lines):,} accounts at once: {plain(first.service, 60)} "
             f"since {day(first.start)}"
         ),
-        note("Often a price change, or something that the accounts share."),
     ]
 
 
 def _table(lines: Sequence[AnomalyLine]) -> Element:
     rows = [
         [
-            (plain(line.team_name, 60), plain(line.anomaly.service, 60)),
-            _excess(line),
+            (plain(line.team_name, 60), _driver(line, 60)),
+            _excess_cell(line),
             (anomaly_days(line.anomaly), _status(line)),
         ]
         for line in lines
@@ -125,5 +125,14 @@ def _status(line: AnomalyLine) -> str:
     return f"{STATUS_WORDS[line.anomaly.status]}{above}"
 
 
+def _driver(line: AnomalyLine, max_length: int) -> str:
+    return driver_label(line.anomaly, plain(line.anomaly.service, max_length))
+
+
 def _excess(line: AnomalyLine) -> str:
-    return money(line.anomaly.excess, line.anomaly.currency)
+    return money(line.anomaly.amounts.excess, line.anomaly.currency)
+
+
+def _excess_cell(line: AnomalyLine) -> Cell:
+    account = account_excess(line.anomaly)
+    return (_excess(line), account) if account else _excess(line)

@@ -43,6 +43,7 @@ from services.presentation import (
     change_row,
     days_line,
     line_name,
+    move_words,
     no_data_title,
     no_data_words,
     period_names,
@@ -52,6 +53,7 @@ from services.presentation import (
 )
 
 MAX_LINES = 10
+MAX_MOVES = 3
 WEEK_DAYS = 7
 
 
@@ -119,7 +121,10 @@ def _week_rows(history: CostHistory) -> list[list[Cell]]:
         step: Cell = ""
         is_whole = (week.last - week.first).days + 1 == WEEK_DAYS and week.last <= last
         if previous is not None and is_whole:
-            step = (change(amount - previous, history.currency), percent_of(amount, previous))
+            step = (
+                change(amount - previous, history.currency),
+                percent_of(amount, previous, is_new=False),
+            )
         rows.append([label, money(amount, history.currency), step])
         previous = amount
     rows.append(["Total", money(history.total, history.currency), ""])
@@ -170,6 +175,7 @@ def cost_explanation(report: TeamReport, about: AnomalyContent | None = None) ->
             note(window_line(figures.window, previous, currency)),
             note(days_line(figures.window, figures.through, currency)),
             *[text(words) for words in reasons(explanation, currency)],
+            *[text(move_words(move, currency)) for move in figures.moves[-MAX_MOVES:]],
             table(columns, rows, bold_last=True),
         ],
         actions,
@@ -200,9 +206,9 @@ def _steps(
 
 
 def _mark(line: ChangeLine) -> str:
-    """Whether a service has costs only now or only before."""
-    if line.one_off:
-        return ""
+    """Whether there are costs only now or only before; credits and the like begin and end."""
     if cents(line.previous) == 0:
         return "new"
-    return "no cost now" if cents(line.current) == 0 else ""
+    if cents(line.current) == 0:
+        return "ended" if line.one_off else "no cost now"
+    return ""

@@ -9,10 +9,10 @@ from services.domain.formatting import day_range, money, sparkline
 DAYS_PER_LINE = 7
 
 
-def week_chart(week: WeekFigures, currency: str) -> list[Element]:
-    """The last two weeks, day by day."""
+def week_chart(week: WeekFigures, currency: str, what: str = "Cost") -> list[Element]:
+    """The last two weeks, day by day; ``what``: says whose cost it is where that is not clear."""
     days = (*week.days_before, *week.days)
-    title = f"Cost per day, {day_range(days[0].day, days[-1].day)}"
+    title = f"{what} per day, {day_range(days[0].day, days[-1].day)}"
     return [
         cost_chart(title, [("Cost", days)]),
         *(note(line) for line in daily_amounts(days, currency)),

@@ -131,7 +131,7 @@ def _anomaly_table(view: AdminView) -> list[Element | None]:
     rows: list[list[Cell]] = [
         [
             (plain(line.team, 60), plain(line.driver, 60)),
-            line.excess,
+            (line.excess, line.account) if line.account else line.excess,
             (plain(line.days), line.kind),
         ]
         for line in view.anomalies

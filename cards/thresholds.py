@@ -113,12 +113,12 @@ def _events(title: str, events: Sequence[WhatIfEvent], currency: str) -> list[El
     rows: list[list[Cell]] = [
         [
             plain(event.team_name, 60),
-            (plain(event.service, 60), day(event.day)),
+            (day(event.day), f"{plain(event.service, 60)} rose most"),
             money(event.excess, currency),
         ]
         for event in events[:MAX_EVENTS]
     ]
-    columns = [("Team", 4, False), ("Driver, flagged on", 4, False), ("Excess", 3, True)]
+    columns = [("Team", 4, False), ("Flagged on", 4, False), ("Excess", 3, True)]
     more = len(events) - MAX_EVENTS
     rest = [note(f"and {more:,} more")] if more > 0 else []
     return [section(title), table(columns, rows), *rest]

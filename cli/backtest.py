@@ -20,7 +20,7 @@ STORED = -1.0
 """``--threshold`` without a number."""
 MAX_LINES = 100
 DETECTED_KINDS = ("spike", "shift", "drift")
-HEADINGS = ("Notified", "Account", "Service", "Kind", "Days", "Excess")
+HEADINGS = ("Notified", "Account", "Rose most", "Kind", "Days", "Account excess")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -168,7 +168,7 @@ def _show_summary(out: Console, run: Run, summary: RunSummary) -> None:
     window = summary.window
     now = money(summary.total, summary.currency)
     before = money(summary.previous_total, summary.currency)
-    change = percent_of(summary.total, summary.previous_total)
+    change = percent_of(summary.total, summary.previous_total, is_new=False)
     out.print(f"Report     {run.period}{' · SAMPLE DATA' if run.source == 'sample' else ''}")
     out.print(f"Accounts   {summary.accounts} ({plural(summary.teams, 'team')})")
     out.print(

@@ -20,6 +20,14 @@ class ResolutionResponse(ResponseModel):
     reason: str
 
 
+class AccountAmountsResponse(ResponseModel):
+    """Amounts of the whole account in the days of an anomaly."""
+
+    excess: Money
+    actual: Money | None = Field(description="null: not known.")
+    expected: Money | None = Field(description="null: not known.")
+
+
 class AnomalyResponse(ResponseModel):
     """An anomaly."""
 
@@ -32,7 +40,13 @@ class AnomalyResponse(ResponseModel):
     service: str
     start: date
     end: date | None
-    excess: Money
+    excess: Money = Field(
+        description="Of `service`; of the account if `kind` is `threshold`, or if it was recorded "
+        "without that of its service."
+    )
+    actual: Money | None = Field(description="Of the same. null: not known.")
+    expected: Money | None = Field(description="Of the same. null: not known.")
+    account: AccountAmountsResponse
     currency: str
     answer: ResolutionResponse | None
     raised_at: Instant

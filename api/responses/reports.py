@@ -51,6 +51,14 @@ class AmountsResponse(ResponseModel):
     previous: MoneyText
 
 
+class PreviewAccountAmountsResponse(ResponseModel):
+    """Amounts of the whole account in the days of an anomaly."""
+
+    excess: MoneyText
+    actual: MoneyText | None = Field(description="null: not known.")
+    expected: MoneyText | None = Field(description="null: not known.")
+
+
 class PreviewAnomalyResponse(ResponseModel):
     """An anomaly in a report."""
 
@@ -59,7 +67,13 @@ class PreviewAnomalyResponse(ResponseModel):
     service: str
     start: date
     end: date | None
-    excess: MoneyText
+    excess: MoneyText = Field(
+        description="Of `service`; of the account if `kind` is `threshold`, or if it was recorded "
+        "without that of its service."
+    )
+    actual: MoneyText | None = Field(description="Of the same. null: not known.")
+    expected: MoneyText | None = Field(description="Of the same. null: not known.")
+    account: PreviewAccountAmountsResponse
     status: AnomalyStatus
 
 

@@ -4,7 +4,7 @@ from api import cursors
 from api.endpoints import Call, EndpointResponse, Endpoints
 from api.paging import page
 from api.requests.anomalies import AnomaliesQuery, ResolveRequest, SnoozeRequest
-from api.responses.anomalies import AnomalyResponse, ResolutionResponse
+from api.responses.anomalies import AccountAmountsResponse, AnomalyResponse, ResolutionResponse
 from services.anomalies import SHORT_SNOOZE_DAYS
 from services.domain import SAMPLE, Anomaly, Team
 
@@ -67,7 +67,7 @@ async def resolve_anomaly(call: Call) -> AnomalyResponse:
 
 
 def _response(anomaly: Anomaly, team: Team | None) -> AnomalyResponse:
-    resolution = anomaly.answer
+    resolution, amounts, account = anomaly.answer, anomaly.amounts, anomaly.account
     return AnomalyResponse(
         id=anomaly.id,
         kind=anomaly.kind,
@@ -78,7 +78,12 @@ def _response(anomaly: Anomaly, team: Team | None) -> AnomalyResponse:
         service=anomaly.service,
         start=anomaly.start,
         end=anomaly.end,
-        excess=anomaly.excess,
+        excess=amounts.excess,
+        actual=amounts.actual,
+        expected=amounts.expected,
+        account=AccountAmountsResponse(
+            excess=account.excess, actual=account.actual, expected=account.expected
+        ),
         currency=anomaly.currency,
         answer=resolution
         and ResolutionResponse(

@@ -6,13 +6,14 @@ Totals are net over all charge categories; thresholds apply to usage alone.
 import math
 from array import array
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 
 from services.analysis.arrival import REGULAR_OF, arrival
-from services.analysis.drivers import SharedMoves, explained
+from services.analysis.detection.moves import current_names, moved_services
+from services.analysis.drivers import explained
 from services.analysis.forecast import month_end
 from services.analysis.windows import needed_span, window_days
 from services.domain import (
@@ -28,9 +29,10 @@ from services.domain import (
     Forecast,
     Month,
     ServiceChange,
-    SharedMove,
+    ServiceMove,
     Spent,
     WeekFigures,
+    Window,
     moved,
 )
 
@@ -71,6 +73,32 @@ class _Pair:
         self.previous += previous
 
 
+@dataclass(slots=True)
+class _Sums:
+    """The series of an account, added up in every way that its figures need."""
+
+    services: dict[str, _Pair] = field(default_factory=lambda: defaultdict(_Pair))
+    usages: dict[str, _Pair] = field(default_factory=lambda: defaultdict(_Pair))
+    """Usage alone, by the name that it has now, as are the lines."""
+    categories: dict[Category, _Pair] = field(default_factory=lambda: defaultdict(_Pair))
+    charges: dict[str, dict[Category, _Pair]] = field(
+        default_factory=lambda: defaultdict(lambda: defaultdict(_Pair))
+    )
+    """By service, without usage."""
+    lines: list[tuple[Category, str, Decimal, Decimal]] = field(default_factory=list)
+
+    def add(self, entry: CostSeries, name: str, current: Decimal, previous: Decimal) -> None:
+        """Add a series; ``name``: the service's name now, after moves."""
+        category = entry.category or Category.USAGE
+        self.lines.append((category, name, previous, current))
+        self.services[entry.service].add(current, previous)
+        self.categories[category].add(current, previous)
+        if category is Category.USAGE:
+            self.usages[name].add(current, previous)
+        else:
+            self.charges[entry.service][category].add(current, previous)
+
+
 def account_figures(
     span: DaySpan,
     series: Sequence[CostSeries],
@@ -94,20 +122,15 @@ def account_figures(
     arrived = arrival(habit, DaySpan(observed.first, data_through))
     window = arrived.window
     compared = () if arrived.state is DataState.LEFT_OUT else series
-    services: dict[str, _Pair] = defaultdict(_Pair)
-    usages: dict[str, _Pair] = defaultdict(_Pair)
-    categories: dict[Category, _Pair] = defaultdict(_Pair)
-    sums: list[tuple[Category, str, Decimal, Decimal]] = []
+    names = current_names(moves := _moves(span, compared, window))
+    sums = _Sums()
     for entry in compared:
-        current = _over(entry, span, window.current)
-        previous = _over(entry, span, window.previous)
-        category = entry.category or Category.USAGE
-        sums.append((category, entry.service, previous, current))
-        services[entry.service].add(current, previous)
-        categories[category].add(current, previous)
-        if category is Category.USAGE:
-            usages[entry.service].add(current, previous)
-    total, usage = _sum(services.values()), categories[Category.USAGE]
+        name = names.get(entry.service, entry.service)
+        sums.add(
+            entry, name, _over(entry, span, window.current), _over(entry, span, window.previous)
+        )
+    total, usage = _sum(sums.services.values()), sums.categories[Category.USAGE]
+    is_new = _is_week_before_empty(span, series, arrived.through)
     return AccountFigures(
         window=window_days(window),
         data_through=data_through,
@@ -118,13 +141,17 @@ def account_figures(
         usage_current=usage.current,
         usage_previous=usage.previous,
         usage_percent=change_percent(usage.current, usage.previous),
-        categories=_category_amounts(categories),
-        services=_service_changes(services),
-        explanation=explained(sums),
-        week=_week(recent, daily, arrived.through, threshold, min_increase) if known else None,
+        categories=_category_amounts(sums.categories),
+        services=_service_changes(sums.services, sums.charges),
+        moves=moves,
+        explanation=explained(sums.lines),
+        week=_week(recent, daily, arrived.through, threshold, min_increase, is_new=is_new)
+        if known
+        else None,
         forecast=_forecast(span, compared, arrived.through, data_through),
         threshold=threshold,
-        breach=_breach(usage, usages, threshold, min_increase),
+        min_increase=Decimal(repr(min_increase)),
+        breach=_breach(usage, sums.usages, threshold, min_increase),
         first_day=known[0] if known else None,
         last_day=known[-1] if known else None,
         state=arrived.state,
@@ -156,6 +183,15 @@ def _forecast(
     return month_end(span, series, through)
 
 
+def _moves(span: DaySpan, series: Sequence[CostSeries], window: Window) -> tuple[ServiceMove, ...]:
+    usage = {
+        entry.service: entry.amounts
+        for entry in series
+        if entry.category in {Category.USAGE, None}
+    }
+    return moved_services(usage, span, DaySpan(window.previous.first, window.current.last))
+
+
 def _over(series: CostSeries, span: DaySpan, part: DaySpan) -> Decimal:
     return amount_over(series.amounts, (part.first - span.first).days, len(part))
 
@@ -177,12 +213,21 @@ def _daily_totals(span: DaySpan, series: Sequence[CostSeries], begin: int = 0) -
     return totals
 
 
+def _is_week_before_empty(span: DaySpan, series: Sequence[CostSeries], through: date) -> bool:
+    """Whether there was no usage in the 7 days before the last 7."""
+    before = DaySpan(through - timedelta(days=2 * WEEK - 1), through - timedelta(days=WEEK))
+    usage = (entry for entry in series if entry.category in {Category.USAGE, None})
+    return not any(_over(entry, span, before) for entry in usage)
+
+
 def _week(
     span: DaySpan,
     daily: "array[float]",
     data_through: date,
     threshold: float,
     min_increase: float,
+    *,
+    is_new: bool,
 ) -> WeekFigures:
     last = (data_through - span.first).days
     current = amount_over(daily, last - WEEK + 1, WEEK)
@@ -195,6 +240,7 @@ def _week(
         is_large_rise=is_past_threshold and current - previous >= Decimal(repr(min_increase)),
         days=_days(span, daily, last - WEEK + 1),
         days_before=_days(span, daily, last - 2 * WEEK + 1),
+        is_new=is_new,
     )
 
 
@@ -229,16 +275,23 @@ def _breach(
     )
 
 
-def _service_changes(services: dict[str, _Pair]) -> tuple[ServiceChange, ...]:
+def _service_changes(
+    services: Mapping[str, _Pair], charges: Mapping[str, Mapping[Category, _Pair]] | None = None
+) -> tuple[ServiceChange, ...]:
     changes = [
-        ServiceChange(name=name, current=pair.current, previous=pair.previous)
+        ServiceChange(
+            name=name,
+            current=pair.current,
+            previous=pair.previous,
+            charges=_category_amounts((charges or {}).get(name, {})),
+        )
         for name, pair in services.items()
         if pair.current or pair.previous
     ]
     return tuple(sorted(changes, key=lambda entry: (-abs(entry.change), entry.name)))
 
 
-def _category_amounts(categories: dict[Category, _Pair]) -> tuple[CategoryAmounts, ...]:
+def _category_amounts(categories: Mapping[Category, _Pair]) -> tuple[CategoryAmounts, ...]:
     return tuple(
         CategoryAmounts(
             category=category,
@@ -260,7 +313,7 @@ class Totals:
     _services: dict[str, _Pair] = field(default_factory=lambda: defaultdict(_Pair))
     _categories: dict[Category, _Pair] = field(default_factory=lambda: defaultdict(_Pair))
     _lines: dict[tuple[Category, str], _Pair] = field(default_factory=lambda: defaultdict(_Pair))
-    _shared: SharedMoves = field(default_factory=SharedMoves)
+    _moves: dict[tuple[str, str], ServiceMove] = field(default_factory=dict)
 
     def add(self, figures: AccountFigures) -> None:
         """Add an account."""
@@ -270,10 +323,29 @@ class Totals:
             self._services[service.name].add(service.current, service.previous)
         for entry in figures.categories:
             self._categories[entry.category].add(entry.current, entry.previous)
+        for move in figures.moves:
+            self._add_move(move)
         if figures.explanation is not None:
-            self._shared.add(figures.explanation)
             for line in figures.explanation.lines:
                 self._lines[line.category, line.name].add(line.current, line.previous)
+
+    def _add_move(self, move: ServiceMove) -> None:
+        key = move.source, move.target
+        known = self._moves.get(key)
+        if known is not None:
+            move = move.model_copy(
+                update={
+                    "first": min(known.first, move.first),
+                    "amount": known.amount + move.amount,
+                    "accounts": known.accounts + 1,
+                }
+            )
+        self._moves[key] = move
+
+    @property
+    def moves(self) -> tuple[ServiceMove, ...]:
+        """The moves of all accounts, largest first."""
+        return tuple(sorted(self._moves.values(), key=lambda move: (-move.amount, move.source)))
 
     @property
     def current_total(self) -> Decimal:
@@ -311,8 +383,3 @@ class Totals:
             (category, name, pair.previous, pair.current)
             for (category, name), pair in self._lines.items()
         )
-
-    @property
-    def shared_moves(self) -> tuple[SharedMove, ...]:
-        """Services that moved the same way in many accounts, largest first."""
-        return self._shared.largest()

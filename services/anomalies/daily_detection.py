@@ -198,6 +198,7 @@ class DailyDetector:
             last=event.last,
             excess=event.excess,
             usage=measured.usage,
+            driver_usage=measured.driver_usage,
             shares=tuple((name, money) for name, money in event.services if money > 0),
             group=groups.get((event.account_id, event.start), ""),
             currency=run.currency,

@@ -13,7 +13,7 @@ from decimal import Decimal
 
 from services.analysis.detection.replay import Correction, Detected, History, replay
 from services.analysis.detection.rules import Rules
-from services.domain import CENT, CostChange, DaySpan, SourceName, UsageHistory
+from services.domain import CENT, WHOLE_ACCOUNT, CostChange, DaySpan, SourceName, UsageHistory
 from services.ports import UsageStore
 
 HISTORY = timedelta(days=220)
@@ -42,10 +42,13 @@ class ReplayDay:
 
 @dataclass(frozen=True, slots=True)
 class EventUsage:
-    """An event, and its account's usage in the days of the event as it is known now."""
+    """An event, and the usage in its days as it is known now."""
 
     event: Detected
     usage: Decimal
+    """The usage of the whole account."""
+    driver_usage: Decimal | None
+    """None for a driver without stored usage."""
 
 
 async def replay_batch(
@@ -82,21 +85,29 @@ def _replay_account(
     if not events:
         return []
     newest = {(change.day, change.service): change.amount for change in usage.changes}
-    return [EventUsage(event, _usage_in(event, usage, newest)) for event in events]
+    return [_event_usage(event, usage, newest) for event in events]
 
 
 def _correction(change: CostChange) -> Correction:
     return Correction(change.at.date(), change.day, change.service, change.amount)
 
 
-def _usage_in(
+def _event_usage(
     event: Detected, usage: UsageHistory, newest: Mapping[tuple[date, str], float]
-) -> Decimal:
-    """An account's usage in the days of an event; ``newest`` amounts replace those first seen."""
-    amounts = (
-        newest.get((day, service), row[usage.span.index(day)])
-        for day in DaySpan(event.start, event.last)
+) -> EventUsage:
+    """Add the usage in the days of an event; ``newest`` amounts replace those first seen."""
+    by_service = {
+        service: math.fsum(
+            amount
+            for day in DaySpan(event.start, event.last)
+            if not math.isnan(amount := newest.get((day, service), row[usage.span.index(day)]))
+        )
         for service, row in usage.usage.items()
-    )
-    total = math.fsum(amount for amount in amounts if not math.isnan(amount))
-    return Decimal(repr(total)).quantize(CENT)
+    }
+    account = math.fsum(by_service.values())
+    driver = account if event.driver == WHOLE_ACCOUNT else by_service.get(event.driver)
+    return EventUsage(event, _money(account), None if driver is None else _money(driver))
+
+
+def _money(amount: float) -> Decimal:
+    return Decimal(repr(amount)).quantize(CENT)

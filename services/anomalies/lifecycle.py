@@ -20,7 +20,7 @@ from services.ports import AnomalyStore
 
 log = structlog.get_logger()
 
-UPDATED_FIELDS = ("excess", "service", "last", "usage", "shares")
+UPDATED_FIELDS = ("excess", "service", "last", "usage", "driver_usage", "shares")
 """What changes while an anomaly lasts."""
 REOPENING_FACTOR = 2
 """A snoozed anomaly that has grown by this factor reopens."""

@@ -7,11 +7,13 @@ instants are time-zone-aware datetimes.
 from services.domain.alert_content import AlertContent, AnomalyContent, DigestContent, RunContent
 from services.domain.amounts import CENT, cents, moved, percent_moved, rounding
 from services.domain.anomalies import (
+    WHOLE_ACCOUNT,
     Alert,
     AlertMinimum,
     AlertMinimumOffer,
     Anomaly,
     AnomalyStatus,
+    EventAmounts,
     PostedMessage,
     Resolution,
 )
@@ -36,7 +38,7 @@ from services.domain.costs import (
     UsageHistory,
 )
 from services.domain.days import DaySpan, Month, Window
-from services.domain.explanations import ChangeLine, Explanation, SharedMove, whole_percent
+from services.domain.explanations import ChangeLine, Explanation, whole_percent
 from services.domain.figures import (
     AccountFigures,
     Breach,
@@ -44,6 +46,7 @@ from services.domain.figures import (
     DataState,
     DayAmount,
     ServiceChange,
+    ServiceMove,
     SpanDays,
     Spent,
     WeekFigures,
@@ -89,6 +92,7 @@ __all__ = [
     "SAMPLE",
     "SCOPES",
     "UNATTRIBUTED",
+    "WHOLE_ACCOUNT",
     "AccountFigures",
     "Actor",
     "AdminEntry",
@@ -125,6 +129,7 @@ __all__ = [
     "DeliveryRecap",
     "DeliveryState",
     "DigestContent",
+    "EventAmounts",
     "Explanation",
     "Forecast",
     "FrozenReport",
@@ -151,7 +156,7 @@ __all__ = [
     "RunSummary",
     "Scope",
     "ServiceChange",
-    "SharedMove",
+    "ServiceMove",
     "SilentTeam",
     "SourceDescription",
     "SourceName",

@@ -5,8 +5,12 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Literal
 
+from services.domain.amounts import cents
 from services.domain.base import Value
 from services.domain.costs import SourceName
+
+WHOLE_ACCOUNT = "All services"
+"""The driver of an event in which no single service stands out."""
 
 AnomalyStatus = Literal[
     "open", "ended", "expected", "not_an_anomaly", "too_small", "snoozed", "accepted"
@@ -31,6 +35,26 @@ class Resolution(Value):
     """First day of the earlier anomaly whose resolution was adopted."""
 
 
+@dataclass(frozen=True, slots=True)
+class EventAmounts:
+    """What was spent above what was expected, by one driver or by a whole account."""
+
+    excess: Decimal
+    actual: Decimal | None
+    """None if it is not known."""
+
+    @property
+    def expected(self) -> Decimal | None:
+        """From the amounts as printed, so that actual − expected is the printed excess.
+
+        None where that is below zero: the costs were restated since, and it is not known.
+        """
+        if self.actual is None:
+            return None
+        expected = cents(self.actual) - cents(self.excess)
+        return expected if expected >= 0 else None
+
+
 class Anomaly(Value):
     """One event in one account; its ID is fixed when it is first raised."""
 
@@ -47,9 +71,11 @@ class Anomaly(Value):
     """Last day that belongs to it so far. A threshold has no onset: ``start`` and ``last`` are those of
     the days that are compared, or None in ``last`` if an earlier version raised it."""
     excess: Decimal
-    """Cost above what was expected, so far."""
+    """The account's cost above what was expected, so far. Beside the driver stands ``driver``."""
     usage: Decimal | None = None
     """The account's usage cost during the event."""
+    driver_usage: Decimal | None = None
+    """The driver's usage cost during the event; None in those recorded before it was stored."""
     shares: tuple[tuple[str, Decimal], ...] = ()
     """Excess by service, largest first."""
     group: str = ""
@@ -62,6 +88,32 @@ class Anomaly(Value):
     updated_at: datetime
     found_at_install: bool = False
     """It began before the agent was installed, so it says nothing about how alerts are answered."""
+
+    @property
+    def account(self) -> EventAmounts:
+        """The amounts of the account."""
+        return EventAmounts(self.excess, self.usage)
+
+    @property
+    def driver(self) -> EventAmounts | None:
+        """The amounts of the driver alone; None for a threshold, and if its excess is not known."""
+        if self.service == WHOLE_ACCOUNT:
+            return self.account
+        excess = dict(self.shares).get(self.service)
+        return None if excess is None else EventAmounts(excess, self.driver_usage)
+
+    @property
+    def amounts(self) -> EventAmounts:
+        """What an alert is about: the driver's amounts, or the account's where it has none.
+
+        A crossed threshold is the account's. ``is_of_driver`` tells the two apart.
+        """
+        return self.driver or self.account
+
+    @property
+    def is_of_driver(self) -> bool:
+        """Whether ``amounts`` are the driver's, so that they may stand beside its name."""
+        return self.driver is not None
 
 
 class AlertMinimum(Value):

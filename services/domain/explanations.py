@@ -1,9 +1,10 @@
-"""Why a cost changed: its parts, and the changes that many accounts share."""
+"""Why a cost changed: its parts."""
 
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Literal
 
+from services.domain.amounts import moved
 from services.domain.costs import Category
 
 MASKED_SHARE = Decimal("0.3")
@@ -21,10 +22,17 @@ class ChangeLine:
     category: Category
     previous: Decimal
     current: Decimal
+    is_part: bool = False
+    """Whether credits, refunds, tax or fees of the service changed too, on lines of their own."""
 
     @property
     def change(self) -> Decimal:
         return self.current - self.previous
+
+    @property
+    def printed_change(self) -> Decimal:
+        """The difference of the printed amounts."""
+        return moved(self.current, self.previous)
 
     @property
     def kind(self) -> ChangeKind:
@@ -103,17 +111,26 @@ class Explanation:
         rest = self.lines[max_lines:]
         return len(rest), sum((line.change for line in rest), Decimal(0))
 
-    def explains(self, lines: int = 1) -> int | None:
-        """The share of the largest lines in the movement in the direction of the change.
+    @property
+    def largest(self) -> ChangeLine | None:
+        """The line that moved most in the direction of the printed change; None if there is none."""
+        return next(iter(self.along(moved(self.current, self.previous))), None)
 
-        A percentage, rounded half up; 100 means all of it. None if nothing changed.
+    def along(self, change: Decimal) -> list[ChangeLine]:
+        """The lines whose printed change has the sign of ``change``, largest first."""
+        lines = [line for line in self.lines if line.printed_change * change > 0]
+        return sorted(lines, key=lambda line: (-abs(line.printed_change), line.name))
+
+    def percent_of(self, line: ChangeLine) -> int | None:
+        """The printed change of a line in percent of the printed change of the total.
+
+        Rounded half up; 100 means all of it. None where the line does not explain the change:
+        it has the other sign, or moved further than the total.
         """
-        if self.change == 0:
+        change = moved(self.current, self.previous)
+        if line.printed_change * change <= 0 or abs(line.printed_change) > abs(change):
             return None
-        up = self.change > 0
-        movement = self.up if up else self.down
-        largest = [abs(line.change) for line in self.lines if (line.change > 0) == up]
-        return whole_percent(sum(largest[:lines], Decimal(0)), movement)
+        return whole_percent(abs(line.printed_change), abs(change))
 
 
 def whole_percent(part: Decimal, whole: Decimal) -> int:
@@ -122,19 +139,3 @@ def whole_percent(part: Decimal, whole: Decimal) -> int:
         return 0
     share = int((part / whole * 100).to_integral_value(ROUND_HALF_UP))
     return min(share, 99) if part < whole else share
-
-
-@dataclass(frozen=True, slots=True)
-class SharedMove:
-    """A service whose usage moved the same way in many accounts.
-
-    That points to a price change, not to what one team did.
-    """
-
-    service: str
-    up: bool
-    accounts: int
-    """How many accounts moved this way; ``using`` is how many use the service."""
-    using: int
-    change: Decimal
-    """The total change of the accounts that moved."""

@@ -4,6 +4,7 @@ from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 
+from services.domain.amounts import cents, moved
 from services.domain.base import Value
 from services.domain.costs import Category
 from services.domain.explanations import Explanation
@@ -22,16 +23,18 @@ class DataState(StrEnum):
     """The account was closed, or its cost data no longer arrives."""
 
 
-class ServiceChange(Value):
-    """Net cost of one service in both spans of a window."""
+class ServiceMove(Value):
+    """Usage that went from one service name to another, with their sum unchanged."""
 
-    name: str
-    current: Decimal
-    previous: Decimal
-
-    @property
-    def change(self) -> Decimal:
-        return self.current - self.previous
+    source: str
+    target: str
+    first: date
+    """The first day under the new name."""
+    amount: Decimal
+    """Money a day."""
+    is_whole: bool = True
+    """Whether nothing worth mentioning remained under the old name."""
+    accounts: int = 1
 
 
 class CategoryAmounts(Value):
@@ -40,6 +43,37 @@ class CategoryAmounts(Value):
     category: Category
     current: Decimal
     previous: Decimal
+
+    @property
+    def change(self) -> Decimal:
+        """The difference of the printed amounts."""
+        return moved(self.current, self.previous)
+
+
+class ServiceChange(Value):
+    """Net cost of one service in both spans of a window."""
+
+    name: str
+    current: Decimal
+    previous: Decimal
+    charges: tuple[CategoryAmounts, ...] = ()
+    """Its credits, refunds, tax and fees, which the net cost includes."""
+
+    @property
+    def change(self) -> Decimal:
+        return self.current - self.previous
+
+    @property
+    def is_without_usage(self) -> bool:
+        """Whether all of it is credits, refunds, tax or fees."""
+        current = sum((charge.current for charge in self.charges), Decimal(0))
+        previous = sum((charge.previous for charge in self.charges), Decimal(0))
+        return (cents(self.current), cents(self.previous)) == (cents(current), cents(previous))
+
+    @property
+    def is_new(self) -> bool:
+        """Whether there was nothing before; credits that covered all usage are not nothing."""
+        return self.previous == 0 and not any(charge.previous for charge in self.charges)
 
 
 class DayAmount(Value):
@@ -58,6 +92,8 @@ class WeekFigures(Value):
     """They exceed the days before by more than the threshold, and by the minimum increase."""
     days: tuple[DayAmount, ...]
     days_before: tuple[DayAmount, ...]
+    is_new: bool = True
+    """Whether there was no usage in the 7 days before."""
 
 
 class SpanDays(Value):
@@ -113,12 +149,16 @@ class AccountFigures(Value):
     services: tuple[ServiceChange, ...] = ()
     """All services, largest absolute change first; they add up to the totals exactly."""
     week: WeekFigures | None = None
+    moves: tuple[ServiceMove, ...] = ()
+    """Moves that the window covers, oldest first; ``explanation`` has their services as one line."""
     explanation: Explanation | None = None
     """The change of the net total line by line: usage by service, other charges by category."""
     forecast: Forecast | None = None
     """How accurate earlier forecasts as of this day were; None if it was not calculated."""
     threshold: float
     breach: Breach | None = None
+    min_increase: Decimal = Decimal(0)
+    """The smallest increase, in money, that counts."""
     first_day: date | None = None
     """First day with data in the loaded span; None if there is no data."""
     last_day: date | None = None
@@ -128,6 +168,11 @@ class AccountFigures(Value):
     """The month of its last day with data; None if that is too long ago."""
     learning_day: int | None = None
     """How many days detection has learned from, over the loaded span; None once it is enough."""
+
+    @property
+    def is_new_spend(self) -> bool:
+        """Whether there was no cost before, not even usage that credits covered."""
+        return cents(self.previous_total) == 0 == cents(self.usage_previous)
 
     @property
     def silent(self) -> bool:

@@ -89,21 +89,27 @@ def one_decimal(value: Decimal) -> Decimal:
     return value.quantize(Decimal("0.1"), ROUND_HALF_UP) + 0
 
 
-def percent_of(current: Decimal, previous: Decimal) -> str:
-    """Format that change; empty where a percentage makes no sense (from zero to a negative)."""
+def percent_of(current: Decimal, previous: Decimal, *, is_new: bool = True) -> str:
+    """Format that change; empty where a percentage makes no sense (from zero to a negative).
+
+    ``is_new``: whether a change from zero is new spend; it is not where credits covered usage.
+    """
     change_percent = percent_moved(current, previous)
-    if change_percent is None and moved(current, previous) <= 0:
+    if change_percent is None and (not is_new or moved(current, previous) <= 0):
         return "" if moved(current, previous) else percent(Decimal(0))
     return percent(change_percent)
 
 
-def change_line(current: Decimal, previous: Decimal, currency: str) -> str:
-    """Format a change: ``▲ +$3,539.16 (+23.8%)``; "no change" if the rounded amounts are equal."""
+def change_line(current: Decimal, previous: Decimal, currency: str, *, is_new: bool = True) -> str:
+    """Format a change: ``▲ +$3,539.16 (+23.8%)``; "no change" if the rounded amounts are equal.
+
+    ``is_new``: see ``percent_of``.
+    """
     difference = moved(current, previous)
     if difference == 0:
         return NO_CHANGE
     arrow = "▲" if difference > 0 else "▼"
-    share = percent_of(current, previous)
+    share = percent_of(current, previous, is_new=is_new)
     return f"{arrow} {change(difference, currency)}{f' ({share})' if share else ''}"
 
 

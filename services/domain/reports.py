@@ -5,12 +5,13 @@ from decimal import Decimal
 
 from services.domain.anomalies import Anomaly, AnomalyStatus
 from services.domain.base import Value
-from services.domain.explanations import Explanation, SharedMove
+from services.domain.explanations import Explanation
 from services.domain.figures import (
     AccountFigures,
     CategoryAmounts,
     DataState,
     ServiceChange,
+    ServiceMove,
     Spent,
     WindowDays,
 )
@@ -62,6 +63,8 @@ class TeamLine(Value):
     aws_account_id: str
     current: Decimal
     previous: Decimal
+    is_new_spend: bool = True
+    """Whether there was no cost before, not even usage that credits covered."""
     above_threshold: bool = False
     state: DataState = DataState.CURRENT
     last_day: date | None = None
@@ -79,6 +82,8 @@ class UnmappedAccount(Value):
     account_name: str | None = None
     current: Decimal
     previous: Decimal
+    is_new_spend: bool = True
+    """As of a team."""
 
 
 class ComparedAccount(Value):
@@ -109,9 +114,8 @@ class MissingData(Value):
     accounts: int
     current: Decimal
     previous: Decimal
-    other_services: tuple[ServiceChange, ...]
-    """The services of all other accounts, largest absolute change first."""
     other_explanation: Explanation
+    """Of all other accounts."""
 
 
 class SilentTeam(Value):
@@ -177,8 +181,8 @@ class AdminReport(Value):
     services: tuple[ServiceChange, ...] = ()
     explanation: Explanation | None = None
     """The change of all accounts together, line by line."""
-    shared_moves: tuple[SharedMove, ...] = ()
-    """Services that moved the same way in many accounts, largest first."""
+    moves: tuple[ServiceMove, ...] = ()
+    """Moves from one service to another, largest first, each with all its accounts."""
     forecast: Forecast | None = None
     """The forecast for all accounts together."""
     forecast_record: TrackRecord | None = None

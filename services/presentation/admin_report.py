@@ -30,7 +30,7 @@ from services.presentation.admin_tables import (
     unmapped_rows,
 )
 from services.presentation.change_rows import Row, category_line, change_row
-from services.presentation.explanations import drivers, reasons, shared_words
+from services.presentation.explanations import drivers, move_words, reasons
 from services.presentation.missing_data import late_lines, missing_words, without_missing
 from services.presentation.phrases import (
     SAMPLE_NOTICE,
@@ -43,7 +43,7 @@ from services.presentation.phrases import (
     window_line,
 )
 
-MAX_SHARED = 2
+MAX_MOVES = 3
 MAX_NOTE = 300
 STATUS_NAMES: dict[AnomalyStatus, str] = {
     "open": "unanswered",
@@ -68,7 +68,7 @@ class AdminView:
     figure: str
     change: str
     why: list[str]
-    """What the change is made of, and what many accounts have in common."""
+    """What the change is made of."""
     window: str
     days: str
     late: list[str]
@@ -100,6 +100,7 @@ def admin_view(report: AdminReport, max_movers: int = MAX_MOVERS) -> AdminView:
     currency = report.currency
     current, previous = cents(report.current_total), cents(report.previous_total)
     current_name, previous_name = period_names(report.window)
+    is_new = cents(report.usage_previous) == 0
     summary, title = _summary_and_title(report, current, previous)
     return AdminView(
         subject=f"{'[SAMPLE] ' if report.sample else ''}AWS costs: {summary}",
@@ -108,7 +109,7 @@ def admin_view(report: AdminReport, max_movers: int = MAX_MOVERS) -> AdminView:
         notices=_notices(report),
         scope=f"All teams, {plural(report.accounts, 'account')}",
         figure=money(current, currency),
-        change=change_line(current, previous, currency),
+        change=change_line(current, previous, currency, is_new=is_new),
         why=_why(report),
         window=window_line(report.window, previous, currency),
         days=days_line(report.window, report.data_through, currency),
@@ -121,7 +122,7 @@ def admin_view(report: AdminReport, max_movers: int = MAX_MOVERS) -> AdminView:
         current_label=current_name,
         movers_heading=f"Top movers vs {previous_name}",
         movers=mover_rows(report, (current, previous), max_movers),
-        total=change_row("Total", current, previous, currency),
+        total=change_row("Total", current, previous, currency, is_new=is_new),
         categories=category_line(report.categories, current, currency),
         unmapped=unmapped_rows(report),
         more_unmapped=more(len(report.unmapped), MAX_UNMAPPED),
@@ -161,10 +162,12 @@ def _summary_and_title(
         return f"unchanged{aside}{above}", f"Costs unchanged{aside}{above}"
     verb, amount = "up" if change > 0 else "down", round_money(abs(change), currency)
     percent = "" if before == 0 else f" ({bare_percent(change / abs(before) * 100)})"
-    moving = report.missing.other_services if report.missing else report.services
-    services = drivers(moving, up=change > 0)
-    mostly = f", mostly {services}" if services else ""
-    return f"{verb} {amount}{percent}{aside}{above}", f"Costs {verb} {amount}{aside}{mostly}"
+    explanation = report.missing.other_explanation if report.missing else report.explanation
+    cause = drivers(explanation.lines if explanation else (), change, currency)
+    return (
+        f"{verb} {amount}{percent}{aside}{above}",
+        f"Costs {verb} {amount}{aside}{f', {cause}' if cause else ''}",
+    )
 
 
 def _nothing_found(report: AdminReport) -> str:
@@ -230,8 +233,7 @@ def _why(report: AdminReport) -> list[str]:
     current, previous = cents(report.current_total), cents(report.previous_total)
     if missing := missing_words(report.missing, current, previous, report.currency):
         sentences.insert(0, missing)
-    shared = [shared_words(move, report.currency) for move in report.shared_moves[:MAX_SHARED]]
-    return [*sentences, *shared]
+    return [*sentences, *(move_words(move, report.currency) for move in report.moves[:MAX_MOVES])]
 
 
 def _record(record: AlertRecord | None) -> str:

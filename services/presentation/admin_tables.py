@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from services.domain import UNATTRIBUTED, AdminReport, DataState, TeamLine
 from services.domain.formatting import cents, money, moved, neutral, plural
+from services.presentation.anomaly_amounts import account_excess, driver_label
 from services.presentation.change_rows import ROUNDING, Row, change_row, remainder
 from services.presentation.missing_data import arrival_note, spent_words
 from services.presentation.phrases import anomaly_days
@@ -21,6 +22,9 @@ class AdminAnomaly:
     team: str
     driver: str
     excess: str
+    """The driver's own."""
+    account: str
+    """The account's, named as such, where it differs."""
     days: str
     """Since when, or the days that a threshold compares."""
     kind: str
@@ -39,8 +43,9 @@ def anomaly_lines(report: AdminReport) -> list[AdminAnomaly]:
         lines.append(
             AdminAnomaly(
                 team=neutral(line.team_name, MAX_NAME),
-                driver=neutral(anomaly.service, MAX_NAME),
-                excess=money(anomaly.excess, anomaly.currency),
+                driver=driver_label(anomaly, neutral(anomaly.service, MAX_NAME)),
+                excess=money(anomaly.amounts.excess, anomaly.currency),
+                account=account_excess(anomaly),
                 days=anomaly_days(anomaly),
                 kind=kind,
             )
@@ -57,9 +62,11 @@ def mover_rows(report: AdminReport, total: tuple[Decimal, Decimal], max_rows: in
     rest = remainder(total, [*((line.current, line.previous) for line in shown), unmapped])
     if others or any(rest):
         name = plural(others, "other team" if shown else "team") if others else ROUNDING
-        rows.append(change_row(name, *rest, report.currency))
+        is_new = all(line.is_new_spend for line in report.teams[len(shown) :])
+        rows.append(change_row(name, *rest, report.currency, is_new=is_new))
     if report.unmapped:
-        rows.append(change_row("Unmapped", *unmapped, report.currency))
+        is_new = all(account.is_new_spend for account in report.unmapped)
+        rows.append(change_row("Unmapped", *unmapped, report.currency, is_new=is_new))
     return rows
 
 
@@ -77,7 +84,10 @@ def _mover(line: TeamLine, currency: str) -> Row:
     if missing := arrival_note(line.state, line.last_day):
         notes.append(missing)
     name = neutral(line.team_name, MAX_NAME)
-    return change_row(name, line.current, line.previous, currency, " · ".join(notes))
+    notes_words = " · ".join(notes)
+    return change_row(
+        name, line.current, line.previous, currency, notes_words, is_new=line.is_new_spend
+    )
 
 
 def unmapped_rows(report: AdminReport) -> list[tuple[str, str, str]]:

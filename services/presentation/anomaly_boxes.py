@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from services.analysis.suppression import is_above_threshold
 from services.domain import Anomaly, TeamReport
-from services.domain.formatting import cents, day_range, money, neutral, plural, weekday
+from services.domain.formatting import day_range, money, neutral, plural, weekday
+from services.presentation.anomaly_amounts import account_words, actual_words
 from services.presentation.explanations import driver_words
 from services.presentation.hints import hint
 from services.presentation.phrases import period_names
@@ -64,8 +65,7 @@ def _threshold_sentences(report: TeamReport, anomaly: Anomaly) -> tuple[str, str
 
 def _ended_sentences(anomaly: Anomaly) -> tuple[str, str]:
     last = anomaly.end or anomaly.start
-    excess = money(anomaly.excess, anomaly.currency)
-    what = f"{_service(anomaly)}: {excess} more than expected, {day_range(anomaly.start, last)}."
+    what = _excess_sentence(anomaly, f", {day_range(anomaly.start, last)}")
     days = plural((last - anomaly.start).days + 1, "day")
     if anomaly.found_at_install:
         return what, f"Ended after {days}. {FOUND_AT_INSTALL}"
@@ -73,8 +73,7 @@ def _ended_sentences(anomaly: Anomaly) -> tuple[str, str]:
 
 
 def _open_sentences(report: TeamReport, anomaly: Anomaly) -> tuple[str, str]:
-    excess = money(anomaly.excess, anomaly.currency)
-    what = f"{_service(anomaly)}: {excess} more than expected since {weekday(anomaly.start)}."
+    what = _excess_sentence(anomaly, f" since {weekday(anomaly.start)}")
     days = plural((report.figures.data_through - anomaly.start).days + 1, "day")
     above = ", above the threshold" if is_above_threshold(anomaly, report.figures) else ""
     return what, f"Open for {days}{above}. {_answer_words(anomaly)}"
@@ -85,6 +84,13 @@ def _answer_words(anomaly: Anomaly) -> str:
     return FOUND_AT_INSTALL if anomaly.found_at_install else "No one has answered yet."
 
 
+def _excess_sentence(anomaly: Anomaly, when: str) -> str:
+    excess = money(anomaly.amounts.excess, anomaly.currency)
+    if anomaly.is_of_driver:
+        return f"{_service(anomaly)}: {excess} more than expected{when}."
+    return f"Whole account: {excess} more than expected{when}; {_service(anomaly)} rose most."
+
+
 def _service(anomaly: Anomaly) -> str:
     return neutral(anomaly.service, MAX_SERVICE_NAME)
 
@@ -93,18 +99,19 @@ def _likely_cause(anomaly: Anomaly) -> str:
     if anomaly.kind == "threshold":
         return ""
     if anomaly.group:
-        return "Other accounts rose on the same days, which often means a price change."
+        return "Other accounts rose on the same days."
     return hint(anomaly.service)
 
 
 def _amounts(anomaly: Anomaly) -> str:
     """``Actual $3,812.90, expected $1,550.00. By service: EC2 91%, S3 9%``."""
+    if anomaly.kind == "threshold":
+        return ""
     sentences = []
-    if anomaly.usage is not None:
-        actual = money(anomaly.usage, anomaly.currency)
-        # From rounded amounts, so that actual − expected is the printed excess.
-        expected = money(cents(anomaly.usage) - cents(anomaly.excess), anomaly.currency)
-        sentences.append(f"Actual {actual}, expected {expected}.")
+    if words := actual_words(anomaly.amounts, anomaly.currency):
+        sentences.append(f"Actual {words}.")
+    if words := account_words(anomaly):
+        sentences.append(words)
     if services := driver_words(anomaly):
         sentences.append(f"By service: {services}.")
     return " ".join(sentences)

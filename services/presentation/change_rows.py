@@ -8,8 +8,25 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from services.domain import Category, CategoryAmounts, ServiceChange, rounding
-from services.domain.formatting import MINUS, cents, change, money, neutral, percent_of, plural
+from services.analysis.detection.moves import current_names
+from services.domain import (
+    Category,
+    CategoryAmounts,
+    ChangeLine,
+    ServiceChange,
+    ServiceMove,
+    rounding,
+)
+from services.domain.formatting import (
+    MINUS,
+    cents,
+    change,
+    money,
+    moved,
+    neutral,
+    percent_of,
+    plural,
+)
 
 CATEGORY_NAMES = {
     Category.CREDIT: "credits",
@@ -35,15 +52,24 @@ class Row:
 
 
 def change_row(
-    name: str, current: Decimal, previous: Decimal, currency: str, note: str = ""
+    name: str,
+    current: Decimal,
+    previous: Decimal,
+    currency: str,
+    note: str = "",
+    *,
+    is_new: bool = True,
 ) -> Row:
-    """Build a row from two amounts; its change is the difference of the printed amounts."""
+    """Build a row from two amounts; its change is the difference of the printed amounts.
+
+    ``is_new``: whether a change from zero is new spend.
+    """
     current, previous = cents(current), cents(previous)
     has_percent = current != previous and name != ROUNDING
     return Row(
         name=name,
         change=change(current - previous, currency),
-        percent=percent_of(current, previous) if has_percent else "",
+        percent=percent_of(current, previous, is_new=is_new) if has_percent else "",
         current=money(current, currency),
         previous=money(previous, currency),
         note=note,
@@ -63,7 +89,12 @@ def service_rows(
     shown = services[:max_rows]
     rows = [
         change_row(
-            neutral(service.name, MAX_SERVICE_NAME), service.current, service.previous, currency
+            neutral(service.name, MAX_SERVICE_NAME),
+            service.current,
+            service.previous,
+            currency,
+            charges_note(service, currency),
+            is_new=service.is_new,
         )
         for service in shown
     ]
@@ -71,8 +102,74 @@ def service_rows(
     others = len(services) - len(shown)
     if others or any(rest):
         name = plural(others, "other service") if others else ROUNDING
-        rows.append(change_row(name, *rest, currency))
+        is_new = all(service.is_new for service in services[max_rows:])
+        rows.append(change_row(name, *rest, currency, is_new=is_new))
     return rows
+
+
+def services_as_named_now(
+    services: Sequence[ServiceChange], moves: Sequence[ServiceMove]
+) -> list[ServiceChange]:
+    """Services with those that moved to another name as one, largest change first."""
+    names = current_names(moves)
+    together: dict[str, ServiceChange] = {}
+    for service in services:
+        name = names.get(service.name, service.name)
+        known = together.get(name)
+        together[name] = (
+            service.model_copy(update={"name": name})
+            if known is None
+            else ServiceChange(
+                name=name,
+                current=known.current + service.current,
+                previous=known.previous + service.previous,
+                charges=_added(*known.charges, *service.charges),
+            )
+        )
+    return sorted(together.values(), key=lambda entry: (-abs(entry.change), entry.name))
+
+
+def _added(*charges: CategoryAmounts) -> tuple[CategoryAmounts, ...]:
+    """Charges of several services, one for each category."""
+    added: dict[Category, CategoryAmounts] = {}
+    for charge in charges:
+        known = added.get(charge.category)
+        added[charge.category] = (
+            charge
+            if known is None
+            else CategoryAmounts(
+                category=charge.category,
+                current=known.current + charge.current,
+                previous=known.previous + charge.previous,
+            )
+        )
+    return tuple(added.values())
+
+
+def charges_note(service: ServiceChange, currency: str) -> str:
+    """``usage no change, credits that ended +$1,215.00``; empty where all of a change is usage."""
+    changed = [charge for charge in service.charges if charge.change]
+    if not changed:
+        return ""
+    # What remains of the printed change, so that the note adds up to it.
+    usage = moved(service.current, service.previous)
+    usage -= sum((charge.change for charge in changed), Decimal(0))
+    if not usage and service.is_without_usage:
+        return ", ".join(map(charge_name, changed))
+    parts = [f"{charge_name(charge)} {change(charge.change, currency)}" for charge in changed]
+    return ", ".join([f"usage {change(usage, currency)}", *parts])
+
+
+def charge_name(charge: ChangeLine | CategoryAmounts) -> str:
+    """``credits that ended``, ``new refunds``, ``more credits``: what other charges did."""
+    name = CATEGORY_NAMES[charge.category]
+    if cents(charge.current) == 0:
+        return f"{name} that ended"
+    if cents(charge.previous) == 0:
+        return f"new {name}"
+    if abs(charge.current) > abs(charge.previous):
+        return f"more {name}"
+    return f"{'less' if charge.category is Category.TAX else 'fewer'} {name}"
 
 
 def remainder(

@@ -4,17 +4,18 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from services.analysis.drivers import excess_lines
-from services.domain import Anomaly, ChangeLine, Explanation, ServiceChange, SharedMove
+from services.domain import Anomaly, Category, ChangeLine, Explanation, ServiceMove
 from services.domain.formatting import (
     cents,
     change,
+    day,
     listed,
     money,
     moved,
     neutral,
     round_money,
 )
-from services.presentation.change_rows import CATEGORY_NAMES
+from services.presentation.change_rows import CATEGORY_NAMES, charge_name
 
 MIN_ONE_OFF_SHARE = Decimal("0.05")
 """Credits, refunds, tax, and fees below this share of all movement are not worth a sentence."""
@@ -25,25 +26,61 @@ MIN_DRIVER_PERCENT = 5
 """Percent of an excess below which a service is not named."""
 SOLE_DRIVER_PERCENT = 95
 """Percent of an excess from which a service counts as all of it."""
+ALL_PERCENT = 100
 RUNNER_UP_FACTOR = 4
 """A second service is named next to the first unless it moved by less than a quarter of it."""
 MAX_SERVICE_NAME = 60
 MAX_NAME_IN_HEADLINE = 30
 
 
-def drivers(services: Sequence[ServiceChange], *, up: bool) -> str:
-    """``EC2 and new Bedrock``: the one or two services that moved most in a direction."""
-    moved = [s for s in services if s.change != 0 and (s.change > 0) == up]
-    if not moved:
+def drivers(lines: Sequence[ChangeLine], change: Decimal, currency: str) -> str:
+    """``mostly EC2 and new Bedrock``: the one or two lines that make up most of a printed change.
+
+    Where they are less than half of it or moved further than all together, only the largest with
+    its amount: ``largest rise EC2 ($412.00)``.
+    """
+    named = _largest(lines, change)
+    for number in (2, 1):
+        moved_by = abs(sum((line.printed_change for line in named[:number]), Decimal(0)))
+        if abs(change) < 2 * moved_by <= 2 * abs(change):
+            return f"mostly {listed([_name_in_headline(line) for line in named[:number]])}"
+    if not named:
         return ""
-    largest = abs(moved[0].change)
-    named = [s for s in moved[:2] if abs(s.change) * RUNNER_UP_FACTOR >= largest]
-    return listed([_name_in_headline(service) for service in named])
+    step = "rise" if change > 0 else "fall"
+    amount = round_money(abs(named[0].printed_change), currency)
+    return f"largest {step} {_name_in_headline(named[0])} ({amount})"
 
 
-def _name_in_headline(service: ServiceChange) -> str:
-    name = neutral(service.name, MAX_NAME_IN_HEADLINE)
-    return f"new {name}" if service.previous == 0 else name
+def new_services(lines: Sequence[ChangeLine], change: Decimal) -> str:
+    """``EC2 and Bedrock``: the one or two services that most of new spend is for."""
+    return listed([neutral(line.name, MAX_NAME_IN_HEADLINE) for line in _largest(lines, change)])
+
+
+def _largest(lines: Sequence[ChangeLine], change: Decimal) -> list[ChangeLine]:
+    """The one or two lines that moved most in the direction of a change."""
+    along = [line for line in lines if line.printed_change * change > 0]
+    along.sort(key=lambda line: (-abs(line.printed_change), line.name))
+    return [
+        line
+        for line in along[:2]
+        if abs(line.printed_change) * RUNNER_UP_FACTOR >= abs(along[0].printed_change)
+    ]
+
+
+def _name_in_headline(line: ChangeLine) -> str:
+    if line.one_off:
+        return charge_name(line)
+    name = neutral(line.name, MAX_NAME_IN_HEADLINE)
+    if line.is_part:
+        return f"{name} usage"
+    return f"new {name}" if cents(line.previous) == 0 else name
+
+
+def _name_in_sentence(line: ChangeLine) -> str:
+    if line.one_off:
+        return charge_name(line)
+    name = neutral(line.name, MAX_SERVICE_NAME)
+    return f"{name} usage" if line.is_part else name
 
 
 def line_name(line: ChangeLine) -> str:
@@ -69,7 +106,7 @@ def reasons(explanation: Explanation, currency: str) -> list[str]:
     """What a change is made of, in at most three sentences."""
     sentences = []
     masked = masked_words(explanation, currency)
-    if largest := _largest_line(explanation, masked=bool(masked)):
+    if largest := _largest_line(explanation, currency):
         sentences.append(largest)
     movement = explanation.up + explanation.down
     if abs(explanation.one_off_change) >= MIN_ONE_OFF_SHARE * movement > 0:
@@ -92,17 +129,20 @@ def _split_words(explanation: Explanation, currency: str) -> str:
     )
 
 
-def _largest_line(explanation: Explanation, *, masked: bool) -> str:
-    """The service behind most of a change; empty when it is not usage, or nothing changed."""
-    up, share = explanation.change > 0, explanation.explains()
-    moved = (line for line in explanation.lines if line.change and (line.change > 0) == up)
-    first = next(moved, None)
-    if first is None or share is None or first.one_off or not cents(explanation.change):
+def _largest_line(explanation: Explanation, currency: str) -> str:
+    """How much of the printed change its largest line is; empty if nothing changed."""
+    line = explanation.largest
+    if line is None:
         return ""
-    name = neutral(first.name, MAX_SERVICE_NAME)
-    if masked:  # the share is one of the increases (or decreases), which exceed the net change
-        return f"{name} accounts for {share}% of everything that went {'up' if up else 'down'}."
-    return f"{name} accounts for {share}% of the {'increase' if up else 'decrease'}."
+    is_up, share = line.printed_change > 0, explanation.percent_of(line)
+    name = _name_in_sentence(line)
+    if share is not None:
+        verb = "account" if line.one_off and line.category is not Category.TAX else "accounts"
+        whole = "increase" if is_up else "decrease"
+        subject = f"{name[0].upper()}{name[1:]}" if line.one_off else name
+        return f"{subject} {verb} for {share}% of the {whole}."
+    amount = change(line.printed_change, currency)
+    return f"The largest {'rise' if is_up else 'fall'} is {name}, {amount}."
 
 
 def driver_words(anomaly: Anomaly) -> str:
@@ -118,17 +158,16 @@ def driver_words(anomaly: Anomaly) -> str:
         and lines[0].service == anomaly.service
     ):
         return ""
+    if sum(line.percent for line in lines) > ALL_PERCENT:  # others fell meanwhile
+        return ""
     return ", ".join(
         f"{neutral(line.service, MAX_SERVICE_NAME)} {line.percent}%" for line in lines
     )
 
 
-def shared_words(move: SharedMove, currency: str) -> str:
-    """Say that a service moved the same way in many accounts, which points to its price."""
-    verb = "rose" if move.up else "fell"
-    amount = round_money(abs(move.change), currency)
-    return (
-        f"{neutral(move.service, MAX_SERVICE_NAME)} {verb} in {move.accounts:,} of the "
-        f"{move.using:,} accounts that use it, by {amount} in total, which often means a price "
-        "change."
-    )
+def move_words(move: ServiceMove, currency: str) -> str:
+    """``On 5 Nov $800.00 a day moved from AmazonEC2 to ec2, total unchanged``."""
+    where = f"On {day(move.first)}" if move.accounts == 1 else f"In {move.accounts:,} accounts"
+    source, target = (neutral(name, MAX_SERVICE_NAME) for name in (move.source, move.target))
+    amount = round_money(move.amount, currency)
+    return f"{where} {amount} a day moved from {source} to {target}, total unchanged."

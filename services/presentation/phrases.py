@@ -51,7 +51,7 @@ def week_line(week: WeekFigures, currency: str, *, is_late: bool = False) -> str
     """``Last 7 days: $7,860.16 vs $5,390.18 (+45.8%)``; of a late account, its own last days."""
     days = f"7 days through {day(week.days[-1].day)}" if is_late else "Last 7 days"
     is_same = moved(week.current, week.previous) == 0
-    share = NO_CHANGE if is_same else percent_of(week.current, week.previous)
+    share = NO_CHANGE if is_same else percent_of(week.current, week.previous, is_new=week.is_new)
     return (
         f"{days}: {money(week.current, currency)} vs {money(week.previous, currency)}"
         f"{f' ({share})' if share else ''}"

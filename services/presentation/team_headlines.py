@@ -1,8 +1,9 @@
 """What a team's report says first: its subject and its headline."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 
-from services.domain import AccountFigures, TeamReport, moved
+from services.domain import AccountFigures, Anomaly, ChangeLine, TeamReport, moved
 from services.domain.formatting import (
     bare_percent,
     cents,
@@ -12,7 +13,7 @@ from services.domain.formatting import (
     percent_moved,
     round_money,
 )
-from services.presentation.explanations import drivers
+from services.presentation.explanations import drivers, new_services
 from services.presentation.phrases import headline, period_names
 
 MAX_NAME_IN_SUBJECT = 60
@@ -29,9 +30,8 @@ def is_quiet(report: TeamReport) -> bool:
     """Whether nothing in a report needs attention."""
     figures = report.figures
     has_anomaly = report.anomalies or report.ended
-    if has_anomaly or figures.breach or _is_new_spend(figures) or _is_drop(figures):
-        return False
-    return not _week_rise(figures)
+    has_moved = _is_new_spend(figures) or _is_drop(figures) or _is_rise(figures)
+    return not (has_anomaly or figures.breach or has_moved or _week_rise(figures))
 
 
 def subject_text(report: TeamReport) -> str:
@@ -39,27 +39,19 @@ def subject_text(report: TeamReport) -> str:
     figures, currency = report.figures, report.figures.currency
     detected = [anomaly for anomaly in report.anomalies if anomaly.kind != "threshold"]
     if detected:
-        first = detected[0]
-        return (
-            f"{neutral(first.service, MAX_SERVICE_IN_SUBJECT)} "
-            f"{round_money(first.excess, currency)} over expected since {day(first.start)}"
-        )
+        return f"{_over_expected(detected[0])} since {day(detected[0].start)}"
     if _is_new_spend(figures):
-        services = drivers(figures.services, up=True).replace("new ", "")
+        services = new_services(_lines(figures), _change(figures))
         return f"new spend {round_money(figures.current_total, currency)} ({services})"
-    if figures.breach is not None:
-        return f"{_rise(figures)}, mostly {_main_driver(figures)}"
+    if figures.breach is not None or _is_rise(figures):
+        return _rise(figures)
     if _is_drop(figures):
         percent = _percent_suffix(figures.current_total, figures.previous_total)
-        services = drivers(figures.services, up=False)
-        return f"down {round_money(-_change(figures), currency)}{percent}, mostly {services}"
+        down = f"down {round_money(-_change(figures), currency)}{percent}"
+        return _with_cause(down, _lines(figures), _change(figures), currency)
     if report.ended:
         first = report.ended[0]
-        return (
-            f"{neutral(first.service, MAX_SERVICE_IN_SUBJECT)} "
-            f"{round_money(first.excess, currency)} over expected, "
-            f"{day_range(first.start, first.end or first.start)}"
-        )
+        return f"{_over_expected(first)}, {day_range(first.start, first.end or first.start)}"
     return _week_rise(figures) or _quiet_subject(report)
 
 
@@ -67,6 +59,13 @@ def _quiet_subject(report: TeamReport) -> str:
     figures = report.figures
     total = round_money(figures.current_total, figures.currency)
     return f"{total} for {period_names(figures.window)[0]}, {_nothing_found(report)}"
+
+
+def _over_expected(anomaly: Anomaly) -> str:
+    """``EC2 $2,263 over expected``; the driver's own excess, or the account's under that name."""
+    excess = f"{round_money(anomaly.amounts.excess, anomaly.currency)} over expected"
+    name = neutral(anomaly.service, MAX_SERVICE_IN_SUBJECT) if anomaly.is_of_driver else "account"
+    return f"{name} {excess}"
 
 
 def title(report: TeamReport) -> str:
@@ -89,19 +88,20 @@ def _change_title(report: TeamReport) -> str:
     change = _change(figures)
     if _is_new_spend(figures):
         return f"New spend of {round_money(change, currency)}"
-    has_cause = report.anomalies or report.ended or figures.breach or _is_drop(figures)
-    if not has_cause and (words := _week_rise(figures)):
+    has_cause = report.anomalies or report.ended or figures.breach
+    has_moved = _is_drop(figures) or _is_rise(figures)
+    if not (has_cause or has_moved) and (words := _week_rise(figures)):
         return f"{words[0].upper()}{words[1:]}"
     if change > 0:
-        services = drivers(figures.services, up=True)
-        return f"Costs up {round_money(change, currency)}, mostly {services}"
+        up = f"Costs up {round_money(change, currency)}"
+        return _with_cause(up, _lines(figures), change, currency)
     down = f"down {round_money(-change, currency)}" if change else "unchanged"
     if figures.breach is not None:
-        usage = round_money(figures.breach.excess, currency)
-        return f"Usage up {usage}, mostly {_main_driver(figures)}; net costs {down}"
+        up = f"Usage up {round_money(figures.breach.excess, currency)}"
+        usage = _with_cause(up, _usage_lines(figures), figures.breach.excess, currency)
+        return f"{usage}; net costs {down}"
     if change < 0:
-        services = drivers(figures.services, up=False)
-        return f"Costs {down}, mostly {services}"
+        return _with_cause(f"Costs {down}", _lines(figures), change, currency)
     return "Total cost unchanged"
 
 
@@ -114,8 +114,29 @@ def _week_rise(figures: AccountFigures) -> str:
     return f"up {round_money(moved(week.current, week.previous), currency)}{percent} in the last 7 days"
 
 
+def _with_cause(text: str, lines: Sequence[ChangeLine], change: Decimal, currency: str) -> str:
+    cause = drivers(lines, change, currency)
+    return f"{text}, {cause}" if cause else text
+
+
+def _lines(figures: AccountFigures) -> tuple[ChangeLine, ...]:
+    return figures.explanation.lines if figures.explanation else ()
+
+
+def _usage_lines(figures: AccountFigures) -> list[ChangeLine]:
+    return [line for line in _lines(figures) if not line.one_off]
+
+
 def _is_new_spend(figures: AccountFigures) -> bool:
-    return cents(figures.previous_total) == 0 and cents(figures.current_total) > 0
+    return figures.is_new_spend and cents(figures.current_total) > 0
+
+
+def _is_rise(figures: AccountFigures) -> bool:
+    """Whether the total rose as far as usage must for a breach, because other charges changed."""
+    change, percent = _change(figures), figures.change_percent
+    if change <= 0 or change < figures.min_increase:
+        return False
+    return percent is None or percent > Decimal(repr(figures.threshold))
 
 
 def _is_drop(figures: AccountFigures) -> bool:
@@ -138,14 +159,10 @@ def _percent_suffix(current: Decimal, previous: Decimal) -> str:
 def _rise(figures: AccountFigures) -> str:
     """What went up: the net total, or usage alone where credits hide it."""
     current, previous, what = figures.current_total, figures.previous_total, "up"
+    lines: Sequence[ChangeLine] = _lines(figures)
     if _change(figures) <= 0:
         current, previous, what = figures.usage_current, figures.usage_previous, "usage up"
-    amount = round_money(moved(current, previous), figures.currency)
-    return f"{what} {amount}{_percent_suffix(current, previous)}"
-
-
-def _main_driver(figures: AccountFigures) -> str:
-    services = drivers(figures.services, up=True)
-    if services or figures.breach is None:
-        return services
-    return neutral(figures.breach.service, MAX_SERVICE_IN_SUBJECT)
+        lines = _usage_lines(figures)
+    change = moved(current, previous)
+    up = f"{what} {round_money(change, figures.currency)}{_percent_suffix(current, previous)}"
+    return _with_cause(up, lines, change, figures.currency)

@@ -22,8 +22,14 @@ from services.presentation.anomaly_boxes import (
     anomalies_heading,
     anomaly_boxes,
 )
-from services.presentation.change_rows import Row, category_line, change_row, service_rows
-from services.presentation.explanations import masked_words, reasons
+from services.presentation.change_rows import (
+    Row,
+    category_line,
+    change_row,
+    service_rows,
+    services_as_named_now,
+)
+from services.presentation.explanations import masked_words, move_words, reasons
 from services.presentation.missing_data import (
     last_cost_words,
     no_data_subject,
@@ -45,6 +51,7 @@ from services.presentation.phrases import (
 from services.presentation.team_headlines import is_quiet, subject, subject_text, title
 
 MAX_SERVICES, MAX_SERVICES_IF_QUIET = 10, 5
+MAX_MOVES = 3
 MAX_REASON = 120
 MAX_PERSON = 40
 
@@ -146,7 +153,7 @@ def _figures(report: TeamReport, *, teams_app: bool) -> dict[str, object]:
         "preheader": _preheader(report),
         "title": title(report),
         "figure": money(current, currency),
-        "change": change_line(current, previous, currency),
+        "change": change_line(current, previous, currency, is_new=figures.is_new_spend),
         "crossing": crossing(figures),
         "planned": planned_change_line(report.planned_change, figures)
         if report.planned_change
@@ -159,12 +166,12 @@ def _figures(report: TeamReport, *, teams_app: bool) -> dict[str, object]:
         "changes_heading": f"What changed vs {previous_name}",
         "current_label": current_name,
         "rows": service_rows(
-            figures.services,
+            services_as_named_now(figures.services, figures.moves),
             (current, previous),
             currency,
             MAX_SERVICES_IF_QUIET if quiet else MAX_SERVICES,
         ),
-        "total": change_row("Total", current, previous, currency),
+        "total": change_row("Total", current, previous, currency, is_new=figures.is_new_spend),
         "categories": category_line(figures.categories, current, currency),
         **_week(report, quiet=quiet),
         "month_end": month_end_line(figures.forecast, currency),
@@ -193,13 +200,14 @@ def _week(report: TeamReport, *, quiet: bool) -> dict[str, object]:
 
 def _why(figures: AccountFigures, *, quiet: bool) -> list[str]:
     """What the change is made of; in a quiet report only whether the total hides something."""
+    moves = [move_words(move, figures.currency) for move in figures.moves[-MAX_MOVES:]]
     explanation = figures.explanation
     if explanation is None:
-        return []
+        return moves
     if quiet:
         masked = masked_words(explanation, figures.currency)
-        return [masked] if masked else []
-    return reasons(explanation, figures.currency)
+        return [masked, *moves] if masked else moves
+    return [*reasons(explanation, figures.currency), *moves]
 
 
 def planned_change_line(planned: PlannedChange, figures: AccountFigures) -> str:

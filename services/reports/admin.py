@@ -55,6 +55,7 @@ class AdminReportBuilder:
                 aws_account_id=team.aws_account_id,
                 current=figures.current_total,
                 previous=figures.previous_total,
+                is_new_spend=figures.is_new_spend,
                 above_threshold=figures.breach is not None,
                 state=figures.state,
                 last_day=figures.last_day,
@@ -106,6 +107,7 @@ class AdminReportBuilder:
                 account_name=self._names.get(account),
                 current=figures.current_total,
                 previous=figures.previous_total,
+                is_new_spend=figures.is_new_spend,
             )
         )
 
@@ -135,7 +137,6 @@ class AdminReportBuilder:
             accounts=len(self._missing),
             current=sum((figures.current_total for figures in self._missing), Decimal(0)),
             previous=sum((figures.previous_total for figures in self._missing), Decimal(0)),
-            other_services=self._not_missing.services,
             other_explanation=self._not_missing.explanation,
         )
 
@@ -158,7 +159,7 @@ class AdminReportBuilder:
             categories=totals.categories,
             services=totals.services,
             explanation=totals.explanation,
-            shared_moves=self._not_missing.shared_moves,
+            moves=totals.moves,
             forecast=outlook.forecast,
             forecast_record=outlook.forecast_record,
             alert_record=outlook.alert_record,

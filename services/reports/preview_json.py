@@ -14,6 +14,7 @@ from services.domain import (
     AdminReport,
     Anomaly,
     ComparedAccount,
+    EventAmounts,
     RenderedReport,
     ServiceChange,
     SpanDays,
@@ -137,6 +138,16 @@ def _anomaly(anomaly: Anomaly) -> dict[str, Any]:
         "service": anomaly.service,
         "start": anomaly.start.isoformat(),
         "end": anomaly.end.isoformat() if anomaly.end else None,
-        "excess": plain_money(anomaly.excess),
+        **_event_amounts(anomaly.amounts),
+        "account": _event_amounts(anomaly.account),
         "status": anomaly.status,
+    }
+
+
+def _event_amounts(amounts: EventAmounts) -> dict[str, str | None]:
+    """What is not known is null."""
+    return {
+        "excess": plain_money(amounts.excess),
+        "actual": None if amounts.actual is None else plain_money(amounts.actual),
+        "expected": None if amounts.expected is None else plain_money(amounts.expected),
     }

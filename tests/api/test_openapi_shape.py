@@ -35,7 +35,14 @@ keyword that has held the list.
 """
 TEAM_PREVIEW = "GET /api/preview/team-report/{id} 200 application/json"
 ADMIN_PREVIEW = "GET /api/preview/admin-report 200 application/json"
+ANOMALIES = (
+    "GET /api/anomalies 200 application/json[]",
+    "POST /api/anomalies/{id}/resolution 200 application/json",
+    *(f"{preview}.anomalies[]" for preview in (TEAM_PREVIEW, ADMIN_PREVIEW)),
+)
+"""Responses that contain anomalies."""
 ADDED_FIELDS = {
+    *(f"{anomaly}.{name}" for anomaly in ANOMALIES for name in ("actual", "expected", "account")),
     *(f"{run}.requested_by.interface" for run in RUNS),
     *(f"{method} /api/config 200 application/json.skipped_week" for method in ("GET", "PUT")),
     *(f"{preview}.accounts" for preview in (TEAM_PREVIEW, ADMIN_PREVIEW)),

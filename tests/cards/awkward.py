@@ -115,6 +115,7 @@ def _figured(texts: Texts, name: str) -> Named:
         texts,
         excess=Decimal(2262900),
         usage=Decimal("3812904.50"),
+        driver_usage=Decimal("2900104.50"),
         last=date(2026, 11, 20),
         shares=tuple((texts.service(i), Decimal(1500000) / 3**i) for i in range(3)),
     )

@@ -293,7 +293,11 @@ def anomaly(texts: Texts, i: int = 0, **more: Any) -> Anomaly:
         "raised_at": NOW - timedelta(days=4),
         "updated_at": NOW,
     }
-    return Anomaly(**{**values, **more})
+    values |= more
+    if values["kind"] != "threshold":  # of its driver alone, unless a test says otherwise
+        alone = ((values["service"], values["excess"]),)
+        values = {"shares": alone, "driver_usage": values.get("usage"), **values}
+    return Anomaly(**values)
 
 
 def answered(texts: Texts, status: str, **more: Any) -> Anomaly:
@@ -658,6 +662,7 @@ def _alerts(texts: Texts) -> Named:
     detected = anomaly(
         texts,
         usage=Decimal("3812.904"),
+        driver_usage=Decimal("2900.104"),
         last=date(2026, 11, 20),
         shares=tuple((texts.service(i), Decimal(1500) / 3**i) for i in range(4)),
     )
@@ -753,7 +758,8 @@ def _lists(texts: Texts) -> Named:
 def _quiet(texts: Texts) -> Named:
     """What is kept quiet from now on, and for whom the buttons are."""
     small = answered(texts, "too_small")
-    small = small.model_copy(update={"excess": Decimal("52.10")})
+    excess = Decimal("52.10")
+    small = small.model_copy(update={"excess": excess, "shares": ((small.service, excess),)})
     offer = AlertMinimumOffer(current=Decimal(25), amount=Decimal(60), hidden=3, alerts=5)
     floor = AlertMinimum(
         account_id=small.account_id,
@@ -780,7 +786,11 @@ def _quiet(texts: Texts) -> Named:
         about = small.model_copy(update={"answer": answer}) if kept else about
         yield f"alert {name}", alert_card(news(texts, about, minimum=kept))
     level = answered(texts, "accepted").model_copy(
-        update={"usage": Decimal("5560.00"), "last": date(2026, 11, 20)}
+        update={
+            "usage": Decimal("6000.00"),
+            "driver_usage": Decimal("5560.00"),
+            "last": date(2026, 11, 20),
+        }
     )
     yield "alert accepted, with its level", alert_card(news(texts, level))
     may: tuple[Audience, ...] = ("admin", "elsewhere", "member", "nobody")

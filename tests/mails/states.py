@@ -11,7 +11,6 @@ from services.domain import (
     PlannedChange,
     RenderedReport,
     Restatement,
-    SharedMove,
     TeamReport,
 )
 from services.mailing.rendering import render_admin, render_notice, render_team
@@ -57,6 +56,7 @@ def whole(texts: Texts) -> TeamReport:
     first = anomaly(
         texts,
         usage=Decimal("3812.904"),
+        driver_usage=Decimal("3479.204"),
         last=date(2026, 11, 20),
         shares=((texts.service(0), Decimal("2059.20")), (texts.service(1), Decimal("203.70"))),
         group="one price",
@@ -104,10 +104,8 @@ def admins(texts: Texts, *, teams: int = TEAMS) -> AdminReport:
         DeliveryRecap(period="2026-W47", sent=83, failed=((texts.mail, texts.error),) * 3, open=1),
         outlook(),
     )
-    shared = SharedMove(texts.service(0), True, 40, 84, Decimal("3200.40"))
     return made.model_copy(
         update={
-            "shared_moves": (shared,),
             "notes": ("Unknown charge categories counted as usage: support.",),
             "sample": True,
             "expected_through": SPAN.last + timedelta(days=4),

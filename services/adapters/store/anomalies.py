@@ -14,7 +14,10 @@ from services.domain import (
 )
 
 # Only these: a resolution that arrives while detection runs must not be overwritten.
-FIGURE_FIELDS = {"start", "excess", "service", "end", "last", "usage", "shares", "updated_at"}
+FIGURE_FIELDS = {
+    *("start", "end", "last", "service", "excess", "usage", "driver_usage", "shares"),
+    "updated_at",
+}
 RESOLUTION_FIELDS = {"status", "answer", "end", "updated_at"}
 
 

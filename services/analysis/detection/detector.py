@@ -18,7 +18,8 @@ from services.analysis.detection.baseline import (
     week_sums,
 )
 from services.analysis.detection.event import Event
-from services.analysis.detection.event_tracker import ENDS_AFTER_DAYS, EventTracker
+from services.analysis.detection.event_tracker import ENDS_AFTER_DAYS
+from services.analysis.detection.move_tracker import MoveTracker
 from services.analysis.detection.prefilter import columns_to_evaluate
 from services.analysis.detection.recurring_patterns import (
     RecurringSpike,
@@ -46,7 +47,7 @@ JUMP_DAYS, JUMP_FACTOR, JUMP_MINIMUMS = 14, 4.0, 8.0
 this many alert minimums."""
 
 
-class AccountDetector(EventTracker):
+class AccountDetector(MoveTracker):
     """The state of one account in the middle of a replay."""
 
     def __init__(self, rules: Rules, services: Iterable[str] = ()) -> None:
@@ -57,6 +58,7 @@ class AccountDetector(EventTracker):
     def _forget(self) -> None:
         self._empty()
         self.spikes = {}
+        self.moving, self.moved = {}, []
         self.event = self.before = None
 
     # New days
@@ -74,6 +76,8 @@ class AccountDetector(EventTracker):
             self.begin, self.first = day, day
             self._forget()
         self.silent = 0
+        for column, first in self._settle_moves(day, row):
+            self._evaluate_again(first, {column: self.amount(first, column)}, day)
         self._append(row)
         age = day - self.begin + 1
         if age > LEARNING_DAYS:
@@ -122,6 +126,7 @@ class AccountDetector(EventTracker):
             candidates |= {c for c, name in enumerate(self.names) if name in event.sums}
         if not candidates:
             return
+        candidates -= self._begin_moves(day, row, candidates)
         hits = self._hits(day, candidates, row)
         if hits:
             self._raise(day, hits, day)
@@ -217,6 +222,7 @@ class AccountDetector(EventTracker):
             change = math.fsum(x - self.amount(day, c) for c, x in amounts.items())
             amounts[0] = self.amount(day, 0) + change
         has_grown = amounts[0] > self.amount(day, 0)
+        amounts = self._restate_moved(day, amounts)
         for column, amount in amounts.items():
             self._set_amount(day, column, amount)
         if has_grown and self._event_of(day) is None:

@@ -4,10 +4,10 @@ import math
 from dataclasses import dataclass, field
 from typing import Literal
 
+from services.domain import WHOLE_ACCOUNT
+
 ACCOUNT = ""
 """The name of the whole account's column."""
-WHOLE_ACCOUNT = "All services"
-"""The driver of an event in which no single service stands out."""
 SPIKE_DAYS = 3
 """An event of up to so many days is a spike."""
 MIN_DRIFT_DAYS = 8

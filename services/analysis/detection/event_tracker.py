@@ -39,6 +39,10 @@ class EventTracker(Rows):
         """The event that ended last."""
         self.spikes: dict[int, list[RecurringSpike]] = {}
         """The spikes of the last months, by column."""
+        self.moving: dict[int, tuple[int, int]] = {}
+        """Columns whose rise may be a move: column → the one that fell by as much, and the day."""
+        self.moved: list[tuple[int, int, int, float]] = []
+        """Completed moves: from a column, to a column, first day, share of the first column."""
 
     def _is_in_event(self, column: int) -> bool:
         return self.event is not None and self.names[column] in self.event.sums
@@ -108,6 +112,7 @@ class EventTracker(Rows):
         sums = {
             column: math.fsum(self._excesses(column, start, day))
             for column in range(1, self.width)
+            if column not in self.moving
         }
         carried = math.fsum(x for x in sums.values() if x > 0)
         largest = max(sums, key=lambda column: (sums[column], -column), default=0)

@@ -24,7 +24,10 @@ class MemoryAnomalies:
 
     async def update(self, anomaly: Anomaly) -> None:
         stored = self.anomalies[anomaly.id]
-        names = ("start", "excess", "service", "end", "last", "usage", "shares", "updated_at")
+        names = (
+            *("start", "excess", "service", "end", "last", "usage", "driver_usage", "shares"),
+            "updated_at",
+        )
         self.anomalies[anomaly.id] = stored.model_copy(
             update={name: getattr(anomaly, name) for name in names}
         )

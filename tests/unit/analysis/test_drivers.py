@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.analysis.drivers import SharedMoves, excess_lines
+from services.analysis.drivers import excess_lines
 from services.analysis.figures import Totals, account_figures
 from services.domain import (
     AccountFigures,
@@ -16,7 +16,6 @@ from services.domain import (
     CostSeries,
     DaySpan,
     Explanation,
-    SharedMove,
     whole_percent,
 )
 from tests.makers import NAN, series
@@ -40,13 +39,6 @@ def explained(*found: CostSeries) -> Explanation:
     made = figures(*found).explanation
     assert made is not None
     return made
-
-
-def shared_moves(*accounts: Explanation) -> tuple[SharedMove, ...]:
-    moves = SharedMoves()
-    for account in accounts:
-        moves.add(account)
-    return moves.largest()
 
 
 AMOUNT = st.one_of(st.just(NAN), st.floats(-1e6, 1e6, allow_nan=False).map(lambda x: round(x, 6)))
@@ -108,40 +100,39 @@ def test_one_off_charges_are_lines_of_their_own_beside_usage() -> None:
     assert (found.change, found.one_off_change) == (Decimal(50), Decimal(-150))
 
 
-def test_how_much_the_largest_lines_explain_is_rounded_half_up() -> None:
-    found = explained(moved(0, 92.9, service="EC2"), moved(0, 7.1, service="S3"))
-    assert (found.explains(), found.explains(2)) == (93, 100)
-    down = explained(moved(80, 0, service="EC2"), moved(20, 0, service="S3"))
-    assert down.explains() == 80
-    assert explained(moved(5, 5)).explains() is None
+@pytest.mark.parametrize(
+    ("before_and_now", "percent"),
+    [
+        ({"EC2": (0, 92.9), "S3": (0, 7.1)}, 93),
+        ({"EC2": (80, 0), "S3": (20, 0)}, 80),
+        ({"EC2": (100, 1000), "RDS": (900, 20)}, None),  # +900 of +20
+        ({"EC2": (100, 196), "RDS": (100, 104), "S3": (10, 0)}, None),  # +96 of +90
+        ({"EC2": (100, 180), "RDS": (100, 140), "S3": (10, 0)}, 73),  # 80 of 110
+        ({"EC2": (0, 99.7), "S3": (0, 0.3)}, 99),
+    ],
+)
+def test_a_line_explains_its_share_of_the_printed_change_of_the_total(
+    before_and_now: dict[str, tuple[float, float]], percent: int | None
+) -> None:
+    found = explained(
+        *(moved(before, now, service=name) for name, (before, now) in before_and_now.items())
+    )
+    assert found.largest is not None
+    assert found.largest.name == "EC2"
+    assert found.percent_of(found.largest) == percent
 
 
-def test_a_rise_beside_a_fall_explains_the_rise_and_the_fall_is_shown_as_hidden() -> None:
+def test_what_moved_against_the_total_explains_nothing_of_it() -> None:
+    found = explained(moved(100, 400, service="EC2"), moved(90, 50, service="RDS"))
+    assert [found.percent_of(line) for line in found.lines] == [None, None]
+    assert explained(moved(5, 5)).largest is None
+
+
+def test_changes_that_cancel_out_are_hidden_by_the_total() -> None:
     found = explained(moved(100, 1000, service="EC2"), moved(900, 20, service="RDS"))
     assert found.change == Decimal(20)
     assert found.hidden == Decimal(880)
-    assert found.explains() == 100
     assert explained(moved(100, 1000), moved(100, 60, service="RDS")).hidden == NOTHING
-
-
-def test_a_move_that_many_accounts_share_is_one_move() -> None:
-    accounts = [
-        explained(moved(100 + n, (100 + n) * 1.2, service="EC2"), moved(50, 51, service="S3"))
-        for n in range(8)
-    ]
-    accounts.append(explained(moved(100, 300, service="RDS"), moved(50, 50, service="EC2")))
-
-    (move,) = shared_moves(*accounts)
-
-    assert (move.service, move.up, move.accounts, move.using) == ("EC2", True, 8, 9)
-    assert move.change == sum((account.change for account in accounts), NOTHING) - 200 - 8
-
-
-def test_moves_in_both_directions_or_of_a_few_accounts_are_not_shared() -> None:
-    both = [explained(moved(100, 130 if n % 2 else 70, service="EC2")) for n in range(12)]
-    few = [explained(moved(100, 130 if n < 4 else 100)) for n in range(30)]
-    assert shared_moves(*both) == ()
-    assert shared_moves(*few) == ()
 
 
 def test_the_change_of_all_accounts_is_taken_apart_like_that_of_one() -> None:
@@ -162,10 +153,6 @@ def test_the_change_of_all_accounts_is_taken_apart_like_that_of_one() -> None:
         ("credit", Decimal(-15)),
     ]
     assert found.hidden == Decimal(165)
-    assert [(move.service, move.up) for move in totals.shared_moves] == [
-        ("EC2", True),
-        ("RDS", False),
-    ]
 
 
 SHARES = (

@@ -36,6 +36,7 @@ def event(**more: Any) -> Anomaly:
         "start": MONTH,
         "last": THROUGH,
         "excess": Decimal(100),
+        "shares": (("RDS", Decimal(100)),),
         "raised_at": NOW,
         "updated_at": NOW,
     }

@@ -181,12 +181,13 @@ def test_an_explanation_names_the_largest_line_one_off_charges_and_what_cancels(
         "EC2 accounts for 92% of the increase."
     ]
     assert said(("EC2", usage, 100, 40), ("Support", Category.FEE, 0, 30)) == [
-        "EC2 accounts for 100% of everything that went down.",
+        "The largest fall is EC2, −$60.00.",
         "Usage −$60.00; credits, refunds, tax and fees +$30.00.",
         "The total hides larger changes: $30.00 up, $60.00 down.",
     ]
     assert said(("Support", Category.FEE, 0, 80)) == [
-        "Usage unchanged; credits, refunds, tax and fees +$80.00."
+        "New fees account for 100% of the increase.",
+        "Usage unchanged; credits, refunds, tax and fees +$80.00.",
     ]
     assert said(("EC2", usage, 10, 910), ("RDS", usage, 900, 0)) == [
         "The total hides larger changes: $900.00 up, $900.00 down."
@@ -194,7 +195,7 @@ def test_an_explanation_names_the_largest_line_one_off_charges_and_what_cancels(
     assert said(("EC2", usage, 10, 10)) == []
     # A dollar up and one down, or a dollar of tax, are no news beside a thousand.
     assert said(("S3", usage, 10, 12), ("RDS", usage, 9, 8), ("EC2", usage, 999, 999)) == [
-        "S3 accounts for 100% of the increase."
+        "The largest rise is S3, +$2.00."
     ]
     assert said(("EC2", usage, 100, 192), ("Tax", Category.TAX, 10, 11)) == [
         "EC2 accounts for 99% of the increase."
