@@ -10,7 +10,7 @@ HAS_NODE := command -v npm >/dev/null && node -e 'process.exit(parseInt(process.
 NODE_READY := tests/node/node_modules/.ready $(PLAYGROUND)/node_modules/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run playground check test test-all node lint format-check types contracts unit fmt docs manifest screenshots bench bench-replicas bench-detection bench-hold-ups bench-turns chaos fuzz prove-install clean
+.PHONY: help setup run playground check test test-all node lint format-check types contracts unit fmt docs manifest screenshots bench bench-replicas bench-detection bench-forecast bench-hold-ups bench-turns chaos fuzz prove-install clean
 # Without cached bytecode every test process would spend seconds compiling all tests.
 unexport PYTHONDONTWRITEBYTECODE
 # Five processes on two cores: tests spend half of their time waiting for other processes.
@@ -90,6 +90,9 @@ bench-replicas: $(VENV)/.test-ready ## measure the gain from a second replica, w
 
 chaos: $(VENV)/.test-ready ## kill, freeze and disconnect three workers and what they depend on, 9 seeds
 	nice -n 10 $(BIN)/python -m tests.chaos
+
+bench-forecast: $(VENV)/.test-ready ## measure how often month-end ranges hold, by habit (a few minutes)
+	$(BIN)/python -m tests.bench.forecast.coverage
 
 bench-detection: $(RIVALS)/.ready ## compare detection with the usual rules, and measure its cost (an hour or two)
 	@$(RIVALS)/bin/python -m tests.bench.detection.run

@@ -106,10 +106,12 @@ def account_figures(
     data_through: date,
     threshold: float,
     min_increase: float,
+    *,
+    forecast: bool = True,
 ) -> AccountFigures:
     """Compute all figures of one account from its daily amounts over ``span``.
 
-    The forecast looks back over as much of the span as there is, all else over the days that
+    The ``forecast`` looks back over as much of the span as there is, all else over the days that
     reports need. ``threshold`` is in percent and ``min_increase`` in money: a breach is usage that
     grew by more than the one and by at least the other. ``data_through`` lies in the span.
     """
@@ -148,7 +150,7 @@ def account_figures(
         week=_week(recent, daily, arrived.through, threshold, min_increase, is_new=is_new)
         if known
         else None,
-        forecast=_forecast(span, compared, arrived.through, data_through),
+        forecast=_forecast(span, series, arrived.through, data_through) if forecast else None,
         threshold=threshold,
         min_increase=Decimal(repr(min_increase)),
         breach=_breach(usage, sums.usages, threshold, min_increase),
@@ -172,6 +174,12 @@ def _spent(span: DaySpan, daily: "array[float]", last: date) -> Spent:
     first = max(last.replace(day=1), span.first)
     amount = amount_over(daily, span.index(first), (last - first).days + 1)
     return Spent(first=first, last=last, amount=amount)
+
+
+def month_to_date(span: DaySpan, series: Iterable[CostSeries], data_through: date) -> Decimal:
+    """The net cost of the month of ``data_through`` up to that day."""
+    part = DaySpan(Month.of(data_through).span.first, data_through)
+    return sum((_over(entry, span, part) for entry in series), ZERO)
 
 
 def _forecast(

@@ -1,217 +1,171 @@
-"""Month-end forecast: the cost so far, plus what each remaining day usually costs.
+"""Month-end forecast: the cost so far, and what the days that remain bring, with an 80% range.
 
-A remaining day costs its weekday's usual share of the present level of usage, and the charges that
-came on the same day of the last months. The 80% range comes from the past: how far off the same
-arithmetic was on earlier days, over as many days. Nothing later than the day of the forecast is
-used, so that past forecasts can be checked (``track_record``). docs/how-costs-are-compared.md
-explains it to readers.
+An account's own past decides. In each closed month the same days that remain now are forecast in
+several ways from what was known by then, and the way that was off the least is used. How far it was
+off makes the range: of n past months and the one to come, the error to come is below the one at
+rank 0.8 (n + 1) with a probability of 80%, whatever the errors' distribution, as long as the months are
+alike (split conformal prediction: Vovk, Gammerman, Shafer, "Algorithmic Learning in a Random
+World", 2005). Months are compared with months because closings, quarters, and charges come in
+months. docs/detection.md has the coverage by habit.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
+from typing import NamedTuple
 
-from services.analysis.detection.baseline import is_in_long_run, median
-from services.domain import Category, CostSeries, DaySpan, Forecast, Month
+from services.analysis.daily_costs import RECENT_DAYS, WEEK, DailyCosts, Rest, daily_costs
+from services.analysis.detection.baseline import median
+from services.analysis.expected_charges import expected_charges
+from services.analysis.expected_usage import expected_usage
+from services.domain import CostSeries, DaySpan, Forecast, Month
 
-WEEK = 7
-DAYS_BACK = 63
-"""Days of usage that a forecast uses, if there are as many."""
-MIN_DAYS = 14
-RECENT_DAYS = 28
-PROFILE_WEEKS = 8
-MIN_WEEKDAY_SHARE = 0.2
-"""Weekdays with less than this share of an average day say nothing about the level."""
-SPIKE_FACTOR, SPIKE_MONEY = 1.5, 5.0
-"""A day above its neighbors by this factor and this money has a charge of its own."""
-MAX_TRIAL_DAYS = 14
-"""How many days ahead forecasts of the past are tried."""
-FIRST_TRIAL_DAY, TRIAL_STEP_DAYS, MIN_TRIALS = 21, 2, 5
+HISTORY = timedelta(days=456)
+"""How far back a forecast looks, if there are as many days: 15 months."""
 COVERAGE = 0.8
-ERROR_MARGIN = 1.2
-"""Trials overlap, so their errors vary less than those of the future: they are widened by this."""
-HORIZON_EXPONENT = 0.35
-"""The error over n times as many days is that of a trial, times n to this power, a day."""
-DEFAULT_ERROR = 0.15
-"""Assumed when there are too few trials; a fraction, as are the next two."""
-MIN_ERROR = 0.02
-CHARGE_ERROR = 0.15
-"""How much the remaining charges may differ from last time."""
+MIN_DAYS = 28
+"""Days before a forecast that make it count among an account's past ones."""
+MIN_TRIALS = 4
+"""Past months from which four of five errors can be told from the largest."""
+MIN_DAYS_SHORT = 14
+"""The same as ``MIN_DAYS`` for young accounts."""
+SHORT_MARGIN = 1.2
+"""Trials of a young account overlap, so their errors vary less than those of the future."""
+MIN_CORRECTED = 5
+MIN_QUARTERS = 3
+QUARTER = 3
+MIN_ERROR = 0.001
+"""The least error, as a fraction of what is to come: nothing is certain."""
+MAX_ERROR = 1.0
+"""With a larger error, as a fraction of the forecast, a range says nothing."""
 
-Amount = Callable[[date], float | None]
+
+class Trials(NamedTuple):
+    """Forecasts of a past rest of a month each, and of the present one (last), in one way."""
+
+    rests: Sequence[float]
+    sizes: Sequence[float]
+    """What errors are measured in: they grow with the account."""
+    errors: Sequence[float]
+    """Of past months, in sizes."""
+    comparable: Sequence[float]
+    """The errors of months that are like the present one."""
+
+    @property
+    def mean_error(self) -> float:
+        return math.fsum(self.errors) / len(self.errors)
 
 
 def month_end(span: DaySpan, series: Sequence[CostSeries], data_through: date) -> Forecast | None:
     """Forecast the net cost of the month of ``data_through``, with its 80% range.
 
-    None with fewer than 14 days of usage in the last four weeks, and when the month is complete.
+    None when the month is complete, and where the past allows no honest range.
     """
+    costs = daily_costs(span, series, data_through)
     month = Month.of(data_through)
-    remaining = DaySpan(data_through, month.span.last)
-    last = span.index(data_through)
-    usage, known = _usage(series, last)
-    if len(remaining) == 1 or known < MIN_DAYS:
+    if costs is None or data_through == month.span.last:
         return None
-    days = len(remaining) - 1
-    shares = _shares(usage)
-    smooth, spikes = _without_spikes(usage, shares)
-    levels = _levels(smooth, shares)
-    level = _level(levels, len(levels))
-    rest = level * math.fsum(shares[-ahead % WEEK] for ahead in range(1, days + 1))
-    to_come = list(remaining)[1:]
-    charges = _charges(span, series, to_come) + _repeated(
-        to_come, _spike_on(spikes, data_through, len(usage))
-    )
-    half = max(_error(smooth, levels, shares, days), MIN_ERROR) * abs(rest) + CHARGE_ERROR * abs(
-        charges
-    )
-    first = max((month.span.first - span.first).days, 0)
+    charges, credits_to_come = expected_charges(costs, costs.rest)
+    usage = _usage_to_come(costs)
+    if usage is None:
+        return None
+    first, end = max((month.span.first - span.first).days, 0), span.index(data_through) + 1
     so_far = math.fsum(
-        x for entry in series for x in entry.amounts[first : last + 1] if not math.isnan(x)
+        x for entry in series for x in entry.amounts[first:end] if not math.isnan(x)
     )
+    rest, error = usage
     amount = so_far + rest + charges
+    if error > MAX_ERROR * abs(amount):
+        return None
     return Forecast(
         month=str(month),
         amount=_money(amount),
-        low=_money(amount - half),
-        high=_money(amount + half),
+        low=_money(max(amount - error, so_far + credits_to_come)),
+        high=_money(amount + error),
     )
 
 
-def _usage(series: Sequence[CostSeries], last: int) -> tuple[list[float], int]:
-    """Return usage from the first recent day with data on, and how many of the last 28 days have
-    any.
+def _usage_to_come(costs: DailyCosts) -> tuple[float, float] | None:
+    """The usage of the days that remain, and the error that four of five stay below."""
+    months = [rest for rest in costs.earlier() if rest.after + 1 >= MIN_DAYS]
+    if len(months) < MIN_TRIALS:
+        return _young(costs)
+    rests = [*months, costs.rest]
+    best = min(_ways(costs, rests), key=lambda trials: trials.mean_error)
+    error = _quantile(best.comparable, COVERAGE) + _unrest(costs, rests, best.sizes)
+    rest = max(best.rests[-1], 0.0)
+    return rest, max(error * best.sizes[-1], MIN_ERROR * rest)
 
-    A day without data is assumed to be like the one a week before.
+
+def _young(costs: DailyCosts) -> tuple[float, float] | None:
+    """The same from weeks as blocks, for an account with few closed months, but at least one."""
+    now, days = costs.rest.after, costs.rest.days
+    months = [rest for rest in costs.earlier() if rest.after + 1 >= MIN_DAYS_SHORT]
+    blocks = [Rest(0, after, days) for after in range(now - days, MIN_DAYS_SHORT - 2, -WEEK)]
+    if not months or len(months) + len(blocks) < MIN_TRIALS:
+        return None
+    best = min(_ways(costs, [*months, *blocks, costs.rest]), key=lambda trials: trials.mean_error)
+    error = max(SHORT_MARGIN * _quantile(best.errors, COVERAGE), *best.errors[: len(months)])
+    rest = max(best.rests[-1], 0.0)
+    return rest, max(error * best.sizes[-1], MIN_ERROR * rest)
+
+
+def _ways(costs: DailyCosts, rests: Sequence[Rest]) -> Iterator[Trials]:
+    """Each way to expect usage: as it is, and corrected by how the other months came out."""
+    actual = [costs.actual(rest) - expected_charges(costs, rest)[0] for rest in rests[:-1]]
+    ways = list(zip(*(expected_usage(costs, rest) for rest in rests), strict=True))
+    quarters = [rest.month % QUARTER for rest in rests]
+    everything = [0] * len(rests)
+    for way in ways:
+        yield _trials(way, actual, ways[-1], everything)
+        if len(actual) >= MIN_CORRECTED:
+            yield _trials(_corrected(way, actual, everything), actual, ways[-1], everything)
+        if min(quarters[:-1].count(quarter) for quarter in range(QUARTER)) >= MIN_QUARTERS:
+            yield _trials(_corrected(way, actual, quarters), actual, ways[-1], quarters)
+
+
+def _trials(
+    rests: Sequence[float], actual: Sequence[float], long: Sequence[float], kinds: Sequence[int]
+) -> Trials:
+    sizes = [((abs(rest) + usual) / 2) or 1.0 for rest, usual in zip(rests, long, strict=True)]
+    errors = [abs(a - rest) / size for a, rest, size in zip(actual, rests, sizes, strict=False)]
+    alike = [error for error, kind in zip(errors, kinds, strict=False) if kind == kinds[-1]]
+    return Trials(rests, sizes, errors, alike)
+
+
+def _corrected(
+    rests: Sequence[float], actual: Sequence[float], kinds: Sequence[int]
+) -> list[float]:
+    """Each forecast times the median of what the other months of its kind brought of theirs."""
+    ratios = [a / rest if rest > 0 else 1.0 for a, rest in zip(actual, rests, strict=False)]
+    corrected = []
+    for i, rest in enumerate(rests):
+        others = [r for j, r in enumerate(ratios) if j != i and kinds[j] == kinds[i]]
+        corrected.append(rest * median(others) if others else rest)
+    return corrected
+
+
+def _unrest(costs: DailyCosts, rests: Sequence[Rest], sizes: Sequence[float]) -> float:
+    """How much more the last week differs from the last four than it did in any past month.
+
+    A level that has just changed more than ever before may go on or not: the range has to hold both.
     """
-    usage: list[float] = []
-    known = 0
-    of_usage = [entry.amounts for entry in series if entry.category in {Category.USAGE, None}]
-    for i in range(max(last - DAYS_BACK + 1, 0), last + 1):
-        amounts = [row[i] for row in of_usage if not math.isnan(row[i])]
-        if amounts:
-            usage.append(math.fsum(amounts))
-            known += last - i < RECENT_DAYS
-        elif usage:
-            usage.append(usage[-WEEK] if len(usage) >= WEEK else usage[-1])
-    return usage, known
+    gaps = []
+    for rest, size in zip(rests, sizes, strict=True):
+        now = rest.after + 1
+        week, four = costs.usage[now - WEEK : now], costs.usage[now - RECENT_DAYS : now]
+        gap = math.fsum(week) / WEEK - math.fsum(four) / RECENT_DAYS
+        gaps.append(abs(gap) * rest.days / size)
+    return max(gaps[-1] - max(gaps[:-1]), 0.0)
 
 
-def _shares(usage: Sequence[float]) -> list[float]:
-    """Each weekday as a share of its week's average day; the last day's weekday first."""
-    n = len(usage)
-    weeks = [sum(usage[end - WEEK : end]) / WEEK for end in range(n, WEEK - 1, -WEEK)]
-    weeks = weeks[:PROFILE_WEEKS]
-    found = []
-    for back in range(1, WEEK + 1):
-        days = usage[n - back :: -WEEK]
-        parts = [day / week for day, week in zip(days, weeks, strict=False) if week > 0]
-        found.append(median(parts) if parts else 1.0)
-    return found
-
-
-def _levels(usage: Sequence[float], shares: Sequence[float]) -> list[float]:
-    """Each day scaled to an average weekday; hardly used weekdays are replaced by the week."""
-    n = len(usage)
-    found = []
-    for i, amount in enumerate(usage):
-        share = shares[(n - i - 1) % WEEK]
-        if share > MIN_WEEKDAY_SHARE:
-            found.append(amount / share)
-        else:
-            found.append(sum(usage[max(i - WEEK + 1, 0) : i + 1]) / min(WEEK, i + 1))
-    return found
-
-
-def _level(levels: Sequence[float], at: int) -> float:
-    """The level before an index: half from the last week, half from the last four."""
-    week, four = levels[max(at - WEEK, 0) : at], levels[max(at - RECENT_DAYS, 0) : at]
-    return (median(week) + median(four)) / 2
-
-
-def _without_spikes(
-    usage: Sequence[float], shares: Sequence[float]
-) -> tuple[list[float], dict[int, float]]:
-    """Usage without single charges, and those charges by days from the end."""
-    n, levels = len(usage), _levels(usage, shares)
-    smooth = list(usage)
-    spikes: dict[int, float] = {}
-    for begin in range(0, n, WEEK):
-        around = median(levels[max(begin - WEEK - 3, 0) : begin + 2 * WEEK + 3])
-        for i in range(begin, min(begin + WEEK, n)):
-            expected = shares[(n - i - 1) % WEEK] * around
-            if usage[i] > SPIKE_FACTOR * expected + SPIKE_MONEY:
-                spikes[n - i - 1] = usage[i] - expected
-    spikes = {back: x for back, x in spikes.items() if not is_in_long_run(back, spikes)}
-    for back, excess in spikes.items():
-        smooth[n - back - 1] -= excess
-    return smooth, spikes
-
-
-def _spike_on(spikes: Mapping[int, float], data_through: date, known: int) -> Amount:
-    """A function that returns the spike of a day; None before the known days."""
-
-    def on(day: date) -> float | None:
-        back = (data_through - day).days
-        return spikes.get(back, 0.0) if back < known else None
-
-    return on
-
-
-def _charges(span: DaySpan, series: Sequence[CostSeries], to_come: Sequence[date]) -> float:
-    """Tax, fees and credits that came on the same days of earlier months."""
-    total = 0.0
-    for entry in series:
-        if entry.category in {Category.USAGE, Category.REFUND, None}:
-            continue
-
-        def on(day: date, amounts: Sequence[float] = entry.amounts) -> float | None:
-            if day < span.first:
-                return None
-            amount = amounts[span.index(day)]
-            return 0.0 if math.isnan(amount) else amount
-
-        total += _repeated(to_come, on)
-    return total
-
-
-def _repeated(days: Sequence[date], on: Amount) -> float:
-    """What came on the same days of last month, and also of the month before if that is known."""
-    total = 0.0
-    for day in days:
-        last_month = _same_day(day, Month.of(day).before)
-        amount = on(last_month)
-        if amount and on(_same_day(day, Month.of(last_month).before)) != 0:
-            total += amount
-    return total
-
-
-def _same_day(day: date, month: Month) -> date:
-    """The day of ``month`` that corresponds to ``day``: the same number, or both the last."""
-    if (day + timedelta(days=1)).day == 1:
-        return month.span.last
-    return month.span.first.replace(day=min(day.day, month.span.last.day))
-
-
-def _error(
-    usage: Sequence[float], levels: Sequence[float], shares: Sequence[float], days: int
-) -> float:
-    """The error, as a fraction, that four of five forecasts over so many days stay below."""
-    ahead, n = min(days, MAX_TRIAL_DAYS), len(usage)
-    errors = []
-    for at in range(FIRST_TRIAL_DAY, n - ahead + 1, TRIAL_STEP_DAYS):
-        part = sum(shares[(n - i - 1) % WEEK] for i in range(at, at + ahead))
-        expected = _level(levels, at) * part
-        actual = sum(usage[at : at + ahead])
-        size = max(abs(expected), MIN_WEEKDAY_SHARE * abs(actual))
-        errors.append(abs(actual - expected) / size if size else 0.0)
-    if len(errors) < MIN_TRIALS:
-        return DEFAULT_ERROR
-    errors.sort()
-    place = math.ceil(COVERAGE * (len(errors) + 1)) - 1
-    error = errors[min(place, len(errors) - 1)]
-    return ERROR_MARGIN * error * float((days / ahead) ** HORIZON_EXPONENT)
+def _quantile(errors: Sequence[float], share: float) -> float:
+    """The error at rank share × (n + 1), in proportion between its neighbors or beyond the largest."""
+    ordered = sorted(errors)
+    place = share * (len(ordered) + 1) - 1
+    below = min(int(place), len(ordered) - 2)
+    return ordered[below] + (ordered[below + 1] - ordered[below]) * (place - below)
 
 
 def _money(amount: float) -> Decimal:

@@ -154,7 +154,7 @@ class AccountFigures(Value):
     explanation: Explanation | None = None
     """The change of the net total line by line: usage by service, other charges by category."""
     forecast: Forecast | None = None
-    """How accurate earlier forecasts as of this day were; None if it was not calculated."""
+    """None if the month is complete, if the past allows no honest range, or if not calculated."""
     threshold: float
     breach: Breach | None = None
     min_increase: Decimal = Decimal(0)
@@ -173,6 +173,12 @@ class AccountFigures(Value):
     def is_new_spend(self) -> bool:
         """Whether there was no cost before, not even usage that credits covered."""
         return cents(self.previous_total) == 0 == cents(self.usage_previous)
+
+    @property
+    def month_to_date(self) -> Decimal | None:
+        """What is known of the cost of the month of ``data_through``; None if that is nothing."""
+        month = self.data_through.replace(day=1)
+        return self.spent.amount if self.spent and self.spent.first >= month else None
 
     @property
     def silent(self) -> bool:

@@ -183,8 +183,10 @@ class AdminReport(Value):
     """The change of all accounts together, line by line."""
     moves: tuple[ServiceMove, ...] = ()
     """Moves from one service to another, largest first, each with all its accounts."""
+    month_to_date: Decimal | None = None
+    """Net cost of all accounts together in the month of ``data_through``."""
     forecast: Forecast | None = None
-    """The forecast for all accounts together."""
+    """The forecast for all accounts together; None where the past allows no honest range."""
     forecast_record: TrackRecord | None = None
     """How accurate earlier forecasts were."""
     alert_record: AlertRecord | None = None

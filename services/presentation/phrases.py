@@ -7,6 +7,7 @@ from services.domain import (
     AccountFigures,
     Anomaly,
     Forecast,
+    Month,
     Restatement,
     TeamReport,
     TrackRecord,
@@ -95,37 +96,56 @@ def period_names(window: WindowDays) -> tuple[str, str]:
 
 
 def month_end_line(
-    forecast: Forecast | None, currency: str, record: TrackRecord | None = None
+    forecast: Forecast | None,
+    spent: Decimal | None,
+    data_through: date,
+    currency: str,
+    record: TrackRecord | None = None,
 ) -> str:
     """The forecast of the month's total; with ``record`` also how past forecasts turned out.
 
-    Empty without a forecast.
+    Without a forecast, what is spent in the month up to ``data_through``; empty when the month is
+    complete.
     """
+    month = Month.of(data_through)
     if forecast is None:
-        return ""
-    amount, low, high = (
-        round_money(value, currency) for value in (forecast.amount, forecast.low, forecast.high)
-    )
+        if spent is None or data_through == month.span.last:
+            return ""
+        return (
+            f"Spent so far in {data_through:%B}: {money(spent, currency)}. The cost history is too "
+            "short or too irregular for a reliable month-end forecast."
+        )
+    amount, low, high = _forecast_amounts(forecast, spent, currency)
     sentence = f"Month-end forecast: {amount} (80% range {low} to {high})"
-    accuracy = record_line(record) if record else ""
+    accuracy = record_line(record, month) if record else ""
     return f"{sentence}. {accuracy}" if accuracy else sentence
 
 
-def record_line(record: TrackRecord) -> str:
-    """How far forecasts made on this day of earlier months were off; empty without any."""
+def _forecast_amounts(forecast: Forecast, spent: Decimal | None, currency: str) -> list[str]:
+    """Amount, low, and high; with cents where the rounded low would be below what is spent."""
+    exact = spent is not None and forecast.low.quantize(Decimal(1)) < spent <= forecast.low
+    form = money if exact else round_money
+    return [form(value, currency) for value in (forecast.amount, forecast.low, forecast.high)]
+
+
+def record_line(record: TrackRecord, month: Month) -> str:
+    """How far forecasts made on this day before ``month`` were off; empty without any."""
     error = record.typical_error_percent
     if error is None:
         return ""
-    months = len(record.months)
-    if months == 1:
+    number = len(record.months)
+    oldest = date.fromisoformat(f"{record.months[-1].forecast.month}-01")
+    months = (month.year - oldest.year) * 12 + month.number - oldest.month
+    if number == 1:
+        when = "last month" if months == 1 else f"in {oldest:%B}"
         verdict = "within" if record.inside else "outside"
         return (
-            f"The forecast made on this day last month was off by {one_decimal(error)}% and "
+            f"The forecast made on this day {when} was off by {one_decimal(error)}% and "
             f"{verdict} its range."
         )
     return (
         f"Forecasts made on this day in the last {months} months were off by "
-        f"{one_decimal(error)}% (median); {record.inside} of {months} were within their range."
+        f"{one_decimal(error)}% (median); {record.inside} of {number} were within their range."
     )
 
 

@@ -174,7 +174,9 @@ def _figures(report: TeamReport, *, teams_app: bool) -> dict[str, object]:
         "total": change_row("Total", current, previous, currency, is_new=figures.is_new_spend),
         "categories": category_line(figures.categories, current, currency),
         **_week(report, quiet=quiet),
-        "month_end": month_end_line(figures.forecast, currency),
+        "month_end": month_end_line(
+            figures.forecast, figures.month_to_date, figures.data_through, currency
+        ),
     }
 
 

@@ -160,6 +160,7 @@ class AdminReportBuilder:
             services=totals.services,
             explanation=totals.explanation,
             moves=totals.moves,
+            month_to_date=outlook.month_to_date,
             forecast=outlook.forecast,
             forecast_record=outlook.forecast_record,
             alert_record=outlook.alert_record,

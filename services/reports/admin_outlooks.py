@@ -12,6 +12,7 @@ from decimal import Decimal
 from statistics import median
 
 from services.analysis.arrival import with_late_days
+from services.analysis.figures import month_to_date
 from services.analysis.forecast import month_end
 from services.analysis.suppression import notified
 from services.analysis.track_record import track_record
@@ -37,6 +38,7 @@ async def admin_outlook(
     if forecast is not None:
         record = track_record(table.span, total, basis.data_through)
     return AdminOutlook(
+        month_to_date=month_to_date(table.span, table.series, basis.data_through),
         forecast=forecast,
         forecast_record=record,
         alert_record=await _recent_alerts(anomalies, source, basis),

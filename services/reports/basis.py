@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
 
 from services.analysis.detection.rules import LEARNING_DAYS
-from services.analysis.track_record import HISTORY
+from services.analysis.forecast import HISTORY
 from services.analysis.windows import comparison_window, needed_span, window_days
 from services.domain import (
     AlertRecord,
@@ -42,8 +43,8 @@ class Basis:
 
     @property
     def history(self) -> DaySpan:
-        """The same span with the days before it that show how accurate forecasts were."""
-        return DaySpan(min(self.span.first, self.data_through - HISTORY), self.data_through)
+        """The same span with the days before it that forecasts learn from."""
+        return DaySpan(self.data_through - HISTORY, self.data_through)
 
     @property
     def window(self) -> WindowDays:
@@ -54,6 +55,7 @@ class Basis:
 class AdminOutlook:
     """What the admins' report says beyond the window."""
 
+    month_to_date: Decimal | None = None
     forecast: Forecast | None = None
     forecast_record: TrackRecord | None = None
     alert_record: AlertRecord | None = None

@@ -113,8 +113,7 @@ class ReportBuilder:
         """The figures of each account.
 
         ``thresholds`` by account override the global one; an account's alert minimum raises the
-        minimum increase. ``forecasts``: from as much history as is stored; without it, a forecast
-        has the days of the window only and is not for showing.
+        minimum increase. ``forecasts``: with the month-end forecast, from 15 months of history.
         """
         minimums = await self._alert_minimums.of(self._source, accounts)
         first = basis.span.first - DAYS_BEFORE_LAST
@@ -133,6 +132,7 @@ class ReportBuilder:
                 basis.data_through,
                 thresholds.get(account, basis.config.anomaly_threshold),
                 max(basis.config.min_increase, own_minimum),
+                forecast=forecasts,
             )
             if forecasts:
                 learned = learning_day(table.span, account_series)

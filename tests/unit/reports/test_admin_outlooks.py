@@ -16,12 +16,13 @@ from services.domain import (
     Category,
     DaySpan,
     Forecast,
+    Month,
     MonthForecast,
     TrackRecord,
 )
 from services.mailing.rendering import render_admin, render_team
 from services.presentation.explanations import reasons
-from services.presentation.phrases import record_line
+from services.presentation.phrases import month_end_line, record_line
 from services.reports.admin import AdminReportBuilder
 from services.reports.admin_outlooks import alert_record
 from services.reports.basis import Basis
@@ -223,15 +224,58 @@ def month(number: int, forecast: int, actual: int) -> MonthForecast:
 
 
 def test_the_record_of_forecasts_is_a_line() -> None:
+    november = Month(2026, 11)
     three = TrackRecord((month(10, 105, 100), month(9, 98, 100), month(8, 150, 100)))
-    assert record_line(three) == (
+    assert record_line(three, november) == (
         "Forecasts made on this day in the last 3 months were off by 5.0% (median); "
         "2 of 3 were within their range."
     )
-    assert record_line(TrackRecord((month(10, 105, 100),))) == (
+    assert record_line(TrackRecord((month(10, 105, 100),)), november) == (
         "The forecast made on this day last month was off by 5.0% and within its range."
     )
-    assert record_line(TrackRecord(())) == ""
+    assert record_line(TrackRecord(()), november) == ""
+
+
+def test_months_without_a_forecast_are_not_counted_as_forecast() -> None:
+    january = Month(2027, 1)
+    gaps = TrackRecord((month(11, 105, 100), month(8, 98, 100)))
+    assert record_line(gaps, january) == (
+        "Forecasts made on this day in the last 5 months were off by 3.5% (median); "
+        "2 of 2 were within their range."
+    )
+    assert record_line(TrackRecord((month(8, 120, 100),)), january) == (
+        "The forecast made on this day in August was off by 20.0% and outside its range."
+    )
+
+
+NO_RANGE = "The cost history is too short or too irregular for a reliable month-end forecast."
+
+
+def said_of_the_month(forecast: Forecast | None, spent: str, day: int = 18) -> str:
+    return month_end_line(forecast, Decimal(spent), date(2026, 11, day), "USD")
+
+
+def test_without_an_honest_range_the_report_says_what_is_spent_and_forecasts_nothing() -> None:
+    assert said_of_the_month(None, "906.12") == (f"Spent so far in November: $906.12. {NO_RANGE}")
+    assert said_of_the_month(None, "906.12", day=30) == ""
+    assert month_end_line(None, None, date(2026, 11, 18), "USD") == ""
+
+
+def test_the_printed_range_never_begins_below_what_is_spent() -> None:
+    def between(low: str, high: str) -> Forecast:
+        middle = (Decimal(low) + Decimal(high)) / 2
+        return Forecast(month="2026-11", amount=middle, low=Decimal(low), high=Decimal(high))
+
+    assert said_of_the_month(between("1418.40", "1419.40"), "1418.40") == (
+        "Month-end forecast: $1,418.90 (80% range $1,418.40 to $1,419.40)"
+    )
+    assert said_of_the_month(between("1419.40", "1519.40"), "1418.40") == (
+        "Month-end forecast: $1,469 (80% range $1,419 to $1,519)"
+    )
+    # Credits still to come may bring the month below what is spent by now.
+    assert said_of_the_month(between("1410.40", "1420.40"), "1418.40") == (
+        "Month-end forecast: $1,415 (80% range $1,410 to $1,420)"
+    )
 
 
 async def test_only_the_admins_email_shows_the_record_below_the_forecast(
