@@ -23,7 +23,10 @@ from services.domain import CostSeries, DaySpan, Forecast, Month
 
 HISTORY = timedelta(days=456)
 """How far back a forecast looks, if there are as many days: 15 months."""
-COVERAGE = 0.8
+RANK_SHARE = 0.85
+"""The rank for 80%. The way to forecast is chosen by the same errors, which makes them a little too
+small: at 0.8 the ranges of the benchmark held 77%."""
+CENT = 0.01
 MIN_DAYS = 28
 """Days before a forecast that make it count among an account's past ones."""
 MIN_TRIALS = 4
@@ -37,7 +40,7 @@ MIN_QUARTERS = 3
 QUARTER = 3
 MIN_ERROR = 0.001
 """The least error, as a fraction of what is to come: nothing is certain."""
-MAX_ERROR = 1.0
+MAX_ERROR = 1.2
 """With a larger error, as a fraction of the forecast, a range says nothing."""
 
 
@@ -75,6 +78,7 @@ def month_end(span: DaySpan, series: Sequence[CostSeries], data_through: date) -
         x for entry in series for x in entry.amounts[first:end] if not math.isnan(x)
     )
     rest, error = usage
+    error = max(error, MIN_ERROR * (rest + abs(charges)))
     amount = so_far + rest + charges
     if error > MAX_ERROR * abs(amount):
         return None
@@ -93,9 +97,8 @@ def _usage_to_come(costs: DailyCosts) -> tuple[float, float] | None:
         return _young(costs)
     rests = [*months, costs.rest]
     best = min(_ways(costs, rests), key=lambda trials: trials.mean_error)
-    error = _quantile(best.comparable, COVERAGE) + _unrest(costs, rests, best.sizes)
-    rest = max(best.rests[-1], 0.0)
-    return rest, max(error * best.sizes[-1], MIN_ERROR * rest)
+    error = _quantile(best.comparable, RANK_SHARE) + _unrest(costs, rests, best.sizes)
+    return max(best.rests[-1], 0.0), error * best.sizes[-1]
 
 
 def _young(costs: DailyCosts) -> tuple[float, float] | None:
@@ -105,20 +108,22 @@ def _young(costs: DailyCosts) -> tuple[float, float] | None:
     blocks = [Rest(0, after, days) for after in range(now - days, MIN_DAYS_SHORT - 2, -WEEK)]
     if not months or len(months) + len(blocks) < MIN_TRIALS:
         return None
-    best = min(_ways(costs, [*months, *blocks, costs.rest]), key=lambda trials: trials.mean_error)
-    error = max(SHORT_MARGIN * _quantile(best.errors, COVERAGE), *best.errors[: len(months)])
-    rest = max(best.rests[-1], 0.0)
-    return rest, max(error * best.sizes[-1], MIN_ERROR * rest)
+    rests = [*months, *blocks, costs.rest]
+    best = min(_ways(costs, rests, corrected=False), key=lambda trials: trials.mean_error)
+    error = max(SHORT_MARGIN * _quantile(best.errors, RANK_SHARE), *best.errors[: len(months)])
+    return max(best.rests[-1], 0.0), error * best.sizes[-1]
 
 
-def _ways(costs: DailyCosts, rests: Sequence[Rest]) -> Iterator[Trials]:
-    """Each way to expect usage: as it is, and corrected by how the other months came out."""
+def _ways(costs: DailyCosts, rests: Sequence[Rest], *, corrected: bool = True) -> Iterator[Trials]:
+    """Each way to expect usage: as it is, and ``corrected`` by how the other months came out."""
     actual = [costs.actual(rest) - expected_charges(costs, rest)[0] for rest in rests[:-1]]
     ways = list(zip(*(expected_usage(costs, rest) for rest in rests), strict=True))
     quarters = [rest.month % QUARTER for rest in rests]
     everything = [0] * len(rests)
     for way in ways:
         yield _trials(way, actual, ways[-1], everything)
+        if not corrected:
+            continue
         if len(actual) >= MIN_CORRECTED:
             yield _trials(_corrected(way, actual, everything), actual, ways[-1], everything)
         if min(quarters[:-1].count(quarter) for quarter in range(QUARTER)) >= MIN_QUARTERS:
@@ -128,7 +133,7 @@ def _ways(costs: DailyCosts, rests: Sequence[Rest]) -> Iterator[Trials]:
 def _trials(
     rests: Sequence[float], actual: Sequence[float], long: Sequence[float], kinds: Sequence[int]
 ) -> Trials:
-    sizes = [((abs(rest) + usual) / 2) or 1.0 for rest, usual in zip(rests, long, strict=True)]
+    sizes = [max((abs(rest) + usual) / 2, CENT) for rest, usual in zip(rests, long, strict=True)]
     errors = [abs(a - rest) / size for a, rest, size in zip(actual, rests, sizes, strict=False)]
     alike = [error for error, kind in zip(errors, kinds, strict=False) if kind == kinds[-1]]
     return Trials(rests, sizes, errors, alike)
@@ -138,7 +143,7 @@ def _corrected(
     rests: Sequence[float], actual: Sequence[float], kinds: Sequence[int]
 ) -> list[float]:
     """Each forecast times the median of what the other months of its kind brought of theirs."""
-    ratios = [a / rest if rest > 0 else 1.0 for a, rest in zip(actual, rests, strict=False)]
+    ratios = [a / rest if rest >= CENT else 1.0 for a, rest in zip(actual, rests, strict=False)]
     corrected = []
     for i, rest in enumerate(rests):
         others = [r for j, r in enumerate(ratios) if j != i and kinds[j] == kinds[i]]
