@@ -75,7 +75,8 @@ async def test_84_teams_get_one_email_each_whose_total_is_the_servers_own_to_the
             account, figure = mail_figures(mail.raw)
             assert figure == dollars(datadog.sum(window, aws_member_account_id=account))
         assert "84 sent" in result.stdout
-        assert datadog.calls <= 12
+        # The first run reads 13 older months too, with four calls each.
+        assert datadog.calls <= 12 + 13 * 4
 
 
 def expected_window() -> DaySpan:
