@@ -111,9 +111,8 @@ def account_figures(
 ) -> AccountFigures:
     """Compute all figures of one account from its daily amounts over ``span``.
 
-    The ``forecast`` looks back over as much of the span as there is, all else over the days that
-    reports need. ``threshold`` is in percent and ``min_increase`` in money: a breach is usage that
-    grew by more than the one and by at least the other. ``data_through`` lies in the span.
+    The ``forecast`` looks back over the whole span, all else over the days that reports need. A
+    breach is usage that grew by more than ``threshold`` percent and by at least ``min_increase``.
     """
     recent = DaySpan(max(span.first, needed_span(data_through).first), span.last)
     observed = DaySpan(max(span.first, recent.first - DAYS_BEFORE_LAST), span.last)
