@@ -1,8 +1,7 @@
 """What is wrong with a setting, in one sentence that names it, its value, and what to do."""
 
 from collections.abc import Mapping
-from types import UnionType
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Any, Literal, get_args, get_origin
 
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
@@ -48,7 +47,7 @@ def _reason(error: ErrorDetails, field: FieldInfo | None) -> str:
         case "literal_error":
             *others, last = choices(field)
             reason = f"must be {', '.join(others)} or {last}"
-        case "string_too_short":
+        case "string_too_short" | "too_short":
             reason = f"must have at least {context['min_length']} characters"
         case "string_too_long":
             reason = f"must have at most {context['max_length']} characters"
@@ -77,7 +76,9 @@ def choices(field: FieldInfo) -> tuple[str, ...]:
 
 def is_secret(field: FieldInfo) -> bool:
     """Whether the value must never be shown."""
-    kinds: tuple[Any, ...] = (field.annotation,)
-    if get_origin(field.annotation) in {Union, UnionType}:
-        kinds = get_args(field.annotation)
-    return SecretStr in kinds
+    return _holds_secret(field.annotation)
+
+
+def _holds_secret(kind: Any) -> bool:
+    """Whether a type is SecretStr, or a union or an Annotated with it, however nested."""
+    return kind is SecretStr or any(map(_holds_secret, get_args(kind)))

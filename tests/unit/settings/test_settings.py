@@ -76,6 +76,18 @@ def test_no_error_shows_a_secret(tmp_path: Path) -> None:
     assert "pw" not in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["HTTPS_PROXY", "ALL_PROXY", "https_proxy"])
+def test_no_error_shows_the_password_of_a_proxy(tmp_path: Path, name: str) -> None:
+    with pytest.raises(SettingsError, match="must be the URL of an HTTP proxy") as caught:
+        loaded(tmp_path, **{name: "http://agent:hun#ter2@proxy.example.org:3128"})
+    assert "hun" not in str(caught.value)
+
+
+def test_a_key_that_is_too_short_says_how_long_it_must_be(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="SECRET_KEY must have at least 16 characters"):
+        loaded(tmp_path, SECRET_KEY="hunter2")
+
+
 def test_every_setting_has_a_name_and_a_sentence() -> None:
     names = [field.alias for _, field in setting_fields()]
     assert len(names) == len(set(names))
