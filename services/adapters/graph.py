@@ -5,12 +5,14 @@ and body, so when the response is lost it is unknown whether the email was sent,
 """
 
 import base64
+import json
 from urllib.parse import quote
 
 import httpx
 
 from services.domain.errors import MailConnectError, MailError, MailFateUnknownError, SettingsError
 from services.ports import AccessTokens
+from services.runtime.short_responses import ShortResponse, ask
 from services.settings import DIRECT, ProxySettings, SmtpSettings
 
 TIMEOUT = httpx.Timeout(60, connect=10)
@@ -99,13 +101,15 @@ class GraphConnection:
             return f"202 {response.headers.get('request-id', '')[:60]}".strip()
         raise _refusal(response, self._sender)
 
-    async def _post(self, raw: bytes) -> httpx.Response:
+    async def _post(self, raw: bytes) -> ShortResponse:
         url = f"{self._settings.graph_url}/v1.0/users/{quote(self._sender, safe='@')}/sendMail"
         # MIME goes as text/plain in base64. As JSON the message could not carry its Message-ID,
         # Date and List-Unsubscribe: custom headers of Graph have to begin with "x-".
         headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "text/plain"}
         try:
-            return await self._http.post(url, content=base64.b64encode(raw), headers=headers)
+            return await ask(
+                self._http, "POST", url, content=base64.b64encode(raw), headers=headers
+            )
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             raise MailConnectError(
                 f"Microsoft Graph cannot be reached ({type(error).__name__}). Check the network.",
@@ -121,7 +125,7 @@ class GraphConnection:
         await self._http.aclose()
 
 
-def _refusal(response: httpx.Response, sender: str) -> Exception:
+def _refusal(response: ShortResponse, sender: str) -> Exception:
     status, code, reason = response.status_code, *_reason(response)
     details = f"{status} {reason}".rstrip()
     text = f"Microsoft Graph did not accept the email ({details})."
@@ -154,11 +158,11 @@ def _refusal(response: httpx.Response, sender: str) -> Exception:
     return MailError(text, permanent=True, code=status)
 
 
-def _reason(response: httpx.Response) -> tuple[str, str]:
+def _reason(response: ShortResponse) -> tuple[str, str]:
     """Graph's error code, and the code with its message; both empty when there is none."""
     try:
-        error = response.json().get("error")
-    except (ValueError, AttributeError):
+        error = json.loads(response.body).get("error")
+    except (ValueError, RecursionError, AttributeError):
         return "", ""
     if not isinstance(error, dict):
         return "", ""

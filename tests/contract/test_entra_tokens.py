@@ -96,6 +96,30 @@ async def test_a_token_is_used_until_it_expires_while_entra_is_down(
         await tokens.get()
 
 
+LONG = b'{"access_token": "' + b"x" * 2_000_000 + b'"}'
+"""Twice what is read."""
+DEEP = b'{"a":' * 100_000
+
+
+@BOTH
+@pytest.mark.parametrize("status", [200, 401])
+@pytest.mark.parametrize("body", [LONG, DEEP, b"<html>", b"\xff\xfe", b""])
+async def test_a_malformed_response_is_one_sentence(
+    sign_in: EntraSignIn,
+    entra: FakeEntra,
+    make: Make,
+    body: bytes,
+    status: int,
+    _quick_retries: None,
+) -> None:
+    entra.token_answers = [(status, body)] * 3
+    with pytest.raises(
+        AgentError, match=r"cannot be reached \(.{1,80}\)\. Check the network"
+    ) as caught:
+        await make(sign_in, entra).get()
+    assert not caught.value.permanent
+
+
 @BOTH
 async def test_only_what_may_pass_is_tried_again(
     sign_in: EntraSignIn, entra: FakeEntra, make: Make, _quick_retries: None

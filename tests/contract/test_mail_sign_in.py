@@ -193,6 +193,16 @@ async def test_what_graph_refuses_is_not_delivered_and_says_what_to_do(
     assert entra.mails == []
 
 
+@pytest.mark.parametrize("body", [b'{"a":' * 100_000, b'{"error":"' + b"x" * 2_000_000 + b'"}'])
+async def test_a_malformed_refusal_of_graph_counts_by_its_status(
+    entra: FakeEntra, sign_in: EntraSignIn, body: bytes
+) -> None:
+    entra.graph_answers = [(413, body)]
+    with pytest.raises(MailError, match=r"did not accept the email \(413\)") as caught:
+        await sent(over_graph(entra, sign_in))
+    assert caught.value.permanent
+
+
 async def test_graph_names_a_sender_that_exchange_blocks(
     entra: FakeEntra, sign_in: EntraSignIn
 ) -> None:

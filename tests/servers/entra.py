@@ -24,7 +24,8 @@ class FakeEntra:
     scopes: list[str] = field(default_factory=list)
     """Scopes that were requested."""
     token_answers: list[tuple[int, Any]] = field(default_factory=list)
-    """(status, body) of the token endpoint's next responses other than a token."""
+    """(status, body) of the token endpoint's next responses other than a token; a body of bytes is
+    sent as it is."""
     graph_answers: list[tuple[int, Any]] = field(default_factory=list)
     """The same for sendMail; status 0 accepts the email and closes the connection."""
     mails: list[bytes] = field(default_factory=list)
@@ -75,8 +76,7 @@ class FakeEntra:
         form = await request.post()
         self.scopes.append(str(form["scope"]))
         if self.token_answers:
-            status, body = self.token_answers.pop(0)
-            return web.json_response(body, status=status)
+            return _answer(*self.token_answers.pop(0))
         expected = ("client_credentials", CLIENT, SECRET)
         if (form["grant_type"], form["client_id"], form["client_secret"]) != expected:
             error = {"error": "invalid_client", "error_description": "AADSTS7000215: …"}
@@ -100,4 +100,10 @@ class FakeEntra:
             request.transport.close()
         if status == 202:
             return web.Response(status=202, headers={"request-id": "r-1"})
-        return web.json_response(body, status=status or 500)
+        return _answer(status or 500, body)
+
+
+def _answer(status: int, body: Any) -> web.Response:
+    if isinstance(body, bytes):
+        return web.Response(body=body, status=status, content_type="application/json")
+    return web.json_response(body, status=status)

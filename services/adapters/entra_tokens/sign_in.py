@@ -1,6 +1,7 @@
 """Signs in to Entra ID and caches the tokens."""
 
 import asyncio
+import json
 import math
 import time
 from collections.abc import Awaitable, Callable
@@ -18,9 +19,12 @@ from services.adapters.entra_tokens.apps import (
 )
 from services.domain.errors import AgentError
 from services.ports import UNMEASURED, AccessTokens, Clock, Meter
+from services.runtime.short_responses import ShortResponse, ask
 from services.settings import DIRECT, ProxySettings, SmtpSettings, TeamsAppSettings
 
 TIMEOUT = httpx.Timeout(10, connect=5)
+MAX_SECONDS = 60.0
+"""For a whole response: one that trickles never meets the timeout of a single read."""
 RENEW_EARLY_SECONDS = 300
 DEFAULT_LIFETIME_SECONDS = 3600.0
 MAX_ATTEMPTS = 3
@@ -58,17 +62,19 @@ class EntraSignIn:
         """Tokens for the email transport of the settings. Their errors are MailConnectErrors."""
         return _CachedTokens(email_app(settings), self._send, self._clock)
 
-    async def _send(self, request: TokenRequest) -> httpx.Response:
+    async def _send(self, request: TokenRequest) -> ShortResponse:
         began = time.perf_counter()
         outcome = "error"
         try:
-            response = await self._client(request).request(
-                request.method,
-                request.url,
-                data=request.fields if request.method == "POST" else None,
-                params=request.fields if request.method == "GET" else None,
-                headers=request.headers,
-            )
+            async with asyncio.timeout(MAX_SECONDS):
+                response = await ask(
+                    self._client(request),
+                    request.method,
+                    request.url,
+                    data=request.fields if request.method == "POST" else None,
+                    params=request.fields if request.method == "GET" else None,
+                    headers=request.headers,
+                )
             outcome = str(response.status_code)
         finally:
             self._meter.asked("identity", outcome, time.perf_counter() - began)
@@ -101,7 +107,7 @@ class _CachedTokens:
     def __init__(
         self,
         app: EntraApp,
-        send: Callable[[TokenRequest], Awaitable[httpx.Response]],
+        send: Callable[[TokenRequest], Awaitable[ShortResponse]],
         clock: Clock,
     ) -> None:
         self._app = app
@@ -147,9 +153,9 @@ class _CachedTokens:
         app = self._app
         try:
             response = await self._send(app.request)
-            body = response.json()
-        except (httpx.HTTPError, ValueError) as error:
-            # ValueError: not JSON, such as the page of a proxy or a captive portal.
+            body = json.loads(response.body)
+        except (httpx.HTTPError, TimeoutError, ValueError, RecursionError) as error:
+            # The last two: not JSON, or not all of it, such as the page of a proxy or a captive portal.
             reason = str(error)[:MAX_REASON_LENGTH] or type(error).__name__
             raise app.error(
                 f"The Microsoft sign-in service cannot be reached ({reason}). "
