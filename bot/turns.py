@@ -31,11 +31,11 @@ from bot.people import People
 from bot.replies import Replies
 from bot.suggestions import suggestions_after, unknown_text
 from bot.turn import Card, ChooseError, Command, Reply, Turn
-from bot.words import mentioned_people, raw_text_to_bot, skip_words, text_to_bot
+from bot.words import MAX_TEXT, mentioned_people, raw_text_to_bot, skip_words, text_to_bot
 from cards import general
 from services.administration import Conversations, Roles
 from services.domain import Actor, SourceDescription
-from services.domain.errors import AgentError
+from services.domain.errors import AgentError, InvalidError
 from services.ports import Clock
 
 log = structlog.get_logger()
@@ -43,6 +43,8 @@ log = structlog.get_logger()
 PRESS = "adaptiveCard/action"
 FILE_CONSENT = "fileConsent/invoke"
 MESSAGE = "application/vnd.microsoft.activity.message"
+TAKES_TABLES = "import teams"
+"""The command after which people paste whole files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +233,11 @@ class CostBot(TeamsActivityHandler):  # type: ignore[misc] # the SDK ships no ty
     async def _command(self, turn: Turn, command: Command, argument: str) -> Reply:
         if not command.is_for(turn.role, argument):
             return Reply(await self._denied(command))
+        if len(argument) > MAX_TEXT and command.name != TAKES_TABLES:
+            raise InvalidError(
+                f"Nothing was changed: the message has {len(argument):,} characters after the command, "
+                f"and the maximum is {MAX_TEXT:,}. Send it in parts."
+            )
         return await command.handler(self._services.chat, turn, argument)
 
     async def _press(self, turn: Turn, data: Any) -> Reply:

@@ -24,6 +24,7 @@ ENTITIES = {"&nbsp;": " ", "&lt;": "<", "&gt;": ">", "&quot;": '"', "&#39;": "'"
 ENTITY = re.compile("|".join(ENTITIES), re.IGNORECASE)
 BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
 MAX_TEXT = 4000
+"""Characters of a command; a longer text is not cut, as the half of an address is an address too."""
 MAX_MENTIONS = 50
 """Of a message; for each, the whole text is searched."""
 
@@ -36,7 +37,7 @@ def text_to_bot(text: Any, entities: Any, bot: Mapping[str, Any]) -> str:
     fails on a mention without a text.
     """
     words = _without_bot(text, entities, bot).translate(QUOTES)
-    return SPACES.sub(" ", words).strip()[:MAX_TEXT].strip()
+    return SPACES.sub(" ", words).strip()
 
 
 def raw_text_to_bot(text: Any, entities: Any, bot: Mapping[str, Any]) -> str:

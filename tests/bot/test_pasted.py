@@ -104,6 +104,13 @@ async def test_recipients_are_added_and_removed_as_they_are_pasted(here: World) 
     assert "nobody" in (await here.says("recipients add nobody")).text
 
 
+async def test_a_text_that_is_too_long_is_refused_and_not_cut(here: World) -> None:
+    addresses = [f"{'a' * 60}{number}@example.com" for number in range(60)]
+    answer = await here.says(f"recipients add {' '.join(addresses)}")
+    assert "Nothing was changed: the message has 4,493 characters after the command" in answer.text
+    assert "aaaa" not in (await here.says("recipients")).text
+
+
 async def test_a_preview_of_an_import_shows_thresholds(here: World) -> None:
     form = await here.says("import teams")
     await here.sim.press(
