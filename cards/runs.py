@@ -173,9 +173,9 @@ def run_trouble(content: RunContent) -> Element:
     """Alerts about a run that failed, wholly or in part, and about its recovery."""
     run, sample = content.run, sample_notice(content.sample)
     if content.failed and run.state in {RunState.DONE, RunState.EXPIRED}:
-        failures = _failures(content.failed, MAX_FAILURES)
-        actions = [_retry_button(run, len(content.failed)), _status_button()]
-        total = content.sent + len(content.failed)
+        failures = _failures(content.failed, MAX_FAILURES, content.failed_count)
+        actions = [_retry_button(run, content.failed_count), _status_button()]
+        total = content.sent + content.failed_count
         title = f"{run.period}: {content.sent:,} of {total:,} emails sent"
         return card([sample, heading(title), *failures], actions)
     if run.state is RunState.DONE:
@@ -183,7 +183,7 @@ def run_trouble(content: RunContent) -> Element:
         return card([sample, words], [_status_button()])
     reason = sentence(run.last_error) if run.last_error else ""
     if content.waiting:
-        total = content.sent + len(content.failed) + content.waiting
+        total = content.sent + content.failed_count + content.waiting
         sent = f"{content.sent:,} of {total:,} emails sent"
         title = f"{run.period}: {sent}, {content.waiting:,} waiting"
         stalled = "No email has been sent for a while. Sending is retried automatically."
@@ -214,11 +214,13 @@ def _failure(delivery: Delivery) -> tuple[str, str]:
     return delivery.recipient, delivery.error or delivery.state.value
 
 
-def _failures(failures: Sequence[tuple[str, str]], max_shown: int) -> list[Element]:
-    """A line for each failed email (recipient, reason)."""
+def _failures(
+    failures: Sequence[tuple[str, str]], max_shown: int, count: int | None = None
+) -> list[Element]:
+    """A line for each failed email (recipient, reason); ``count``: how many there are, if more."""
     lines = [
         text(f"{plain(recipient, 100)}: {plain(reason, 300)}", spacing="Small")
         for recipient, reason in failures[:max_shown]
     ]
-    more = len(failures) - len(lines)
+    more = (len(failures) if count is None else count) - len(lines)
     return [*lines, *([note(f"and {more:,} more")] if more > 0 else [])]

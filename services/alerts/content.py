@@ -30,7 +30,6 @@ from services.reports import ReportBuilder
 from services.teams import Teams
 
 UNPOSTED_STATES = {"pending", "posting"}
-MAX_FAILED_LINES = 20
 MAX_TEAM_NAME = 60
 MAX_TITLE = 80
 
@@ -184,17 +183,17 @@ def content_fingerprint(content: AlertContent) -> str:
         return fingerprint_of(content.anomaly, content.minimum)
     if isinstance(content, RunContent):
         run = content.run
-        return f"{run.state.value}|{content.waiting}|{len(content.failed)}|{run.last_error}"
+        return f"{run.state.value}|{content.waiting}|{content.failed_count}|{run.last_error}"
     return ""
 
 
 def run_notice_lines(content: RunContent) -> list[str]:
     """The lines of an email about a run in trouble."""
-    sent, failed, waiting = content.sent, len(content.failed), content.waiting
+    sent, failed, waiting = content.sent, content.failed_count, content.waiting
     lines = [f"{sent:,} emails sent, {failed:,} failed, {waiting:,} waiting."]
     if content.run.last_error:
         lines.append(content.run.last_error)
-    lines += [f"{recipient}: {reason}" for recipient, reason in content.failed[:MAX_FAILED_LINES]]
+    lines += [f"{recipient}: {reason}" for recipient, reason in content.failed]
     return lines
 
 

@@ -12,6 +12,8 @@ MIN_ATTEMPTS = 2
 """A run that failed once may succeed at the next attempt."""
 RUNS_CHECKED = {RunKind.WEEKLY: 4, RunKind.DAILY: 4, RunKind.TEAM: 100}
 """How many of the newest runs of each kind are checked."""
+MAX_FAILURES = 20
+"""How many failed emails of a run are named; a refused sender fails all of them, thousands."""
 
 
 class RunTrouble:
@@ -40,8 +42,11 @@ class RunTrouble:
     async def _content(self, run: Run) -> RunContent:
         counts = await self._ledger.counts(run.ledger_id) if run.planned else {}
         failed: tuple[tuple[str, str], ...] = ()
-        if any(counts.get(state) for state in RETRYABLE):
-            deliveries = await self._ledger.list_deliveries(run.ledger_id, states=RETRYABLE)
+        failed_count = sum(counts.get(state, 0) for state in RETRYABLE)
+        if failed_count:
+            deliveries = await self._ledger.list_deliveries(
+                run.ledger_id, states=RETRYABLE, limit=MAX_FAILURES
+            )
             failed = tuple(
                 (delivery.recipient, delivery.error or delivery.state.value)
                 for delivery in deliveries
@@ -51,6 +56,7 @@ class RunTrouble:
             sent=counts.get(DeliveryState.SENT, 0),
             waiting=sum(counts.get(state, 0) for state in UNSETTLED),
             failed=failed,
+            more_failed=max(0, failed_count - len(failed)),
             sample=self._source == SAMPLE,
         )
 

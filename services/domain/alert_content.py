@@ -49,8 +49,14 @@ class RunContent(Value):
     waiting: int = 0
     """Emails that still have to be sent."""
     failed: tuple[tuple[str, str], ...] = ()
-    """(recipient, reason)"""
+    """(recipient, reason) of as many as are shown"""
+    more_failed: int = 0
     sample: bool = False
+
+    @property
+    def failed_count(self) -> int:
+        """All emails that failed."""
+        return len(self.failed) + self.more_failed
 
 
 AlertContent = AnomalyContent | DigestContent | RunContent

@@ -1,6 +1,7 @@
 """Cards under faults: none twice, none lost without a mail, and nothing written by the stale."""
 
 import asyncio
+import json
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from cards.runs import run_trouble
 from services.alerts import GIVE_UP_AFTER, UNREACHABLE_AFTER, AlertRounds
 from services.domain import (
     Alert,
@@ -423,6 +425,23 @@ async def test_failed_emails_are_reported_in_the_channel_once_and_so_is_their_re
     (news,) = [news for _, news in world.notifier.updates if isinstance(news, RunContent)]
     assert (news.sent, news.failed) == (2, ())
     assert await world.mails() == []
+
+
+async def test_of_many_failed_emails_a_few_are_named_and_all_are_counted(world: World) -> None:
+    await failed_run(world)
+    await world.store.deliveries.plan(
+        [
+            delivery(f"n{number:03d}", run_id="w", state="failed", error="550 no")
+            for number in range(70)
+        ]
+    )
+    await world.tick()
+    (news,) = await run_cards(world)
+    assert (news.sent, len(news.failed), news.failed_count) == (1, 20, 71)
+    shown = json.dumps(run_trouble(news))
+    assert "1 of 72 emails sent" in shown
+    assert "Retry 71" in shown
+    assert "and 66 more" in shown
 
 
 async def test_without_a_channel_they_are_reported_by_email_once(world: World) -> None:
