@@ -276,7 +276,7 @@ def _unusable(body: bytearray, error: Exception) -> Exception:
         return _TryAgainError(malformed("it is nested too deeply"))
     if isinstance(error, msgspec.ValidationError):
         return _TryAgainError(malformed("it does not have the form of a timeseries"))
-    return _CutOffError("Datadog's response was cut off or is malformed (200).")
+    return _CutOffError(str(malformed("it was cut off, or is not JSON")))
 
 
 def _named_wait(response: RawResponse) -> float | None:

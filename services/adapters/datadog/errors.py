@@ -15,6 +15,7 @@ from services.runtime.http_waits import reset_seconds, retry_after_seconds
 from services.settings import DatadogSettings
 
 BAD_QUERY = {400, 422}
+REDIRECTS = range(300, 400)
 PERMANENT = {400, 401, 403, 404, 405, 413, 415, 422}
 TOO_LARGE_WORDS = ("too large", "too many", "too big", "limit of groups", "exceeds the maximum")
 """No status or code of its own is documented for a query with too many groups."""
@@ -37,7 +38,7 @@ def explain(
         return CostHistoryEndsError(f"Datadog no longer keeps costs of these days.{quoted}")
     return CostSourceError(
         f"{_sentence(status, words, response, settings, is_key_valid)}{quoted}",
-        permanent=status in PERMANENT or 300 <= status < 400,  # noqa: PLR2004 - redirects
+        permanent=status in PERMANENT or 300 <= status < 400,  # noqa: PLR2004 - neither an answer nor a refusal
     )
 
 
@@ -70,9 +71,10 @@ def _sentence(
         return f"Datadog has no cost queries at {settings.base_url} (404). {ADDRESS}"
     if status in PERMANENT:
         return f"Datadog refused the query ({status}). Check DATADOG_COST_METRIC."
-    if status < 400:  # noqa: PLR2004 - redirects
+    if status < 400:  # noqa: PLR2004 - neither an answer nor a refusal
         # Followed nowhere, as the keys would go along.
-        return f"{settings.base_url} redirects elsewhere ({status}). {ADDRESS}"
+        what = "redirects elsewhere" if status in REDIRECTS else "answers without costs"
+        return f"{settings.base_url} {what} ({status}). {ADDRESS}"
     return f"Datadog failed to answer ({status}). Try again later."
 
 
