@@ -186,6 +186,16 @@ def _rising(rng: random.Random, account: Account) -> None:
     _charges(rng, account, daily)
 
 
+def _several_rising(rng: random.Random, account: Account) -> None:
+    """Two or more services step up on the same day, one more than the others."""
+    daily = math.exp(rng.uniform(4, 8))
+    begin = len(account.days) - rng.randint(3, 25)
+    for name in rng.sample(SERVICES, rng.randint(2, 4)):
+        amounts = _level(rng, account.days, daily * rng.uniform(0.3, 1.0), noise=0.03)
+        account.put(name, "usage", _scaled(amounts, begin, rng.uniform(1.5, 4.0)))
+    _charges(rng, account, daily)
+
+
 def _credits_end(rng: random.Random, account: Account) -> None:
     """Credits pay part or all of a flat usage until they are used up."""
     daily = math.exp(rng.uniform(2, 7))
@@ -296,6 +306,7 @@ def _empty(rng: random.Random, account: Account) -> None:
 KINDS: dict[str, Callable[[random.Random, Account], None]] = {
     "steady": _steady,
     "rising": _rising,
+    "several rising": _several_rising,
     "credits end": _credits_end,
     "renamed": _renamed,
     "move": _moved,
