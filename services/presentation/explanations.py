@@ -52,8 +52,15 @@ def drivers(lines: Sequence[ChangeLine], change: Decimal, currency: str) -> str:
 
 
 def new_services(lines: Sequence[ChangeLine], change: Decimal) -> str:
-    """``EC2 and Bedrock``: the one or two services that most of new spend is for."""
-    return listed([neutral(line.name, MAX_NAME_IN_HEADLINE) for line in _largest(lines, change)])
+    """``EC2 and fees``: the one or two lines that most of new spend is for."""
+    return listed(
+        [
+            CATEGORY_NAMES[line.category]
+            if line.one_off
+            else neutral(line.name, MAX_NAME_IN_HEADLINE)
+            for line in _largest(lines, change)
+        ]
+    )
 
 
 def _largest(lines: Sequence[ChangeLine], change: Decimal) -> list[ChangeLine]:

@@ -86,6 +86,11 @@ def test_the_week_after_credits_end_is_no_new_spend() -> None:
     assert view_of(row(45, 45), credit).week == "Last 7 days: $315.00 vs $0.00"
 
 
+def test_charges_among_new_spend_are_named_in_the_words_of_tables() -> None:
+    view = view_of(row(NAN, 20), row(NAN, 10, category=Category.FEE))
+    assert view.subject == "Checkout: new spend $810 (AmazonEC2 and fees)"  # 27 × $30
+
+
 def test_new_spend_is_still_named() -> None:
     view = view_of(row(NAN, 45))
     assert view.subject == "Checkout: new spend $1,215 (AmazonEC2)"
