@@ -12,6 +12,7 @@ from services.analysis.suppression import (
 )
 from services.domain import Anomaly, AnomalyContent, Resolution
 from services.domain.formatting import clock_time, day, money, plural, round_money, set_amount
+from services.domain.service_names import service_name
 from services.presentation import account_excess
 
 MARKS = {
@@ -120,7 +121,7 @@ def _effect(content: AnomalyContent, answer: Resolution) -> str:
         above += " in the account"
     return (
         "You won't be alerted about this one again. "
-        f"{plain(anomaly.service, 60)} alerts for this account are muted until "
+        f"{service_name(anomaly.service, 60)} alerts for this account are muted until "
         f"{day(answer.until)} {answer.until.year}, up to "
         f"{money(suppressed_up_to(anomaly), anomaly.currency)} {above}."
     )

@@ -17,6 +17,7 @@ from services.domain.formatting import (
     threshold,
     weekday,
 )
+from services.domain.service_names import service_name
 from services.presentation import account_words, actual_words, driver_words, hint, period_names
 from services.presentation import crossing as crossing_words
 
@@ -84,7 +85,7 @@ def _actual_growth(content: AnomalyContent) -> str:
 def _title(content: AnomalyContent) -> str:
     anomaly = content.anomaly
     name = plain(content.team.team_name, 60) if content.team else "Account"
-    return f"{name} {anomaly.account_id}: {plain(anomaly.service, 60)}"
+    return f"{name} {anomaly.account_id}: {service_name(anomaly.service, 60)}"
 
 
 def _amounts(content: AnomalyContent, excess: Decimal) -> list[Element]:
@@ -94,7 +95,7 @@ def _amounts(content: AnomalyContent, excess: Decimal) -> list[Element]:
         return _threshold_amounts(content, amount)
     since = f" more than expected since {weekday(anomaly.start)}"
     if not anomaly.is_of_driver:
-        since += f" in the account; {plain(anomaly.service, 60)} rose most"
+        since += f" in the account; {service_name(anomaly.service, 60)} rose most"
     return [text(amount, since), *_event_amounts(content)]
 
 
@@ -114,7 +115,7 @@ def _threshold_amounts(content: AnomalyContent, amount: Element) -> list[Element
                 (now, f"{usage} usage"),
                 (before, f"{previous_usage} usage"),
                 ("Threshold", threshold(figures.threshold)),
-                ("Largest rise", plain(anomaly.service, 60)),
+                ("Largest rise", service_name(anomaly.service, 60)),
             ]
         ),
     ]

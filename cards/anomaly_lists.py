@@ -19,6 +19,7 @@ from cards.elements import (
 from cards.notices import sample_notice
 from services.domain import AnomalyLine, DigestContent
 from services.domain.formatting import day, money, plural
+from services.domain.service_names import service_name
 from services.presentation import account_excess, anomaly_days, driver_label
 
 MAX_DIGEST_LINES = 10
@@ -100,7 +101,7 @@ def _digest_head(content: DigestContent) -> list[Element]:
     return [
         box([crossing("NEW ANOMALY")], "attention"),
         heading(
-            f"{len(content.lines):,} accounts at once: {plain(first.service, 60)} "
+            f"{len(content.lines):,} accounts at once: {service_name(first.service, 60)} "
             f"since {day(first.start)}"
         ),
     ]
@@ -126,7 +127,7 @@ def _status(line: AnomalyLine) -> str:
 
 
 def _driver(line: AnomalyLine, max_length: int) -> str:
-    return driver_label(line.anomaly, plain(line.anomaly.service, max_length))
+    return driver_label(line.anomaly, service_name(line.anomaly.service, max_length))
 
 
 def _excess(line: AnomalyLine) -> str:

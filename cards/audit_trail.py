@@ -17,6 +17,8 @@ from cards.elements import (
 from cards.field_names import AUDITED_FIELDS
 from services.domain import Actor, AuditEntry
 from services.domain.formatting import clock_time, plain_number, threshold
+from services.domain.schedule import period_words
+from services.domain.service_names import service_name
 
 MAX_LIST_VALUES = 5
 """Of a changed list of addresses."""
@@ -102,7 +104,7 @@ def _change(line: AuditLine) -> str:
             return f"{_run(line)} {word}"
         case ["anomaly", status]:
             resolution = RESOLUTIONS.get(status, status.replace("_", " "))
-            service = plain(str((entry.after or {}).get("service", "")), 40)
+            service = service_name(str((entry.after or {}).get("service", "")), 40)
             return f"{subject} anomaly {service}: {resolution}{undone}"
         case ["config" | "team" | "floor" as noun, "change"]:
             whose = "settings" if noun == "config" else subject
@@ -114,10 +116,10 @@ def _change(line: AuditLine) -> str:
 
 def _run(line: AuditLine) -> str:
     values = line.entry.after or {}
-    period = plain(str(values.get("period", "")), 20)
+    period = plain(period_words(str(values.get("period", ""))), 20)
     if values.get("kind") == "team":
-        return f"{plain(line.subject, 60)}: report {period}"
-    return f"reports {period}"
+        return f"{plain(line.subject, 60)}: report for {period}"
+    return f"reports for {period}"
 
 
 def _differences(entry: AuditEntry) -> str:

@@ -38,6 +38,7 @@ from services.domain.formatting import (
     percent_of,
     plural,
 )
+from services.domain.service_names import service_names
 from services.presentation import (
     ROUNDING,
     change_row,
@@ -49,6 +50,7 @@ from services.presentation import (
     period_names,
     reasons,
     remainder,
+    unit_words,
     window_line,
 )
 
@@ -74,14 +76,17 @@ def cost_history(history: CostHistory, span: str) -> Element:
     if all(d.amount is None for d in history.days):
         return card([*head, text("No AWS cost data.")], actions)
     series = [("All services", history.days)]
-    series += [(plain(name, 60), days) for name, days in history.services]
+    names = service_names((name for name, _ in history.services), 60)
+    series += [(names[name], days) for name, days in history.services]
     columns = [("Week", 4, False), ("Cost", 4, True), ("Change", 3, True)]
     return card(
         [
             *head,
             figure(money(history.total, currency)),
-            note(f"data through {day(history.data_through)} (UTC) · {currency}, net"),
-            cost_chart(f"Cost per day, {label}", series),
+            note(
+                f"data through {day(history.data_through)} (UTC) · {unit_words(currency, history.metric)}"
+            ),
+            cost_chart(f"Cost per day, {label}", series, currency),
             table(columns, _week_rows(history), bold_last=True),
         ],
         [*actions, show_card("Daily costs", _daily_costs(series, currency))],
@@ -173,7 +178,7 @@ def cost_explanation(report: TeamReport, about: AnomalyContent | None = None) ->
             *head,
             heading("No change in total" if unchanged else f"Why costs changed: {total_change}"),
             note(window_line(figures.window, previous, currency)),
-            note(days_line(figures.window, figures.through, currency)),
+            note(days_line(figures.window, figures.through, currency, report.metric)),
             *[text(words) for words in reasons(explanation, currency)],
             *[text(move_words(move, currency)) for move in figures.moves[-MAX_MOVES:]],
             table(columns, rows, bold_last=True),
@@ -193,8 +198,7 @@ def _steps(
     for line in shown:
         step = moved(line.current, line.previous)
         running += step
-        name = (plain(line_name(line), 60), _mark(line))
-        rows.append([name, change(step, currency), money(running, currency)])
+        rows.append([_name(line), change(step, currency), money(running, currency)])
     rest = remainder((current, previous), ((line.current, line.previous) for line in shown))
     others = len(lines) - len(shown)
     if others or rest[0] != rest[1]:
@@ -203,6 +207,13 @@ def _steps(
             [plural(others, "other") if others else ROUNDING, row.change, money(current, currency)]
         )
     return rows
+
+
+def _name(line: ChangeLine) -> Cell:
+    """The line by its name, with the code that the source has for it where that is another one."""
+    name = plain(line_name(line), 60)
+    code = "" if line.one_off or plain(line.name, 60) == name else plain(line.name, 60)
+    return name, " · ".join(words for words in (code, _mark(line)) if words)
 
 
 def _mark(line: ChangeLine) -> str:

@@ -33,7 +33,7 @@ EMAIL_COLUMNS = 72
 
 def team_preview(report: TeamReport, role: Role) -> Element:
     """A team's report in the words of its email."""
-    view = team_view(report, teams_app=False)
+    view = team_view(report, app_id=None)
     target = {"team": report.team.id}
     body: list[Element | None] = [
         *(notice(words) for words in view.notices),

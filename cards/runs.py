@@ -29,6 +29,7 @@ from services.domain import (
     RunState,
 )
 from services.domain.formatting import clock_time, day, plural
+from services.domain.schedule import period_title, period_words
 
 MAX_FAILURES = 5
 MAX_DETAILED_FAILURES = 20
@@ -72,7 +73,7 @@ def send_question(
     return card(
         [
             sample_notice(sample),
-            heading(f"{period}: {', '.join(parts)}"),
+            heading(f"{period_title(period)}: {', '.join(parts)}"),
             text(f"To {address_list(addresses)}") if addresses else None,
             text(f"{before}{outbox if transport == 'outbox' else ''}"),
             text(
@@ -104,15 +105,17 @@ def run_progress(
     sample = sample_notice(run.source == SAMPLE)
     if not run.planned and history is not None:
         months = f"{history.months_read} of {plural(history.months, 'month')}"
-        words = text(bold(run.period), f" Reading the cost history, {months}…")
+        words = text(bold(f"{period_title(run.period)}:"), f" Reading the cost history, {months}…")
         return card([sample, words, progress_bar(history.months_read, history.months), by])
     if not run.planned:
-        words = text(bold(run.period), " Reading costs and preparing reports…")
+        words = text(bold(f"{period_title(run.period)}:"), " Reading costs and preparing reports…")
         return card([sample, words, progress_bar(0, 0), by])
     total = sum(counts.values())
     sent = counts.get(DeliveryState.SENT, 0)
     failed = sum(counts.get(state, 0) for state in FAILED)
-    words = text(bold(run.period), f" {sent:,} of {total:,} sent · {failed:,} failed")
+    words = text(
+        bold(f"{period_title(run.period)}:"), f" {sent:,} of {total:,} sent · {failed:,} failed"
+    )
     return card([sample, words, progress_bar(sent + failed, total), by])
 
 
@@ -130,7 +133,10 @@ def run_result(
     if run.state is RunState.FAILED:
         again = execute("Try again", "send", {"team": run.team_id or "weekly"})
         reason = f"{words} {sentence(run.last_error or '')}".rstrip()
-        return card([sample, text(bold(run.period), reason), by], [again, _status_button()])
+        return card(
+            [sample, text(bold(f"{period_title(run.period)}:"), reason), by],
+            [again, _status_button()],
+        )
     if run.transport == "outbox" and sent:
         words += f" {'It is' if sent == 1 else 'They are'} in the outbox on this machine."
     actions = [execute("Details", "run.details", {"run": run.id})]
@@ -139,7 +145,7 @@ def run_result(
     return card(
         [
             sample,
-            text(bold(run.period), words),
+            text(bold(f"{period_title(run.period)}:"), words),
             *_failures([_failure(delivery) for delivery in failed], MAX_FAILURES),
             by,
         ],
@@ -154,7 +160,7 @@ def run_details(
     repeat = f", repeat {run.repeat}" if run.repeat > 1 else ""
     emails = ", ".join(f"{number:,} {state.value}" for state, number in counts.items())
     pairs = [
-        ("Run", f"{run.period}, {KIND_NAMES[run.kind]}{repeat}"),
+        ("Run", f"{period_title(run.period)}, {KIND_NAMES[run.kind]}{repeat}"),
         ("State", run.state.value),
         ("Requested by", actor_name(run.requested_by)),
         ("Started", clock_time(run.created_at)),
@@ -176,16 +182,16 @@ def run_trouble(content: RunContent) -> Element:
         failures = _failures(content.failed, MAX_FAILURES, content.failed_count)
         actions = [_retry_button(run, content.failed_count), _status_button()]
         total = content.sent + content.failed_count
-        title = f"{run.period}: {content.sent:,} of {total:,} emails sent"
+        title = f"{period_title(run.period)}: {content.sent:,} of {total:,} emails sent"
         return card([sample, heading(title), *failures], actions)
     if run.state is RunState.DONE:
-        words = text(bold(run.period), " was completed after all.")
+        words = text(bold(period_title(run.period)), " was completed after all.")
         return card([sample, words], [_status_button()])
     reason = sentence(run.last_error) if run.last_error else ""
     if content.waiting:
         total = content.sent + content.failed_count + content.waiting
         sent = f"{content.sent:,} of {total:,} emails sent"
-        title = f"{run.period}: {sent}, {content.waiting:,} waiting"
+        title = f"{period_title(run.period)}: {sent}, {content.waiting:,} waiting"
         stalled = "No email has been sent for a while. Sending is retried automatically."
         return card(
             [sample, heading(title), text(f"{reason} {stalled}".strip())], [_status_button()]
@@ -195,7 +201,7 @@ def run_trouble(content: RunContent) -> Element:
     return card(
         [
             sample,
-            heading(f"{subject} for {run.period} {outcome}"),
+            heading(f"{subject} for {period_words(run.period)} {outcome}"),
             text(f"{reason or 'The reason is unknown.'}{again}"),
         ],
         [_status_button()],

@@ -18,6 +18,7 @@ from cards.elements import (
 )
 from services.domain import Role, StoredConfig
 from services.domain.formatting import listed, weekday
+from services.domain.schedule import period_words
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 MAX_HOUR = 20
@@ -60,7 +61,7 @@ def schedule_saved(
     """
     actions = []
     if skipped_week:
-        actions.append(execute(f"Send {skipped_week}…", "send", {"team": "weekly"}))
+        actions.append(execute("Send this week's reports…", "send", {"team": "weekly"}))
     if entry:
         actions.append(execute("Undo", "undo", {"entry": entry}))
     return card(
@@ -76,8 +77,8 @@ def schedule_saved(
 def skipped_sentence(week: str) -> str:
     """What happens to the current week when its new time has passed."""
     return (
-        f"The new time of this week's report ({week}) has already passed, so it is not sent "
-        "automatically."
+        f"The new time for the reports of {period_words(week)} has already passed, so they are not "
+        "sent automatically."
     )
 
 

@@ -34,6 +34,9 @@ from services.presentation import (
     week_line,
     window_line,
 )
+from services.teams import Namesakes
+
+MAX_SHARED_NAMES = 3
 
 
 def team_list(
@@ -44,8 +47,12 @@ def team_list(
     typed: str,
     role: Role,
     sample: bool,
+    shared_names: Sequence[Namesakes] = (),
 ) -> Element:
-    """A page of teams that match what was typed; one can be opened."""
+    """A page of teams that match what was typed; one can be opened.
+
+    ``shared_names``: the names that several of all teams have.
+    """
     if not total:
         return _no_teams(typed, role, sample)
     rows: list[list[Cell]] = [
@@ -71,6 +78,7 @@ def team_list(
             heading(f"{plural(total, 'team')}{matches}"),
             table([("Team, AWS account", 4, False), ("Email", 5, False)], rows),
             note(f"Page {page:,} of {pages:,}") if pages > 1 else None,
+            *(note(plain(same.advice, 400)) for same in shared_names[:MAX_SHARED_NAMES]),
             choice_input("team", "Team", choices, value=teams[0].id),
         ],
         actions,
@@ -127,7 +135,7 @@ def _figures(report: TeamReport) -> list[Element | None]:
         text(change_line(current, previous, currency), spacing="None"),
         crossing(crossed) if crossed else None,
         note(window_line(figures.window, previous, currency)),
-        note(days_line(figures.window, figures.through, currency)),
+        note(days_line(figures.window, figures.through, currency, report.metric)),
         text(plural(anomalies, "open anomaly", "open anomalies")) if anomalies else None,
         section(week_line(figures.week, currency, is_late=figures.is_late))
         if figures.week

@@ -19,6 +19,7 @@ from cards.elements import (
 from cards.notices import sample_notice
 from services.domain import Role, StoredConfig, Team, WhatIf, WhatIfEvent
 from services.domain.formatting import day, exact_number, money, plural, set_money, threshold
+from services.domain.service_names import service_name
 
 MAX_EVENTS = 6
 MAX_TEAMS = 15
@@ -113,7 +114,7 @@ def _events(title: str, events: Sequence[WhatIfEvent], currency: str) -> list[El
     rows: list[list[Cell]] = [
         [
             plain(event.team_name, 60),
-            (day(event.day), f"{plain(event.service, 60)} rose most"),
+            (day(event.day), f"{service_name(event.service, 60)} rose most"),
             money(event.excess, currency),
         ]
         for event in events[:MAX_EVENTS]

@@ -14,6 +14,7 @@ from services.analysis.detection.groups import EventGroup
 from services.anomalies import Backtest, BacktestLine
 from services.application import Application
 from services.domain.formatting import cents, day_range, money, neutral, plural, round_money
+from services.domain.service_names import service_name
 from services.presentation import SAMPLE_NOTICE
 
 STORED = -1.0
@@ -130,7 +131,7 @@ def _row(line: BacktestLine, currency: str) -> tuple[str, ...]:
     return (
         line.notified_on.isoformat(),
         f"{line.account_id}{name}",
-        neutral(line.service, 30),
+        service_name(line.service, 30),
         line.kind,
         f"{line.start:%B %Y}"
         if line.kind == "threshold"

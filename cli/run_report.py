@@ -12,6 +12,7 @@ from services.domain import Actor, DeliveryState, Run, RunKind, RunState, RunSum
 from services.domain.errors import InvalidError
 from services.domain.formatting import day_range, money, percent_of, plural
 from services.domain.run_states import RunView
+from services.presentation import unit_words
 from services.runs import Progress, no_progress
 
 PATIENCE = timedelta(minutes=10)
@@ -173,7 +174,8 @@ def _show_summary(out: Console, run: Run, summary: RunSummary) -> None:
     out.print(f"Accounts   {summary.accounts} ({plural(summary.teams, 'team')})")
     out.print(
         f"Total      {now}{f' ({change})' if change else ''}, {day_range(window.current.first, window.current.last)} "
-        f"vs {before}, {day_range(window.previous.first, window.previous.last)}",
+        f"vs {before}, {day_range(window.previous.first, window.previous.last)}"
+        f" ({unit_words(summary.currency, summary.metric)})",
         markup=False,
     )
     out.print(f"Anomalies  {summary.anomalies}")

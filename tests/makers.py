@@ -29,6 +29,10 @@ def later(**amount: float) -> datetime:
     return NOW + timedelta(**amount)
 
 
+APP_ID = "11111111-1111-1111-1111-111111111111"
+"""The bot's, as in ``tests.servers.teams``."""
+
+
 def team(number: int = 1, **more: Any) -> Team:
     values = {
         "id": f"t{number}",

@@ -13,8 +13,11 @@ class CostRowResponse(ResponseModel):
     team_id: str
     aws_account_id: str
     date: date
-    total: Money = Field(description="Net, all charge categories.")
+    total: Money = Field(description="All charge categories.")
     usage: Money = Field(description="Usage charges only.")
     currency: str
-    services: dict[str, Money] = Field(description="Net cost by service.")
+    metric: str = Field(
+        description="The cost source's name for its metric, such as net amortized or list price."
+    )
+    services: dict[str, Money] = Field(description="Cost by service, all charge categories.")
     sample: bool

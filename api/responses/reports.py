@@ -84,6 +84,9 @@ class PreviewResponse(ResponseModel):
     html: str
     text: str
     currency: str
+    metric: str = Field(
+        description="The cost source's name for its metric, such as net amortized or list price."
+    )
     data_through: date
     window: WindowResponse
     current_total: MoneyText

@@ -19,6 +19,7 @@ class RunSummaryResponse(ResponseModel):
     previous_total: Money
     anomalies: int
     data_through: date
+    metric: str = Field(description="As in a preview; empty in runs made before it was stored.")
 
 
 class RequesterResponse(ResponseModel):

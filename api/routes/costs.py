@@ -58,6 +58,7 @@ def _response(row: CostRow) -> CostRowResponse:
         total=row.total,
         usage=row.usage,
         currency=row.currency,
+        metric=row.metric,
         services=services,
         sample=row.sample,
     )

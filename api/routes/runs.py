@@ -171,6 +171,7 @@ def _summary(summary: RunSummary) -> RunSummaryResponse:
         previous_total=summary.previous_total,
         anomalies=summary.anomalies,
         data_through=summary.data_through,
+        metric=summary.metric,
     )
 
 

@@ -25,6 +25,7 @@ from api.responses.teams import (
 )
 from services.domain import Team
 from services.domain.errors import InvalidError
+from services.domain.pasted import match_key
 from services.teams import (
     ImportChange,
     ImportResult,
@@ -127,7 +128,7 @@ def _parse_rows(body: Any) -> tuple[list[ImportRow], list[RowProblem]]:
 
 
 def _sort_key(team: Team) -> tuple[str, str]:
-    return team.team_name.casefold(), team.aws_account_id
+    return match_key(team.team_name), team.aws_account_id
 
 
 def _reject_unclean(

@@ -26,6 +26,7 @@ from services.domain import (
 )
 from services.domain.formatting import clock_time, day, exact_time, plural, weekday
 from services.domain.run_states import RETRYABLE
+from services.domain.schedule import period_title, period_words
 from services.operations import Checkup
 from services.runtime.server_clock import skew_problem
 
@@ -86,7 +87,9 @@ async def _status(chat: Chat, now: datetime) -> StatusFacts:
     last = next((run for run in weekly if run.kind is RunKind.WEEKLY), None)
     retry, failed = await _retryable(chat, weekly[:5])
     if failed:
-        problems.append(f"{plural(failed, 'email')} of {retry.period if retry else ''} failed.")
+        problems.append(
+            f"{plural(failed, 'email')} of {period_words(retry.period) if retry else ''} failed."
+        )
     problems += _run_problems(weekly, last)
     problems += _late_data(state)
     channels = await chat.app.administration.conversations.with_alerts()
@@ -177,7 +180,7 @@ def _history_words(state: SourceState) -> str:
 def _run_problems(runs: list[Run], last: Run | None) -> list[str]:
     """Why open runs make no progress, and why the last weekly run ended as it did."""
     return [
-        f"{run.period}: {run.last_error}"
+        f"{period_title(run.period)}: {run.last_error}"
         for run in runs
         if run.last_error
         and (run.state is RunState.OPEN or (run is last and run.state is not RunState.DONE))
@@ -201,7 +204,7 @@ async def _run_words(chat: Chat, run: Run) -> str:
     sent = counts.get(DeliveryState.SENT, 0)
     total = sum(counts.values())
     state = "at work" if run.state is RunState.OPEN else run.state.value
-    return f"{run.period}, {sent:,} of {total:,} sent, {state}, {clock_time(run.created_at)}"
+    return f"{period_title(run.period)}, {sent:,} of {total:,} sent, {state}, {clock_time(run.created_at)}"
 
 
 # History

@@ -17,6 +17,7 @@ from services.domain.errors import ConflictError, InvalidError
 from services.domain.formatting import exact_number
 from services.domain.pasted import account_id_text, match_key, single_address, split_addresses
 from services.domain.typed_numbers import parse_percent
+from services.teams import namesakes
 
 ACCOUNT = re.compile(r"\d{10,16}", re.ASCII)
 FORM_FIELDS = {
@@ -64,10 +65,18 @@ async def page_teams(chat: Chat, turn: Turn, payload: TeamsPayload) -> Reply:
 
 async def _page(chat: Chat, turn: Turn, text: str, page: int) -> Card:
     wanted = match_key(text)
-    teams = [team for team in await chat.app.teams.list() if _fits(team, wanted)]
+    all_teams = await chat.app.teams.list()
+    teams = [team for team in all_teams if _fits(team, wanted)]
     page, pages, shown = page_of(len(teams), page, PAGE_SIZE)
     return team_list(
-        teams[shown], len(teams), page, pages, text.strip(), role_in(turn), chat.sample
+        teams[shown],
+        len(teams),
+        page,
+        pages,
+        text.strip(),
+        role_in(turn),
+        chat.sample,
+        namesakes(all_teams),
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from cards.elements.axes import readable_axis
 from cards.elements.texts import Element, Style, crossing, note, text
 
 CHART_COLORS = ("categoricalBlue", "neutral", "categoricalTeal")
@@ -23,15 +24,22 @@ def problem(lines: Sequence[str]) -> Element:
 
 
 def line_chart(
-    title: str, series: Sequence[tuple[str, Sequence[tuple[str, float]]]], fallback: str
+    title: str,
+    series: Sequence[tuple[str, Sequence[tuple[str, float]]]],
+    fallback: str,
+    unit: str,
 ) -> Element:
-    """Lines over days: (legend, [(ISO day, amount)]).
+    """Lines over days: (legend, [(ISO day, amount)]); ``unit``: title of the axis of amounts.
 
     Phones draw no charts, so the card shows the same numbers as text beside it.
     """
+    low, high = readable_axis([amount for _, points in series for _, amount in points])
     return {
         "type": "Chart.Line",
         "title": title,
+        "yAxisTitle": unit,
+        "yMin": low,
+        "yMax": high,
         "data": [
             {
                 "legend": legend,

@@ -7,6 +7,7 @@ from services.alerts.content import content_fingerprint, run_notice_lines
 from services.alerts.posting import CardPoster
 from services.alerts.run_trouble import RunTrouble
 from services.domain import Alert, Conversation, RunContent, RunState
+from services.domain.schedule import period_words
 from services.ports import AlertStore
 
 RUN = "run:"
@@ -86,7 +87,7 @@ class RunCards:
         for content in stuck_runs:
             await self._poster.email_admins(
                 f"run:{content.run.id}",
-                f"{content.run.period} did not go out in full",
+                f"the run for {period_words(content.run.period)} did not go out in full",
                 run_notice_lines(content),
                 now,
                 once=True,

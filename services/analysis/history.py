@@ -70,13 +70,13 @@ def cost_rows(
     span: DaySpan,
     series: Sequence[CostSeries],
     teams: Mapping[str, Team],
-    currency: str,
+    unit: tuple[str, str],
     *,
     sample: bool,
 ) -> list[CostRow]:
     """List a row for each account and day with data, newest day first, then by account.
 
-    ``teams`` by account; series of other accounts are left out.
+    ``teams`` by account; series of other accounts are left out. ``unit``: (currency, metric).
     """
     by_account: dict[str, list[CostSeries]] = defaultdict(list)
     for entry in series:
@@ -87,12 +87,18 @@ def cost_rows(
             at = span.index(day)
             known = [entry for entry in by_account[account] if not math.isnan(entry.amounts[at])]
             if known:
-                rows.append(_cost_row(teams[account], day, at, known, currency, sample=sample))
+                rows.append(_cost_row(teams[account], day, at, known, unit, sample=sample))
     return rows
 
 
 def _cost_row(
-    team: Team, day: date, at: int, known: Sequence[CostSeries], currency: str, *, sample: bool
+    team: Team,
+    day: date,
+    at: int,
+    known: Sequence[CostSeries],
+    unit: tuple[str, str],
+    *,
+    sample: bool,
 ) -> CostRow:
     services: dict[str, list[float]] = defaultdict(list)
     for entry in known:
@@ -102,7 +108,8 @@ def _cost_row(
         team_id=team.id,
         aws_account_id=team.aws_account_id,
         day=day,
-        currency=currency,
+        currency=unit[0],
+        metric=unit[1],
         total=_exact([entry.amounts[at] for entry in known]),
         usage=_exact(usage),
         services=tuple((name, _exact(amounts)) for name, amounts in sorted(services.items())),

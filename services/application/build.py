@@ -63,7 +63,7 @@ def build(adapters: Adapters, options: Options, context: Context) -> Application
         cost,
         anomaly,
         hours,
-        teams_app=options.app_id is not None,
+        app_id=options.app_id,
         context=context,
     )
     alert = alerts.build(store, adapters.notifier, admin, team, anomaly, mail, report, context)

@@ -45,5 +45,6 @@ class CostHistoryReader:
             services=largest_services(days, table.series),
             weeks=weeks(days, totals),
             total=total(days, totals),
+            metric=self._costs.metric_label(state),
             sample=self._source == SAMPLE,
         )

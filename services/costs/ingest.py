@@ -36,6 +36,10 @@ class CostIngest:
     async def state(self) -> SourceState:
         return await self._reader.state()
 
+    def metric_label(self, state: SourceState) -> str:
+        """What the amounts are, by the source's name for the metric that was read."""
+        return self._source.description.metric_label(state.metric)
+
     async def refresh(
         self, now: datetime, accounts: Sequence[str], progress: Progress = no_progress
     ) -> SourceState:

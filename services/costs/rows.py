@@ -54,26 +54,27 @@ class CostRowReader:
         accounts = sorted(by_account)
         if not accounts:
             return []
-        through, currency = await self._through(now, accounts, always=team_id is not None)
+        through, currency, metric = await self._through(now, accounts, always=team_id is not None)
         end = min(day for day in (through, last, after and after[0]) if day is not None)
         rows: list[CostRow] = []
         for month in await self._store.months(self._source, accounts):
             days = _within(month, first, end)
             if days is not None and len(rows) < limit:
                 missing = limit - len(rows)
-                rows += await self._of_month(days, by_account, after, missing, currency)
+                rows += await self._of_month(days, by_account, after, missing, (currency, metric))
         return rows
 
     async def _through(
         self, now: datetime, accounts: Sequence[str], *, always: bool
-    ) -> tuple[date, str]:
-        """(last complete day, currency)."""
+    ) -> tuple[date, str, str]:
+        """(last complete day, currency, metric)."""
         state = await self._costs.state()
         if state.data_through is None or always:
             async with self._reading:
                 await self._costs.ensure(now, accounts)
             state = await self._costs.state()
-        return state.data_through or now.date(), state.currency
+        metric = self._costs.metric_label(state)
+        return state.data_through or now.date(), state.currency, metric
 
     async def _of_month(
         self,
@@ -81,8 +82,9 @@ class CostRowReader:
         teams: Mapping[str, Team],
         after: Position | None,
         limit: int,
-        currency: str,
+        unit: tuple[str, str],
     ) -> list[CostRow]:
+        """``unit``: (currency, metric)."""
         rows: list[CostRow] = []
         for stretch in _stretches(days, len(teams), limit):
             for accounts in chunked(sorted(teams), ACCOUNTS_PER_QUERY):
@@ -90,7 +92,7 @@ class CostRowReader:
                     continue
                 table = await self._store.load(self._source, accounts, stretch)
                 sample = self._source == SAMPLE
-                batch_rows = cost_rows(stretch, table.series, teams, currency, sample=sample)
+                batch_rows = cost_rows(stretch, table.series, teams, unit, sample=sample)
                 rows += [row for row in batch_rows if after is None or _is_after(row, after)]
                 if len(rows) >= limit:
                     return rows[:limit]

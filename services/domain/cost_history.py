@@ -28,6 +28,8 @@ class CostHistory(Value):
     """Daily costs of the largest services, at most two."""
     weeks: tuple[WeekCost, ...] = ()
     total: Decimal
+    metric: str = ""
+    """As in ``TeamReport``, also in a row."""
     sample: bool = False
 
 
@@ -43,4 +45,5 @@ class CostRow(Value):
     usage: Decimal
     services: tuple[tuple[str, Decimal], ...]
     """(name, net cost), by name; they add up to the total."""
+    metric: str = ""
     sample: bool = False

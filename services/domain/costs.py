@@ -107,9 +107,12 @@ class SourceDescription(Value):
     def is_sample(self) -> bool:
         return self.name == SAMPLE
 
-    def metric_label(self, metric: str) -> str:
-        """The metric's FinOps name; the metric itself if the source has no name for it."""
-        return self.metric_labels.get(metric, metric)
+    def metric_label(self, metric: str | None) -> str:
+        """The metric's FinOps name; the metric itself if the source has no name for it.
+
+        Empty as long as no metric has been chosen.
+        """
+        return self.metric_labels.get(metric, metric) if metric else ""
 
 
 HISTORY_PATIENCE = timedelta(hours=24)

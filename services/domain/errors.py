@@ -32,6 +32,10 @@ class ConflictError(AgentError):
     """The request conflicts with stored data, such as a second team with the same account."""
 
 
+class NameTakenError(ConflictError):
+    """Another team has this name, or one that looks the same."""
+
+
 class NotAllowedError(AgentError):
     """The caller is not allowed to do this."""
 

@@ -50,7 +50,10 @@ def match_key(name: str) -> str:
 
     Names are stored as they were written.
     """
-    return keyboard_text(unicodedata.normalize("NFC", name)).casefold()
+    # Folding case can take composed letters apart (Unicode 3.13, D145).
+    return unicodedata.normalize(
+        "NFC", keyboard_text(unicodedata.normalize("NFC", name)).casefold()
+    )
 
 
 def split_addresses(text: str) -> list[str]:

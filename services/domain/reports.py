@@ -51,6 +51,10 @@ class TeamReport(Value):
     sample: bool = False
     source_title: str
     """The cost source's name as written in the middle of a sentence."""
+    metric: str = ""
+    """What the amounts are, by the source's name for its metric: "net amortized", "list price"."""
+    contacts: tuple[str, ...] = ()
+    """The addresses of the admins, who answer questions about it."""
     period: str
     made_at: datetime
 
@@ -170,6 +174,8 @@ class AdminReport(Value):
     data_through: date
     expected_through: date
     currency: str
+    metric: str = ""
+    """As in ``TeamReport``."""
     accounts: int
     current_total: Decimal
     previous_total: Decimal

@@ -42,6 +42,8 @@ class RunSummary(Value):
     anomalies: int
     data_through: date
     window: WindowDays
+    metric: str = ""
+    """As in ``TeamReport``; empty in runs of versions that did not store it."""
 
 
 class Run(Value):

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from services.domain import Month, StoredConfig
 from services.domain.errors import InvalidError
+from services.domain.formatting import day
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 CATCH_UP = timedelta(days=3)
@@ -48,10 +49,38 @@ def month_of(text: str) -> Month | None:
     return None
 
 
-def period_label(day: date) -> str:
+def period_label(local: date) -> str:
     """Format the ISO week of a local date: ``2026-W48``."""
-    year, week, _ = day.isocalendar()
+    year, week, _ = local.isocalendar()
     return f"{year:04d}-W{week:02d}"
+
+
+def period_title(period: str) -> str:
+    """A period as a title: ``Week of 23 Nov``, ``October 2026``, ``24 Nov``.
+
+    Anything else, such as the key of a notice, stays as it is.
+    """
+    if (monday := _monday(period)) is not None:
+        return f"Week of {day(monday)}"
+    if (month := month_of(period)) is not None:
+        return f"{month.span.first:%B %Y}"
+    try:
+        return day(date.fromisoformat(period))
+    except ValueError:
+        return period
+
+
+def period_words(period: str) -> str:
+    """The same within a sentence: ``the week of 23 Nov``."""
+    title = period_title(period)
+    return title if _monday(period) is None else f"the {title[0].lower()}{title[1:]}"
+
+
+def _monday(period: str) -> date | None:
+    try:
+        return date.fromisocalendar(*parse_period(period), 1)
+    except InvalidError:
+        return None
 
 
 def period_of(instant: datetime, zone: str) -> str:
@@ -62,13 +91,13 @@ def period_of(instant: datetime, zone: str) -> str:
 def slot_of_period(config: StoredConfig, period: str) -> datetime:
     """The instant (UTC) at which a period's report is due."""
     year, week = parse_period(period)
-    day = date.fromisocalendar(year, week, WEEKDAYS.index(config.schedule_day) + 1)
-    return _instant(day, config.schedule_hour, ZoneInfo(config.schedule_timezone))
+    slot_day = date.fromisocalendar(year, week, WEEKDAYS.index(config.schedule_day) + 1)
+    return _instant(slot_day, config.schedule_hour, ZoneInfo(config.schedule_timezone))
 
 
-def _instant(day: date, hour: int, zone: ZoneInfo) -> datetime:
+def _instant(slot_day: date, hour: int, zone: ZoneInfo) -> datetime:
     # fold=0 (the default) is the first of two equal local times (PEP 495).
-    local = datetime.combine(day, time(hour), zone)
+    local = datetime.combine(slot_day, time(hour), zone)
     instant = local.astimezone(UTC)
     if instant.astimezone(zone).replace(tzinfo=None) == local.replace(tzinfo=None):
         return instant

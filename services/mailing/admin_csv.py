@@ -13,7 +13,7 @@ from services.presentation import ROUNDING, arrival_note, remainder
 
 COLUMNS = (
     *("team_name", "aws_account_id", "current", "previous", "change", "change_percent"),
-    *("currency", "from", "to", "above_threshold", "data"),
+    *("currency", "from", "to", "above_threshold", "data", "metric"),
 )
 
 
@@ -23,6 +23,7 @@ def admin_csv(report: AdminReport) -> bytes:
     writer = csv.writer(out)
     writer.writerow(COLUMNS)
     periods = {account.aws_account_id: _period(report, account) for account in report.compared}
+    metric = safe_cell(report.metric)
     for line in report.teams:
         change = percent_moved(line.current, line.previous)
         percent = "" if change is None else f"{one_decimal(change)}"
@@ -31,18 +32,20 @@ def admin_csv(report: AdminReport) -> bytes:
         name, account = safe_cell(line.team_name), safe_cell(line.aws_account_id)
         data = arrival_note(line.state, line.last_day)
         period = periods[line.aws_account_id]
-        writer.writerow([name, account, *amounts, percent, *period, above, data])
+        writer.writerow([name, account, *amounts, percent, *period, above, data, metric])
     for unmapped in report.unmapped:
         amounts = _amounts(unmapped.current, unmapped.previous)
         name = safe_cell(f"(no team) {unmapped.account_name or ''}".strip())
         account, period = safe_cell(unmapped.aws_account_id), periods[unmapped.aws_account_id]
-        writer.writerow([name, account, *amounts, "", *period, "", ""])
+        writer.writerow([name, account, *amounts, "", *period, "", "", metric])
     rest = remainder(
         (report.current_total, report.previous_total),
         ((account.current, account.previous) for account in report.compared),
     )
     if any(rest):
-        writer.writerow([ROUNDING, "", *_amounts(*rest), "", report.currency, "", "", "", ""])
+        writer.writerow(
+            [ROUNDING, "", *_amounts(*rest), "", report.currency, "", "", "", "", metric]
+        )
     # With a byte order mark, without which Excel reads the bytes in the system's code page.
     return b"\xef\xbb\xbf" + out.getvalue().encode("utf-8", "replace")
 

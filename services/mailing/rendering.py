@@ -43,9 +43,9 @@ def needs_name_rows(rows: Sequence[Row]) -> bool:
     return changes + amounts > MAX_FIGURE_LETTERS
 
 
-def render_team(report: TeamReport, *, teams_app: bool) -> RenderedReport:
-    """A team's email; ``teams_app``: whether the bot is installed in Teams."""
-    view = team_view(report, teams_app=teams_app)
+def render_team(report: TeamReport, *, app_id: str | None) -> RenderedReport:
+    """A team's email; ``app_id``: the bot's, which its links open; None in local mode."""
+    view = team_view(report, app_id=app_id)
     return _rendered("team", view.subject, view.preheader, view=view)
 
 

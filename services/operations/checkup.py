@@ -24,10 +24,13 @@ class Checkup:
     teams: Finding
     disk: Finding
     clock: Finding
+    names: tuple[Finding, ...] = ()
+    """The names that several teams have."""
 
     @property
     def findings(self) -> list[Finding]:
-        return [self.mongodb, self.costs, self.email, self.teams, self.disk, self.clock]
+        systems = [self.mongodb, self.costs, self.email, self.teams, self.disk, self.clock]
+        return [*systems, *self.names]
 
     def problems(self, costs_read: datetime | None, email_sent: datetime | None) -> list[Finding]:
         """What did not work, unless it has worked since: costs were read, or an email was sent."""

@@ -10,10 +10,12 @@ from services.operations.checkup import Checkup, Finding
 from services.ports import AccessTokens, Clock, CostSource, Folder, Store
 from services.runtime.context import Pacing
 from services.runtime.server_clock import skew_problem
+from services.teams import namesakes
 
 MAX_CLOCK_DIFFERENCE = timedelta(seconds=60)
 LOOK_AGAIN_AFTER = timedelta(minutes=5)
 """A system that did not work is looked at again, when somebody asks for the status."""
+MAX_NAMESAKES = 20
 MIN_FREE_BYTES = 50 << 20
 MIN_FREE_BYTES_EMBEDDED = 1 << 30
 """With the embedded MongoDB on the same disk."""
@@ -64,7 +66,8 @@ class Diagnostics:
     async def check(self, now: datetime) -> Checkup:
         """Check MongoDB, the cost source, email, Teams, the disk and the clock, in this order.
 
-        A failing system is a finding, and the others are still checked.
+        Last come the names that several teams have, if any. A failing system is a finding, and the
+        others are still checked.
         """
         self._clocks, began = {}, self._timer()
 
@@ -80,6 +83,7 @@ class Diagnostics:
             teams=await self._teams(),
             disk=await self._disk(),
             clock=clock_finding(self._clocks, self._skew()),
+            names=tuple(await self._names()),
         )
 
     async def _mongodb(self) -> Finding:
@@ -149,6 +153,17 @@ class Diagnostics:
             return disk_finding(await self._folder.free(), embedded=self._embedded)
         except AgentError as error:
             return Finding("Disk", ok=False, text=str(error))
+
+    async def _names(self) -> list[Finding]:
+        """The names that several teams have: a nuisance, but nothing fails."""
+        try:
+            teams = await self._store.teams.list_teams(sample=False)
+        except AgentError:
+            return []  # the finding about MongoDB says why
+        return [
+            Finding("Team names", ok=True, text=same.advice)
+            for same in namesakes(teams)[:MAX_NAMESAKES]
+        ]
 
 
 def mongodb_finding(version: str, *, embedded: bool) -> Finding:

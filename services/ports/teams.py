@@ -10,7 +10,7 @@ class TeamStore(Protocol):
     """Teams; ``sample`` separates sample teams from real ones."""
 
     async def list_teams(self, *, sample: bool) -> list[Team]:
-        """All sample or all real teams, by case-folded name, then account ID."""
+        """All sample or all real teams, by ``match_key`` of the name, then account ID."""
         ...
 
     async def page(
@@ -18,7 +18,7 @@ class TeamStore(Protocol):
     ) -> list[Team]:
         """At most ``limit`` teams in the same order.
 
-        ``after``: only teams that follow this position (case-folded name, account ID).
+        ``after``: only teams that follow this position (``match_key`` of the name, account ID).
         """
         ...
 
@@ -33,13 +33,18 @@ class TeamStore(Protocol):
     async def get(self, team_id: str) -> Team | None: ...
 
     async def add(self, team: Team) -> None:
-        """Raises ConflictError if another team of the same kind has the account."""
+        """Add a team.
+
+        Raises ConflictError if another team of the same kind has the account, and NameTakenError
+        if one has a name of the same ``match_key``, also when both are added at the same time.
+        """
         ...
 
     async def replace(self, team: Team) -> bool:
         """Store a changed team if the stored version is ``team.version - 1``; otherwise False.
 
-        Raises ConflictError if another team of the same kind has the account.
+        Raises ConflictError and NameTakenError as ``add`` does; a name whose ``match_key`` stays is
+        never refused, as earlier versions have stored teams of one name.
         """
         ...
 
@@ -48,5 +53,5 @@ class TeamStore(Protocol):
         ...
 
     async def seed_samples(self, teams: Sequence[Team]) -> None:
-        """Add sample teams whose ID does not exist; existing ones are not changed."""
+        """Add sample teams whose ID does not exist, whatever their names; change no existing one."""
         ...

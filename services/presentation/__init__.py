@@ -16,6 +16,7 @@ from services.presentation.phrases import (
     days_line,
     late_notice,
     period_names,
+    unit_words,
     week_line,
     window_line,
 )
@@ -48,6 +49,7 @@ __all__ = [
     "reasons",
     "remainder",
     "team_view",
+    "unit_words",
     "week_line",
     "window_line",
 ]

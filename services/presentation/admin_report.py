@@ -15,6 +15,7 @@ from services.domain.formatting import (
     plural,
     round_money,
 )
+from services.domain.schedule import period_title, period_words
 from services.presentation.admin_tables import (
     MAX_ANOMALIES,
     MAX_MOVERS,
@@ -112,7 +113,7 @@ def admin_view(report: AdminReport, max_movers: int = MAX_MOVERS) -> AdminView:
         change=change_line(current, previous, currency, is_new=is_new),
         why=_why(report),
         window=window_line(report.window, previous, currency),
-        days=days_line(report.window, report.data_through, currency),
+        days=days_line(report.window, report.data_through, currency, report.metric),
         late=late_lines(report.late),
         month_end=month_end_line(
             report.forecast,
@@ -283,12 +284,12 @@ def _delivery(report: AdminReport) -> str:
     counts = [f"{recap.sent:,} sent", f"{len(recap.failed):,} failed"]
     if recap.open:
         counts.append(f"{recap.open:,} pending")
-    return f"{recap.period}: {', '.join(counts)}"
+    return f"{period_title(recap.period)}: {', '.join(counts)}"
 
 
 def _footer(report: AdminReport) -> list[str]:
     return [
         "You get this email because your address is a global admin address.",
         "All teams are in the attached CSV. An admin can change the addresses at any time.",
-        f"Report {report.period}, created {day(report.made_at.date())} {report.made_at.year}.",
+        f"Report for {period_words(report.period)}, created {day(report.made_at.date())} {report.made_at.year}.",
     ]

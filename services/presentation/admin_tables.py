@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from services.domain import UNATTRIBUTED, AdminReport, DataState, TeamLine
 from services.domain.formatting import cents, money, moved, neutral, plural
+from services.domain.service_names import service_name
 from services.presentation.anomaly_amounts import account_excess, driver_label
 from services.presentation.change_rows import ROUNDING, Row, change_row, remainder
 from services.presentation.missing_data import arrival_note, spent_words
@@ -43,7 +44,7 @@ def anomaly_lines(report: AdminReport) -> list[AdminAnomaly]:
         lines.append(
             AdminAnomaly(
                 team=neutral(line.team_name, MAX_NAME),
-                driver=driver_label(anomaly, neutral(anomaly.service, MAX_NAME)),
+                driver=driver_label(anomaly, service_name(anomaly.service, MAX_NAME)),
                 excess=money(anomaly.amounts.excess, anomaly.currency),
                 account=account_excess(anomaly),
                 days=anomaly_days(anomaly),

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from services.analysis.suppression import is_above_threshold
 from services.domain import Anomaly, TeamReport
-from services.domain.formatting import day_range, money, neutral, plural, weekday
+from services.domain.formatting import day_range, money, plural, weekday
+from services.domain.service_names import service_name
 from services.presentation.anomaly_amounts import account_words, actual_words
 from services.presentation.explanations import driver_words
 from services.presentation.hints import hint
@@ -23,7 +24,6 @@ class AnomalyBox:
     what: str
     lines: list[str]
     """Actual and expected costs, the services behind them; what it often is; whether answered."""
-    explain: str
 
 
 def anomalies_heading(report: TeamReport) -> str:
@@ -35,24 +35,22 @@ def anomalies_heading(report: TeamReport) -> str:
     return f"Needs attention ({open_count}{f', {ended:,} ended' if ended else ''})"
 
 
-def anomaly_boxes(report: TeamReport, *, teams_app: bool) -> list[AnomalyBox]:
+def anomaly_boxes(report: TeamReport) -> list[AnomalyBox]:
     """The first anomalies: open ones, then those of the last week that have ended."""
     anomalies = (*report.anomalies, *report.ended)[:MAX_ANOMALIES]
-    return [_box(report, anomaly, teams_app=teams_app) for anomaly in anomalies]
+    return [_box(report, anomaly) for anomaly in anomalies]
 
 
-def _box(report: TeamReport, anomaly: Anomaly, *, teams_app: bool) -> AnomalyBox:
+def _box(report: TeamReport, anomaly: Anomaly) -> AnomalyBox:
     if anomaly.kind == "threshold":
         what, state = _threshold_sentences(report, anomaly)
     elif anomaly.status == "ended":
         what, state = _ended_sentences(anomaly)
     else:
         what, state = _open_sentences(report, anomaly)
-    name = neutral(report.team.team_name, MAX_NAME)
     return AnomalyBox(
         what=what,
         lines=[line for line in (_amounts(anomaly), _likely_cause(anomaly), state) if line],
-        explain=f"In Teams, write: explain {name}" if teams_app else "",
     )
 
 
@@ -92,7 +90,7 @@ def _excess_sentence(anomaly: Anomaly, when: str) -> str:
 
 
 def _service(anomaly: Anomaly) -> str:
-    return neutral(anomaly.service, MAX_SERVICE_NAME)
+    return service_name(anomaly.service, MAX_SERVICE_NAME)
 
 
 def _likely_cause(anomaly: Anomaly) -> str:

@@ -23,10 +23,10 @@ from services.domain.formatting import (
     change,
     money,
     moved,
-    neutral,
     percent_of,
     plural,
 )
+from services.domain.service_names import service_names
 
 CATEGORY_NAMES = {
     Category.CREDIT: "credits",
@@ -87,9 +87,10 @@ def service_rows(
     ``total`` is (current, previous).
     """
     shown = services[:max_rows]
+    names = service_names((service.name for service in services), MAX_SERVICE_NAME)
     rows = [
         change_row(
-            neutral(service.name, MAX_SERVICE_NAME),
+            names[service.name],
             service.current,
             service.previous,
             currency,

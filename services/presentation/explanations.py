@@ -1,6 +1,6 @@
 """Why a cost changed, in plain words: the services behind it and what the total hides."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
 from services.analysis.drivers import excess_lines
@@ -12,9 +12,9 @@ from services.domain.formatting import (
     listed,
     money,
     moved,
-    neutral,
     round_money,
 )
+from services.domain.service_names import service_name, service_names
 from services.presentation.change_rows import CATEGORY_NAMES, charge_name
 
 MIN_ONE_OFF_SHARE = Decimal("0.05")
@@ -40,24 +40,24 @@ def drivers(lines: Sequence[ChangeLine], change: Decimal, currency: str) -> str:
     its amount: ``largest rise EC2 ($412.00)``.
     """
     named = _largest(lines, change)
+    names = _names(lines, MAX_NAME_IN_HEADLINE)
     for number in (2, 1):
         moved_by = abs(sum((line.printed_change for line in named[:number]), Decimal(0)))
         if abs(change) < 2 * moved_by <= 2 * abs(change):
-            return f"mostly {listed([_name_in_headline(line) for line in named[:number]])}"
+            return f"mostly {listed([_name_in_headline(line, names) for line in named[:number]])}"
     if not named:
         return ""
     step = "rise" if change > 0 else "fall"
     amount = round_money(abs(named[0].printed_change), currency)
-    return f"largest {step} {_name_in_headline(named[0])} ({amount})"
+    return f"largest {step} {_name_in_headline(named[0], names)} ({amount})"
 
 
 def new_services(lines: Sequence[ChangeLine], change: Decimal) -> str:
     """``EC2 and fees``: the one or two lines that most of new spend is for."""
+    names = _names(lines, MAX_NAME_IN_HEADLINE)
     return listed(
         [
-            CATEGORY_NAMES[line.category]
-            if line.one_off
-            else neutral(line.name, MAX_NAME_IN_HEADLINE)
+            CATEGORY_NAMES[line.category] if line.one_off else names[line.name]
             for line in _largest(lines, change)
         ]
     )
@@ -74,25 +74,29 @@ def _largest(lines: Sequence[ChangeLine], change: Decimal) -> list[ChangeLine]:
     ]
 
 
-def _name_in_headline(line: ChangeLine) -> str:
+def _name_in_headline(line: ChangeLine, names: Mapping[str, str]) -> str:
     if line.one_off:
         return charge_name(line)
-    name = neutral(line.name, MAX_NAME_IN_HEADLINE)
+    name = names[line.name]
     if line.is_part:
         return f"{name} usage"
     return f"new {name}" if cents(line.previous) == 0 else name
 
 
-def _name_in_sentence(line: ChangeLine) -> str:
+def _name_in_sentence(line: ChangeLine, names: Mapping[str, str]) -> str:
     if line.one_off:
         return charge_name(line)
-    name = neutral(line.name, MAX_SERVICE_NAME)
+    name = names[line.name]
     return f"{name} usage" if line.is_part else name
+
+
+def _names(lines: Iterable[ChangeLine], max_length: int) -> dict[str, str]:
+    return service_names((line.name for line in lines if not line.one_off), max_length)
 
 
 def line_name(line: ChangeLine) -> str:
     """The service, or the kind of charge: ``Credits``."""
-    return CATEGORY_NAMES[line.category].capitalize() if line.one_off else line.name
+    return CATEGORY_NAMES[line.category].capitalize() if line.one_off else service_name(line.name)
 
 
 def masked_words(explanation: Explanation, currency: str) -> str:
@@ -142,7 +146,7 @@ def _largest_line(explanation: Explanation, currency: str) -> str:
     if line is None:
         return ""
     is_up, share = line.printed_change > 0, explanation.percent_of(line)
-    name = _name_in_sentence(line)
+    name = _name_in_sentence(line, _names(explanation.lines, MAX_SERVICE_NAME))
     if share is not None:
         verb = "account" if line.one_off and line.category is not Category.TAX else "accounts"
         whole = "increase" if is_up else "decrease"
@@ -167,14 +171,14 @@ def driver_words(anomaly: Anomaly) -> str:
         return ""
     if sum(line.percent for line in lines) > ALL_PERCENT:  # others fell meanwhile
         return ""
-    return ", ".join(
-        f"{neutral(line.service, MAX_SERVICE_NAME)} {line.percent}%" for line in lines
-    )
+    names = service_names((service for service, _ in anomaly.shares), MAX_SERVICE_NAME)
+    return ", ".join(f"{names[line.service]} {line.percent}%" for line in lines)
 
 
 def move_words(move: ServiceMove, currency: str) -> str:
     """``On 5 Nov $800.00 a day moved from AmazonEC2 to ec2, total unchanged``."""
     where = f"On {day(move.first)}" if move.accounts == 1 else f"In {move.accounts:,} accounts"
-    source, target = (neutral(name, MAX_SERVICE_NAME) for name in (move.source, move.target))
+    names = service_names([move.source, move.target], MAX_SERVICE_NAME)
+    source, target = names[move.source], names[move.target]
     amount = round_money(move.amount, currency)
     return f"{where} {amount} a day moved from {source} to {target}, total unchanged."

@@ -1,5 +1,7 @@
 """What an excess of a service often means: a fixed table, not a finding about this one."""
 
+from services.domain.service_names import service_name
+
 MAX_ABBREVIATION = 4
 """Letters up to which a name must be a word of its own: "nat" is part of "coordinator"."""
 HINTS: tuple[tuple[str, str], ...] = (
@@ -26,7 +28,7 @@ HINTS: tuple[tuple[str, str], ...] = (
 
 def hint(service: str) -> str:
     """A sentence that starts with "Often"; empty for a service without one."""
-    name = service.casefold()
+    name = service_name(service).casefold()
     return next((sentence for part, sentence in HINTS if _mentions(name, part)), "")
 
 

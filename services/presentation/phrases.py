@@ -21,6 +21,7 @@ from services.domain.formatting import (
     day_range,
     money,
     moved,
+    neutral,
     one_decimal,
     percent,
     percent_moved,
@@ -32,6 +33,7 @@ from services.domain.formatting import (
 
 SAMPLE_NOTICE = "SAMPLE DATA. These are not your costs."
 MAX_HEADLINE = 90
+MAX_METRIC = 60
 
 
 def crossing(figures: AccountFigures, whose: str = "your") -> str:
@@ -73,8 +75,8 @@ def window_line(window: WindowDays, previous_total: Decimal, currency: str) -> s
     )
 
 
-def days_line(window: WindowDays, data_through: date, currency: str) -> str:
-    """``20 complete days each · data through 20 Nov (UTC) · USD, net``."""
+def days_line(window: WindowDays, data_through: date, currency: str, metric: str) -> str:
+    """``20 complete days each · data through 20 Nov (UTC) · USD, net amortized``."""
     current = (window.current.last - window.current.first).days + 1
     previous = (window.previous.last - window.previous.first).days + 1
     days = (
@@ -82,7 +84,12 @@ def days_line(window: WindowDays, data_through: date, currency: str) -> str:
         if window.closed_months
         else f"{plural(current, 'complete day')} each"
     )
-    return f"{days} · data through {day(data_through)} (UTC) · {currency}, net"
+    return f"{days} · data through {day(data_through)} (UTC) · {unit_words(currency, metric)}"
+
+
+def unit_words(currency: str, metric: str) -> str:
+    """What amounts are: ``USD, net amortized``; the currency alone if no metric is known."""
+    return f"{currency}, {neutral(metric, MAX_METRIC)}" if metric else currency
 
 
 def period_names(window: WindowDays) -> tuple[str, str]:

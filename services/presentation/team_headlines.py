@@ -13,6 +13,7 @@ from services.domain.formatting import (
     percent_moved,
     round_money,
 )
+from services.domain.service_names import service_name
 from services.presentation.explanations import drivers, new_services
 from services.presentation.phrases import headline, period_names
 
@@ -64,7 +65,11 @@ def _quiet_subject(report: TeamReport) -> str:
 def _over_expected(anomaly: Anomaly) -> str:
     """``EC2 $2,263 over expected``; the driver's own excess, or the account's under that name."""
     excess = f"{round_money(anomaly.amounts.excess, anomaly.currency)} over expected"
-    name = neutral(anomaly.service, MAX_SERVICE_IN_SUBJECT) if anomaly.is_of_driver else "account"
+    name = (
+        service_name(anomaly.service, MAX_SERVICE_IN_SUBJECT)
+        if anomaly.is_of_driver
+        else "account"
+    )
     return f"{name} {excess}"
 
 
@@ -99,7 +104,7 @@ def _change_title(report: TeamReport) -> str:
     if figures.breach is not None:
         up = f"Usage up {round_money(figures.breach.excess, currency)}"
         usage = _with_cause(up, _usage_lines(figures), figures.breach.excess, currency)
-        return f"{usage}; net costs {down}"
+        return f"{usage}; total costs {down}"
     if change < 0:
         return _with_cause(f"Costs {down}", _lines(figures), change, currency)
     return "Total cost unchanged"

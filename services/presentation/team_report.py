@@ -16,6 +16,7 @@ from services.domain.formatting import (
     plural,
     sparkline,
 )
+from services.domain.schedule import period_words
 from services.presentation.anomaly_boxes import (
     MAX_NAME,
     AnomalyBox,
@@ -36,6 +37,7 @@ from services.presentation.missing_data import (
     no_data_title,
     no_data_words,
 )
+from services.presentation.next_steps import NextStep, next_steps
 from services.presentation.phrases import (
     SAMPLE_NOTICE,
     crossing,
@@ -97,20 +99,22 @@ class TeamView:
     spark: str = ""
     month_end: str = ""
     no_data: str = ""
+    next_steps: list[NextStep] = field(default_factory=list)
     footer: list[str] = field(default_factory=list)
 
 
-def team_view(report: TeamReport, *, teams_app: bool) -> TeamView:
-    """Build the view of a report; ``teams_app``: whether the text may point to Teams."""
+def team_view(report: TeamReport, *, app_id: str | None) -> TeamView:
+    """Build the view of a report; ``app_id``: the bot's, which links open; None in local mode."""
     common = {
         "name": neutral(report.team.team_name, MAX_NAME),
         "account_id": report.team.aws_account_id,
         "notices": _notices(report),
-        "footer": _footer(report, teams_app=teams_app),
+        "next_steps": next_steps(report, app_id),
+        "footer": _footer(report),
     }
     if not report.figures.comparable:
         return TeamView(**common, **_no_data(report))  # type: ignore[arg-type] # texts by name
-    return TeamView(**common, **_figures(report, teams_app=teams_app))  # type: ignore[arg-type] # as above
+    return TeamView(**common, **_figures(report))  # type: ignore[arg-type] # as above
 
 
 def _notices(report: TeamReport) -> list[str]:
@@ -143,7 +147,7 @@ def _no_data(report: TeamReport) -> dict[str, object]:
     }
 
 
-def _figures(report: TeamReport, *, teams_app: bool) -> dict[str, object]:
+def _figures(report: TeamReport) -> dict[str, object]:
     figures, currency = report.figures, report.figures.currency
     quiet = is_quiet(report)
     current, previous = cents(figures.current_total), cents(figures.previous_total)
@@ -160,9 +164,10 @@ def _figures(report: TeamReport, *, teams_app: bool) -> dict[str, object]:
         else "",
         "why": _why(figures, quiet=quiet),
         "window": window_line(figures.window, previous, currency),
-        "days": f"{days_line(figures.window, figures.through, currency)}{last_cost_words(figures)}",
+        "days": days_line(figures.window, figures.through, currency, report.metric)
+        + last_cost_words(figures),
         "anomalies_heading": anomalies_heading(report),
-        "anomalies": anomaly_boxes(report, teams_app=teams_app),
+        "anomalies": anomaly_boxes(report),
         "changes_heading": f"What changed vs {previous_name}",
         "current_label": current_name,
         "rows": service_rows(
@@ -249,17 +254,14 @@ def _width(amount: Decimal | None, top: Decimal) -> int:
     return max(int(amount / top * 100), 1)  # a small cost is still a bar
 
 
-def _footer(report: TeamReport, *, teams_app: bool) -> list[str]:
+def _footer(report: TeamReport) -> list[str]:
     team = report.team
     name = neutral(team.team_name, MAX_NAME)
-    lines = [
+    return [
         (
             f"You get this email because your address is a contact for team {name}, AWS account "
             f"{team.aws_account_id}."
         ),
         "To change the address or stop these emails, ask your AWS cost admins.",
-        f"Report {report.period}, created {day(report.made_at.date())} {report.made_at.year}.",
+        f"Report for {period_words(report.period)}, created {day(report.made_at.date())} {report.made_at.year}.",
     ]
-    if teams_app:
-        lines.insert(1, f"In Teams, write: team {name}")
-    return lines

@@ -50,10 +50,10 @@ def build(
     anomalies: Anomalies,
     complete_after_hours: int,
     *,
-    teams_app: bool,
+    app_id: str | None,
     context: Context,
 ) -> Reports:
-    """Build the face; ``teams_app``: whether emails may point to the bot."""
+    """Build the face; ``app_id``: the bot's, to which emails have links; None in local mode."""
     builder = ReportBuilder(
         costs=store.costs,
         teams=teams,
@@ -62,7 +62,7 @@ def build(
         alert_minimums=store.alert_minimums,
         source=context.source,
         complete_after_hours=complete_after_hours,
-        teams_app=teams_app,
+        app_id=app_id,
     )
     restatements = Restatements(store.runs, store.costs)
     previews = ReportPreviewer(

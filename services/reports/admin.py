@@ -150,6 +150,7 @@ class AdminReportBuilder:
             data_through=basis.data_through,
             expected_through=basis.expected_through,
             currency=basis.state.currency,
+            metric=basis.metric,
             accounts=len(self._teams) + len(self._unmapped),
             current_total=totals.current_total,
             previous_total=totals.previous_total,
@@ -215,6 +216,7 @@ def run_summary(
         anomalies=anomalies,
         data_through=basis.data_through,
         window=basis.window,
+        metric=basis.metric,
     )
 
 

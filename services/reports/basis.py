@@ -34,6 +34,8 @@ class Basis:
     """The last day that should be complete; later than ``data_through`` when data is late."""
     hidden: frozenset[str] = frozenset()
     """Accounts of the sample that are in no report any more."""
+    metric: str = ""
+    """What the amounts are, as in ``TeamReport``."""
     past: bool = False
     """Whether the period is over: what is open today need not be of it, and nothing is recorded."""
 

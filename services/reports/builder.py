@@ -58,7 +58,7 @@ class ReportBuilder:
         alert_minimums: AlertMinimumStore,
         source: SourceDescription,
         complete_after_hours: int,
-        teams_app: bool,
+        app_id: str | None,
     ) -> None:
         self._costs = costs
         self._teams = teams
@@ -67,9 +67,10 @@ class ReportBuilder:
         self._alert_minimums = alert_minimums
         self._source = source.name
         self._source_title = source.title
+        self._metric_label = source.metric_label
         self._is_sample = source.is_sample
         self._complete_after_hours = complete_after_hours
-        self._teams_app = teams_app
+        self._app_id = app_id
 
     def expected_through(self, now: datetime) -> date:
         """The last day that should be complete at an instant."""
@@ -99,6 +100,7 @@ class ReportBuilder:
             data_through=min(state.data_through, expected),
             expected_through=expected,
             hidden=await self._teams.hidden_accounts(),
+            metric=self._metric_label(state.metric),
             past=at < now,
         )
 
@@ -217,6 +219,8 @@ class ReportBuilder:
             expected_through=basis.expected_through,
             sample=self._is_sample,
             source_title=self._source_title,
+            metric=basis.metric,
+            contacts=basis.config.global_admin_emails,
             period=basis.period,
             made_at=basis.made_at,
         )
@@ -273,7 +277,7 @@ class ReportBuilder:
 
     def render_team(self, report: TeamReport) -> tuple[RenderedReport, dict[str, object]]:
         """A team's email and its preview JSON."""
-        rendered = render_team(report, teams_app=self._teams_app)
+        rendered = render_team(report, app_id=self._app_id)
         return rendered, team_preview(report, rendered)
 
     def render_admin(self, report: AdminReport) -> tuple[RenderedReport, dict[str, object]]:

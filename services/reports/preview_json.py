@@ -32,6 +32,7 @@ def team_preview(report: TeamReport, rendered: RenderedReport) -> dict[str, obje
     return {
         **_email(rendered),
         "currency": figures.currency,
+        "metric": report.metric,
         "data_through": figures.data_through.isoformat(),
         "window": _window(window_days(comparison_window(figures.data_through))),
         "current_total": plain_money(figures.current_total),
@@ -51,6 +52,7 @@ def admin_preview(report: AdminReport, rendered: RenderedReport) -> dict[str, ob
     return {
         **_email(rendered),
         "currency": report.currency,
+        "metric": report.metric,
         "data_through": report.data_through.isoformat(),
         "window": _window(report.window),
         "current_total": plain_money(report.current_total),

@@ -17,6 +17,7 @@ from services.teams.csv_import import (
     rows_of_pasted_list,
     without_mark,
 )
+from services.teams.names import Namesakes, namesakes
 from services.teams.team_fields import TeamInput, facts_of
 from services.teams.teams import Teams
 from services.teams.undo import undos
@@ -28,12 +29,14 @@ __all__ = [
     "ImportChange",
     "ImportResult",
     "ImportRow",
+    "Namesakes",
     "RowProblem",
     "TeamInput",
     "Teams",
     "build",
     "facts_of",
     "file_text",
+    "namesakes",
     "parse_csv",
     "rows_of_list",
     "rows_of_pasted_list",

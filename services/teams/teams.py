@@ -9,13 +9,18 @@ from typing import Any
 
 from services.administration import AuditTrail
 from services.domain import SAMPLE, Actor, SourceName, Team
-from services.domain.errors import ConflictError, InvalidError, NotFoundError
+from services.domain.errors import (
+    ConflictError,
+    InvalidError,
+    NameTakenError,
+    NotFoundError,
+)
 from services.domain.pasted import match_key
 from services.ports import TeamStore
 from services.runtime.batches import chunked
 from services.runtime.compare_and_set import compare_and_set
 from services.teams.csv_import import ImportResult, ImportRow
-from services.teams.import_plan import PlannedEdit, planned_edit, row_problems
+from services.teams.import_plan import ImportPlan, PlannedEdit, row_problems
 from services.teams.team_fields import FIELDS, TeamInput, TeamPatch, facts_of, validated
 
 MAX_CONCURRENT_WRITES = 25
@@ -39,7 +44,7 @@ class Teams:
         return await self._store.list_teams(sample=True)
 
     async def page(self, limit: int, after: tuple[str, str] | None = None) -> Sequence[Team]:
-        """At most ``limit`` teams, by name; ``after``: (case-folded name, account ID)."""
+        """At most ``limit`` teams, by name; ``after``: (``match_key`` of the name, account ID)."""
         sample = await self._shows_samples()
         return await self._store.page(sample=sample, after=after, limit=limit)
 
@@ -95,7 +100,7 @@ class Teams:
     async def add(
         self, body: Mapping[str, Any], actor: Actor, now: datetime, *, entry_id: str | None = None
     ) -> Team:
-        """Add a team. Raises InvalidError, or ConflictError if the account has a team already.
+        """Add a team. Raises InvalidError, or ConflictError if the account or the name is taken.
 
         ``entry_id`` (here and below): ID of the change in the audit trail.
         """
@@ -129,7 +134,10 @@ class Teams:
         *,
         entry_id: str | None = None,
     ) -> Team:
-        """Change the given fields; None resets the team's threshold to the global one."""
+        """Change the given fields; None resets the team's threshold to the global one.
+
+        Raises ConflictError if another team has the new account or the new name.
+        """
         patch = validated(TeamPatch, body).model_dump(exclude_unset=True)
         empty = {name for name, value in patch.items() if value is None} - {"anomaly_threshold"}
         if empty:
@@ -181,15 +189,14 @@ class Teams:
         Fields that a row does not have keep their stored values. An invalid row is reported with
         its index, line, field and reason; the other rows are imported.
         """
-        stored = {t.aws_account_id: t for t in await self._store.list_teams(sample=False)}
+        plan = ImportPlan(await self._store.list_teams(sample=False))
         result = ImportResult()
         planned: list[PlannedEdit] = []
-        seen: dict[str, ImportRow] = {}
         for row in rows:
             # Other tasks get their turn: a row with 100 addresses takes 10 ms.
             await asyncio.sleep(0)
             try:
-                if (edit := planned_edit(row, stored, seen)) is None:
+                if (edit := plan.edit(row)) is None:
                     result.unchanged += 1
                 else:
                     planned.append(edit)
@@ -214,6 +221,8 @@ class Teams:
                 result.edits.append(edit.change)
             elif isinstance(error, InvalidError):
                 result.failed += row_problems(edit.row, error.errors)
+            elif isinstance(error, NameTakenError):
+                result.failed += row_problems(edit.row, [("team_name", str(error))])
             elif isinstance(error, ConflictError | NotFoundError):
                 result.failed += row_problems(edit.row, [("aws_account_id", str(error))])
             else:

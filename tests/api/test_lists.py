@@ -247,7 +247,7 @@ async def test_a_row_that_comes_in_between_neither_repeats_nor_hides_others(
 
 
 async def test_teams_come_whole_or_by_page_in_one_order(world: World) -> None:
-    names = ["b", "B", "ä", "A", "=1+1", "a", "\u202eevil", "Z<script>"]
+    names = ["b", "Bb", "ä", "A", "=1+1", "aB", "\u202eevil", "Z<script>"]
     for i, name in enumerate(names):
         body = {
             "team_name": name,

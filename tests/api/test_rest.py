@@ -54,6 +54,9 @@ async def test_a_team_is_added_changed_and_removed(world: World) -> None:
         json={"team_name": "x", "aws_account_id": ACCOUNTS[0], "team_email": "x@x.org"},
     )
     assert again["status"] == 409
+    same = {"team_name": team["team_name"].upper(), "aws_account_id": "9" * 12}
+    named = await world.send("POST", "/api/teams", 409, json={**same, "team_email": "x@x.org"})
+    assert f"(AWS account {ACCOUNTS[0]}) already has this name" in named["detail"]
     await world.send("DELETE", f"/api/teams/{team['id']}", 200)
     await world.send("GET", f"/api/teams/{team['id']}", 404)
     assert await world.get("/api/teams") == []

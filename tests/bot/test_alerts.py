@@ -348,7 +348,7 @@ async def test_a_run_with_failed_emails_is_reported_in_the_channel_and_retried_t
             await here.tick()
             assert "550" not in told.text
             assert len(smtp.mails) == 4
-            assert len(here.messages("channel", "2026-W48")) == 1
+            assert len(here.messages("channel", "eek of 23 Nov")) == 1
 
 
 async def test_reports_that_are_not_sent_at_all_are_reported_in_the_channel(
@@ -369,5 +369,5 @@ async def test_reports_that_are_not_sent_at_all_are_reported_in_the_channel(
         for _ in range(3):
             clock.move(minutes=20)
             await here.tick()
-        (told,) = here.messages("channel", "2026-W48")
+        (told,) = here.messages("channel", "the week of 23 Nov")
         assert told.card

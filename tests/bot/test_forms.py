@@ -8,6 +8,7 @@ import pytest_asyncio
 
 from cards.elements import MAX_BYTES, size_of
 from tests.bot.agent import World, world
+from tests.makers import NOW
 from tests.servers.teams import ANA, BOB, Message
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -104,9 +105,47 @@ async def test_the_history_tells_runs_answers_and_settings_in_words(here: World)
     told = history.text
     await here.press(history, "Older")
     told += history.text
-    assert "Told: report 2026-W" in told
+    assert "Told: report for the week of " in told
     assert "settings: admin addresses" in told
     assert "Told anomaly" in told
     assert "reopened" in told
-    for raw in ("run.start", "config:", "anomaly.", "sample:"):
+    for raw in ("2026-W", "run.start", "config:", "anomaly.", "sample:"):
         assert raw not in told
+
+
+async def test_a_name_that_another_team_has_is_refused_and_what_was_typed_stays(
+    here: World,
+) -> None:
+    await here.add_teams("Nomad")
+    before = here.state()
+    shown = await here.says('add team "NOMAD" 123456789012 nomad@example.org', ANA)
+    assert "already has this name. Choose another name" in shown.text
+    form = await here.says("add team", ANA)
+    typed = {"name": "nomad", "account": "1" * 12, "mail": "n@example.org"}
+    await here.sim.press(form, "Save", ANA, typed)
+    assert "already has this name. Choose another name" in form.text
+    assert inputs(form) == {**typed, "admins": "", "threshold": ""}
+    assert here.state() == before
+
+
+async def test_the_list_says_which_teams_an_earlier_version_gave_one_name(here: World) -> None:
+    await here.add_teams("Twin")
+    assert "2 teams are named" not in (await here.says("teams twin", ANA)).text
+    stored = {"sample": False, "team_name": "TWIN", "name_key": "twin", "version": 1}
+    people: dict[str, Any] = {
+        "team_email": "twin@example.org",
+        "admin_emails": [],
+        "anomaly_threshold": None,
+    }
+    at = {"created_at": NOW, "updated_at": NOW}
+    here.database["teams"].insert_one(
+        {"_id": "twin2", "aws_account_id": "2" * 12, **stored, **people, **at}
+    )
+    shown = await here.says("teams", ANA)
+    assert "2 teams are named “Twin”" in shown.text or "2 teams are named “TWIN”" in shown.text
+    assert "rename one with edit team" in shown.text
+    form = await here.says("edit team 222222222222", ANA)
+    changed = {**inputs(form), "name": "Twin two"}
+    await here.sim.press(form, "Save", ANA, changed)
+    assert "was changed by Ana" in form.text
+    assert "2 teams are named" not in (await here.says("teams", ANA)).text

@@ -157,8 +157,8 @@ CASES: dict[str, Case] = {
         Case(
             "email",
             typed("preview search", "Open email"),
-            "Report 2026-W48",
-            "Report 2026-W48",
+            "Report for the week of 23 Nov",
+            "Report for the week of 23 Nov",
             fresh=True,
         ),
         Case("run.details", finished_run, "team report", "team report", fresh=True),
@@ -203,7 +203,7 @@ CASES: dict[str, Case] = {
         Case(
             "send", typed("preview search", "Send"), "1 email to Search", "1 email to", fresh=True
         ),
-        Case("send.yes", sent_question, "2026-W48", "2026-W48", True),
+        Case("send.yes", sent_question, "Week of 23 Nov", "Week of 23 Nov", True),
         Case("schedule.save", typed("schedule", "Change"), "Saved by Ana", "Saved by Ana", True),
         Case("recipients.save", typed("recipients", "Save"), "Saved by Ana", "Saved", True),
         Case("alerts.here", alerts_off, "Alerts are sent here", "Alerts are sent here", True),

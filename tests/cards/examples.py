@@ -80,7 +80,9 @@ from services.domain.schedule import next_slots
 from services.mailing.rendering import render_admin, render_team
 from services.reports.admin import AdminReportBuilder
 from services.reports.basis import AdminOutlook
+from services.teams import Namesakes
 from tests import makers
+from tests.makers import APP_ID
 from tests.unit.basis import basis_of
 
 NOW = datetime(2026, 11, 23, 14, 2, tzinfo=UTC)
@@ -239,6 +241,7 @@ def history(texts: Texts, span: DaySpan, *series: CostSeries) -> CostHistory:
         services=largest_services(span, series),
         weeks=weeks(span, totals),
         total=total(span, totals),
+        metric="net amortized",
         sample=True,
     )
 
@@ -275,6 +278,7 @@ def report(texts: Texts, found: AccountFigures, **more: Any) -> TeamReport:
         "figures": found,
         "expected_through": found.data_through,
         "source_title": "Datadog",
+        "metric": "net amortized",
         "period": "2026-W48",
         "made_at": NOW,
     }
@@ -552,6 +556,19 @@ def _teams(texts: Texts) -> Named:
     found = [team(texts, i) for i in range(12)]
     yield "no teams", team_list([], 0, 1, 1, "", "admin", sample=False)
     yield "no team fits", team_list([], 0, 1, 1, texts.typed, "viewer", sample=False)
+    yield (
+        "teams of one name",
+        team_list(
+            found[:3],
+            3,
+            1,
+            1,
+            "",
+            "admin",
+            sample=False,
+            shared_names=[Namesakes(found[0].team_name, tuple(t.aws_account_id for t in found))],
+        ),
+    )
     yield "teams of a viewer", team_list(found[:3], 3, 1, 1, "", "viewer", sample=True)
     yield (
         "teams in the middle",
@@ -847,7 +864,7 @@ def _reports(texts: Texts) -> Named:
     )
     yield "admin preview", admin_preview(admin_report(texts), "admin")
     yield "admin preview, calm", admin_preview(admin_report(texts, calm=True), "admin")
-    mail = render_team(whole, teams_app=True)
+    mail = render_team(whole, app_id=APP_ID)
     yield "email of a team", email_text(mail, addresses(texts, 12))
     yield "email of the admins", email_text(render_admin(admin_report(texts)), [])
 
@@ -967,7 +984,7 @@ def _settings(texts: Texts) -> Named:
         "source": "Datadog",
         "metric": "aws.cost.net.amortized",
         "data_through": "Fri 20 Nov (UTC)",
-        "last_run": "2026-W48, 85 of 86 sent, done, 23 Nov 08:00 UTC",
+        "last_run": "Week of 23 Nov, 85 of 86 sent, done, 23 Nov 08:00 UTC",
         "next_run": "Mon 30 Nov 09:00 Europe/Berlin",
         "email": "smtp",
         "teams": 84,
@@ -990,7 +1007,7 @@ def _settings(texts: Texts) -> Named:
         status_card(StatusFacts(**{**facts, **sample}), "admin"),
     )
     ill = {
-        "problems": ["1 mail of 2026-W48 failed.", texts.says(REFUSED)] * texts.scale,
+        "problems": ["1 email of the week of 23 Nov failed.", texts.says(REFUSED)] * texts.scale,
         "unknown_categories": ["support", "marketplace"]
         if texts.ordinary
         else [texts.service(i) for i in range(6)],

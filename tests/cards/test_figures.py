@@ -77,7 +77,7 @@ def step(cell: str) -> Decimal:
 @given(random_figures())
 def test_cards_and_email_print_the_same_figures(found: AccountFigures) -> None:
     report = examples.report(ORDINARY, found)
-    mail = render_team(report, teams_app=False)
+    mail = render_team(report, app_id=None)
     team = lines_of(read(team_card(report, "viewer")))
     preview = lines_of(read(team_preview(report, "viewer")))
     why = read(cost_explanation(report))
@@ -174,11 +174,14 @@ def test_the_weeks_of_a_history_add_up(days: list[float | None]) -> None:
     for (_, before, _), (_, now, change) in pairwise(rows):
         if change:
             assert step(change) == amounts_in(now)[0] - amounts_in(before)[0]
-    # The chart's numbers stand in the card inside, each day once.
-    words = [line.partition(": ")[2] for line in lines_of(shown) if "Daily costs > " in line]
-    told = [part for line in words for part in line.split(", ") if part]
-    expected = ["no data" if day is None else money(D(repr(day)), "USD") for day in days]
-    assert told[: len(days)] == expected
+    # The chart's numbers stand in the card inside, each day once and by its name.
+    words = [line.partition("Daily costs > ")[2] for line in lines_of(shown)]
+    told = [part for line in words for part in line.split(" · ") if re.search(r" \d", part)]
+    amounts = ["no data" if one is None else money(D(repr(one)), "USD") for one in days]
+    for part, day, amount in zip(told, span, amounts, strict=False):
+        month = f" {day:%b}" if f" {day:%b} " in part else ""
+        assert part == f"{day:%a} {day.day}{month} {amount}"
+    assert len(told) >= len(days)
 
 
 @settings(max_examples=25, deadline=None)

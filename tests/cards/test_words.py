@@ -1,6 +1,6 @@
 """What single cards say, and what they leave out."""
 
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
@@ -10,6 +10,7 @@ from cards import general
 from cards.alerts import alert_card
 from cards.anomaly_lists import anomaly_list
 from cards.costs import cost_explanation
+from cards.daily_costs import daily_amounts
 from cards.elements import (
     bold,
     card,
@@ -30,6 +31,7 @@ from cards.teams import team_card, team_form
 from cards.thresholds import what_if_card
 from services.domain import (
     AlertMinimumOffer,
+    DayAmount,
     DeliveryState,
     RenderedReport,
     RunState,
@@ -323,6 +325,40 @@ def test_the_chart_leaves_out_days_without_data() -> None:
     (chart,) = (one for one in walk(made) if one["type"] == "Chart.Line")
     assert [len(one["values"]) for one in chart["data"]] == [23, 23, 23]
     assert "2026-10-30" not in str(chart)
+
+
+def test_the_axis_of_a_chart_has_round_numbers_that_its_lines_fit_between() -> None:
+    for name, made in every().items():
+        for chart in (one for one in walk(made) if one["type"] == "Chart.Line"):
+            amounts = [value["y"] for line in chart["data"] for value in line["values"]]
+            low, high = chart["yMin"], chart["yMax"]
+            assert low <= min([0, *amounts]), name
+            assert max([0, *amounts]) <= high <= 2.5 * max([0.02, *map(abs, amounts)]), name
+            assert chart["yAxisTitle"].endswith(" a day"), name
+            # At most two digits that are not zero, at each of the four steps of the axis.
+            steps = [low + (high - low) * i / 4 for i in range(5)]
+            assert all(float(f"{step:.2g}") == pytest.approx(step) for step in steps), name
+
+
+def test_every_amount_of_a_daily_list_has_its_day() -> None:
+    days = [
+        DayAmount(
+            day=date(2026, 10, 28) + timedelta(days=i), amount=None if i == 1 else Decimal(i)
+        )
+        for i in range(9)
+    ]
+    assert daily_amounts(days, "USD") == [
+        (
+            "Wed 28 Oct $0.00 · Thu 29 no data · Fri 30 $2.00 · Sat 31 $3.00 · Sun 1 Nov $4.00 · "
+            "Mon 2 $5.00 · Tue 3 $6.00"
+        ),
+        "Wed 4 Nov $7.00 · Thu 5 $8.00",
+    ]
+
+
+def test_no_card_has_a_week_as_a_code() -> None:
+    for name, made in every().items():
+        assert "2026-W" not in read(made).replace("2026-W47.", ""), name
 
 
 def test_numbers_are_rounded_as_everywhere() -> None:

@@ -28,7 +28,7 @@ from services.settings import SmtpSettings
 from tests.docs.troubles import Trouble, troubles
 from tests.fakes.mail import MemoryTransport
 from tests.fakes.store import MemoryStore
-from tests.makers import NOW, run
+from tests.makers import NOW, run, team
 
 
 @pytest.mark.parametrize(
@@ -146,6 +146,35 @@ async def test_emails_that_wait_after_a_refusal_are_named_though_the_sign_in_wor
     )
     store.runs.runs[waiting.id] = waiting.model_copy(update={"state": RunState.DONE})
     assert (await found()).ok
+
+
+async def test_teams_of_one_name_are_named_with_what_to_do_and_fail_nothing(
+    tmp_path: Path,
+) -> None:
+    store = MemoryStore()
+    box = FernetBox(None, tmp_path, key_file_allowed=True)
+    config = Config(store.config, AuditTrail(store.audit_entries), box, SmtpSettings())
+    check = Diagnostics(
+        store=store,
+        costs=SampleSource(),
+        transports=Transports(config, "sample", MemoryTransport(name="outbox"), {}),
+        app_id=None,
+        bot_tokens=None,
+        folder=Disk(tmp_path),
+        embedded=False,
+        pacing=Pacing(),
+    )
+    await store.teams.add(team(1, team_name="Ops"))
+    assert [one for one in (await check.check(NOW)).findings if one.system == "Team names"] == []
+
+    store.teams.teams["t2"] = team(2, team_name="OPS")
+
+    (names,) = [one for one in (await check.check(NOW)).findings if one.system == "Team names"]
+    assert names.ok
+    assert names.text == (
+        "2 teams are named “Ops” (AWS account 000000000001 and AWS account 000000000002). "
+        "Commands by name have to ask which one is meant: rename one with edit team 000000000002."
+    )
 
 
 @pytest.mark.parametrize(

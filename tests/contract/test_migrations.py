@@ -10,7 +10,7 @@ from services.adapters.store import MongoStore
 from services.adapters.store.client import Database, plain
 from services.adapters.store.migrations import STEPS, migrate
 from services.domain import Actor, Alert
-from services.domain.errors import SettingsError
+from services.domain.errors import NameTakenError, SettingsError
 from tests.makers import NOW, run, team
 
 
@@ -128,7 +128,7 @@ async def test_teams_get_the_key_that_they_are_sorted_by(store: MongoStore) -> N
     db = await before_versions(store)
     for number, name in ((1, "STRASSE"), (2, "beta"), (3, "Alpha")):
         await store.teams.add(team(number, team_name=name))
-    await db.teams.update_many({}, {"$unset": {"name_key": 1}})
+    await db.teams.update_many({}, {"$unset": {"name_key": 1, "own_name": 1}})
     await db.audit.create_index([("at", -1)])
 
     await asyncio.gather(*(STEPS[3](db) for _ in range(3)))
@@ -148,3 +148,20 @@ async def test_stored_states_of_detection_are_dropped(store: MongoStore) -> None
     assert "watches" not in await db.list_collection_names()
     await store.prepare()
     assert "watches" not in await db.list_collection_names()
+
+
+async def test_teams_of_one_name_of_before_stay_and_get_one_key(store: MongoStore) -> None:
+    db = await before_versions(store)
+    for number, name in ((1, "Cafe\u0301"), (2, "Café"), (3, "Other")):
+        old = plain(team(number, team_name=name).model_dump(exclude={"id"}))
+        await db.teams.insert_one({"_id": f"t{number}", **old, "name_key": name.casefold()})
+
+    await asyncio.gather(*(store.prepare() for _ in range(3)))
+
+    assert [(await one(db, "teams", f"t{i}"))["name_key"] for i in (1, 2)] == ["café", "café"]
+    assert await store.teams.replace(team(1, team_name="Cafe\u0301", version=2))
+    with pytest.raises(NameTakenError):
+        await store.teams.add(team(4, team_name="CAFÉ"))
+    with pytest.raises(NameTakenError):
+        await store.teams.replace(team(3, team_name="Café", version=2))
+    assert await store.teams.replace(team(2, team_name="Bar", version=2))

@@ -17,6 +17,10 @@ from services.domain import (
 from services.domain.errors import CostHistoryEndsError, ResponseTooLargeError
 from tests.servers.datadog import Cost
 
+METRIC_LABELS = {
+    "aws.cost.net.amortized": "net amortized",
+    "aws.cost.ondemand": "list price",
+}
 CATEGORIES = {"purchase": Category.FEE, "adjustment": Category.REFUND}
 Key = tuple[str, str, Category | None]
 
@@ -51,7 +55,7 @@ class FakeCosts:
             history_months=self.history_months,
             max_accounts_per_query=self.max_accounts_per_query,
             has_account_names=self.has_account_names,
-            metric_labels={"aws.cost.net.amortized": "net amortized"},
+            metric_labels=METRIC_LABELS,
         )
 
     async def check(self, now: datetime) -> str:

@@ -34,7 +34,7 @@ from tests.cards.examples import (
     team,
     up,
 )
-from tests.makers import NOW
+from tests.makers import APP_ID, NOW
 from tests.unit.basis import basis_of
 
 TEAMS = 84
@@ -136,25 +136,25 @@ def every() -> dict[str, RenderedReport]:
     lines = ["Teams did not confirm an alert in the channel Cost alerts.", "Write anomalies."]
     calm = admin_report(ORDINARY, calm=True)
     return {
-        "team with all": render_team(whole(ORDINARY), teams_app=True),
+        "team with all": render_team(whole(ORDINARY), app_id=APP_ID),
         "team up": render_team(
-            report(ORDINARY, up(ORDINARY), anomalies=(anomaly(ORDINARY),)), teams_app=True
+            report(ORDINARY, up(ORDINARY), anomalies=(anomaly(ORDINARY),)), app_id=APP_ID
         ),
-        "team quiet": render_team(report(ORDINARY, quiet(ORDINARY)), teams_app=True),
-        "team masked": render_team(masked(ORDINARY), teams_app=True),
-        "team down": render_team(report(ORDINARY, down(ORDINARY)), teams_app=True),
-        "team new spend": render_team(report(ORDINARY, fresh(ORDINARY)), teams_app=True),
+        "team quiet": render_team(report(ORDINARY, quiet(ORDINARY)), app_id=APP_ID),
+        "team masked": render_team(masked(ORDINARY), app_id=APP_ID),
+        "team down": render_team(report(ORDINARY, down(ORDINARY)), app_id=APP_ID),
+        "team new spend": render_team(report(ORDINARY, fresh(ORDINARY)), app_id=APP_ID),
         "team closed months": render_team(
-            report(ORDINARY, closed_months(ORDINARY)), teams_app=True
+            report(ORDINARY, closed_months(ORDINARY)), app_id=APP_ID
         ),
-        "team silent": render_team(report(ORDINARY, silent()), teams_app=True),
-        "team hostile": render_team(whole(HOSTILE), teams_app=True),
-        "team largest": render_team(whole(LARGEST), teams_app=True),
-        "team millions": render_team(report(ORDINARY, millions(ORDINARY)), teams_app=True),
-        "team francs": render_team(report(ORDINARY, millions(ORDINARY, "CHF")), teams_app=True),
-        "team right to left": render_team(report(LEFTWARDS, millions(LEFTWARDS)), teams_app=True),
+        "team silent": render_team(report(ORDINARY, silent()), app_id=APP_ID),
+        "team hostile": render_team(whole(HOSTILE), app_id=APP_ID),
+        "team largest": render_team(whole(LARGEST), app_id=APP_ID),
+        "team millions": render_team(report(ORDINARY, millions(ORDINARY)), app_id=APP_ID),
+        "team francs": render_team(report(ORDINARY, millions(ORDINARY, "CHF")), app_id=APP_ID),
+        "team right to left": render_team(report(LEFTWARDS, millions(LEFTWARDS)), app_id=APP_ID),
         "team less than nothing": render_team(
-            report(ORDINARY, less_than_nothing(ORDINARY)), teams_app=True
+            report(ORDINARY, less_than_nothing(ORDINARY)), app_id=APP_ID
         ),
         "admins millions": render_admin(of_all_teams(ORDINARY)),
         "admins": render_admin(admins(ORDINARY)),

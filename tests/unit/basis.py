@@ -16,4 +16,5 @@ def basis_of(through: date) -> Basis:
         state=SourceState(source="datadog", metric="m", data_through=through),
         data_through=through,
         expected_through=through,
+        metric="net amortized",
     )

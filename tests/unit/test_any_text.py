@@ -28,7 +28,7 @@ from tests.api.texts import ANY_TEXT
 from tests.cards.examples import ORDINARY, anomaly, news, team
 from tests.cards.markdown import seen, texts_of_blocks
 from tests.cards.reading import read
-from tests.makers import NOW
+from tests.makers import APP_ID, NOW
 from tests.unit.basis import basis_of
 from tests.unit.mailing.test_emails import (
     SPAN,
@@ -63,7 +63,7 @@ def mail(name: str) -> RenderedReport:
     report = team_report(
         FOUND, team=team(ORDINARY, team_name=name), anomalies=(threshold_anomaly(),)
     )
-    return render_team(report, teams_app=True)
+    return render_team(report, app_id=APP_ID)
 
 
 def admin_mail(name: str) -> RenderedReport:

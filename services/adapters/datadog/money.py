@@ -5,35 +5,13 @@ from typing import Annotated
 
 import msgspec
 
+from services.adapters.datadog.currencies import known_money
 from services.adapters.datadog.guidance import malformed, shown
 from services.domain.errors import CostSourceError
 
-CURRENCIES = {
-    "dollar": "USD",
-    "cent": "USD",
-    "¢": "USD",
-    "$": "USD",
-    "us dollar": "USD",
-    "euro": "EUR",
-    "€": "EUR",
-    "pound": "GBP",
-    "pound sterling": "GBP",
-    "penny": "GBP",
-    "£": "GBP",
-    "yen": "JPY",
-    "¥": "JPY",
-    "franc": "CHF",
-    "swiss franc": "CHF",
-    "rupee": "INR",
-    "krona": "SEK",
-    "real": "BRL",
-}
-SUBUNITS = {"cent": 0.01, "¢": 0.01, "penny": 0.01}
-"""What a unit is worth if the response has no scale factor."""
 MAX_NAMED = 3
 MAX_NAME_LENGTH = 20
 """Of a currency whose name is not known here."""
-PREFIXES = {"nano": 1e-9, "micro": 1e-6, "milli": 1e-3}
 
 
 class Unit(msgspec.Struct):
@@ -53,13 +31,13 @@ def scale_of(unit: Unit | None) -> float:
     """How many units of currency an amount of 1 is."""
     if unit is None:
         return 1.0
-    return unit.scale_factor or _known_money(unit)[1]
+    return unit.scale_factor or known_money(unit.name, unit.short_name)[1]
 
 
 def currency_of(unit: Unit | None) -> str | None:
-    """The currency of a unit; None where it has no name.
+    """The currency of a unit, by its name if that is not known; None where it has none.
 
-    Raises CostSourceError for a unit that is not money.
+    Raises CostSourceError for a unit that is not money, or whose name cannot be a currency.
     """
     if unit is None or not (unit.name or unit.short_name):
         return None
@@ -69,23 +47,8 @@ def currency_of(unit: Unit | None) -> str | None:
             "Set DATADOG_COST_METRIC to a cost metric such as aws.cost.amortized.",
             permanent=True,
         )
-    return _known_money(unit)[0]
-
-
-def _known_money(unit: Unit) -> tuple[str, float]:
-    """(currency, worth of one unit) by the unit's name; an unknown name is a currency itself.
-
-    Raises CostSourceError for a name that cannot be one.
-    """
-    for text in (unit.name, unit.short_name):
-        name, worth = (text or "").strip().lower(), 1.0
-        for prefix, factor in PREFIXES.items():
-            if name.startswith(prefix):
-                name, worth = name.removeprefix(prefix).strip(), factor
-        for form in (name, name.removesuffix("s")):
-            if form in CURRENCIES:
-                return CURRENCIES[form], worth * SUBUNITS.get(form, 1.0)
-    return currency_name(unit.name or unit.short_name or ""), 1.0
+    currency, _ = known_money(unit.name, unit.short_name)
+    return currency or currency_name(unit.name or unit.short_name or "")
 
 
 def currency_name(text: str) -> str:

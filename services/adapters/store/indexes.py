@@ -6,6 +6,7 @@
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
 from services.adapters.store.client import Database
+from services.adapters.store.teams import OWN_NAME
 
 DAY_SECONDS = 86_400
 RETENTION_SECONDS = 400 * DAY_SECONDS
@@ -40,6 +41,11 @@ INDEXES = {
     "teams": [
         IndexModel([("sample", ASCENDING), ("aws_account_id", ASCENDING)], unique=True),
         _index("sample", "name_key", "aws_account_id"),
+        IndexModel(
+            [("sample", ASCENDING), ("name_key", ASCENDING)],
+            unique=True,
+            partialFilterExpression=OWN_NAME,
+        ),
     ],
     "cost_history": [
         _index("source", "month", "account_id"),

@@ -90,7 +90,23 @@ async def _add_name_keys(db: Database) -> None:
                 raise
 
 
-STEPS: tuple[Step, ...] = (_count_changes, _drop_watches, _rename_door, _add_name_keys)
+async def _match_name_keys(db: Database) -> None:
+    """The key of a name becomes that of all names that look the same, not only in their case."""
+    async for team in db.teams.find({}, {"team_name": 1, "name_key": 1}):
+        if team.get("name_key") != (key := name_key(team["team_name"])):
+            # The name too: a team that another process renames meanwhile has its key already.
+            await db.teams.update_one(
+                {"_id": team["_id"], "team_name": team["team_name"]}, {"$set": {"name_key": key}}
+            )
+
+
+STEPS: tuple[Step, ...] = (
+    _count_changes,
+    _drop_watches,
+    _rename_door,
+    _add_name_keys,
+    _match_name_keys,
+)
 """Step i migrates version i + 1 to version i + 2. Only ever append."""
 KEY = "schema"
 

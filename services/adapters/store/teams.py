@@ -8,9 +8,16 @@ from pymongo.errors import DuplicateKeyError
 
 from services.adapters.store.client import Database, ahead, guarded, plain
 from services.domain import Team
-from services.domain.errors import ConflictError
+from services.domain.errors import ConflictError, NameTakenError
+from services.domain.pasted import match_key
 
 ORDER = ("name_key", "aws_account_id")
+OWN_NAME = {"own_name": True}
+"""Marks a team whose name no other team had when it was added or renamed.
+
+The unique index over names is over these alone: earlier versions stored teams of one name, which
+have no mark and stay as they are.
+"""
 
 
 class MongoTeams:
@@ -54,20 +61,40 @@ class MongoTeams:
 
     @guarded
     async def add(self, team: Team) -> None:
+        await self._check_name(team)
         try:
-            await self._teams.insert_one(_doc(team))
+            await self._teams.insert_one({**_doc(team), **OWN_NAME})
         except DuplicateKeyError as error:
-            raise _taken(team) from error
+            raise _taken(team, error) from error
 
     @guarded
     async def replace(self, team: Team) -> bool:
+        version = {"_id": team.id, "version": team.version - 1}
+        stored = await self._teams.find_one(version)
+        if stored is None:
+            return False
+        doc = {**_doc(team), **{name: stored[name] for name in OWN_NAME if name in stored}}
+        if name_key(stored["team_name"]) != doc["name_key"]:
+            await self._check_name(team)
+            doc |= OWN_NAME
         try:
-            result = await self._teams.replace_one(
-                {"_id": team.id, "version": team.version - 1}, _doc(team)
-            )
+            result = await self._teams.replace_one(version, doc)
         except DuplicateKeyError as error:
-            raise _taken(team) from error
+            raise _taken(team, error) from error
         return result.matched_count == 1
+
+    async def _check_name(self, team: Team) -> None:
+        """Raise NameTakenError if another team has the name, among them teams without ``OWN_NAME``.
+
+        A team of that name that is stored after this has the mark, so that the unique index
+        refuses the second of the two.
+        """
+        query = {"sample": team.sample, "name_key": name_key(team.team_name)}
+        other = await self._teams.find_one(
+            {**query, "_id": {"$ne": team.id}}, {"aws_account_id": 1}
+        )
+        if other is not None:
+            raise _name_taken(f"AWS account {other['aws_account_id']}")
 
     @guarded
     async def remove(self, team_id: str) -> Team | None:
@@ -88,8 +115,8 @@ class MongoTeams:
 
 
 def name_key(team_name: str) -> str:
-    """The key that teams are sorted by; stored, because MongoDB cannot fold case as Python does."""
-    return team_name.casefold()
+    """What teams are sorted by and must differ in; MongoDB cannot fold text as Python does."""
+    return match_key(team_name)
 
 
 def _doc(team: Team) -> dict[str, Any]:
@@ -98,12 +125,22 @@ def _doc(team: Team) -> dict[str, Any]:
 
 
 def _team(doc: dict[str, Any]) -> Team:
-    doc.pop("name_key", None)
+    for name in ("name_key", *OWN_NAME):
+        doc.pop(name, None)
     return Team(id=doc.pop("_id"), **doc)
 
 
-def _taken(team: Team) -> ConflictError:
+def _taken(team: Team, error: DuplicateKeyError) -> ConflictError:
+    """The conflict with a team that was stored first."""
+    if "name_key" in (error.details or {}).get("keyPattern", {}):
+        return _name_taken("just added or renamed")
     return ConflictError(
         f"AWS account {team.aws_account_id} already belongs to another team. "
         "Change that team, or check the account ID."
+    )
+
+
+def _name_taken(whose: str) -> NameTakenError:
+    return NameTakenError(
+        f"Another team ({whose}) already has this name. Choose another name, or change that team."
     )

@@ -450,7 +450,7 @@ async def test_without_a_channel_they_are_reported_by_email_once(world: World) -
     await world.tick()
     await world.tick(days=2)
     (subject,) = await world.mails()
-    assert "2026-W48 did not go out in full" in subject
+    assert "the run for the week of 23 Nov did not go out in full" in subject
 
 
 @pytest.mark.parametrize(

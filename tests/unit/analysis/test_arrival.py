@@ -113,7 +113,7 @@ def test_a_charge_on_the_first_of_each_month_is_a_habit_and_no_gap() -> None:
 
     assert found.state is DataState.CURRENT
     assert (found.current_total, found.previous_total) == (D(100), D(100))
-    rendered = render_team(team_report(found), teams_app=False)
+    rendered = render_team(team_report(found), app_id=None)
     assert rendered.subject == "Checkout: $100 for 1–20 Nov, no unusual changes"
     assert "last cost on 1 Nov" in " ".join(rendered.text.split())
 
@@ -128,7 +128,7 @@ def test_too_few_days_leave_a_late_account_out_of_both_sides() -> None:
     assert (found.current_total, found.previous_total, found.breach) == (D(0), D(0), None)
     assert found.spent is not None
     assert (found.spent.first, found.spent.amount) == (date(2026, 11, 1), D("36.0"))
-    rendered = render_team(team_report(found, expected_through=through), teams_app=False)
+    rendered = render_team(team_report(found, expected_through=through), app_id=None)
     assert rendered.subject == "Checkout: cost data is late, complete through 6 Nov"
     assert "Cost 1–6 Nov: $36.00." in rendered.text
     seven = figures(
@@ -206,7 +206,7 @@ def test_a_total_adds_late_accounts_over_their_own_days_and_says_how_many_are_la
 
 def test_the_teams_preview_has_the_common_window_and_the_accounts_own() -> None:
     report = team_report(figures(daily(date(2026, 11, 13), october=5.0, november=5.19)))
-    rendered = render_team(report, teams_app=False)
+    rendered = render_team(report, app_id=None)
     found: Any = team_preview(report, rendered)
 
     assert found["data_through"] == "2026-11-20"
@@ -253,7 +253,7 @@ def test_accounts_with_too_few_days_are_named_and_count_in_no_total() -> None:
 def test_a_silent_account_says_what_was_spent() -> None:
     found = figures(daily(date(2026, 11, 11), october=5000.0, november=6247.7272))
 
-    rendered = render_team(team_report(found), teams_app=False)
+    rendered = render_team(team_report(found), app_id=None)
 
     assert rendered.subject == "Checkout: no AWS cost data since 12 Nov"
     for text in (rendered.text, Texts(rendered.html).text):

@@ -154,12 +154,14 @@ def report(found: AccountFigures) -> TeamReport:
 
 
 def test_a_renamed_service_is_named_and_is_no_increase() -> None:
-    view = team_view(report(renamed()), teams_app=False)
+    view = team_view(report(renamed()), app_id=None)
     assert view.subject == "Checkout: $2,000 for 1–20 Nov, no unusual changes"
-    assert view.why == ["On 5 Nov $100 a day moved from AmazonEC2 to ec2, total unchanged."]
+    assert view.why == [
+        "On 5 Nov $100 a day moved from EC2 (AmazonEC2) to EC2 (ec2), total unchanged."
+    ]
     (row,) = view.rows
     assert (row.name, row.change, row.current, row.previous) == (
-        "ec2",
+        "EC2",
         "no change",
         "$2,000.00",
         "$2,000.00",
@@ -170,7 +172,7 @@ def test_what_rose_beside_a_renamed_service_is_the_driver() -> None:
     """ec2 has $1,600 more than before, and S3, which is the cause, $800."""
     s3 = [10.0 if day < date(2026, 11, 1) else 50.0 for day in SPAN]
     found = renamed(series(s3, service="S3"))
-    view = team_view(report(found), teams_app=False)
+    view = team_view(report(found), app_id=None)
 
     assert found.breach is not None
     assert found.breach.service == "S3"
@@ -178,7 +180,7 @@ def test_what_rose_beside_a_renamed_service_is_the_driver() -> None:
     assert view.why[0] == "S3 accounts for 100% of the increase."
     assert [(row.name, row.change) for row in view.rows] == [
         ("S3", "+$800.00"),
-        ("ec2", "no change"),
+        ("EC2", "no change"),
     ]
 
 

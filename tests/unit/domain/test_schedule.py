@@ -20,6 +20,8 @@ from services.domain.schedule import (
     next_slots,
     parse_period,
     period_of,
+    period_title,
+    period_words,
     reference_time,
     rescheduled,
     slot_of_period,
@@ -236,3 +238,18 @@ def test_a_past_period_is_reported_as_of_its_end() -> None:
     now = at("2026-11-24T09:00+00:00")
     assert reference_time("2026-W48", "UTC", now) == now
     assert reference_time("2026-W46", "UTC", now) == at("2026-11-16T00:00+00:00")
+
+
+@pytest.mark.parametrize(
+    ("period", "title", "words"),
+    [
+        ("2026-W48", "Week of 23 Nov", "the week of 23 Nov"),
+        ("2026-W49", "Week of 30 Nov", "the week of 30 Nov"),
+        ("2026-W53", "Week of 28 Dec", "the week of 28 Dec"),
+        ("2026-10", "October 2026", "October 2026"),
+        ("2026-11-24", "24 Nov", "24 Nov"),
+        ("once-run:x", "once-run:x", "once-run:x"),
+    ],
+)
+def test_people_read_a_period_by_its_first_day(period: str, title: str, words: str) -> None:
+    assert (period_title(period), period_words(period)) == (title, words)

@@ -19,6 +19,7 @@ from services.domain import (
     Category,
     CostSeries,
     DaySpan,
+    DeliveryRecap,
     RenderedReport,
     Restatement,
     TeamReport,
@@ -26,7 +27,8 @@ from services.domain import (
 from services.domain.formatting import cents, money
 from services.mailing.rendering import render_admin, render_team
 from services.reports.admin import AdminReportBuilder
-from tests.makers import NAN, NOW, series, team
+from services.reports.preview_json import team_preview
+from tests.makers import APP_ID, NAN, NOW, series, team
 from tests.unit.basis import basis_of
 
 SPAN = DaySpan(date(2026, 10, 1), date(2026, 11, 21))
@@ -74,6 +76,7 @@ def team_report(found: AccountFigures, **more: Any) -> TeamReport:
         "figures": found,
         "expected_through": SPAN.last,
         "source_title": "Datadog",
+        "metric": "net amortized",
         "period": "2026-W48",
         "made_at": NOW,
     }
@@ -117,7 +120,7 @@ def columns_of(rendered: RenderedReport) -> tuple[list[list[Decimal]], list[Deci
 def test_the_columns_of_a_teams_email_add_up_to_what_it_prints() -> None:
     services = [grown(1.333 + i, 1 + i / 7, service=f"Service {i:02d}") for i in range(14)]
     found = figures(*services, steady(-0.37, service="Credits", category=Category.CREDIT))
-    rendered = render_team(team_report(found), teams_app=True)
+    rendered = render_team(team_report(found), app_id=APP_ID)
 
     rows, total = columns_of(rendered)
 
@@ -144,7 +147,7 @@ def test_the_columns_of_a_teams_email_add_up_to_what_it_prints() -> None:
     ids=["quiet", "up", "down", "new"],
 )
 def test_the_subject_says_what_happened(found: AccountFigures, words: str) -> None:
-    rendered = render_team(team_report(found), teams_app=True)
+    rendered = render_team(team_report(found), app_id=APP_ID)
     assert words in rendered.subject
     assert "Checkout" in rendered.subject
     assert len(rendered.subject) <= 150
@@ -156,7 +159,7 @@ def risen_week(before: float, last: float) -> CostSeries:
 
 
 def test_a_large_rise_of_the_last_days_is_never_called_usual() -> None:
-    rendered = render_team(team_report(figures(risen_week(76, 110))), teams_app=True)
+    rendered = render_team(team_report(figures(risen_week(76, 110))), app_id=None)
     # 7 × $110 = $770 after 7 × $76 = $532: $238 more, or 44.7%. The month is up by 2%.
     assert rendered.subject.endswith("up $238 (44.7%) in the last 7 days")
     assert "+44.7%" in rendered.text
@@ -164,7 +167,7 @@ def test_a_large_rise_of_the_last_days_is_never_called_usual() -> None:
         assert "unusual" not in text.casefold()
 
     # 7 × $110 after 7 × $92: $126 more, or 19.6%, which is below the threshold of 20%.
-    calm = render_team(team_report(figures(risen_week(92, 110))), teams_app=True)
+    calm = render_team(team_report(figures(risen_week(92, 110))), app_id=None)
     assert "no unusual change" in calm.subject
 
 
@@ -181,15 +184,15 @@ def test_a_learned_account_is_not_judged_before_enough_is_known() -> None:
         update={"figures": report.figures.model_copy(update={"learning_day": 12})}
     )
     unchecked = report.model_copy(update={"learning": "", "has_detected": False})
-    assert "learning, 12 of 35 days" in render_team(learning, teams_app=True).subject
+    assert "learning, 12 of 35 days" in render_team(learning, app_id=None).subject
     for found in (learning, unchecked):
-        rendered = render_team(found, teams_app=True)
+        rendered = render_team(found, app_id=None)
         assert "unusual" not in rendered.text.casefold() + rendered.subject.casefold()
 
 
 def test_a_crossed_threshold_is_stated_in_words_and_money() -> None:
     report = team_report(figures(grown(10, 1.5)), anomalies=(threshold_anomaly(),))
-    rendered = render_team(report, teams_app=True)
+    rendered = render_team(report, app_id=APP_ID)
     for text in (rendered.text, Texts(rendered.html).text):
         assert "Usage up 50.0%, above your 20% threshold" in text
         assert "$315.00" in text
@@ -202,9 +205,7 @@ def test_the_mark_of_days_with_an_open_event_is_explained_where_it_is_used(
     kind: str, explained: bool
 ) -> None:
     event = threshold_anomaly().model_copy(update={"kind": kind, "start": date(2026, 11, 20)})
-    rendered = render_team(
-        team_report(figures(grown(10, 1.5)), anomalies=(event,)), teams_app=True
-    )
+    rendered = render_team(team_report(figures(grown(10, 1.5)), anomalies=(event,)), app_id=APP_ID)
     for text in (rendered.text, Texts(rendered.html).text):
         assert ("▲ $15.00" in text) == explained
         assert ("▲ marks days since an open anomaly began." in text) == explained
@@ -238,7 +239,7 @@ def test_the_mark_of_days_with_an_open_event_is_explained_where_it_is_used(
     ids=["sample", "late", "restated", "silent"],
 )
 def test_a_state_is_stated(report: TeamReport, words: str) -> None:
-    rendered = render_team(report, teams_app=True)
+    rendered = render_team(report, app_id=APP_ID)
     assert words.lower() in rendered.text.lower()
     assert words.lower() in Texts(rendered.html).text.lower()
     if report.sample:
@@ -252,7 +253,7 @@ def test_text_from_outside_is_shown_and_never_obeyed() -> None:
         team=team(1, team_name=NASTY[:200]),
         anomalies=(threshold_anomaly(service=NASTY),),
     )
-    rendered = render_team(report, teams_app=True)
+    rendered = render_team(report, app_id=APP_ID)
     seen = Texts(rendered.html)
     assert "script" not in {tag for tag, _ in seen.tags}
     assert not any(name.startswith("on") for _, attrs in seen.tags for name in attrs)
@@ -262,11 +263,12 @@ def test_text_from_outside_is_shown_and_never_obeyed() -> None:
 
 
 def test_emails_need_no_network_no_script_and_stand_without_their_style_block() -> None:
-    rendered = render_team(team_report(figures(grown(10, 1.5))), teams_app=True)
+    rendered = render_team(team_report(figures(grown(10, 1.5))), app_id=APP_ID)
     seen = Texts(rendered.html)
     tags = {tag for tag, _ in seen.tags}
     assert tags.isdisjoint({"script", "img", "link", "iframe", "form", "svg", "input", "button"})
-    assert "http" not in rendered.html.replace("http-equiv", "")
+    without_links = re.sub(r'<a [^>]*href="https://teams[^"]*"', "", rendered.html)
+    assert "http" not in without_links.replace("http-equiv", "")
     assert "url(" not in rendered.html
     assert 'lang="en"' in rendered.html
 
@@ -312,7 +314,7 @@ def test_the_largest_emails_stay_below_90_kb(teams: int) -> None:
         team_report(
             figures(*(grown(3 + i, 1.3, service=f"Service {i} {'x' * 80}") for i in range(300)))
         ),
-        teams_app=True,
+        app_id=APP_ID,
     )
     assert len(one.html.encode()) < 90_000
 
@@ -373,7 +375,100 @@ def test_movers_have_moved_and_the_others_are_one_line() -> None:
 def test_a_closed_month_is_named_as_such() -> None:
     span = DaySpan(date(2026, 9, 1), date(2026, 11, 2))
     found = account_figures(span, [series([1.0] * len(span))], "USD", span.last, 20.0, 25.0)
-    rendered = render_team(team_report(found, expected_through=span.last), teams_app=True)
+    rendered = render_team(team_report(found, expected_through=span.last), app_id=APP_ID)
     assert "October" in rendered.text
     assert "September" in rendered.text
     assert (span.last - timedelta(days=1)).day == 1
+
+
+def test_services_have_the_names_that_people_use_and_rest_has_the_sources() -> None:
+    found = figures(
+        grown(100.0, 3.0, service="rds"),
+        grown(50.0, 3.0, service="AWSDataTransfer"),
+        steady(5.0, service="amazon-thing"),
+    )
+    anomaly = threshold_anomaly(service="rds").model_copy(
+        update={
+            "kind": "shift",
+            "shares": (("rds", Decimal(70)), ("AWSDataTransfer", Decimal(35))),
+        }
+    )
+    report = team_report(found, anomalies=(anomaly,))
+    rendered = render_team(report, app_id=APP_ID)
+    assert rendered.subject.startswith("Checkout: RDS $70.00 over expected")
+    assert "mostly RDS and Data Transfer" in Texts(rendered.html).text
+    assert "RDS accounts for 67% of the increase" in rendered.text
+    assert "By service: RDS 67%, Data Transfer 33%" in " ".join(rendered.text.split())
+    assert "amazon-thing" in rendered.text
+    assert not re.search(r"\brds\b|AWSDataTransfer|awsdatatransfer", rendered.text + rendered.html)
+    services = team_preview(report, rendered)["services"]
+    assert isinstance(services, list)
+    assert [service["name"] for service in services] == ["rds", "AWSDataTransfer", "amazon-thing"]
+
+
+def test_a_service_with_two_codes_has_two_lines_that_can_be_told_apart() -> None:
+    both = (grown(200.0, 1.05, service="AmazonEC2"), grown(90.0, 1.1, service="ec2"))
+    found = figures(*both, grown(10.0, 9.0, service="s3"))
+    rendered = render_team(team_report(found), app_id=APP_ID)
+    lines = rendered.text.splitlines()
+    assert {"EC2 (AmazonEC2)", "EC2 (ec2)", "S3"} <= set(lines)
+    assert lines.count("EC2") == 0
+    rows, (change, current, previous) = columns_of(rendered)
+    assert [sum(column) for column in zip(*rows, strict=True)] == [change, current, previous]
+
+
+def test_people_read_the_week_by_its_first_day_and_only_admins_how_forecasts_did() -> None:
+    report = team_report(figures(grown(10.0, 2.0)))
+    rendered = render_team(report, app_id=APP_ID)
+    for text in (rendered.subject, rendered.text, rendered.html):
+        assert "2026-W" not in text
+        assert not re.search(r"were off by|inside the range|within their range", text)
+    assert "Report for the week of 23 Nov, created " in rendered.text
+    builder = AdminReportBuilder(basis_of(SPAN.last), {})
+    builder.add_team(report)
+    admins = render_admin(builder.build(DeliveryRecap(period="2026-W47", sent=3)))
+    for text in (admins.subject, admins.text, admins.html):
+        assert "2026-W" not in text
+    assert "Week of 16 Nov: 3 sent, 0 failed" in admins.text
+
+
+def links_of(rendered: RenderedReport) -> list[str]:
+    tags = Texts(rendered.html).tags
+    return [str(attributes["href"]) for tag, attributes in tags if tag == "a"]
+
+
+def test_a_teams_email_says_how_to_answer_in_teams_and_whom_to_ask() -> None:
+    report = team_report(
+        figures(grown(10.0, 2.0)),
+        team=team(1, team_name="R&D Süd"),
+        anomalies=(threshold_anomaly(),),
+        contacts=("costs@example.org", "cfo@example.org"),
+    )
+    rendered = render_team(report, app_id=APP_ID)
+    chat = f"https://teams.microsoft.com/l/chat/0/0?users=28:{APP_ID}&message="
+    links = [f"{chat}anomalies%20R%26D%20S%C3%BCd", f"{chat}explain%20R%26D%20S%C3%BCd"]
+    assert links_of(rendered) == links
+    for text in (Texts(rendered.html).text, " ".join(rendered.text.split())):
+        assert "To answer the 1 open anomaly (expected, not an anomaly, or snooze)" in text
+        assert "In Teams, write: anomalies R&D Süd" in text
+        assert "In Teams, write: explain R&D Süd" in text
+        assert "Ask your AWS cost admins: costs@example.org and cfo@example.org." in text
+    assert "https://" not in rendered.text  # the words are enough, and no address is broken off
+
+
+def test_without_an_app_a_teams_email_has_the_words_to_write() -> None:
+    rendered = render_team(team_report(figures(steady(10.0))), app_id=None)
+    assert links_of(rendered) == []
+    assert "https://" not in rendered.text
+    assert "In Teams, write: explain Checkout" in rendered.text
+    assert "To answer" not in rendered.text
+    assert "Questions? Ask your AWS cost admins." in rendered.text
+
+
+def test_a_team_without_data_has_nothing_to_explain_but_somebody_to_ask() -> None:
+    silent = account_figures(SPAN, [], "USD", SPAN.last, 20.0, 25.0)
+    report = team_report(silent, contacts=tuple(f"a{i}@example.org" for i in range(5)))
+    rendered = render_team(report, app_id=APP_ID)
+    assert links_of(rendered) == []
+    words = "a0@example.org, a1@example.org, a2@example.org and 2 more."
+    assert f"Ask your AWS cost admins: {words}" in " ".join(rendered.text.split())

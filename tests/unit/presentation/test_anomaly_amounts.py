@@ -67,34 +67,34 @@ def report_on(anomaly: Anomaly) -> TeamReport:
 
 
 def test_the_email_names_whose_each_amount_is() -> None:
-    view = team_view(report_on(rise()), teams_app=False)
+    view = team_view(report_on(rise()), app_id=None)
     (box,) = view.anomalies
-    assert view.subject == "Checkout: rds $9,100 over expected since 5 Nov"
-    assert box.what == f"rds: {OWN} more than expected since Thu 5 Nov."
+    assert view.subject == "Checkout: RDS $9,100 over expected since 5 Nov"
+    assert box.what == f"RDS: {OWN} more than expected since Thu 5 Nov."
     assert box.lines[0] == (
         f"Actual {OWN_ACTUAL}, expected {OWN_EXPECTED}. Whole account: {ACCOUNT} more than "
         f"expected (actual {ACCOUNT_ACTUAL}, expected {ACCOUNT_EXPECTED}). "
-        "By service: rds 91%, s3 9%."
+        "By service: RDS 91%, S3 9%."
     )
 
 
 def test_an_anomaly_of_one_service_does_not_repeat_itself() -> None:
     alone = rise(excess=Decimal("9100.20"), shares=(("rds", Decimal("9100.20")),))
-    (box,) = team_view(report_on(alone), teams_app=False).anomalies
+    (box,) = team_view(report_on(alone), app_id=None).anomalies
     assert box.lines[0] == f"Actual {OWN_ACTUAL}, expected {OWN_EXPECTED}."
 
 
 def test_shares_that_exceed_the_whole_are_left_out() -> None:
     """S3 fell meanwhile, so the account rose by less than rds did."""
-    (box,) = team_view(report_on(rise(excess=Decimal(8000))), teams_app=False).anomalies
+    (box,) = team_view(report_on(rise(excess=Decimal(8000))), app_id=None).anomalies
     assert "By service" not in box.lines[0]
     assert "Whole account: $8,000.00 more than expected" in box.lines[0]
 
 
 def test_an_anomaly_recorded_before_the_drivers_usage_says_what_is_known() -> None:
-    view = team_view(report_on(rise(driver_usage=None)), teams_app=False)
+    view = team_view(report_on(rise(driver_usage=None)), app_id=None)
     (box,) = view.anomalies
-    assert box.what == f"rds: {OWN} more than expected since Thu 5 Nov."
+    assert box.what == f"RDS: {OWN} more than expected since Thu 5 Nov."
     assert box.lines[0].startswith(
         f"Whole account: {ACCOUNT} more than expected (actual {ACCOUNT_ACTUAL}, "
     )
@@ -102,17 +102,17 @@ def test_an_anomaly_recorded_before_the_drivers_usage_says_what_is_known() -> No
 
 
 def test_an_anomaly_without_anything_of_its_driver_is_the_accounts() -> None:
-    view = team_view(report_on(rise(driver_usage=None, shares=())), teams_app=False)
+    view = team_view(report_on(rise(driver_usage=None, shares=())), app_id=None)
     (box,) = view.anomalies
     assert view.subject == "Checkout: account $10,026 over expected since 5 Nov"
     assert box.what == (
-        f"Whole account: {ACCOUNT} more than expected since Thu 5 Nov; rds rose most."
+        f"Whole account: {ACCOUNT} more than expected since Thu 5 Nov; RDS rose most."
     )
     assert box.lines[0] == f"Actual {ACCOUNT_ACTUAL}, expected {ACCOUNT_EXPECTED}."
 
 
 def test_an_anomaly_of_all_services_is_the_accounts_under_that_name() -> None:
-    view = team_view(report_on(rise(service=WHOLE_ACCOUNT, shares=())), teams_app=False)
+    view = team_view(report_on(rise(service=WHOLE_ACCOUNT, shares=())), app_id=None)
     (box,) = view.anomalies
     assert box.what == f"{WHOLE_ACCOUNT}: {ACCOUNT} more than expected since Thu 5 Nov."
     assert box.lines[0] == f"Actual {ACCOUNT_ACTUAL}, expected {ACCOUNT_EXPECTED}."
@@ -138,12 +138,12 @@ def test_the_alert_card_shows_the_drivers_amounts_and_the_accounts_under_its_nam
 @pytest.mark.parametrize(
     ("anomaly", "driver", "amount", "account"),
     [
-        (rise(), "rds", OWN, f"account {ACCOUNT}"),
-        (rise(excess=Decimal("9100.20")), "rds", OWN, ""),
-        (rise(shares=()), "account; rds rose most", ACCOUNT, ""),
+        (rise(), "RDS", OWN, f"account {ACCOUNT}"),
+        (rise(excess=Decimal("9100.20")), "RDS", OWN, ""),
+        (rise(shares=()), "account; RDS rose most", ACCOUNT, ""),
         (
             rise(kind="threshold", usage=None, driver_usage=None, shares=()),
-            *("account; rds rose most", ACCOUNT, ""),
+            *("account; RDS rose most", ACCOUNT, ""),
         ),
     ],
 )
@@ -165,7 +165,7 @@ def test_a_table_of_drivers_has_amounts_of_the_drivers(
 def test_the_preview_gives_the_amounts_of_service_and_account_apart() -> None:
     def fields(anomaly: Anomaly) -> Any:
         report = report_on(anomaly)
-        found: Any = team_preview(report, render_team(report, teams_app=False))["anomalies"]
+        found: Any = team_preview(report, render_team(report, app_id=None))["anomalies"]
         return {name: found[0][name] for name in ("excess", "actual", "expected", "account")}
 
     account = {"excess": "10025.68", "actual": "26735.46", "expected": "16709.78"}

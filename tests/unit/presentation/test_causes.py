@@ -29,7 +29,7 @@ def view_of(*costs: CostSeries) -> TeamView:
         period="2026-W48",
         made_at=NOW,
     )
-    return team_view(report, teams_app=False)
+    return team_view(report, app_id=None)
 
 
 def figures_of(*costs: CostSeries) -> AccountFigures:
@@ -47,7 +47,7 @@ def test_credits_that_end_are_named_and_are_no_new_spend() -> None:
         "Usage unchanged; credits, refunds, tax and fees +$1,215.00.",
     ]
     (ec2,) = view.rows
-    assert (ec2.name, ec2.change, ec2.percent) == ("AmazonEC2", "+$1,215.00", "")
+    assert (ec2.name, ec2.change, ec2.percent) == ("EC2", "+$1,215.00", "")
     assert ec2.note == "usage no change, credits that ended +$1,215.00"
     assert "new spend" not in repr(view)
 
@@ -74,7 +74,7 @@ def test_services_that_credits_covered_are_no_new_spend_beside_one_that_is_new()
         row(45, 45), row(-45, NAN, category=Category.CREDIT), row(NAN, 10, service="Bedrock")
     )
     assert [(entry.name, entry.percent) for entry in view.rows] == [
-        ("AmazonEC2", ""),
+        ("EC2", ""),
         ("Bedrock", "new spend"),
     ]
     assert view.title == "Costs up $1,485, mostly credits that ended"
@@ -93,7 +93,7 @@ def test_charges_among_new_spend_are_named_in_the_words_of_tables() -> None:
 
 def test_new_spend_is_still_named() -> None:
     view = view_of(row(NAN, 45))
-    assert view.subject == "Checkout: new spend $1,215 (AmazonEC2)"
+    assert view.subject == "Checkout: new spend $1,215 (EC2)"
     assert view.change == "▲ +$1,215.00 (new spend)"
     assert view.week == "Last 7 days: $315.00 vs $315.00 (no change)"
 

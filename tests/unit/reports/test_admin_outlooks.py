@@ -30,7 +30,7 @@ from services.reports.builder import ReportBuilder
 from services.teams import Teams
 from tests.fakes.costs import FakeCosts
 from tests.fakes.store import MemoryStore
-from tests.makers import NAN, NOW, series, table, team
+from tests.makers import APP_ID, NAN, NOW, series, table, team
 from tests.unit.basis import basis_of
 from tests.unit.usage import weekly
 
@@ -69,7 +69,7 @@ def reports(store: MemoryStore) -> ReportBuilder:
         alert_minimums=store.alert_minimums,
         source=FakeCosts([]).description,
         complete_after_hours=48,
-        teams_app=True,
+        app_id=APP_ID,
     )
 
 
@@ -287,7 +287,7 @@ async def test_only_the_admins_email_shows_the_record_below_the_forecast(
     builder = AdminReportBuilder(basis, {})
     builder.add_team(report)
     admins = render_admin(builder.build(None, await reports(store).outlook(basis)))
-    teams = render_team(report, teams_app=True)
+    teams = render_team(report, app_id=APP_ID)
     for email in (admins, teams):
         assert "Month-end forecast: $" in email.html
         assert "Month-end forecast: $" in email.text

@@ -21,7 +21,7 @@ from services.settings import SmtpSettings
 from services.teams.teams import Teams
 from tests.fakes.costs import FakeCosts
 from tests.fakes.store import MemoryStore
-from tests.makers import NOW, delivery, frozen, run, series, table
+from tests.makers import APP_ID, NOW, delivery, frozen, run, series, table
 
 THROUGH = NOW.date() - timedelta(days=3)
 FIRST = THROUGH.replace(day=1) - timedelta(days=61)
@@ -62,7 +62,7 @@ async def reports(store: MemoryStore, now: float = 10.0) -> tuple[ReportPreviewe
         alert_minimums=store.alert_minimums,
         source=FakeCosts([]).description,
         complete_after_hours=48,
-        teams_app=True,
+        app_id=APP_ID,
     )
     made = ReportPreviewer(
         reports=reports,
@@ -124,7 +124,7 @@ async def test_the_admins_preview_says_how_the_last_emails_went() -> None:
     admins = await made.admin_report(NOW)
     assert admins.restated == ()
     text = (await made.rendered_admin(admins)).text
-    assert "2026-W47: 1 sent, 1 failed" in text
+    assert "Week of 16 Nov: 1 sent, 1 failed" in text
     assert "b@example.org: 550 mailbox full" in text
 
 

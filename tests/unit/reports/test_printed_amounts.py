@@ -52,7 +52,7 @@ def figures(*found: CostSeries) -> AccountFigures:
 
 def preview_of(found: AccountFigures) -> dict[str, Any]:
     report = team_report(found)
-    return team_preview(report, render_team(report, teams_app=False))
+    return team_preview(report, render_team(report, app_id=None))
 
 
 def printed_percent(current: str, previous: str) -> float | None:
