@@ -10,6 +10,7 @@ import pytest
 
 from services.domain import Anomaly, DaySpan, RunKind
 from services.domain.formatting import plain_money
+from services.domain.pasted import match_key
 from tests.api.conftest import ACCOUNTS, ACTOR, World
 from tests.makers import NOW, later
 
@@ -256,7 +257,7 @@ async def test_teams_come_whole_or_by_page_in_one_order(world: World) -> None:
         }
         await world.send("POST", "/api/teams", 201, json=body)
     whole = await world.get("/api/teams")
-    order = [(team["team_name"].casefold(), team["aws_account_id"]) for team in whole]
+    order = [(match_key(team["team_name"]), team["aws_account_id"]) for team in whole]
     assert order == sorted(order)
     assert {team["team_name"] for team in whole} == set(names)
     for limit in (1, 3, 8, 1000):

@@ -46,6 +46,9 @@ ADDED_FIELDS = {
     *(f"{run}.requested_by.interface" for run in RUNS),
     *(f"{method} /api/config 200 application/json.skipped_week" for method in ("GET", "PUT")),
     *(f"{preview}.accounts" for preview in (TEAM_PREVIEW, ADMIN_PREVIEW)),
+    *(f"{preview}.metric" for preview in (TEAM_PREVIEW, ADMIN_PREVIEW)),
+    *(f"{run}.summary.metric" for run in RUNS),
+    "GET /api/costs/history 200 application/json[].metric",
     f"{ADMIN_PREVIEW}.rounding",
     f"{ADMIN_PREVIEW}.unmapped_accounts[].previous",
 }

@@ -149,7 +149,16 @@ async def test_a_preview_has_the_servers_own_sums_and_stores_nothing(world: Worl
         "previous": {"from": "2026-10-01", "to": "2026-10-21"},
     }
     wanted = {
-        *("subject", "html", "text", "currency", "data_through", "window", "current_total"),
+        *(
+            "subject",
+            "html",
+            "text",
+            "currency",
+            "metric",
+            "data_through",
+            "window",
+            "current_total",
+        ),
         *("previous_total", "change_percent", "usage_current", "usage_previous", "services"),
         *("accounts", "anomalies", "sample"),
     }
