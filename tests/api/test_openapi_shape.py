@@ -47,7 +47,7 @@ ADDED_FIELDS = {
     *(f"{method} /api/config 200 application/json.skipped_week" for method in ("GET", "PUT")),
     *(f"{preview}.accounts" for preview in (TEAM_PREVIEW, ADMIN_PREVIEW)),
     *(f"{preview}.metric" for preview in (TEAM_PREVIEW, ADMIN_PREVIEW)),
-    *(f"{run}.summary.metric" for run in RUNS),
+    *(f"{run}.summary|0.metric" for run in RUNS),
     "GET /api/costs/history 200 application/json[].metric",
     f"{ADMIN_PREVIEW}.rounding",
     f"{ADMIN_PREVIEW}.unmapped_accounts[].previous",
