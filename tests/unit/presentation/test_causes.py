@@ -88,7 +88,7 @@ def test_the_week_after_credits_end_is_no_new_spend() -> None:
 
 def test_charges_among_new_spend_are_named_in_the_words_of_tables() -> None:
     view = view_of(row(NAN, 20), row(NAN, 10, category=Category.FEE))
-    assert view.subject == "Checkout: new spend $810 (AmazonEC2 and fees)"  # 27 × $30
+    assert view.subject == "Checkout: new spend $810 (EC2 and fees)"  # 27 × $30
 
 
 def test_new_spend_is_still_named() -> None:
