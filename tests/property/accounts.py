@@ -34,7 +34,7 @@ State = Literal["current", "late", "left_out", "silent"]
 def shown_as(service: str) -> set[str]:
     """How a service may be written; two codes of one name are told apart by the code."""
     name = NAMES.get(service, service)
-    return {name, service, f"{name} ({service})"}
+    return {name, f"{name} ({service})"}
 
 
 class Lines:

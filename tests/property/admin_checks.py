@@ -426,7 +426,7 @@ def _(facts: AdminFacts, said: Match) -> Iterator[str]:
     yield from so(int(said["teams"]) == len(facts.teams), "another number of teams")
 
 
-@says(r"(?:Week of .+|\d{4}-W\d\d): {sent:count} sent, {failed:count} failed(?:, \d+ pending)?")
+@says(r"Week of {day:day}: {sent:count} sent, {failed:count} failed(?:, \d+ pending)?")
 def _(facts: AdminFacts, said: Match) -> Iterator[str]:
     yield from ()
 

@@ -128,10 +128,6 @@ def day_amounts(line: str) -> list[tuple[str, str]]:
     parts = [re.fullmatch(pattern, part) for part in line.split(" · ")]
     if all(parts):
         return [(part[1], part[2]) for part in parts if part]
-    if old := re.fullmatch(
-        r"(\d{1,2})\S*(?: \w{3}\S*)*: ((?:(?:no data|−?\$[\d,.]+)(?:, )?){7})", line
-    ):
-        return [("", value) for value in old[2].split(", ")]
     return []
 
 
@@ -140,10 +136,7 @@ def days_problems(facts: TeamFacts, said: Sequence[tuple[str, str]]) -> Iterator
     truth = facts.truth
     last = truth.own_through if truth.state == "late" else truth.through
     weeks = [[last - timedelta(13 - 7 * week - number) for number in range(7)] for week in (0, 1)]
-    right = [
-        [(str(day.day) if said[0][0] else "", day_money(facts, day)) for day in week]
-        for week in weeks
-    ]
+    right = [[(str(day.day), day_money(facts, day)) for day in week] for week in weeks]
     yield from so(list(said) in right, f"days {said}, not one of {right}")
 
 

@@ -143,7 +143,7 @@ def _(facts: TeamFacts, said: Match) -> Iterator[str]:
 
 
 @says(
-    r"Usage up {amount:money}(?:, (?P<cause>(?:mostly|largest) .+?))?; (?:net|total) costs "
+    r"Usage up {amount:money}(?:, (?P<cause>(?:mostly|largest) .+?))?; total costs "
     r"(?P<net>down|unchanged)(?: {fall:money})?"
 )
 def _(facts: TeamFacts, said: Match) -> Iterator[str]:
@@ -400,7 +400,7 @@ def _(facts: TeamFacts, said: Match) -> Iterator[str]:
 
 @says(
     r"(?P<days>\d+ complete days? each|\d+ and \d+ days) · data through {through:day} \(UTC\) · "
-    r"USD, net(?: amortized)?(?: · last cost on {last:day})?"
+    r"USD, net amortized(?: · last cost on {last:day})?"
 )
 def _(facts: TeamFacts, said: Match) -> Iterator[str]:
     window = facts.truth.window
@@ -615,7 +615,7 @@ def _(facts: TeamFacts, said: Match) -> Iterator[str]:
     yield from so(said["before"] == facts.truth.window.names[1], "other days")
 
 
-@says(r"Report (?:for .+|\d{4}-W\d\d), created .+")
+@says(r"Report for .+, created .+")
 def _(facts: TeamFacts, said: Match) -> Iterator[str]:
     yield from ()
 
