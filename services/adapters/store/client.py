@@ -34,8 +34,16 @@ ADVICE = "Use one such as mongodb://user:password@host:27017."
 def open_client(url: str) -> AsyncIOMotorClient[dict[str, Any]]:
     """Create a client, which connects when first used; SettingsError for an invalid address."""
     # The driver takes text without a scheme for a host, which then only seems to be away.
-    if "://" not in url:
+    scheme, separator, rest = url.partition("://")
+    if not (scheme and separator):
         raise SettingsError(f"MONGO_URL is not a MongoDB address. {ADVICE}")
+    # With "@" or "/" in a password the driver takes the part behind it for the host, and prints it.
+    server, _, path = rest.partition("?")[0].partition("/")
+    if server.count("@") > 1 or "@" in path:
+        raise SettingsError(
+            "MONGO_URL has a user or password with @ or / in it. Write such characters as their "
+            "codes: %40 for @, %2F for /, %3A for :, and %25 for %."
+        )
     try:
         return AsyncIOMotorClient(
             url,
