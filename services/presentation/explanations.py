@@ -176,7 +176,7 @@ def driver_words(anomaly: Anomaly) -> str:
 
 
 def move_words(move: ServiceMove, currency: str) -> str:
-    """``On 5 Nov $800.00 a day moved from AmazonEC2 to ec2, total unchanged``."""
+    """``On 5 Nov $800.00 a day moved from EC2 (AmazonEC2) to EC2 (ec2), total unchanged``."""
     where = f"On {day(move.first)}" if move.accounts == 1 else f"In {move.accounts:,} accounts"
     names = service_names([move.source, move.target], MAX_SERVICE_NAME)
     source, target = names[move.source], names[move.target]
