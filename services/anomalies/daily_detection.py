@@ -23,7 +23,14 @@ from services.anomalies.history_replay import (
 )
 from services.anomalies.lifecycle import AnomalyLifecycle, event_resolved_by_planned_change
 from services.anomalies.planned_changes import PlannedChanges
-from services.domain import AlertMinimum, Anomaly, PlannedChange, SourceName, SpanDays
+from services.domain import (
+    AlertMinimum,
+    Anomaly,
+    PlannedChange,
+    SourceName,
+    SpanDays,
+    cents,
+)
 from services.ports import AlertMinimumStore, AnomalyStore, UsageStore
 from services.runtime.batches import chunked
 
@@ -173,13 +180,17 @@ class DailyDetector:
         for measured in newest_first:
             event = measured.event
             matched = next((a for a in unmatched if _overlap(a, event, through)), None)
-            if matched is None and not _is_new(event, account.recorded, run):
+            # Events end after three days without excess. One whose costs were restated below what
+            # was expected ends at once: it would be open with less than nothing.
+            is_void = cents(event.excess) <= 0
+            if matched is None and (is_void or not _is_new(event, account.recorded, run)):
                 continue
+            end = event.last if is_void and event.end is None else event.end
             if matched is not None:
                 unmatched.remove(matched)
             anomaly = self._anomaly(measured, account.groups, run)
             suppressed = _suppressed(anomaly, measured.usage - event.excess, account, matched, run)
-            stored = await self._anomalies.record(anomaly, matched, suppressed, event.end, run.now)
+            stored = await self._anomalies.record(anomaly, matched, suppressed, end, run.now)
             open_count += stored is not None and stored.status == "open"
         for anomaly in unmatched:
             # Restated so that nothing stands out any more, or reopened long after it was over.

@@ -108,7 +108,7 @@ def _before_restatements(rng: random.Random, costs: list[Cost], through: date) -
     """Draw what was known a week ago: some days of some accounts were lower or higher."""
     restated = {
         account: rng.choice((0.3, 0.98, 0.9999, 1.001, 1.2, 4.0))
-        for account in {cost.tags["aws_member_account_id"] for cost in costs}
+        for account in sorted({cost.tags["aws_member_account_id"] for cost in costs})
         if rng.random() < 0.4
     }
     known = through - timedelta(7)

@@ -219,6 +219,17 @@ async def test_a_restated_day_that_stands_out_no_more_ends_its_anomaly() -> None
     assert found.excess < 50
 
 
+async def test_nothing_is_open_with_less_than_nothing_above_what_was_expected() -> None:
+    days = Days()
+    days.factors[ACCOUNT] = lambda day: 2.5 if day == JUMP else 1.0
+    await days.read_and_detect(JUMP - timedelta(days=1))
+    (found,) = await days.read_and_detect(JUMP)
+    assert found.status == "open"
+    days.factors[ACCOUNT] = lambda day: 0.5 if day == JUMP else 1.0
+    (found,) = await days.read_and_detect(JUMP + timedelta(days=1))
+    assert (found.status, found.end) == ("ended", JUMP)
+
+
 async def test_an_anomaly_ends_when_a_replay_finds_no_event_any_more() -> None:
     days = Days()
     days.factors[ACCOUNT] = lambda day: 2.5 if day == JUMP else 1.0
