@@ -39,7 +39,11 @@ class AnomalyResponse(ResponseModel):
     aws_account_id: str
     service: str
     start: date
-    end: date | None
+    end: date | None = Field(
+        description="null: it still lasts. Of a `threshold`, the last of the compared days, "
+        "which begin on `start`."
+    )
+    found_at_install: bool = Field(description="Whether it began before the agent was installed.")
     excess: Money = Field(
         description="Of `service`; of the account if `kind` is `threshold`, or if it was recorded "
         "without that of its service."

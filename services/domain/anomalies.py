@@ -90,6 +90,14 @@ class Anomaly(Value):
     """It began before the agent was installed, so it says nothing about how alerts are answered."""
 
     @property
+    def last_day(self) -> date | None:
+        """The last day that it is dated by; None while it lasts.
+
+        A threshold has no onset: it is dated by the days that are compared.
+        """
+        return self.last or self.end if self.kind == "threshold" else self.end
+
+    @property
     def account(self) -> EventAmounts:
         """The amounts of the account."""
         return EventAmounts(self.excess, self.usage)

@@ -157,6 +157,7 @@ async def test_anomalies_newest_first_by_status_team_and_page(world: World) -> N
         "service": "EC2",
         "start": "2026-11-21",
         "end": None,
+        "found_at_install": False,
         "excess": "12.35",
         "actual": None,
         "expected": None,
@@ -175,6 +176,16 @@ async def test_anomalies_newest_first_by_status_team_and_page(world: World) -> N
     assert [row["id"] for row in ended] == ["an9"]
     mine = await pages(world, f"/api/anomalies?team_id={team['id']}&limit=2&status=open")
     assert [row["id"] for part in mine for row in part] == ["an8", "an6", "an4", "an2", "an0"]
+
+
+async def test_a_threshold_is_dated_by_the_compared_days(world: World) -> None:
+    days = {"start": date(2026, 11, 1), "last": date(2026, 11, 20)}
+    breach = anomaly(0, kind="threshold", found_at_install=True, **days)
+    await raised(world, breach, anomaly(1, last=date(2026, 11, 20)))
+    shift, threshold = await world.get("/api/anomalies")
+    assert (threshold["start"], threshold["end"]) == ("2026-11-01", "2026-11-20")
+    assert (threshold["status"], threshold["found_at_install"]) == ("open", True)
+    assert (shift["end"], shift["found_at_install"]) == (None, False)
 
 
 async def test_an_anomaly_is_answered_once_and_taken_back(world: World) -> None:

@@ -42,7 +42,11 @@ ANOMALIES = (
 )
 """Responses that contain anomalies."""
 ADDED_FIELDS = {
-    *(f"{anomaly}.{name}" for anomaly in ANOMALIES for name in ("actual", "expected", "account")),
+    *(
+        f"{anomaly}.{name}"
+        for anomaly in ANOMALIES
+        for name in ("actual", "expected", "account", "found_at_install")
+    ),
     *(f"{run}.requested_by.interface" for run in RUNS),
     *(f"{method} /api/config 200 application/json.skipped_week" for method in ("GET", "PUT")),
     *(f"{preview}.accounts" for preview in (TEAM_PREVIEW, ADMIN_PREVIEW)),
