@@ -102,6 +102,8 @@ class World:
 
     def raise_anomaly(self, team: Team, excess: int = 500, **more: Any) -> str:
         """An open anomaly of a team's account; its id."""
+        # The agent is no new installation: nobody is alerted there before the history was read.
+        self.database["source_states"].update_many({}, {"$set": {"installed_at": None}})
         values: dict[str, Any] = {
             "id": f"made-up:{secrets.token_hex(4)}",
             "kind": "spike",

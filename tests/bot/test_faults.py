@@ -116,7 +116,7 @@ async def test_a_run_continues_and_its_card_is_finished_whatever_happens_to_upda
     fault = Fault(status=500, code="ServiceError", times=10_000, method="PUT")
     here.sim.faults.append(fault)
     turn = await here.sim.press(question, "Send 1 email")
-    assert "2026-W48" in said(turn)
+    assert "Week of 23 Nov" in said(turn)
     await here.quiet()
     assert here.database["deliveries"].count_documents({"state": "sent"}) == sent + 1
     fault.times = 0

@@ -143,7 +143,7 @@ async def test_too_small_offers_a_minimum_that_hides_as_many_as_it_said_and_undo
         assert here.here.database["floors"].count_documents({}) == 0
         (told,) = await here.passed()
         assert "NEW ANOMALY" in told.text
-        assert "AWS Lambda" in told.text or "lambda" in told.text
+        assert "000000070000: Lambda" in told.text
         assert here.statuses() == ["ended", "too_small", "open"]
         await here.here.tick()
         # The card is drawn again in the background, before or after the new alert of $130 counts.

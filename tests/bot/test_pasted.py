@@ -24,8 +24,6 @@ NAMES = ("Checkout", "Café Süd", "Men’s Wear", "Data – EU", "Team 005", "S
 async def here(mongo_url: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
     async with world(tmp_path_factory.mktemp("pasted"), mongo_url, teams=NAMES) as found:
         await found.says("team search")  # costs are read once
-        # Nobody is alerted while detection waits for the history.
-        found.database["source_states"].update_many({}, {"$set": {"installed_at": None}})
         yield found
 
 

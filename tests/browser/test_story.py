@@ -125,7 +125,7 @@ async def sends(page: Page, smtp: FakeSmtp) -> None:
     await page.say("run report")
     asked = await page.see("4 emails", "4 teams")
     assert smtp.mails == []
-    assert re.search(r"\d{4}-W\d\d", asked)
+    assert re.search(r"Week of \d+ [A-Z][a-z]{2}", asked)
     assert "The admin report has no recipients" in asked
     await page.shot("send-asked")
     await page.press("Send 4 emails")
