@@ -102,6 +102,20 @@ class OldAgent:
         """Runs a command to its end."""
         return await asyncio.to_thread(self.start(*arguments).wait)
 
+    async def create_key(self) -> str:
+        """An API key, which an installation with an app ID needs for REST."""
+        arguments = ("api-key", "create", "--name", "recorder", "--scopes", "read,write")
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            str(self._tree / "app.py"),
+            *arguments,
+            env=self._environment,
+            cwd=self._environment["DATA_DIR"],
+            stdout=asyncio.subprocess.PIPE,
+        )
+        output, _ = await process.communicate()
+        return output.decode().splitlines()[-1]
+
 
 async def record(tree: Path, name: str) -> None:
     """Drives the agent of the checkout and writes what it has stored."""
@@ -156,9 +170,10 @@ async def drive(
     assert await agent.run("import-teams", str(teams)) == 0
     assert await agent.run("run-report", "--period", f"{year}-W{week:02}") == 1, "one is refused"
 
+    key = await agent.create_key()
     serving = agent.start()
     async with asyncio.timeout(PATIENCE):
-        said = await operate(sim)
+        said = await operate(sim, key)
     serving.send_signal(signal.SIGTERM)
     await asyncio.to_thread(serving.wait)
 
@@ -173,9 +188,10 @@ async def drive(
     return said, smtp.mails[before:]
 
 
-async def operate(sim: TeamsSim) -> dict[str, Any]:
+async def operate(sim: TeamsSim, key: str) -> dict[str, Any]:
     """What admins do over REST and in Teams; what the agent then says of its data."""
-    async with aiohttp.ClientSession(sim.bot_url) as http:
+    headers = {"Authorization": f"Bearer {key}"}
+    async with aiohttp.ClientSession(sim.bot_url, headers=headers) as http:
         await until_healthy(http)
 
         async def ask(method: str, path: str, body: Any = None) -> Any:
