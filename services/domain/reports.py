@@ -88,6 +88,9 @@ class UnmappedAccount(Value):
     previous: Decimal
     is_new_spend: bool = True
     """As of a team."""
+    state: DataState = DataState.CURRENT
+    last_day: date | None = None
+    """The last day with costs."""
 
 
 class ComparedAccount(Value):

@@ -25,26 +25,25 @@ def admin_csv(report: AdminReport) -> bytes:
     periods = {account.aws_account_id: _period(report, account) for account in report.compared}
     metric = safe_cell(report.metric)
     for line in report.teams:
-        change = percent_moved(line.current, line.previous)
-        percent = "" if change is None else f"{one_decimal(change)}"
         amounts = _amounts(line.current, line.previous)
         above = "yes" if line.above_threshold else "no"
         name, account = safe_cell(line.team_name), safe_cell(line.aws_account_id)
         data = arrival_note(line.state, line.last_day)
         period = periods[line.aws_account_id]
-        writer.writerow([name, account, *amounts, percent, *period, above, data, metric])
+        writer.writerow([name, account, *amounts, *period, above, data, metric])
     for unmapped in report.unmapped:
         amounts = _amounts(unmapped.current, unmapped.previous)
         name = safe_cell(f"(no team) {unmapped.account_name or ''}".strip())
+        data = arrival_note(unmapped.state, unmapped.last_day)
         account, period = safe_cell(unmapped.aws_account_id), periods[unmapped.aws_account_id]
-        writer.writerow([name, account, *amounts, "", *period, "", "", metric])
+        writer.writerow([name, account, *amounts, *period, "", data, metric])
     rest = remainder(
         (report.current_total, report.previous_total),
         ((account.current, account.previous) for account in report.compared),
     )
     if any(rest):
         writer.writerow(
-            [ROUNDING, "", *_amounts(*rest), "", report.currency, "", "", "", "", metric]
+            [ROUNDING, "", *_amounts(*rest)[:-1], "", report.currency, "", "", "", "", metric]
         )
     # With a byte order mark, without which Excel reads the bytes in the system's code page.
     return b"\xef\xbb\xbf" + out.getvalue().encode("utf-8", "replace")
@@ -59,5 +58,7 @@ def _period(report: AdminReport, account: ComparedAccount) -> list[str]:
 
 
 def _amounts(current: Decimal, previous: Decimal) -> list[str]:
-    """Both amounts, and the difference of the printed amounts."""
-    return [plain_money(amount) for amount in (current, previous, moved(current, previous))]
+    """Both amounts, and their change as printed: the difference, and in percent."""
+    percent = percent_moved(current, previous)
+    amounts = [plain_money(amount) for amount in (current, previous, moved(current, previous))]
+    return [*amounts, "" if percent is None else f"{one_decimal(percent)}"]

@@ -84,7 +84,7 @@ class AdminView:
     movers: list[Row]
     total: Row
     categories: str | None
-    unmapped: list[tuple[str, str, str]]
+    unmapped: list[tuple[str, str, str, str]]
     more_unmapped: str
     silent: list[tuple[str, str, str, str]]
     more_silent: str
@@ -160,6 +160,8 @@ def _summary_and_title(
     crossed = sum(line.above_threshold for line in report.teams)
     if not (crossed or report.anomalies or _is_unusual(report)):
         words = _nothing_found(report)
+        if report.missing:
+            words += f", {plural(report.missing.accounts, 'silent account')}"
         return f"{round_money(current, currency)}, {words}", f"{words[0].upper()}{words[1:]}"
     above = f", {plural(crossed, 'team')} above threshold" if crossed else ""
     aside = (

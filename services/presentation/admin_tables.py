@@ -91,13 +91,14 @@ def _mover(line: TeamLine, currency: str) -> Row:
     )
 
 
-def unmapped_rows(report: AdminReport) -> list[tuple[str, str, str]]:
-    """(name, account ID, cost) of the largest accounts without a team."""
+def unmapped_rows(report: AdminReport) -> list[tuple[str, str, str, str]]:
+    """(name, account ID, cost, what is missing of it) of the largest accounts without a team."""
     return [
         (
             neutral(account.account_name, MAX_NAME) if account.account_name else "name unknown",
             "no account tag" if account.aws_account_id == UNATTRIBUTED else account.aws_account_id,
             money(account.current, report.currency),
+            arrival_note(account.state, account.last_day),
         )
         for account in report.unmapped[:MAX_UNMAPPED]
     ]

@@ -55,10 +55,12 @@ def _box(report: TeamReport, anomaly: Anomaly) -> AnomalyBox:
 
 
 def _threshold_sentences(report: TeamReport, anomaly: Anomaly) -> tuple[str, str]:
-    _, previous = period_names(report.figures.window)
+    current, previous = period_names(report.figures.window)
+    is_closed = report.figures.window.closed_months
     excess, service = money(anomaly.excess, anomaly.currency), _service(anomaly)
     what = f"Usage is {excess} above {previous}; {service} grew the most."
-    return what, f"Open this month. {_answer_words(anomaly)}"
+    state = f"Above the threshold in {current}." if is_closed else "Open this month."
+    return what, f"{state} {_answer_words(anomaly)}"
 
 
 def _ended_sentences(anomaly: Anomaly) -> tuple[str, str]:

@@ -108,6 +108,8 @@ class AdminReportBuilder:
                 current=figures.current_total,
                 previous=figures.previous_total,
                 is_new_spend=figures.is_new_spend,
+                state=figures.state,
+                last_day=figures.last_day,
             )
         )
 

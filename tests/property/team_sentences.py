@@ -548,7 +548,7 @@ def _usage_so_far(truth: AccountTruth, anomaly: dict[str, Any]) -> Iterator[Deci
 
 @says(
     r"(?:Open for {days:count} days?(?P<above>, above the threshold)?|Open this month|"
-    r"Ended after {length:count} days?)\. [^\d]+"
+    r"Above the threshold in (?P<month>[A-Z][a-z]+)|Ended after {length:count} days?)\. [^\d]+"
 )
 def _(facts: TeamFacts, said: Match) -> Iterator[str]:
     if said["days"]:
@@ -557,6 +557,9 @@ def _(facts: TeamFacts, said: Match) -> Iterator[str]:
         yield from so(int(said["days"]) in ages, f"they are open for {ages} days")
     if said["above"]:
         yield from above(facts, str(facts.truth.threshold))
+    if said["month"]:
+        month = f"{date.fromisoformat(facts.json['window']['current']['from']):%B}"
+        yield from so(said["month"] == month, f"{month} is compared")
 
 
 # Notices, and an account without data

@@ -289,10 +289,39 @@ def test_the_fall_of_silent_accounts_is_missing_data_and_not_in_the_headline() -
     assert dollars(total)[:3] == [D("-3040.00"), D("5040.00"), D("8080.00")]
 
 
-def test_silent_accounts_alone_make_no_unusual_total() -> None:
+def test_silent_accounts_alone_make_no_unusual_total_but_are_counted_beside_it() -> None:
     silent = figures(daily(date(2026, 11, 10), october=354.0, november=354.0))
     steady = figures(daily(THROUGH, october=50.0, november=50.0))
-    assert render_admin(admins(silent, steady)).subject == "AWS costs: $4,540, nothing unusual"
+    assert render_admin(admins(silent, steady)).subject == (
+        "AWS costs: $4,540, nothing unusual, 1 silent account"
+    )
+
+
+def test_unmapped_accounts_say_what_is_missing_of_them() -> None:
+    """10 × $354 of $7,080 in October: the fall is missing data and must have a name."""
+    builder = AdminReportBuilder(basis_of(THROUGH), {"9" * 12: "Old lab"})
+    builder.add_team(team_report(figures(daily(THROUGH, october=50.0, november=50.0))))
+    silent = figures(daily(date(2026, 11, 10), october=354.0, november=354.0))
+    late = figures(daily(date(2026, 11, 13), october=5.0, november=5.19))
+    builder.add_unmapped("9" * 12, silent)
+    builder.add_unmapped("8" * 12, late)
+    rendered = render_admin(builder.build(None))
+
+    for text in (rendered.text, Texts(rendered.html).text):
+        unmapped = text.casefold().partition("unmapped accounts")[2]
+        assert "no data since 11 nov" in unmapped
+        assert "data through 13 nov" in unmapped
+    rows = list(csv.DictReader(io.StringIO(rendered.attachments[0].content.decode("utf-8-sig"))))
+    by_account = {row["aws_account_id"]: row for row in rows}
+    assert (by_account["9" * 12]["data"], by_account["9" * 12]["change_percent"]) == (
+        "no data since 11 Nov",
+        "-50.0",
+    )
+    # (67.47 − 65.00) ÷ 65.00
+    assert (by_account["8" * 12]["data"], by_account["8" * 12]["change_percent"]) == (
+        "data through 13 Nov",
+        "3.8",
+    )
 
 
 def test_all_accounts_together_do_not_fall_where_one_is_late() -> None:

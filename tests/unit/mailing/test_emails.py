@@ -472,3 +472,17 @@ def test_a_team_without_data_has_nothing_to_explain_but_somebody_to_ask() -> Non
     assert links_of(rendered) == []
     words = "a0@example.org, a1@example.org, a2@example.org and 2 more."
     assert f"Ask your AWS cost admins: {words}" in " ".join(rendered.text.split())
+
+
+def test_a_breach_of_two_closed_months_is_dated_by_its_month() -> None:
+    """Data through 2 Nov compares October with September: nothing is open "this month"."""
+    span = DaySpan(date(2026, 9, 1), date(2026, 11, 2))
+    amounts = [10.0] * 30 + [20.0] * 33
+    found = account_figures(span, [series(amounts)], "USD", span.last, 20.0, 25.0)
+    report = team_report(found, anomalies=(threshold_anomaly("320.00"),))
+    text = " ".join(render_team(report, app_id=None).text.split())
+    # 31 × $20 − 30 × $10
+    assert (
+        "Usage is $320.00 above September; EC2 grew the most. Above the threshold in Oct" in text
+    )
+    assert "this month" not in text
