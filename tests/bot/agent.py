@@ -214,11 +214,13 @@ async def serving(
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         host, port = runner.addresses[0][:2]
         sim.bot_url = f"http://{host}:{port}"
-        await agent.bot.cards_in_progress.resume()
-        yield agent
-        agent.app.mailing.sender.stop()
-        await runner.cleanup()
-        await agent.background.drain(5)
+        try:
+            await agent.bot.cards_in_progress.resume()
+            yield agent
+        finally:  # a socket that a failing test leaves open fails another test
+            agent.app.mailing.sender.stop()
+            await runner.cleanup()
+            await agent.background.drain(5)
 
 
 @asynccontextmanager
