@@ -27,7 +27,8 @@ class Restatement(Value):
     reported_on: date
     reported: Decimal
     now: Decimal
-    percent: Decimal
+    percent: Decimal | None
+    """None from an amount that is printed as zero."""
 
 
 class TeamReport(Value):

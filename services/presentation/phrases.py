@@ -158,10 +158,12 @@ def record_line(record: TrackRecord, month: Month) -> str:
 
 def restated_words(restatement: Restatement, currency: str) -> str:
     """``September is now $41,230.10; on 3 Oct we reported $39,800.00 (+3.6%)``."""
+    moved_by = restatement.percent
+    share = "" if moved_by is None else f" ({percent(moved_by)})"
     return (
         f"{restatement.label} is now {money(restatement.now, currency)}; on "
-        f"{day(restatement.reported_on)} we reported {money(restatement.reported, currency)} "
-        f"({percent(restatement.percent)})."
+        f"{day(restatement.reported_on)} we reported {money(restatement.reported, currency)}"
+        f"{share}."
     )
 
 

@@ -67,7 +67,9 @@ def restatement_of(
 ) -> Restatement | None:
     """The restatement of a total that has moved, as printed; None when it moved too little."""
     percent = percent_moved(now, reported)
-    if percent is None or abs(percent) <= MIN_PERCENT or abs(moved(now, reported)) <= MIN_AMOUNT:
+    # From zero there is no percentage, but any move is more than 1% of it.
+    is_small = percent is not None and abs(percent) <= MIN_PERCENT
+    if is_small or abs(moved(now, reported)) <= MIN_AMOUNT:
         return None
     return Restatement(
         label=_label(span),

@@ -571,8 +571,8 @@ def _(facts: TeamFacts, said: Match) -> Iterator[str]:
 
 
 @says(
-    r"{label:range} is now {now:money}; on {day:day} we reported {before:money} "
-    r"\({percent:percent}\)\."
+    r"{label:range} is now {now:money}; on {day:day} we reported {before:money}"
+    r"(?: \({percent:percent}\))?\."
 )
 def _(facts: TeamFacts, said: Match) -> Iterator[str]:
     yield from so(facts.told, "there was no report before")
@@ -583,7 +583,7 @@ def _(facts: TeamFacts, said: Match) -> Iterator[str]:
     yield from so(amount(said["now"]) == now, f"it is {now}")
     yield from so(amount(said["before"]) == told, f"it was {told}")
     yield from so(said["day"] == on, f"it was on {on}")
-    right = percent_text(now, told)
+    right = percent_text(now, told) if told else None
     yield from so(said["percent"] == right, f"it is {right}")
     whole = first.day == 1 and (last + timedelta(1)).day == 1
     label = MONTH_NAMES[first.month - 1] if whole else range_text(first, last)

@@ -29,6 +29,7 @@ from services.mailing.rendering import render_admin, render_team
 from services.presentation import reasons
 from services.presentation.change_rows import category_line
 from services.presentation.explanations import masked_words
+from services.presentation.phrases import restated_words
 from services.reports.admin import AdminReportBuilder
 from services.reports.preview_json import admin_preview, team_preview
 from services.reports.restatements import restatement_of
@@ -265,3 +266,12 @@ def test_a_restatement_moved_by_more_than_one_percent_and_one_unit_as_printed(
 ) -> None:
     found = restatement_of(D(reported), D(now), SPAN, NOVEMBER)
     assert (found and found.percent) == (percent and D(percent))
+
+
+def test_a_total_reported_as_zero_is_restated_without_a_percentage() -> None:
+    """Any move from zero is more than 1% of it, and $9.00 is more than a dollar."""
+    found = restatement_of(D("0.00"), D("9.00"), SPAN, NOVEMBER)
+    assert found is not None
+    words = "is now $9.00; on 1 Nov we reported $0.00."
+    assert restated_words(found, "USD").endswith(words)
+    assert restatement_of(D("0.00"), D("1.00"), SPAN, NOVEMBER) is None
