@@ -1,13 +1,11 @@
-"""The figures of one account, and of all accounts added up.
+"""The figures of one account.
 
 Totals are net over all charge categories; thresholds apply to usage alone.
 """
 
 import math
 from array import array
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -15,20 +13,26 @@ from services.analysis.arrival import REGULAR_OF, arrival
 from services.analysis.detection.moves import current_names, moved_services
 from services.analysis.drivers import explained
 from services.analysis.forecast import month_end
+from services.analysis.sums import (
+    ZERO,
+    AccountSums,
+    Pair,
+    category_amounts,
+    change_percent,
+    service_changes,
+    sum_of,
+)
 from services.analysis.windows import needed_span, window_days
 from services.domain import (
     AccountFigures,
     Breach,
     Category,
-    CategoryAmounts,
     CostSeries,
     DataState,
     DayAmount,
     DaySpan,
-    Explanation,
     Forecast,
     Month,
-    ServiceChange,
     ServiceMove,
     Spent,
     WeekFigures,
@@ -36,20 +40,9 @@ from services.domain import (
     moved,
 )
 
-ZERO = Decimal(0)
 WEEK = 7
 DAYS_BEFORE_LAST = timedelta(days=REGULAR_OF - 1)
 """How far back from its last day with costs an account's habit is looked at."""
-
-
-def change_percent(current: Decimal, previous: Decimal) -> Decimal | None:
-    """(current − previous) / |previous| × 100, unrounded.
-
-    None from nothing to something ("new spend"); zero from nothing to nothing.
-    """
-    if previous == 0:
-        return ZERO if current == 0 else None
-    return (current - previous) / abs(previous) * 100
 
 
 def amount_over(amounts: "array[float]", begin: int, days: int) -> Decimal:
@@ -61,42 +54,6 @@ def amount_over(amounts: "array[float]", begin: int, days: int) -> Decimal:
     return Decimal(
         repr(math.fsum(x for x in amounts[max(begin, 0) : begin + days] if x == x))  # noqa: PLR0124 - NaN
     )
-
-
-@dataclass(slots=True)
-class _Pair:
-    current: Decimal = ZERO
-    previous: Decimal = ZERO
-
-    def add(self, current: Decimal, previous: Decimal) -> None:
-        self.current += current
-        self.previous += previous
-
-
-@dataclass(slots=True)
-class _Sums:
-    """The series of an account, added up in every way that its figures need."""
-
-    services: dict[str, _Pair] = field(default_factory=lambda: defaultdict(_Pair))
-    usages: dict[str, _Pair] = field(default_factory=lambda: defaultdict(_Pair))
-    """Usage alone, by the name that it has now, as are the lines."""
-    categories: dict[Category, _Pair] = field(default_factory=lambda: defaultdict(_Pair))
-    charges: dict[str, dict[Category, _Pair]] = field(
-        default_factory=lambda: defaultdict(lambda: defaultdict(_Pair))
-    )
-    """By service, without usage."""
-    lines: list[tuple[Category, str, Decimal, Decimal]] = field(default_factory=list)
-
-    def add(self, entry: CostSeries, name: str, current: Decimal, previous: Decimal) -> None:
-        """Add a series; ``name``: the service's name now, after moves."""
-        category = entry.category or Category.USAGE
-        self.lines.append((category, name, previous, current))
-        self.services[entry.service].add(current, previous)
-        self.categories[category].add(current, previous)
-        if category is Category.USAGE:
-            self.usages[name].add(current, previous)
-        else:
-            self.charges[entry.service][category].add(current, previous)
 
 
 def account_figures(
@@ -124,13 +81,13 @@ def account_figures(
     window = arrived.window
     compared = () if arrived.state is DataState.LEFT_OUT else series
     names = current_names(moves := _moves(span, compared, window))
-    sums = _Sums()
+    sums = AccountSums()
     for entry in compared:
         name = names.get(entry.service, entry.service)
         sums.add(
             entry, name, _over(entry, span, window.current), _over(entry, span, window.previous)
         )
-    total, usage = _sum(sums.services.values()), sums.categories[Category.USAGE]
+    total, usage = sum_of(sums.services.values()), sums.categories[Category.USAGE]
     is_new = _is_week_before_empty(span, series, arrived.through)
     return AccountFigures(
         window=window_days(window),
@@ -142,8 +99,8 @@ def account_figures(
         usage_current=usage.current,
         usage_previous=usage.previous,
         usage_percent=change_percent(usage.current, usage.previous),
-        categories=_category_amounts(sums.categories),
-        services=_service_changes(sums.services, sums.charges),
+        categories=category_amounts(sums.categories),
+        services=service_changes(sums.services, sums.charges),
         moves=moves,
         explanation=explained(sums.lines),
         week=_week(recent, daily, arrived.through, threshold, min_increase, is_new=is_new)
@@ -203,13 +160,6 @@ def _over(series: CostSeries, span: DaySpan, part: DaySpan) -> Decimal:
     return amount_over(series.amounts, (part.first - span.first).days, len(part))
 
 
-def _sum(pairs: Iterable[_Pair]) -> _Pair:
-    total = _Pair()
-    for pair in pairs:
-        total.add(pair.current, pair.previous)
-    return total
-
-
 def _daily_totals(span: DaySpan, series: Sequence[CostSeries], begin: int = 0) -> "array[float]":
     """Net amount of each day of the span from an index on; NaN where no series has data."""
     totals = array("d", [math.nan]) * (len(span) - begin)
@@ -265,7 +215,7 @@ def _days(span: DaySpan, daily: "array[float]", begin: int) -> tuple[DayAmount, 
 
 
 def _breach(
-    usage: _Pair, usages: dict[str, _Pair], threshold: float, min_increase: float
+    usage: Pair, usages: dict[str, Pair], threshold: float, min_increase: float
 ) -> Breach | None:
     excess = usage.current - usage.previous
     percent = change_percent(usage.current, usage.previous)
@@ -280,113 +230,3 @@ def _breach(
         usage_percent=percent,
         threshold=threshold,
     )
-
-
-def _service_changes(
-    services: Mapping[str, _Pair], charges: Mapping[str, Mapping[Category, _Pair]] | None = None
-) -> tuple[ServiceChange, ...]:
-    changes = [
-        ServiceChange(
-            name=name,
-            current=pair.current,
-            previous=pair.previous,
-            charges=_category_amounts((charges or {}).get(name, {})),
-        )
-        for name, pair in services.items()
-        if pair.current or pair.previous
-    ]
-    return tuple(sorted(changes, key=lambda entry: (-abs(entry.change), entry.name)))
-
-
-def _category_amounts(categories: Mapping[Category, _Pair]) -> tuple[CategoryAmounts, ...]:
-    return tuple(
-        CategoryAmounts(
-            category=category,
-            current=categories[category].current,
-            previous=categories[category].previous,
-        )
-        for category in Category
-        if category in categories
-        and (categories[category].current or categories[category].previous)
-    )
-
-
-@dataclass(slots=True)
-class Totals:
-    """Accounts added up one by one; keeps sums, not series, so that memory stays flat."""
-
-    _total: _Pair = field(default_factory=_Pair)
-    _usage: _Pair = field(default_factory=_Pair)
-    _services: dict[str, _Pair] = field(default_factory=lambda: defaultdict(_Pair))
-    _categories: dict[Category, _Pair] = field(default_factory=lambda: defaultdict(_Pair))
-    _lines: dict[tuple[Category, str], _Pair] = field(default_factory=lambda: defaultdict(_Pair))
-    _moves: dict[tuple[str, str], ServiceMove] = field(default_factory=dict)
-
-    def add(self, figures: AccountFigures) -> None:
-        """Add an account."""
-        self._total.add(figures.current_total, figures.previous_total)
-        self._usage.add(figures.usage_current, figures.usage_previous)
-        for service in figures.services:
-            self._services[service.name].add(service.current, service.previous)
-        for entry in figures.categories:
-            self._categories[entry.category].add(entry.current, entry.previous)
-        for move in figures.moves:
-            self._add_move(move)
-        if figures.explanation is not None:
-            for line in figures.explanation.lines:
-                self._lines[line.category, line.name].add(line.current, line.previous)
-
-    def _add_move(self, move: ServiceMove) -> None:
-        key = move.source, move.target
-        known = self._moves.get(key)
-        if known is not None:
-            move = move.model_copy(
-                update={
-                    "first": min(known.first, move.first),
-                    "amount": known.amount + move.amount,
-                    "accounts": known.accounts + 1,
-                }
-            )
-        self._moves[key] = move
-
-    @property
-    def moves(self) -> tuple[ServiceMove, ...]:
-        """The moves of all accounts, largest first."""
-        return tuple(sorted(self._moves.values(), key=lambda move: (-move.amount, move.source)))
-
-    @property
-    def current_total(self) -> Decimal:
-        return self._total.current
-
-    @property
-    def previous_total(self) -> Decimal:
-        return self._total.previous
-
-    @property
-    def change_percent(self) -> Decimal | None:
-        return change_percent(self._total.current, self._total.previous)
-
-    @property
-    def usage_current(self) -> Decimal:
-        return self._usage.current
-
-    @property
-    def usage_previous(self) -> Decimal:
-        return self._usage.previous
-
-    @property
-    def services(self) -> tuple[ServiceChange, ...]:
-        """All services, largest absolute change first."""
-        return _service_changes(self._services)
-
-    @property
-    def categories(self) -> tuple[CategoryAmounts, ...]:
-        return _category_amounts(self._categories)
-
-    @property
-    def explanation(self) -> Explanation:
-        """The change of the total, line by line."""
-        return explained(
-            (category, name, pair.previous, pair.current)
-            for (category, name), pair in self._lines.items()
-        )

@@ -10,8 +10,8 @@ from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 
 from services.domain import cents as cents  # noqa: PLC0414 - text and analysis round alike
-from services.domain import moved as moved  # noqa: PLC0414
-from services.domain import percent_moved as percent_moved  # noqa: PLC0414
+from services.domain import moved as moved  # noqa: PLC0414 - as cents
+from services.domain import percent_moved as percent_moved  # noqa: PLC0414 - as cents
 
 MINUS = "−"
 SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£"}

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from services.analysis.figures import change_percent
+from services.analysis.sums import change_percent
 from services.domain import AdminReport, AlertRecord, AnomalyStatus
 from services.domain.formatting import (
     bare_percent,

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
-from services.analysis.figures import Totals
 from services.analysis.suppression import is_above_threshold
+from services.analysis.totals import Totals
 from services.domain import (
     SAMPLE,
     AccountFigures,

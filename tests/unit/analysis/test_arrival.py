@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import math
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -334,4 +335,4 @@ def test_all_accounts_together_do_not_fall_where_one_is_late() -> None:
     first, second = (list(entry.amounts) for entry in filled.series)
     assert first == [*late[:-2], late[length - 9], late[length - 8]]
     assert second[-9] == 1.0
-    assert all(amount != amount for amount in second[-8:])  # noqa: PLR0124 - NaN
+    assert all(map(math.isnan, second[-8:]))

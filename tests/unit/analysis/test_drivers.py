@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.analysis.drivers import excess_lines
-from services.analysis.figures import Totals, account_figures
+from services.analysis.figures import account_figures
+from services.analysis.totals import Totals
 from services.domain import (
     AccountFigures,
     Category,

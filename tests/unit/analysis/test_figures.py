@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.analysis.figures import Totals, account_figures, change_percent
+from services.analysis.figures import account_figures
+from services.analysis.sums import change_percent
 from services.analysis.threshold import anomaly_id, evaluate_threshold
+from services.analysis.totals import Totals
 from services.domain import AccountFigures, Category, CostSeries, DaySpan
 from tests.makers import NAN, NOW, series
 

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.analysis.detection.moves import current_names, find_moves
-from services.analysis.figures import Totals, account_figures
+from services.analysis.figures import account_figures
+from services.analysis.totals import Totals
 from services.domain import AccountFigures, CostSeries, DaySpan, ServiceMove, TeamReport
 from services.presentation import team_view
 from tests.makers import NOW, series, team
